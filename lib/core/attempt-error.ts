@@ -1,0 +1,53 @@
+import type { AttemptError } from '../engine/engine.interface.js';
+
+const LONGEST_MESSAGE = 4_000;
+const LONGEST_STACK = 8_000;
+
+/** What a task threw, as bounded plain data. Whatever it is, describing it never throws. */
+export function describeError(error: unknown, attempt: number, at: number): AttemptError {
+  if (typeof error !== 'object' || error === null || !looksLikeError(error)) {
+    const message = `The task threw ${preview(error)}, which is no Error.`;
+    return { attempt, name: 'NonError', message: cut(message, LONGEST_MESSAGE), code: null, stack: null, at };
+  }
+  return {
+    attempt,
+    name: text(error, 'name') ?? 'Error',
+    message: cut(text(error, 'message') ?? '', LONGEST_MESSAGE),
+    code: text(error, 'code'),
+    stack: cutOrNull(text(error, 'stack'), LONGEST_STACK),
+    at,
+  };
+}
+
+/** The `code` of whatever was thrown: how errors are told apart when two copies of a package are loaded. */
+export function codeOf(error: unknown): string | null {
+  return typeof error === 'object' && error !== null ? text(error, 'code') : null;
+}
+
+function looksLikeError(error: object): boolean {
+  return text(error, 'message') !== null || text(error, 'stack') !== null;
+}
+
+/** A property as text, or `null`: it may be missing, of another type, or a getter that throws. */
+function text(error: object, key: 'name' | 'message' | 'code' | 'stack'): string | null {
+  try {
+    const value: unknown = Reflect.get(error, key);
+    return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : null;
+  } catch {
+    return null;
+  }
+}
+
+function preview(value: unknown): string {
+  if (typeof value === 'string') return `'${cut(value, 200)}'`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
+}
+
+function cut(value: string, length: number): string {
+  return value.length <= length ? value : `${value.slice(0, length - 1)}…`;
+}
+
+function cutOrNull(value: string | null, length: number): string | null {
+  return value === null ? null : cut(value, length);
+}

@@ -1,0 +1,26 @@
+/** Time as the core sees it. Injected, so that tests move it by hand. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /**
+   * Calls `fn` once, `ms` milliseconds from now, and returns what cancels it.
+   * A background timer (retention, say) does not keep the process alive.
+   */
+  after(ms: number, fn: () => void, options?: { background?: boolean }): () => void;
+}
+
+/** The longest delay that `setTimeout` takes; beyond it Node fires at once. */
+const LONGEST_TIMEOUT = 2_147_483_647;
+
+export const systemClock: Clock = {
+  now: Date.now,
+  after(ms, fn, { background = false } = {}) {
+    let timer: NodeJS.Timeout;
+    const arm = (left: number): void => {
+      timer = setTimeout(() => (left > LONGEST_TIMEOUT ? arm(left - LONGEST_TIMEOUT) : fn()), Math.min(left, LONGEST_TIMEOUT));
+      if (background) timer.unref();
+    };
+    arm(ms);
+    return () => clearTimeout(timer);
+  },
+};

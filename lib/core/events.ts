@@ -1,0 +1,87 @@
+import { Logger } from '@nestjs/common';
+import { Observable, type Observer, Subject, type Subscription } from 'rxjs';
+import type { TaskError } from './task-result.js';
+
+interface JobEvent {
+  readonly taskId: string;
+  readonly taskName: string;
+  readonly queue: string;
+  readonly at: Date;
+}
+
+interface AttemptEvent extends JobEvent {
+  /** The number of the attempt, from 1. */
+  readonly attempt: number;
+}
+
+/** What happens to jobs, as `events$` tells it. */
+export type FlowrraEvent =
+  | (JobEvent & { readonly type: 'submitted'; readonly priority: number; readonly delay: number })
+  | (AttemptEvent & { readonly type: 'started' })
+  | (AttemptEvent & { readonly type: 'succeeded'; readonly durationMs: number })
+  | (AttemptEvent & { readonly type: 'failed'; readonly error: TaskError })
+  | (AttemptEvent & { readonly type: 'retrying'; readonly error: TaskError; readonly delay: number })
+  | (AttemptEvent & { readonly type: 'snoozed'; readonly delay: number })
+  | (AttemptEvent & { readonly type: 'released'; readonly delay: number })
+  | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string });
+
+/**
+ * An Observable whose subscribers cannot disturb whoever emits. rxjs throws what a subscriber
+ * throws, or an error nobody handles, out of a timer, which would end the process: here it is logged.
+ */
+class GuardedObservable<T> extends Observable<T> {
+  private readonly logger = new Logger('FlowrraEvents');
+
+  /** Operators build on `lift`, so that what they return is guarded as well. */
+  override lift<R>(operator?: Parameters<Observable<T>['lift']>[0]): Observable<R> {
+    const lifted = new GuardedObservable<R>();
+    lifted.source = this;
+    lifted.operator = operator as typeof lifted.operator;
+    return lifted;
+  }
+
+  override subscribe(observer?: Partial<Observer<T>> | ((value: T) => void) | null, ..._deprecated: unknown[]): Subscription {
+    // rxjs's own operators subscribe with a Subscriber, which hands errors on by itself.
+    if (isSubscriber(observer)) return super.subscribe(observer as Observer<T>);
+    const given = typeof observer === 'function' ? { next: observer } : (observer ?? {});
+    return super.subscribe({
+      next: (value) => this.guard(() => given.next?.(value)),
+      error: (error) => this.guard(() => (given.error ? given.error(error) : this.report(error))),
+      complete: () => this.guard(() => given.complete?.()),
+    });
+  }
+
+  private guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  private report(error: unknown): void {
+    this.logger.error(`A subscriber of events$ failed: ${String(error)}`, error instanceof Error ? error.stack : undefined);
+  }
+}
+
+function isSubscriber(observer: unknown): observer is Observer<never> {
+  return typeof observer === 'object' && observer !== null && 'closed' in observer && 'add' in observer;
+}
+
+/** Where the core announces what happens. Ask `observed` before building an event: mostly nobody listens. */
+export class EventHub {
+  private readonly subject = new Subject<FlowrraEvent>();
+  readonly events$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) => this.subject.subscribe(subscriber));
+
+  get observed(): boolean {
+    return this.subject.observed;
+  }
+
+  emit(event: FlowrraEvent): void {
+    this.subject.next(event);
+  }
+
+  complete(): void {
+    this.subject.complete();
+  }
+}

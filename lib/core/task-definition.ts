@@ -1,0 +1,13 @@
+import type { ResolvedTask } from '../options/resolved-options.js';
+import type { CpuTarget } from '../runner/thread/cpu-target.js';
+import type { TaskCall } from '../runner/task-runner.interface.js';
+
+/** A task as the executor knows it: its name and policy, and how to call its code. */
+export interface TaskDefinition extends ResolvedTask {
+  /** Where `@TaskCtx()` stands among the parameters, or `null`. */
+  readonly contextIndex: number | null;
+  /** Calls the code on this thread, on the provider that Nest made. */
+  invoke(args: unknown[], call: TaskCall): unknown;
+  /** Where a thread finds the code; `null` for a task that runs on the main thread. */
+  readonly target: CpuTarget | null;
+}

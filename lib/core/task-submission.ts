@@ -1,0 +1,89 @@
+import { TaskNotFoundError } from './errors.js';
+import type { TaskRegistry, TaskRoute } from './task-registry.js';
+import type {
+  NamedArgs,
+  NamedOutput,
+  TaskArgs,
+  TaskFunction,
+  TaskId,
+  TaskName,
+  TaskOutput,
+  TaskSubmitters,
+} from './task-types.js';
+
+/** A class whose instances have tasks; an abstract one does, if it is an injection token. */
+export type TaskClass<T> = abstract new (...args: never) => T;
+
+/** Every way to submit a task. `flowrra` and `flowrra.with({ … })` both offer it. */
+export abstract class TaskSubmission {
+  constructor(protected readonly registry: TaskRegistry) {}
+
+  /**
+   * Submits a task by its name.
+   *
+   * @throws {TaskNotFoundError} for a name that is neither a task here nor a declared remote one.
+   */
+  submit<N extends TaskName>(name: N, ...args: NamedArgs<N>): Promise<TaskId<NamedOutput<N>>>;
+  /**
+   * Submits a task by its method, such as `this.emails.sendWelcome`. Resolves with the job's id
+   * when the engine keeps the job; the task itself runs later.
+   *
+   * Of an overloaded method the last signature counts.
+   *
+   * @throws {TaskNotFoundError} if the function is no task, or does not tell which one is meant.
+   * @throws {PayloadError} if an argument cannot travel.
+   * @throws {QueueFullError} if `maxPending` is reached and `whenFull` is `'reject'`.
+   * @throws {BackendError} if a configured backend could not record the job.
+   * @throws {ExecutorNotRunningError} before Flowrra's `onModuleInit`, and after its shutdown.
+   */
+  submit<A extends unknown[], R>(task: TaskFunction<A, R>, ...args: TaskArgs<A>): Promise<TaskId<TaskOutput<R>>>;
+  submit(task: unknown, ...args: unknown[]): Promise<TaskId> {
+    try {
+      return this.send(this.registry.route(task), args);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Submits one task many times, in one go; the ids come in the order of the arguments. Throws as `submit` does. */
+  submitMany<N extends TaskName>(name: N, argsList: readonly NamedArgs<N>[]): Promise<TaskId<NamedOutput<N>>[]>;
+  submitMany<A extends unknown[], R>(task: TaskFunction<A, R>, argsList: readonly TaskArgs<A>[]): Promise<TaskId<TaskOutput<R>>[]>;
+  submitMany(task: unknown, argsList: readonly (readonly unknown[])[]): Promise<TaskId[]> {
+    try {
+      return this.sendMany(this.registry.route(task), argsList);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /**
+   * A class's tasks as typed submissions, which need no instance:
+   * `flowrra.tasks(EmailTasks).sendWelcome('ada@example.com', 'Ada')`. Of a generic method the
+   * arguments and the result are `unknown` here.
+   *
+   * @throws {TaskNotFoundError} if the class has no tasks here, or for a name that is none of them.
+   */
+  tasks<T extends object>(type: TaskClass<T>): TaskSubmitters<T> {
+    const tasks = this.registry.tasksOf(type);
+    return new Proxy(Object.create(null) as TaskSubmitters<T>, {
+      get: (_target, key) => {
+        // `then`: awaiting the proxy by mistake must not submit anything. Symbols: inspection does not, either.
+        if (typeof key === 'symbol' || key === 'then') return undefined;
+        const route = tasks.get(key);
+        if (route) return (...args: unknown[]) => this.sendSafely(route, args);
+        throw new TaskNotFoundError(`${type.name}.${key} is no task. Tasks of ${type.name}: ${[...tasks.keys()].join(', ')}.`);
+      },
+    });
+  }
+
+  protected abstract send(route: TaskRoute, args: readonly unknown[]): Promise<string>;
+  protected abstract sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]>;
+
+  private sendSafely(route: TaskRoute, args: readonly unknown[]): Promise<string> {
+    try {
+      return this.send(route, args);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { FlowrraConfigError } from '../core/errors.js';
+import type { TaskDefinition } from '../core/task-definition.js';
+import type { TaskRegistry } from '../core/task-registry.js';
+import type { TaskMetadata } from '../decorators/task-metadata.js';
+import type { ResolvedOptions, ResolvedTask } from '../options/resolved-options.js';
+import { resolveTaskOptions } from '../options/resolve-task-options.js';
+import type { RegisterOptions } from '../options/task-options.js';
+import { type CpuTarget, refuseEntryOrBundle } from '../runner/thread/cpu-target.js';
+import { fileUrl } from '../options/resolve-module-options.js';
+import { threadLink } from '../runner/thread/thread-link.js';
+import { callerOf } from './task-caller.js';
+import { originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
+
+/** Turns what the explorer finds, and what is registered by hand, into the registry's tasks. */
+export class TaskDiscovery {
+  private readonly known = new Map<object, TaskHost>();
+  private readonly queues: ReadonlySet<string>;
+
+  constructor(
+    private readonly explorer: TaskExplorer,
+    private readonly registry: TaskRegistry,
+    private readonly options: ResolvedOptions,
+  ) {
+    this.queues = new Set(options.queues.map((queue) => queue.name));
+  }
+
+  /** Finds tasks that have come since the last time; throws at the first that cannot be one. */
+  discover(): void {
+    for (const host of this.explorer.hosts()) {
+      const twin = this.known.get(host.prototype);
+      if (twin === undefined) this.add(host);
+      else refuseAmbiguous(twin, host);
+    }
+    this.addAliases();
+  }
+
+  /** @throws {FlowrraConfigError} if an option is wrong or the name is taken. */
+  register(options: RegisterOptions, fn: (...args: never[]) => unknown): void {
+    if (typeof fn !== 'function') {
+      throw new FlowrraConfigError(`register('${String(options?.name)}'): the second argument is no function.`);
+    }
+    const resolved = resolveTaskOptions(options, fn.name, this.queues);
+    const definition: TaskDefinition = {
+      ...resolved,
+      contextIndex: null,
+      invoke: (args) => (fn as (...args: unknown[]) => unknown)(...args),
+      target: resolved.cpuBound ? this.functionTarget(options) : null,
+    };
+    this.registry.add({ definition, origin: `register('${resolved.name}')`, functions: [fn] });
+  }
+
+  private add(host: TaskHost): void {
+    const { prototype, wrapper } = host;
+    const tasks = new Map<string, TaskDefinition>();
+    for (const [key, metadata] of host.tasks) {
+      const definition = this.definition(host, key, metadata);
+      this.registry.add({ definition, origin: originOf(host, key), functions: functionsOf(host, key) });
+      tasks.set(key, definition);
+    }
+    this.known.set(prototype, host);
+    this.registry.addClass(prototype.constructor, tasks);
+    this.registry.addClass(wrapper.token, tasks);
+  }
+
+  private definition(host: TaskHost, key: string, metadata: TaskMetadata): TaskDefinition {
+    const resolved = resolveTaskOptions(metadata.options, defaultName(host, key), this.queues);
+    return {
+      ...resolved,
+      contextIndex: metadata.contextIndex,
+      invoke: callerOf(host, key),
+      target: resolved.cpuBound ? this.classTarget(host, key, metadata, resolved) : null,
+    };
+  }
+
+  private classTarget(host: TaskHost, key: string, metadata: TaskMetadata, { name }: ResolvedTask): CpuTarget | null {
+    const { cpu } = this.options;
+    if (!this.usesThreads) return null;
+    const { contextIndex, file } = metadata;
+    if (cpu.module !== null) return { kind: 'module', taskName: name, contextIndex };
+    if (file === null) {
+      throw new FlowrraConfigError(
+        `CPU-bound task '${name}': the file of its class could not be told, so a thread cannot load it. Say it: @Task({ cpuBound: true, file: import.meta.url }).`,
+      );
+    }
+    if (metadata.options.file === undefined) refuseEntryOrBundle(file, name);
+    return { kind: 'class', file, className: host.prototype.constructor.name, method: key, contextIndex };
+  }
+
+  private functionTarget(options: RegisterOptions): CpuTarget | null {
+    if (!this.usesThreads) return null;
+    if (options.file === undefined) {
+      throw new FlowrraConfigError(
+        `register('${options.name}'): a function cannot cross into a thread, so a CPU-bound one needs the file that exports it: { cpuBound: true, file: new URL('./work.js', import.meta.url), export: 'name' }.`,
+      );
+    }
+    return { kind: 'function', file: fileUrl(options.file, `register('${options.name}') file`, "new URL('./work.js', import.meta.url)"), export: options.export ?? 'default', contextIndex: null };
+  }
+
+  /** Inside a thread of ours there are no further threads: what is called there runs there. */
+  private get usesThreads(): boolean {
+    return this.options.cpu.mode === 'thread' && threadLink() === null;
+  }
+
+  private addAliases(): void {
+    for (const { alias, token } of this.explorer.aliases()) {
+      if (this.registry.hasClass(token)) this.registry.addClass(alias, this.registry.tasksOf(token));
+    }
+  }
+}
+
+function defaultName({ prototype }: TaskHost, key: string): string {
+  return `${prototype.constructor.name}.${key}`;
+}
+
+/** The functions by which a caller may mean the task: a wrapper on the instance hides the prototype's. */
+function functionsOf({ prototype, wrapper }: TaskHost, key: string): unknown[] {
+  const functions: unknown[] = [Reflect.get(prototype, key)];
+  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) functions.push(Reflect.get(wrapper.instance as object, key));
+  return functions;
+}
+
+/** One class in several modules is one task; two instances that differ are not. */
+function refuseAmbiguous(first: TaskHost, second: TaskHost): void {
+  if (first.wrapper.token === second.wrapper.token) return;
+  throw new FlowrraConfigError(
+    `${first.prototype.constructor.name} is provided under two tokens, in ${first.module.name} and ${second.module.name}, so its tasks have two instances to run on. Keep one and let the other be useExisting, or give each a subclass.`,
+  );
+}

@@ -1,0 +1,218 @@
+import { Logger } from '@nestjs/common';
+import { ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
+import type { ResultBackend } from '../../results/result-backend.js';
+import { AttemptAbort } from '../attempt-abort.js';
+import type { Attempt, DrainReport, Engine, EngineHost, MaybePromise, NewJob, Outcome } from '../engine.interface.js';
+import { isPromise, whenDone } from '../maybe-promise.js';
+import { Admission } from './admission.js';
+import type { JobStore } from './job-store.interface.js';
+import { Lane } from './lane.js';
+import { Quiet } from './quiet.js';
+import { TimeSlice } from './time-slice.js';
+
+/** How long to wait before an outcome that could not be stored is tried again. */
+const SETTLE_RETRY_MS = 1_000;
+
+/** One attempt while it runs. */
+class Run extends AttemptAbort {
+  /** Given back at the end of a stop: whatever it still answers comes too late. */
+  abandoned = false;
+
+  constructor(
+    readonly attempt: Attempt,
+    readonly lane: Lane,
+  ) {
+    super();
+  }
+}
+
+/**
+ * An engine inside the process, over a small store: it claims due jobs for each queue's free
+ * places, runs them through the host and settles what became of them.
+ */
+export class EmbeddedEngine implements Engine {
+  readonly results: ResultBackend;
+  private readonly logger = new Logger('Flowrra');
+  private readonly running = new Set<Run>();
+  private readonly lanes = new Map<string, Lane>();
+  private host!: EngineHost;
+  private admission!: Admission;
+  private quiet: Quiet | null = null;
+  private unsettled = 0;
+  private consuming = false;
+  private accepting = false;
+
+  constructor(
+    readonly name: string,
+    private readonly store: JobStore,
+  ) {
+    this.results = store.results;
+  }
+
+  async connect(host: EngineHost): Promise<void> {
+    this.host = host;
+    const { clock, retention, queues } = host;
+    await this.store.open({ clock, retention, queues: queues.map((queue) => queue.name) });
+    this.admission = new Admission(host.backPressure, () => this.store.pendingCount());
+    const slice = new TimeSlice(() => this.lanes.forEach((lane) => lane.pump()));
+    for (const { name, concurrency } of queues) {
+      this.lanes.set(name, new Lane(name, concurrency, { store: this.store, clock, slice, start: this.start, failed: this.unreadable }));
+    }
+    this.accepting = true;
+  }
+
+  consume(): void {
+    this.consuming = true;
+    for (const lane of this.lanes.values()) lane.resume();
+  }
+
+  enqueue(job: NewJob): MaybePromise<string> {
+    this.assertAccepting();
+    const insert = (): MaybePromise<string> => this.store.insert(job, this.host.clock.now());
+    const taskId = this.admission.unbounded ? insert() : this.admission.enter(1, insert);
+    if (!isPromise(taskId)) {
+      this.wake(job.queue);
+      return taskId;
+    }
+    return taskId.then((id) => {
+      this.wake(job.queue);
+      return id;
+    });
+  }
+
+  enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]> {
+    this.assertAccepting();
+    const insert = (): MaybePromise<string[]> => this.store.insertMany(jobs, this.host.clock.now());
+    const taskIds = this.admission.unbounded ? insert() : this.admission.enter(jobs.length, insert);
+    return whenDone(taskIds, (ids) => {
+      for (const queue of new Set(jobs.map((job) => job.queue))) this.wake(queue);
+      return ids;
+    });
+  }
+
+  pendingCount(): MaybePromise<number> {
+    return this.store.pendingCount();
+  }
+
+  async drain(graceMs: number, killMs: number): Promise<DrainReport> {
+    // Jobs that nobody would ever run again are run now, as far as they come due in time.
+    const runAll = !this.store.durable && this.consuming && graceMs > 0;
+    if (!runAll) this.pauseLanes();
+    if (graceMs > 0) await this.whenQuiet(graceMs, runAll);
+    this.pauseLanes();
+    this.consuming = false;
+    if (!this.store.durable) this.accepting = false;
+    if (this.running.size > 0) {
+      const reason = new ExecutorStoppingError('The application is stopping and its deadline for running tasks has come.');
+      for (const run of this.running) run.abort(reason);
+      await this.whenQuiet(killMs, false);
+    }
+    const unfinished = this.giveBack();
+    const lost = 'The application stopped before the job was finished, and its engine keeps nothing.';
+    const ended = await this.store.abandon(lost, this.host.clock.now());
+    return { unfinished, dropped: Math.max(0, ended - unfinished) };
+  }
+
+  async close(): Promise<void> {
+    this.accepting = false;
+    this.admission?.close();
+    this.lanes.clear();
+    await this.store.close();
+  }
+
+  private readonly start = (attempt: Attempt, lane: Lane): void => {
+    const run = new Run(attempt, lane);
+    this.running.add(run);
+    const outcome = this.admission.unbounded
+      ? this.host.execute(attempt, run)
+      : this.admission.asTask(() => this.host.execute(attempt, run));
+    if (!this.admission.unbounded) this.admission.left();
+    if (isPromise(outcome)) void outcome.then((value) => this.finish(run, value));
+    else this.finish(run, outcome);
+  };
+
+  /** The outcome is known, so the place is free, even if storing the outcome takes a while. */
+  private finish(run: Run, outcome: Outcome): void {
+    if (run.abandoned) return;
+    this.running.delete(run);
+    this.settle(run, outcome);
+    run.lane.release();
+    this.quiet?.check();
+  }
+
+  private settle(run: Run, outcome: Outcome): void {
+    let settled: MaybePromise<boolean>;
+    try {
+      settled = this.store.settle(run.attempt, outcome, this.host.clock.now());
+    } catch (error) {
+      settled = Promise.reject(error as Error);
+    }
+    if (!isPromise(settled)) return this.announce(settled, run, outcome);
+    this.unsettled++;
+    settled.then(
+      (applied) => {
+        this.unsettled--;
+        this.announce(applied, run, outcome);
+        this.quiet?.check();
+      },
+      (error: unknown) => {
+        this.logger.error(`The outcome of ${run.attempt.taskId} could not be stored and is tried again: ${String(error)}`);
+        this.host.clock.after(SETTLE_RETRY_MS, () => {
+          this.unsettled--;
+          this.settle(run, outcome);
+        });
+      },
+    );
+  }
+
+  private announce(applied: boolean, run: Run, outcome: Outcome): void {
+    if (!applied) return;
+    this.host.settled(run.attempt, outcome);
+    if (outcome.kind === 'retry' || outcome.kind === 'snoozed' || outcome.kind === 'released') run.lane.wake();
+  }
+
+  private giveBack(): number {
+    const left = [...this.running];
+    this.running.clear();
+    for (const run of left) {
+      run.abandoned = true;
+      this.settle(run, { kind: 'released', delay: 0 });
+    }
+    return left.length;
+  }
+
+  /** Resolves when nothing runs any more, and with `runAll` nothing comes due in time either; or when time is up. */
+  private whenQuiet(ms: number, runAll: boolean): Promise<void> {
+    const deadline = this.host.clock.now() + ms;
+    this.quiet = new Quiet(this.host.clock, ms, async () => {
+      if (this.running.size > 0 || this.unsettled > 0) return false;
+      return !runAll || !(await this.somethingDue(deadline));
+    });
+    return this.quiet.done.finally(() => (this.quiet = null));
+  }
+
+  private async somethingDue(deadline: number): Promise<boolean> {
+    for (const queue of this.lanes.keys()) {
+      const due = await this.store.nextDue(queue);
+      if (due !== null && due <= deadline) return true;
+    }
+    return false;
+  }
+
+  private pauseLanes(): void {
+    for (const lane of this.lanes.values()) lane.pause();
+  }
+
+  private wake(queue: string): void {
+    this.lanes.get(queue)?.wake();
+  }
+
+  private assertAccepting(): void {
+    if (this.accepting) return;
+    throw new ExecutorNotRunningError('The engine takes no jobs: it is not connected yet, or it has been stopped.');
+  }
+
+  private readonly unreadable = (error: unknown): void => {
+    this.logger.error(`Jobs could not be read from the ${this.name} engine; it is tried again: ${String(error)}`);
+  };
+}

@@ -1,0 +1,144 @@
+import type { Clock } from '../../core/clock.js';
+import { detached } from '../../core/detached.js';
+import type { Attempt, MaybePromise } from '../engine.interface.js';
+import { isPromise } from '../maybe-promise.js';
+import type { JobStore } from './job-store.interface.js';
+import type { TimeSlice } from './time-slice.js';
+
+export interface LaneParts {
+  readonly store: JobStore;
+  readonly clock: Clock;
+  readonly slice: TimeSlice;
+  /** Runs a claimed attempt. The lane's place is free again when `release` is called. */
+  start(attempt: Attempt, lane: Lane): void;
+  /** Reports a store that could not be read. */
+  failed(error: unknown): void;
+}
+
+/** How long to wait before reading a store again that could not be read. */
+const RETRY_MS = 1_000;
+
+/** One queue at work: claims due jobs while it has free places, and wakes up when a delayed one is due. */
+export class Lane {
+  private active = 0;
+  private open = false;
+  private claiming = false;
+  private woken = false;
+  private cancelTimer: (() => void) | null = null;
+  private timerDue = Infinity;
+
+  constructor(
+    readonly queue: string,
+    private readonly concurrency: number,
+    private readonly parts: LaneParts,
+  ) {}
+
+  /** Whether nothing runs and nothing is being claimed. */
+  get idle(): boolean {
+    return this.active === 0 && !this.claiming;
+  }
+
+  resume(): void {
+    this.open = true;
+    this.wake();
+  }
+
+  /** Hands out no more; what runs goes on. */
+  pause(): void {
+    this.open = false;
+    this.cancelWakeUp();
+  }
+
+  /** Claims soon, but not inside the caller: whoever submits must not find itself running the job. */
+  wake(): void {
+    if (this.woken || !this.open || this.active >= this.concurrency) return;
+    this.woken = true;
+    detached(() => queueMicrotask(this.onWoken));
+  }
+
+  /** An attempt has its outcome: its place is free. */
+  release(): void {
+    this.active--;
+    this.pump();
+  }
+
+  /** Fills the free places with due jobs. */
+  pump(): void {
+    if (!this.open || this.claiming) return;
+    this.claiming = true;
+    try {
+      while (this.open && this.active < this.concurrency) {
+        const now = this.parts.clock.now();
+        if (!this.parts.slice.take(now)) break;
+        const claimed = this.parts.store.claim(this.queue, this.concurrency - this.active, now);
+        if (isPromise(claimed)) return this.later(claimed);
+        if (claimed.length === 0) {
+          this.sleep();
+          break;
+        }
+        this.startAll(claimed);
+      }
+    } catch (error) {
+      this.troubled(error);
+    }
+    this.claiming = false;
+  }
+
+  private readonly onWoken = (): void => {
+    this.woken = false;
+    this.pump();
+  };
+
+  private startAll(claimed: readonly Attempt[]): void {
+    this.active += claimed.length;
+    for (const attempt of claimed) this.parts.start(attempt, this);
+  }
+
+  private later(claimed: Promise<readonly Attempt[]>): void {
+    claimed.then(
+      (attempts) => {
+        this.claiming = false;
+        if (attempts.length === 0) this.sleep();
+        else {
+          this.startAll(attempts);
+          this.pump();
+        }
+      },
+      (error: unknown) => {
+        this.claiming = false;
+        this.troubled(error);
+      },
+    );
+  }
+
+  private troubled(error: unknown): void {
+    this.parts.failed(error);
+    this.wakeAt(this.parts.clock.now() + RETRY_MS);
+  }
+
+  private sleep(): void {
+    const due: MaybePromise<number | null> = this.parts.store.nextDue(this.queue);
+    if (isPromise(due)) due.then((at) => this.wakeAt(at), (error: unknown) => this.troubled(error));
+    else this.wakeAt(due);
+  }
+
+  /** One timer for the whole queue, moved only to an earlier time. */
+  private wakeAt(due: number | null): void {
+    if (due === null || !this.open || due >= this.timerDue) return;
+    this.cancelWakeUp();
+    this.timerDue = due;
+    this.cancelTimer = detached(() =>
+      this.parts.clock.after(Math.max(0, due - this.parts.clock.now()), () => {
+        this.cancelTimer = null;
+        this.timerDue = Infinity;
+        this.pump();
+      }),
+    );
+  }
+
+  private cancelWakeUp(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = null;
+    this.timerDue = Infinity;
+  }
+}

@@ -1,0 +1,136 @@
+import type { Clock } from '../core/clock.js';
+import type { PolicyOverrides, ResolvedQueue } from '../options/resolved-options.js';
+import type { ResultBackend } from '../results/result-backend.js';
+
+/** What is a promise only where an engine has to wait. Nobody awaits what is no promise. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/**
+ * Where jobs wait, and what hands them to workers. The engine owns storage and delivery; what an
+ * outcome means (retry, fail, give back) is decided by the core before the engine hears of it.
+ */
+export interface Engine {
+  /** For logs and errors: `memory`, `sqlite`, … */
+  readonly name: string;
+  /** Results as the engine keeps them by itself. */
+  readonly results: ResultBackend;
+  /** Opens connections and storage. Afterwards `enqueue` works; a producer stops here. */
+  connect(host: EngineHost): MaybePromise<void>;
+  /** Starts handing out jobs. */
+  consume(): MaybePromise<void>;
+  /**
+   * Hands out no more, then settles once nothing is running: attempts get `graceMs` to finish,
+   * then their signal is aborted, and what is still running `killMs` later is given back without
+   * burning an attempt. A running attempt may still enqueue. An engine that would lose its
+   * waiting jobs runs them first, within `graceMs`, and reports how many it had to drop.
+   */
+  drain(graceMs: number, killMs: number): Promise<DrainReport>;
+  /** Stores one job, or finds the one that has its id, and returns the id; resolves when what the engine promises to keep is kept. */
+  enqueue(job: NewJob): MaybePromise<string>;
+  /** The same for many, in one go. */
+  enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]>;
+  /** How many jobs are unfinished and not running: waiting, delayed, retrying. */
+  pendingCount(): MaybePromise<number>;
+  /** Releases everything. Waiters for results that can no longer come are rejected. */
+  close(): MaybePromise<void>;
+}
+
+/** What the core gives an engine. */
+export interface EngineHost {
+  readonly queues: readonly ResolvedQueue[];
+  readonly clock: Clock;
+  readonly retention: Retention;
+  readonly backPressure: BackPressure;
+  /** Runs an attempt and says what became of it. Never throws, never rejects. */
+  execute(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome>;
+  /** To be called once the outcome has been stored: observers are told. */
+  settled(attempt: Attempt, outcome: Outcome): void;
+}
+
+export interface Retention {
+  /** Milliseconds. */
+  readonly resultTtl: number;
+  readonly maxResults: number;
+}
+
+export interface BackPressure {
+  /** `Infinity` for no bound. */
+  readonly maxPending: number;
+  readonly whenFull: 'wait' | 'reject';
+}
+
+export interface DrainReport {
+  /** Attempts that were still running at the end and were given back, or, where nothing outlives the process, lost. */
+  readonly unfinished: number;
+  /** Jobs that were waiting and are lost, since the engine keeps nothing. */
+  readonly dropped: number;
+}
+
+/** A job as it is submitted. Routing is fixed here; policy is the worker's, unless overridden. */
+export interface NewJob {
+  /** `undefined`: the engine mints one. */
+  readonly taskId: string | undefined;
+  readonly taskName: string;
+  readonly queue: string;
+  readonly priority: number;
+  /** Milliseconds until it is due, 0 for now. */
+  readonly delay: number;
+  /** Checked plain data that nobody else holds. */
+  readonly args: readonly unknown[];
+  readonly overrides: PolicyOverrides | undefined;
+}
+
+/** One execution of a job, handed out by the engine. */
+export interface Attempt {
+  readonly taskId: string;
+  readonly taskName: string;
+  readonly queue: string;
+  readonly priority: number;
+  /** Milliseconds since the epoch. */
+  readonly submittedAt: number;
+  /** Retries made before this attempt: its number, less one. */
+  readonly retries: number;
+  readonly overrides: PolicyOverrides | undefined;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** What earlier attempts threw, oldest first, capped. */
+  readonly errors: readonly AttemptError[];
+  /** A fresh copy for this attempt, which may change it at will. */
+  args(): unknown[];
+}
+
+/** How the engine reaches a running attempt. */
+export interface AbortHandle {
+  /** Made when first asked for: most attempts never do. */
+  readonly signal: AbortSignal;
+  readonly aborted: boolean;
+  /** What `abort` was called with; `undefined` before. */
+  readonly reason: unknown;
+  abort(reason: unknown): void;
+  /** Calls `listener` at the abort, or at once if that has been; costs no `AbortSignal`. */
+  onAbort(listener: (reason: unknown) => void): void;
+}
+
+/** What became of an attempt. Times are relative, since the clocks of a fleet differ. */
+export type Outcome =
+  | { readonly kind: 'success'; readonly result: unknown }
+  | { readonly kind: 'failed'; readonly error: AttemptError }
+  | { readonly kind: 'retry'; readonly error: AttemptError; readonly delay: number }
+  | { readonly kind: 'snoozed'; readonly delay: number }
+  | { readonly kind: 'cancelled'; readonly reason: string }
+  /** Given back: it was not this process's to run, or it could not finish it. */
+  | { readonly kind: 'released'; readonly delay: number };
+
+/** What an attempt threw, as plain data. */
+export interface AttemptError {
+  /** The number of the attempt, from 1. */
+  readonly attempt: number;
+  /** The error's class, such as `TypeError`. */
+  readonly name: string;
+  readonly message: string;
+  /** The error's `code`, if it had one. */
+  readonly code: string | null;
+  readonly stack: string | null;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}

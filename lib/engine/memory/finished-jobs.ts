@@ -1,0 +1,64 @@
+import type { Clock } from '../../core/clock.js';
+import type { Retention } from '../engine.interface.js';
+import type { JobRecord } from './job-record.js';
+
+/** How often results are looked through for old ones, at most, while nothing else happens. */
+const SWEEP_MS = 1_000;
+
+/**
+ * Finished jobs in the order in which they finished, which is the order in which they may go: a
+ * chain through the records. One timer for all of them, and none while there are none.
+ */
+export class FinishedJobs {
+  private oldest: JobRecord | null = null;
+  private newest: JobRecord | null = null;
+  private count = 0;
+  private cancelSweep: (() => void) | null = null;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly retention: Retention,
+    private readonly forget: (job: JobRecord) => void,
+  ) {}
+
+  add(job: JobRecord): void {
+    if (this.newest === null) this.oldest = job;
+    else this.newest.next = job;
+    this.newest = job;
+    if (++this.count > this.retention.maxResults) this.dropOldest();
+    if (this.cancelSweep === null) this.planSweep();
+  }
+
+  prune(now: number): void {
+    const expired = now - this.retention.resultTtl;
+    while (this.oldest !== null && this.oldest.finishedAt <= expired) this.dropOldest();
+  }
+
+  close(): void {
+    this.cancelSweep?.();
+    this.cancelSweep = null;
+  }
+
+  private dropOldest(): void {
+    const job = this.oldest as JobRecord;
+    this.oldest = job.next;
+    if (this.oldest === null) this.newest = null;
+    job.next = null;
+    this.count--;
+    this.forget(job);
+  }
+
+  private planSweep(): void {
+    if (this.oldest === null || this.retention.resultTtl === Infinity) return;
+    const due = this.oldest.finishedAt + this.retention.resultTtl - this.clock.now();
+    this.cancelSweep = this.clock.after(
+      Math.max(SWEEP_MS, due),
+      () => {
+        this.cancelSweep = null;
+        this.prune(this.clock.now());
+        this.planSweep();
+      },
+      { background: true },
+    );
+  }
+}

@@ -1,0 +1,52 @@
+const CHUNK_BITS = 12;
+const CHUNK = 1 << CHUNK_BITS;
+const MASK = CHUNK - 1;
+
+/**
+ * Objects by a small number that is handed out again once it is free. It grows by chunks, so it is
+ * never copied, and free slots hold the number of the next free one, so they need no list.
+ */
+export class SlotTable<T extends object> {
+  private readonly chunks: (T | number)[][] = [];
+  private firstFree = -1;
+  private size = 0;
+
+  /** The slot that `put` must be called with next. */
+  take(): number {
+    const slot = this.firstFree;
+    if (slot < 0) {
+      if ((this.size & MASK) === 0) this.chunks.push(new Array<T | number>(CHUNK).fill(-1));
+      return this.size++;
+    }
+    this.firstFree = this.chunk(slot)[slot & MASK] as number;
+    return slot;
+  }
+
+  put(slot: number, value: T): void {
+    this.chunk(slot)[slot & MASK] = value;
+  }
+
+  /** What lies in a slot; `undefined` for a free one, and for one that was never handed out. */
+  get(slot: number): T | undefined {
+    const value = slot < this.size ? this.chunk(slot)[slot & MASK] : undefined;
+    return typeof value === 'object' ? value : undefined;
+  }
+
+  free(slot: number): void {
+    this.chunk(slot)[slot & MASK] = this.firstFree;
+    this.firstFree = slot;
+  }
+
+  *values(): Iterable<T> {
+    for (const chunk of this.chunks) for (const value of chunk) if (typeof value === 'object') yield value;
+  }
+
+  /** Whether a slot was ever handed out. */
+  knows(slot: number): boolean {
+    return slot >= 0 && slot < this.size;
+  }
+
+  private chunk(slot: number): (T | number)[] {
+    return this.chunks[slot >>> CHUNK_BITS] as (T | number)[];
+  }
+}

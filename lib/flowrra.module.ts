@@ -1,0 +1,67 @@
+import { type DynamicModule, Inject, Module, type Type } from '@nestjs/common';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { FlowrraConfigError } from './core/errors.js';
+import { TaskRegistry } from './core/task-registry.js';
+import { TaskDiscovery } from './discovery/task-discovery.js';
+import { TaskExplorer } from './discovery/task-explorer.js';
+import { FlowrraLifecycle } from './flowrra.lifecycle.js';
+import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, type OPTIONS_TYPE } from './flowrra.module-definition.js';
+import { FlowrraRuntime } from './flowrra.runtime.js';
+import { FlowrraService } from './flowrra.service.js';
+import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
+import type { FlowrraModuleOptions } from './options/module-options.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
+import { resolveModuleOptions } from './options/resolve-module-options.js';
+import { threadLink } from './runner/thread/thread-link.js';
+import type { ResultBackend } from './results/result-backend.js';
+
+/**
+ * Background tasks for a Nest application. Import `FlowrraModule.forRoot()` once, in the root
+ * module; it is global, so that every provider may inject `FlowrraService`.
+ */
+@Module({
+  providers: [
+    {
+      provide: RESOLVED_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: FlowrraModuleOptions) => resolveModuleOptions(options),
+    },
+    TaskExplorer,
+    {
+      provide: TaskRegistry,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: (options: ResolvedOptions) => new TaskRegistry(options.remoteTasks, threadLink() !== null),
+    },
+    {
+      provide: TaskDiscovery,
+      inject: [TaskExplorer, TaskRegistry, RESOLVED_OPTIONS],
+      useFactory: (explorer: TaskExplorer, registry: TaskRegistry, options: ResolvedOptions) =>
+        new TaskDiscovery(explorer, registry, options),
+    },
+    {
+      provide: FlowrraRuntime,
+      inject: [RESOLVED_OPTIONS, TaskRegistry, ModuleRef],
+      useFactory: (options: ResolvedOptions, registry: TaskRegistry, moduleRef: ModuleRef) =>
+        new FlowrraRuntime(options, registry, (type: Type<ResultBackend>) => moduleRef.create(type)),
+    },
+    FlowrraService,
+    FlowrraLifecycle,
+  ],
+  exports: [FlowrraService],
+})
+export class FlowrraModule extends ConfigurableModuleClass {
+  /** @throws {FlowrraConfigError} when the application starts, if an option is unknown or wrong. */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
+    super();
+    const imported = [...modules.values()].filter((module) => module.metatype === FlowrraModule);
+    if (imported.length > 1) {
+      throw new FlowrraConfigError(
+        'FlowrraModule.forRoot() is imported twice in one application. Import it once, in the root module: it is global.',
+      );
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { Logger, type Type } from '@nestjs/common';
+import { EventHub } from './core/events.js';
+import { ExecutorNotRunningError } from './core/errors.js';
+import { Executor } from './core/executor.js';
+import { PayloadCodec } from './core/payload/payload-codec.js';
+import { ResultRecorder } from './core/result-recorder.js';
+import { RunObserver } from './core/run-observer.js';
+import { Submitter } from './core/submitter.js';
+import type { TaskRegistry } from './core/task-registry.js';
+import type { Engine } from './engine/engine.interface.js';
+import { resolveEngine } from './engine/resolve-engine.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
+import type { ResultBackend } from './results/result-backend.js';
+import { CpuRunner } from './runner/cpu-runner.js';
+import { InlineRunner } from './runner/inline-runner.js';
+import type { TaskRunner } from './runner/task-runner.interface.js';
+import { ThreadLinkEngine } from './runner/thread/thread-link-engine.js';
+import { threadLink } from './runner/thread/thread-link.js';
+
+/** What exists only while the engine is connected. */
+interface Connected {
+  readonly engine: Engine;
+  readonly results: ResultBackend;
+  readonly submitter: Submitter;
+  readonly cpu: TaskRunner;
+}
+
+/** After the deadline of a stop, how long aborted attempts get to end by themselves. */
+const KILL_GRACE_MS = 5_000;
+
+/**
+ * One application's executor, put together and taken through its states: connected (takes
+ * submissions), consuming (runs them), drained, and closed. Each step may be asked for again.
+ */
+export class FlowrraRuntime {
+  readonly events = new EventHub();
+  private readonly logger = new Logger('Flowrra');
+  private connecting: Promise<Connected> | null = null;
+  private connected: Connected | null = null;
+  private draining: Promise<void> | null = null;
+  private consuming = false;
+
+  /** @param createBackend Makes a backend that was configured as a class, with its dependencies. */
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly registry: TaskRegistry,
+    private readonly createBackend: (type: Type<ResultBackend>) => Promise<ResultBackend>,
+  ) {}
+
+  get isRunning(): boolean {
+    return this.consuming && this.draining === null;
+  }
+
+  /** @throws {ExecutorNotRunningError} before `connect` and after `close`. */
+  get parts(): Connected {
+    if (this.connected !== null) return this.connected;
+    throw new ExecutorNotRunningError(
+      'Flowrra is not running. Submit from onModuleInit on, not in a constructor, and before the application has shut down; after stop(), call start() again.',
+    );
+  }
+
+  /** Opens the engine and the backend; from here on submissions are taken. */
+  async connect(): Promise<void> {
+    this.connecting ??= this.open();
+    try {
+      this.connected = await this.connecting;
+    } catch (error) {
+      this.connecting = null;
+      throw error;
+    }
+  }
+
+  /** Starts running jobs, unless this process only produces them. */
+  async start(): Promise<void> {
+    if (this.draining !== null) await this.draining;
+    if (this.consuming) return;
+    await this.connect();
+    if (this.consuming) return;
+    this.consuming = true;
+    if (this.options.role !== 'producer') await this.parts.engine.consume();
+  }
+
+  /** Hands out no more and lets running attempts finish; submissions are still taken where they are kept. */
+  drain(graceMs: number): Promise<void> {
+    if (this.connected === null) return Promise.resolve();
+    return (this.draining ??= this.runDrain(this.connected, graceMs));
+  }
+
+  /** Drains what is not drained yet, and releases everything. */
+  async close(graceMs: number): Promise<void> {
+    await this.connecting?.catch(() => undefined);
+    await this.drain(graceMs);
+    const { connected } = this;
+    this.connected = null;
+    this.connecting = null;
+    this.draining = null;
+    this.consuming = false;
+    if (connected === null) return;
+    await connected.cpu.close();
+    await connected.engine.close();
+    if (connected.results !== connected.engine.results) await connected.results.close?.();
+  }
+
+  private async open(): Promise<Connected> {
+    const { clock, queues, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes } = this.options;
+    const codec = new PayloadCodec({ maxBytes: maxPayloadBytes });
+    const observer = new RunObserver(this.events, clock);
+    const engine = await this.openEngine();
+    const backend = await this.openBackend();
+    const recorder = backend && new ResultRecorder(backend, clock);
+    const submitter = new Submitter(engine, codec, observer, recorder);
+    const inline = new InlineRunner();
+    const cpu = this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
+    const executor = new Executor({
+      registry: this.registry,
+      codec,
+      clock,
+      observer,
+      runners: { inline, cpu },
+      recorder,
+      random: Math.random,
+    });
+    await engine.connect({
+      queues,
+      clock,
+      retention: { resultTtl, maxResults },
+      backPressure: { maxPending, whenFull },
+      execute: (attempt, abort) => executor.execute(attempt, abort),
+      settled: (attempt, outcome) => observer.settled(attempt, outcome),
+    });
+    return { engine, results: backend ?? engine.results, submitter, cpu };
+  }
+
+  /** The same engine after a stop and a start, so that it keeps what it knows. */
+  private engine: Engine | null = null;
+
+  private async openEngine(): Promise<Engine> {
+    const link = threadLink();
+    return (this.engine ??= link ? new ThreadLinkEngine(link) : await resolveEngine(this.options.engine));
+  }
+
+  private async openBackend(): Promise<ResultBackend | null> {
+    const { backend } = this.options;
+    return typeof backend === 'function' ? this.createBackend(backend) : backend;
+  }
+
+  private async runDrain({ engine }: Connected, graceMs: number): Promise<void> {
+    const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS);
+    if (unfinished > 0) this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
+    if (dropped > 0) this.logger.warn(`${dropped} waiting jobs are lost: the ${engine.name} engine keeps nothing.`);
+  }
+}

@@ -1,0 +1,156 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { type Duration, parseDuration } from './core/duration.js';
+import type { FlowrraEvent } from './core/events.js';
+import { TaskRegistry, type TaskRoute } from './core/task-registry.js';
+import type { FinishedTaskResult, TaskResult } from './core/task-result.js';
+import { TaskSubmission } from './core/task-submission.js';
+import type { TaskId } from './core/task-types.js';
+import { TaskDiscovery } from './discovery/task-discovery.js';
+import { FlowrraRuntime } from './flowrra.runtime.js';
+import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
+import type { ResolvedOptions, ResolvedSubmit } from './options/resolved-options.js';
+import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from './options/resolve-submit-options.js';
+import type { RegisterOptions, SubmitOptions } from './options/task-options.js';
+
+/** Options of `waitForResult()`. */
+export interface WaitForResultOptions {
+  /** How long to wait. Default: without limit. */
+  timeout?: Duration;
+  /** Aborting it gives up at once, with its reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of `stop()`. */
+export interface StopOptions {
+  /** Let running tasks finish and, on the memory engine, waiting ones as well. Default `true`. */
+  wait?: boolean;
+  /** How long to wait before running tasks are aborted. Default `shutdownTimeout`, 30 s. */
+  timeout?: Duration;
+}
+
+/** The executor: submits background tasks, and knows what became of them. */
+@Injectable()
+export class FlowrraService extends TaskSubmission implements AsyncDisposable {
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    registry: TaskRegistry,
+    private readonly discovery: TaskDiscovery,
+    private readonly runtime: FlowrraRuntime,
+  ) {
+    super(registry);
+  }
+
+  /** Whether it is started and not stopping. */
+  get isRunning(): boolean {
+    return this.runtime.isRunning;
+  }
+
+  /** What happens to jobs in this process. A subscriber that throws is logged and disturbs nobody. */
+  get events$(): Observable<FlowrraEvent> {
+    return this.runtime.events.events$;
+  }
+
+  /**
+   * The same submissions with options: `flowrra.with({ priority: 1, delay: '5m' }).submit(…)`.
+   *
+   * @throws {FlowrraConfigError} if an option is unknown or out of range.
+   */
+  with(options: SubmitOptions): TaskSubmission {
+    const { registry, runtime } = this;
+    const { clock } = this.options;
+    resolveSubmitOptions(options, clock.now());
+    // Resolved again at each submission, so that `runAt` is measured from then.
+    return new SubmissionWith(registry, runtime, () => resolveSubmitOptions(options, clock.now()));
+  }
+
+  /**
+   * A job's state now, or `null` for an id that is unknown or whose result has been dropped.
+   *
+   * @throws {BackendError} or whatever a configured backend rejects with.
+   */
+  getResult<R>(taskId: TaskId<R>): Promise<TaskResult<R> | null>;
+  getResult<R = unknown>(taskId: string): Promise<TaskResult<R> | null>;
+  async getResult(taskId: string): Promise<TaskResult | null> {
+    return this.runtime.parts.results.get(taskId);
+  }
+
+  /**
+   * Waits until a job has succeeded, failed or been cancelled; a failed one does not reject.
+   *
+   * @throws {TaskTimeoutError} when `timeout` is over; the job goes on.
+   * @throws {ResultNotFoundError} for an id that nobody knows.
+   * @throws {ResultExpiredError} if the result has been dropped.
+   */
+  waitForResult<R>(taskId: TaskId<R>, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
+  waitForResult<R = unknown>(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
+  async waitForResult(taskId: string, options: WaitForResultOptions = {}): Promise<FinishedTaskResult> {
+    const timeout = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'waitForResult timeout');
+    return this.runtime.parts.results.waitFor(taskId, { timeout, signal: options.signal }) as Promise<FinishedTaskResult>;
+  }
+
+  /** How many unfinished jobs are not running: waiting, delayed and retrying ones. */
+  async pendingCount(): Promise<number> {
+    return this.runtime.parts.engine.pendingCount();
+  }
+
+  /**
+   * Makes a plain function a task, before or after the start. It may then be submitted by its
+   * name or by itself.
+   *
+   * @throws {FlowrraConfigError} if an option is wrong or the name is taken.
+   */
+  register<A extends unknown[], R>(options: RegisterOptions, fn: (...args: A) => R): void {
+    this.discovery.register(options, fn);
+  }
+
+  /** Looks for tasks again, in modules that were loaded lazily since. */
+  discover(): void {
+    this.discovery.discover();
+  }
+
+  /** Connects and starts running jobs. Nest's lifecycle calls it; calling it twice changes nothing. */
+  start(): Promise<void> {
+    return this.runtime.start();
+  }
+
+  /**
+   * Stops: hands out no more jobs, lets running ones finish, aborts those that do not, and releases
+   * everything. Nest's lifecycle calls it; calling it twice changes nothing, and `start` starts again.
+   */
+  async stop({ wait = true, timeout }: StopOptions = {}): Promise<void> {
+    const grace = timeout === undefined ? this.options.shutdownTimeout : parseDuration(timeout, 'stop timeout');
+    await this.runtime.close(wait ? grace : 0);
+  }
+
+  /** `await using`, where Nest's lifecycle does not reach. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
+    return Promise.resolve(this.runtime.parts.submitter.submit(route, args, NO_SUBMIT_OPTIONS));
+  }
+
+  protected sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]> {
+    return this.runtime.parts.submitter.submitMany(route, argsList, NO_SUBMIT_OPTIONS);
+  }
+}
+
+class SubmissionWith extends TaskSubmission {
+  constructor(
+    registry: TaskRegistry,
+    private readonly runtime: FlowrraRuntime,
+    private readonly options: () => ResolvedSubmit,
+  ) {
+    super(registry);
+  }
+
+  protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
+    return Promise.resolve(this.runtime.parts.submitter.submit(route, args, this.options()));
+  }
+
+  protected sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]> {
+    return this.runtime.parts.submitter.submitMany(route, argsList, this.options());
+  }
+}

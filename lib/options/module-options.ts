@@ -1,0 +1,68 @@
+import type { Type } from '@nestjs/common';
+import type { ResourceLimits } from 'node:worker_threads';
+import type { Clock } from '../core/clock.js';
+import type { Duration } from '../core/duration.js';
+import type { Engine } from '../engine/engine.interface.js';
+import type { ResultBackend } from '../results/result-backend.js';
+
+/** Options of one queue. */
+export interface QueueOptions {
+  /** How many of its jobs run at once in this process. Default 1. */
+  concurrency?: number;
+}
+
+/** Options of the worker threads that run CPU-bound tasks. */
+export interface CpuOptions {
+  /**
+   * A module whose default export is a Nest module. Each thread makes an application context of
+   * it, so that CPU-bound tasks are injected like any provider: `new URL('./cpu.module.js', import.meta.url)`.
+   */
+  module?: string | URL;
+  /** `'thread'` (default), or `'inline'` to run CPU-bound tasks on the main thread, as tests may want. */
+  mode?: 'thread' | 'inline';
+  /** Memory limits of each thread, as `node:worker_threads` takes them. A thread that exceeds them is ended. */
+  resourceLimits?: ResourceLimits;
+}
+
+/** A task that another application runs: this one only submits it. */
+export interface RemoteTaskOptions {
+  /** The queue that the task's workers read. Default `'default'`. */
+  queue?: string;
+}
+
+/** Options of `FlowrraModule.forRoot()`. */
+export interface FlowrraModuleOptions {
+  /** How many jobs of the queue `default` run at once. Default 4. */
+  numWorkers?: number;
+  /** How many CPU-bound jobs run at once, each in its thread. Default: the number of cores. */
+  cpuWorkers?: number;
+  /** Where CPU-bound tasks run. */
+  cpu?: CpuOptions;
+  /** Further queues, by name. `default` and `cpu` exist always. */
+  queues?: Record<string, QueueOptions>;
+  /** Where jobs wait: a URL such as `'memory:'`, or an engine. Default `'memory:'`. */
+  engine?: string | Engine;
+  /**
+   * Where results are kept, instead of in the engine: an instance, or a class that Nest
+   * instantiates with its dependencies.
+   */
+  backend?: ResultBackend | Type<ResultBackend>;
+  /** `'producer'` submits and never runs; `'worker'` and `'all'` (default) run. */
+  role?: 'all' | 'producer' | 'worker';
+  /** How many unfinished jobs may wait before `submit` is held back. Default: no bound. */
+  maxPending?: number;
+  /** At `maxPending`, `submit` either waits for room (`'wait'`, default) or rejects with `QueueFullError`. */
+  whenFull?: 'wait' | 'reject';
+  /** How long a result is kept. Default 1 h. */
+  resultTtl?: Duration;
+  /** How many results are kept, the oldest dropped first. Default 100,000. */
+  maxResults?: number;
+  /** The largest arguments, or result, of a job in bytes. Default 1,048,576. */
+  maxPayloadBytes?: number;
+  /** How long `stop` waits for running jobs before it aborts their signal. Default 30 s. */
+  shutdownTimeout?: Duration;
+  /** Tasks that this application submits and another one runs, by name. */
+  remoteTasks?: Record<string, RemoteTaskOptions>;
+  /** The clock to live by; for tests. Default: the system's. */
+  clock?: Clock;
+}

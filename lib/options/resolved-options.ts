@@ -1,0 +1,75 @@
+import type { Type } from '@nestjs/common';
+import type { ResourceLimits } from 'node:worker_threads';
+import type { Clock } from '../core/clock.js';
+import type { Engine } from '../engine/engine.interface.js';
+import type { ResultBackend } from '../results/result-backend.js';
+import type { Backoff } from './task-options.js';
+
+/** What the user configured, checked, in milliseconds and bytes, with every default filled in. */
+export interface ResolvedOptions {
+  readonly queues: readonly ResolvedQueue[];
+  readonly cpu: {
+    readonly threads: number;
+    /** A `file:` URL, or `null` for none. */
+    readonly module: string | null;
+    readonly mode: 'thread' | 'inline';
+    readonly resourceLimits: ResourceLimits | null;
+  };
+  readonly engine: string | Engine;
+  readonly backend: ResultBackend | Type<ResultBackend> | null;
+  readonly role: 'all' | 'producer' | 'worker';
+  /** `Infinity` for no bound. */
+  readonly maxPending: number;
+  readonly whenFull: 'wait' | 'reject';
+  readonly resultTtl: number;
+  readonly maxResults: number;
+  readonly maxPayloadBytes: number;
+  readonly shutdownTimeout: number;
+  readonly remoteTasks: ReadonlyMap<string, { readonly queue: string }>;
+  readonly clock: Clock;
+}
+
+export interface ResolvedQueue {
+  readonly name: string;
+  readonly concurrency: number;
+}
+
+/** A task's policy, complete. Times in milliseconds; `timeout` is `Infinity` for none. */
+export interface TaskPolicy {
+  readonly maxRetries: number;
+  readonly retryDelay: number;
+  readonly backoff: Backoff;
+  readonly maxRetryDelay: number;
+  readonly jitter: boolean;
+  readonly timeout: number;
+  readonly killGrace: number;
+}
+
+/** The part of a policy that one job may override. It travels with the job as plain data. */
+export interface PolicyOverrides {
+  readonly maxRetries?: number;
+  readonly retryDelay?: number;
+  readonly backoff?: 'fixed' | 'exponential';
+  readonly timeout?: number;
+}
+
+/** Where and how one task runs, from the options of `@Task()` or `register()`. */
+export interface ResolvedTask {
+  readonly name: string;
+  readonly queue: string;
+  readonly cpuBound: boolean;
+  readonly policy: TaskPolicy;
+}
+
+/** One submission's options, checked. */
+export interface ResolvedSubmit {
+  readonly priority: number;
+  /** Milliseconds until the job is due, 0 for now. */
+  readonly delay: number;
+  /** `undefined` to have the engine mint one. */
+  readonly taskId: string | undefined;
+  readonly overrides: PolicyOverrides | undefined;
+}
+
+export const DEFAULT_QUEUE = 'default';
+export const CPU_QUEUE = 'cpu';

@@ -1,0 +1,78 @@
+import type { Duration } from '../core/duration.js';
+
+/**
+ * How long to wait before a retry.
+ * - `'fixed'`: `retryDelay` each time.
+ * - `'exponential'`: `retryDelay`, doubled at each further retry, up to `maxRetryDelay`.
+ * - a function: given the number of the attempt that failed (from 1) and what it threw, it
+ *   returns the delay.
+ */
+export type Backoff = 'fixed' | 'exponential' | ((attempt: number, error: unknown) => Duration);
+
+/** What a worker does when an attempt fails or runs too long. */
+export interface TaskPolicyOptions {
+  /** Retries after the first attempt. Default 3; 0 for none. */
+  maxRetries?: number;
+  /** Delay before a retry, the base of `'exponential'`. Default 1000 ms. */
+  retryDelay?: Duration;
+  /** How the delay grows. Default `'fixed'`. */
+  backoff?: Backoff;
+  /** The longest delay that `'exponential'` reaches. Default 1 h. */
+  maxRetryDelay?: Duration;
+  /** Full jitter: each delay is drawn evenly from 0 to what the backoff says. Default `false`. */
+  jitter?: boolean;
+  /** The longest an attempt may run before its signal is aborted. Default: no limit. */
+  timeout?: Duration;
+  /**
+   * After an abort, how long an attempt may take to end by itself before it counts as failed
+   * and, if it is CPU-bound, its thread is ended. Default 5 s.
+   */
+  killGrace?: Duration;
+}
+
+/** Options of `@Task()`. */
+export interface TaskOptions extends TaskPolicyOptions {
+  /** The name that jobs carry. Default `ClassName.methodName`. */
+  name?: string;
+  /** The queue that jobs wait in. Default `'default'`, and `'cpu'` for a CPU-bound task. */
+  queue?: string;
+  /** Run in a worker thread. Default `false`. */
+  cpuBound?: boolean;
+  /**
+   * CPU-bound only: the file that a thread imports to find this class, `import.meta.url` in ES
+   * modules or `__filename` in CommonJS. Default: the file in which the decorator was applied.
+   */
+  file?: string | URL;
+}
+
+/** Options of `register()`, for a plain function. */
+export interface RegisterOptions extends TaskPolicyOptions {
+  /** The name that jobs carry. */
+  name: string;
+  /** The queue that jobs wait in. Default `'default'`, and `'cpu'` for a CPU-bound task. */
+  queue?: string;
+  /** Run in a worker thread; needs `file`. Default `false`. */
+  cpuBound?: boolean;
+  /** CPU-bound only: the file that a thread imports to find the function. */
+  file?: string | URL;
+  /** CPU-bound only: the name under which `file` exports the function. Default `'default'`. */
+  export?: string;
+}
+
+/** Options of one submission, given to `with()`. */
+export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'retryDelay' | 'timeout'> {
+  /** 0 to 2,097,151; lower runs first. Default 0. */
+  priority?: number;
+  /** Wait this long before the first attempt. Not together with `runAt`. */
+  delay?: Duration;
+  /** Do not start before this time. One in the past means now. */
+  runAt?: Date;
+  /**
+   * Your own id for the job. Submitting the same id again, while the job or its result is
+   * known, submits nothing and returns the id: a repeated request becomes harmless.
+   * 1 to 255 characters, no `:`, not digits alone.
+   */
+  taskId?: string;
+  /** Overrides the task's own `backoff`; a function cannot travel with a job. */
+  backoff?: 'fixed' | 'exponential';
+}

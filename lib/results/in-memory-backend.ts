@@ -1,0 +1,122 @@
+import { type Clock, systemClock } from '../core/clock.js';
+import { type Duration, parseDuration } from '../core/duration.js';
+import { FlowrraConfigError, ResultExpiredError, ResultNotFoundError } from '../core/errors.js';
+import { copyPlain } from '../core/payload/plain-copy.js';
+import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
+import { isFinal, type JobState, jobStateOf, taskResultOf } from '../core/task-snapshot.js';
+import { ResultBackend, type WaitOptions } from './result-backend.js';
+import { waitUntil } from './wait-until.js';
+
+/** Options of {@link InMemoryBackend}. */
+export interface InMemoryBackendOptions {
+  /** How long a finished result is kept. Default 1 h. */
+  resultTtl?: Duration;
+  /** How many finished results are kept, the oldest dropped first. Default 100,000. */
+  maxResults?: number;
+  /** The clock to live by; for tests. */
+  clock?: Clock;
+}
+
+type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
+
+/**
+ * Results in this process's memory. The memory engine keeps its own, so it is of use where several
+ * engines share one backend, in tests, and as an example of a backend.
+ */
+export class InMemoryBackend extends ResultBackend {
+  private readonly clock: Clock;
+  private readonly resultTtl: number;
+  private readonly maxResults: number;
+  private readonly unfinished = new Map<string, JobState>();
+  /** In the order in which they finished, which is the order in which they go. */
+  private readonly finished = new Map<string, JobState>();
+  /** Ids of dropped results, as many as results are kept, so that "expired" is not taken for "unknown". */
+  private readonly dropped = new Set<string>();
+  private readonly waiters = new Map<string, Set<Waiter>>();
+
+  constructor(options: InMemoryBackendOptions = {}) {
+    super();
+    this.clock = options.clock ?? systemClock;
+    this.resultTtl = parseDuration(options.resultTtl ?? '1h', 'InMemoryBackend resultTtl');
+    this.maxResults = options.maxResults ?? 100_000;
+    if (!Number.isInteger(this.maxResults) || this.maxResults < 1) {
+      throw new FlowrraConfigError(`InMemoryBackend maxResults: ${String(options.maxResults)} is no positive whole number.`);
+    }
+  }
+
+  store(taskId: string, result: TaskResult): void {
+    const state = owned(jobStateOf(result));
+    this.dropped.delete(taskId);
+    if (!isFinal(state.status)) {
+      this.unfinished.set(taskId, state);
+      return;
+    }
+    this.unfinished.delete(taskId);
+    this.finished.delete(taskId);
+    this.finished.set(taskId, state);
+    this.prune();
+    const waiters = this.waiters.get(taskId) ?? [];
+    this.waiters.delete(taskId);
+    for (const waiter of waiters) waiter(reveal(state) as FinishedTaskResult);
+  }
+
+  get(taskId: string): TaskResult | null {
+    this.prune();
+    const state = this.finished.get(taskId) ?? this.unfinished.get(taskId);
+    return state ? reveal(state) : null;
+  }
+
+  async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
+    const known = this.get(taskId);
+    if (known?.isComplete) return known;
+    if (known === null) throw this.missing(taskId);
+    return waitUntil(taskId, options, this.clock, (waiter) => this.subscribe(taskId, waiter));
+  }
+
+  override delete(taskId: string): boolean {
+    return this.finished.delete(taskId) || this.unfinished.delete(taskId);
+  }
+
+  override clear(): void {
+    this.finished.clear();
+    this.unfinished.clear();
+    this.dropped.clear();
+  }
+
+  private subscribe(taskId: string, waiter: Waiter): () => void {
+    const waiters = this.waiters.get(taskId) ?? new Set<Waiter>();
+    this.waiters.set(taskId, waiters.add(waiter));
+    return () => {
+      waiters.delete(waiter);
+      if (waiters.size === 0) this.waiters.delete(taskId);
+    };
+  }
+
+  private missing(taskId: string): Error {
+    return this.dropped.has(taskId)
+      ? new ResultExpiredError(`The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`)
+      : new ResultNotFoundError(`No job ${taskId} is known to this backend.`);
+  }
+
+  private prune(): void {
+    const expired = this.clock.now() - this.resultTtl;
+    for (const [taskId, { finishedAt }] of this.finished) {
+      if (this.finished.size <= this.maxResults && (finishedAt ?? Infinity) > expired) break;
+      this.finished.delete(taskId);
+      this.dropped.add(taskId);
+    }
+    for (const taskId of this.dropped) {
+      if (this.dropped.size <= this.maxResults) break;
+      this.dropped.delete(taskId);
+    }
+  }
+}
+
+/** A copy that whoever stored the result cannot change any more. */
+function owned(state: JobState): JobState {
+  return { ...state, result: copyPlain(state.result) };
+}
+
+function reveal(state: JobState): TaskResult {
+  return taskResultOf(owned(state));
+}

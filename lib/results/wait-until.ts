@@ -1,0 +1,40 @@
+import type { Clock } from '../core/clock.js';
+import { TaskTimeoutError } from '../core/errors.js';
+import type { FinishedTaskResult } from '../core/task-result.js';
+import type { WaitOptions } from './result-backend.js';
+
+type Settle = (result: FinishedTaskResult | Promise<never>) => void;
+
+/**
+ * Waits for a result with a time-out and a signal, and leaves nothing behind however it ends.
+ *
+ * @param subscribe Arranges for the result, and returns what undoes that.
+ */
+export function waitUntil(
+  taskId: string,
+  { timeout, signal }: WaitOptions,
+  clock: Clock,
+  subscribe: (settle: Settle) => () => void,
+): Promise<FinishedTaskResult> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const cleanups: (() => void)[] = [];
+    const end = (finish: () => void): void => {
+      for (const cleanup of cleanups.splice(0)) cleanup();
+      finish();
+    };
+    cleanups.push(subscribe((result) => end(() => resolve(result))));
+    if (timeout !== undefined) {
+      cleanups.push(
+        clock.after(timeout, () =>
+          end(() => reject(new TaskTimeoutError(`${taskId} was not finished within ${timeout} ms. It goes on; wait again, or ask with getResult.`))),
+        ),
+      );
+    }
+    if (signal) {
+      const onAbort = (): void => end(() => reject(signal.reason as Error));
+      signal.addEventListener('abort', onAbort, { once: true });
+      cleanups.push(() => signal.removeEventListener('abort', onAbort));
+    }
+  });
+}

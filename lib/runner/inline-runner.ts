@@ -1,0 +1,18 @@
+import { AttemptContext } from '../core/task-context.js';
+import type { TaskDefinition } from '../core/task-definition.js';
+import type { TaskCall, TaskRunner } from './task-runner.interface.js';
+
+/** Runs a task where the application runs: on the main thread. */
+export class InlineRunner implements TaskRunner {
+  run(task: TaskDefinition, call: TaskCall): unknown {
+    const { args } = call;
+    if (task.contextIndex !== null) {
+      // Arguments that the caller left out stand between the given ones and the context.
+      while (args.length < task.contextIndex) args.push(undefined);
+      args[task.contextIndex] = new AttemptContext(call.taskId, call.taskName, call.attempt, call.abort);
+    }
+    return task.invoke(args, call);
+  }
+
+  async close(): Promise<void> {}
+}

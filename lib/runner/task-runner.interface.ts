@@ -1,0 +1,23 @@
+import type { TaskDefinition } from '../core/task-definition.js';
+import type { AbortHandle } from '../engine/engine.interface.js';
+
+/** Where the code of a task runs. */
+export interface TaskRunner {
+  /** Runs one attempt. What it throws or rejects with is the attempt's error. */
+  run(task: TaskDefinition, call: TaskCall): unknown;
+  /** Ends what the runner holds. */
+  close(): Promise<void>;
+}
+
+/** One call of a task's code. */
+export interface TaskCall {
+  readonly taskId: string;
+  readonly taskName: string;
+  /** The number of the attempt, from 1. */
+  readonly attempt: number;
+  /** A fresh copy that the task may change. */
+  readonly args: unknown[];
+  readonly abort: AbortHandle;
+  /** After an abort, the milliseconds the code may take to end by itself. */
+  readonly killGrace: number;
+}

@@ -1,0 +1,106 @@
+import type { INestApplicationContext, Type } from '@nestjs/common';
+import { ModulesContainer, NestFactory } from '@nestjs/core';
+import { FlowrraConfigError } from '../../core/errors.js';
+import { callerOf } from '../../discovery/task-caller.js';
+import { TaskExplorer } from '../../discovery/task-explorer.js';
+import type { TaskCall } from '../task-runner.interface.js';
+import type { CpuTarget } from './cpu-target.js';
+
+type Invoke = (args: unknown[], call: TaskCall) => unknown;
+type Method = (...args: unknown[]) => unknown;
+
+/** Finds, inside a thread, the code that a target names, and keeps what it has found. */
+export class ThreadCode {
+  private readonly found = new Map<string, Promise<Invoke>>();
+  private readonly classes = new Map<string, Type<Record<string, Method>>>();
+  private readonly instances = new Map<string, Record<string, Method>>();
+  private application: Promise<INestApplicationContext> | null = null;
+  private tasks: Map<string, Invoke> | null = null;
+
+  /** @param module The `file:` URL of a Nest module, or `null` for none. */
+  constructor(private readonly module: string | null) {}
+
+  /** Hears of a class with a CPU-bound task while its file is imported. */
+  announce(prototype: object, file: string | null): void {
+    const type = prototype.constructor as Type<Record<string, Method>>;
+    this.classes.set(`${file}#${type.name}`, type);
+  }
+
+  find(target: CpuTarget): Promise<Invoke> {
+    const key = JSON.stringify(target);
+    let found = this.found.get(key);
+    if (found === undefined) {
+      found = this.load(target);
+      this.found.set(key, found);
+      // A file that could not be loaded may be there the next time.
+      found.catch(() => this.found.delete(key));
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    const application = await this.application?.catch(() => null);
+    await application?.close();
+  }
+
+  private async load(target: CpuTarget): Promise<Invoke> {
+    switch (target.kind) {
+      case 'function':
+        return this.exported(target.file, target.export);
+      case 'class':
+        return this.method(target.file, target.className, target.method);
+      case 'module':
+        return this.discovered(target.taskName);
+    }
+  }
+
+  private async exported(file: string, name: string): Promise<Invoke> {
+    const module = (await import(file)) as Record<string, unknown>;
+    // A CommonJS module's exports may all stand below `default`.
+    const value = module[name] ?? (module['default'] as Record<string, unknown> | undefined)?.[name];
+    if (typeof value === 'function') return (args) => (value as Method)(...args);
+    throw new FlowrraConfigError(`${file} exports no function '${name}', which a CPU-bound task was registered with.`);
+  }
+
+  private async method(file: string, className: string, method: string): Promise<Invoke> {
+    await import(file);
+    const key = `${file}#${className}`;
+    const type = this.classes.get(key);
+    if (type === undefined) throw new FlowrraConfigError(`${file} defines no class ${className} with a CPU-bound task, though it did on the main thread.`);
+    if (type.length > 0) {
+      throw new FlowrraConfigError(
+        `${className} has constructor parameters, which a thread cannot fill by itself. Give the threads a module: forRoot({ cpu: { module: new URL('./cpu.module.js', import.meta.url) } }).`,
+      );
+    }
+    const instance = this.instances.get(key) ?? new type();
+    this.instances.set(key, instance);
+    return (args) => (instance[method] as Method)(...args);
+  }
+
+  private async discovered(taskName: string): Promise<Invoke> {
+    this.application ??= this.createApplication();
+    const application = await this.application;
+    this.tasks ??= tasksOf(application);
+    const invoke = this.tasks.get(taskName);
+    if (invoke) return invoke;
+    throw new FlowrraConfigError(`The module of the threads (${this.module}) provides no task '${taskName}'. Add its class to the providers there.`);
+  }
+
+  private async createApplication(): Promise<INestApplicationContext> {
+    const { default: module } = (await import(this.module as string)) as { default?: unknown };
+    // Imported from CommonJS, the default export is one level further down.
+    const type = (typeof module === 'object' ? (module as { default?: unknown } | null)?.default : module) as Type | undefined;
+    if (typeof type !== 'function') throw new FlowrraConfigError(`${this.module} has no Nest module as its default export, which cpu.module asks for.`);
+    return NestFactory.createApplicationContext(type, { logger: ['error', 'warn'], abortOnError: false });
+  }
+}
+
+function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
+  const tasks = new Map<string, Invoke>();
+  for (const host of new TaskExplorer(application.get(ModulesContainer)).hosts()) {
+    for (const [key, { options }] of host.tasks) {
+      tasks.set(options.name ?? `${host.prototype.constructor.name}.${key}`, callerOf(host, key));
+    }
+  }
+  return tasks;
+}

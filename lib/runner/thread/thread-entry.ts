@@ -1,0 +1,115 @@
+import { MessageChannel, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { PayloadCodec } from '../../core/payload/payload-codec.js';
+import { AttemptContext } from '../../core/task-context.js';
+import { AttemptAbort } from '../../engine/attempt-abort.js';
+import type { SubmitOptions } from '../../options/task-options.js';
+import type { TaskCall } from '../task-runner.interface.js';
+import { ThreadCode } from './thread-code.js';
+import { becomeThread } from './thread-link.js';
+import { type FromThread, type ThreadAnswer, type ThreadCall, type ToThread, unwire, unwireError, wire, wireError } from './wire.js';
+
+/** What runs in each thread of the pool. The default export is what the pool calls. */
+const { module } = workerData as { module: string | null };
+const code = new ThreadCode(module);
+/** The parent holds results to their size; here it only matters that they can travel. */
+const codec = new PayloadCodec({ maxBytes: Infinity });
+const running = new Map<number, AttemptAbort>();
+const requests = new Map<number, { resolve(taskId: string): void; reject(error: unknown): void }>();
+let lastRequest = 0;
+
+const { port1: port, port2 } = new MessageChannel();
+port.on('message', hear);
+port.unref();
+parentPort?.postMessage({ flowrraPort: port2 }, [port2]);
+
+becomeThread({ link: { submit }, announce: (prototype, file) => code.announce(prototype, file) });
+
+export default async function run(call: ThreadCall): Promise<ThreadAnswer> {
+  const abort = new AttemptAbort();
+  running.set(call.callId, abort);
+  try {
+    const invoke = await code.find(call.target);
+    let value = await invoke(argumentsOf(call, abort), contextOf(call, abort));
+    if (isObservable(value)) value = await lastValueFrom(value, { defaultValue: undefined });
+    return { value: wire(codec.copyResult(value)) };
+  } catch (error) {
+    return { error: wireError(error) };
+  } finally {
+    running.delete(call.callId);
+  }
+}
+
+function argumentsOf(call: ThreadCall, abort: AttemptAbort): unknown[] {
+  const args = unwire(call.args) as unknown[];
+  const { contextIndex } = call.target;
+  if (contextIndex === null) return args;
+  while (args.length < contextIndex) args.push(undefined);
+  args[contextIndex] = new AttemptContext(call.taskId, call.taskName, call.attempt, pollingAbort(abort));
+  return args;
+}
+
+function contextOf({ taskId, taskName, attempt }: ThreadCall, abort: AttemptAbort): TaskCall {
+  return { taskId, taskName, attempt, args: [], abort: pollingAbort(abort), killGrace: 0 };
+}
+
+/**
+ * A synchronous task never lets a message in, so reading `signal.aborted` looks for messages by
+ * itself: that is how such a task hears of its abort.
+ */
+function pollingAbort(abort: AttemptAbort): AttemptAbort {
+  const { signal } = abort;
+  if (!Object.hasOwn(signal, 'aborted')) {
+    const isAborted = (): boolean => {
+      for (let entry = receiveMessageOnPort(port); entry; entry = receiveMessageOnPort(port)) hear(entry.message as ToThread);
+      return abort.aborted;
+    };
+    Object.defineProperties(signal, {
+      aborted: { get: isAborted },
+      throwIfAborted: {
+        value(): void {
+          if (isAborted()) throw abort.reason;
+        },
+      },
+    });
+  }
+  return abort;
+}
+
+function hear(message: ToThread): void {
+  switch (message.kind) {
+    case 'abort':
+      running.get(message.callId)?.abort(unwireError(message.reason));
+      break;
+    case 'submitted':
+      settle(message.request)?.resolve(message.taskId);
+      break;
+    case 'refused':
+      settle(message.request)?.reject(unwireError(message.error));
+      break;
+    case 'close':
+      void code.close().finally(() => tell({ kind: 'closed' }));
+      break;
+  }
+}
+
+function submit(taskName: string, args: unknown[], options: SubmitOptions): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = ++lastRequest;
+    requests.set(request, { resolve, reject });
+    // While an answer is due, the thread must not be taken for idle.
+    port.ref();
+    tell({ kind: 'submit', request, taskName, args: wire(args), options });
+  });
+}
+
+function settle(request: number) {
+  const waiting = requests.get(request);
+  requests.delete(request);
+  if (requests.size === 0) port.unref();
+  return waiting;
+}
+
+function tell(message: FromThread): void {
+  port.postMessage(message);
+}

@@ -1,0 +1,156 @@
+import { EventEmitter } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { MessagePort, ResourceLimits } from 'node:worker_threads';
+import type { LoggerService } from '@nestjs/common';
+import { Piscina } from 'piscina';
+import type { Clock } from '../../core/clock.js';
+import { FlowrraConfigError, TaskThreadError } from '../../core/errors.js';
+import type { SubmitOptions } from '../../options/task-options.js';
+import type { TaskCall } from '../task-runner.interface.js';
+import type { CpuTarget } from './cpu-target.js';
+import { type FromThread, type ThreadAnswer, type ThreadCall, type ToThread, unwire, unwireError, wire, wireError } from './wire.js';
+
+/** What a thread asks its parent to submit. */
+export interface ThreadSubmission {
+  readonly taskName: string;
+  readonly args: unknown[];
+  readonly options: SubmitOptions;
+}
+
+export interface ThreadRunnerOptions {
+  readonly threads: number;
+  /** The `file:` URL of the threads' Nest module, or `null`. */
+  readonly module: string | null;
+  readonly resourceLimits: ResourceLimits | null;
+  readonly clock: Clock;
+  readonly logger: LoggerService;
+  submit(submission: ThreadSubmission): Promise<string>;
+}
+
+/** How long the threads' applications get to close. */
+const CLOSE_MS = 3_000;
+const ENTRY = new URL('./thread-entry.js', import.meta.url);
+
+/** A pool of threads, started at the first call. Each call is one message there and one back. */
+export class ThreadRunner {
+  private pool: Piscina | null = null;
+  private readonly ports = new Set<MessagePort>();
+  private lastCall = 0;
+
+  constructor(private readonly options: ThreadRunnerOptions) {}
+
+  async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
+    const pool = (this.pool ??= this.startPool());
+    const { taskId, taskName, attempt } = call;
+    const callId = ++this.lastCall;
+    const killer = new EventEmitter();
+    const message: ThreadCall = { callId, target, args: wire(call.args), taskId, taskName, attempt };
+    const killed = this.endAfterAbort(call, callId, killer);
+    let answer: ThreadAnswer;
+    try {
+      answer = (await pool.run(message, { signal: killer })) as ThreadAnswer;
+    } catch (error) {
+      throw killed.byUs
+        ? new TaskThreadError(`The thread of '${taskName}' was ended: it had not stopped ${call.killGrace} ms after it was asked to.`, { cause: call.abort.reason })
+        : threadDeath(error, taskName);
+    } finally {
+      killed.cancel();
+    }
+    if ('error' in answer) throw unwireError(answer.error);
+    return unwire(answer.value);
+  }
+
+  async close(): Promise<void> {
+    const { pool } = this;
+    this.pool = null;
+    if (pool === null) return;
+    if (this.options.module !== null) await this.closeApplications();
+    await pool.destroy();
+    for (const port of this.ports) port.close();
+    this.ports.clear();
+  }
+
+  private startPool(): Piscina {
+    if (!existsSync(ENTRY)) {
+      throw new FlowrraConfigError(
+        "CPU-bound tasks run in threads, which need JavaScript files, and here is TypeScript alone. Under a test runner, set forRoot({ cpu: { mode: 'inline' } }).",
+      );
+    }
+    const { threads, module, resourceLimits, logger } = this.options;
+    const pool = new Piscina({
+      filename: fileURLToPath(ENTRY),
+      minThreads: 1,
+      maxThreads: threads,
+      idleTimeout: Infinity,
+      recordTiming: false,
+      // By default an idle thread's event loop stands still, and with it the clients that a module has injected.
+      atomics: module === null ? 'sync' : 'disabled',
+      workerData: { module },
+      ...(resourceLimits && { resourceLimits }),
+    });
+    pool.on('message', ({ flowrraPort }: { flowrraPort: MessagePort }) => this.connect(flowrraPort));
+    pool.on('error', (error: unknown) => logger.error(`An idle CPU thread failed and is replaced: ${String(error)}`));
+    return pool;
+  }
+
+  private connect(port: MessagePort): void {
+    this.ports.add(port);
+    port.on('message', (message: FromThread) => {
+      if (message.kind === 'submit') void this.submitFor(port, message);
+    });
+    port.on('close', () => this.ports.delete(port));
+    port.unref();
+  }
+
+  private async submitFor(port: MessagePort, { request, taskName, args, options }: FromThread & { kind: 'submit' }): Promise<void> {
+    let answer: ToThread;
+    try {
+      const taskId = await this.options.submit({ taskName, args: unwire(args) as unknown[], options });
+      answer = { kind: 'submitted', request, taskId };
+    } catch (error) {
+      answer = { kind: 'refused', request, error: wireError(error) };
+    }
+    port.postMessage(answer);
+  }
+
+  /** An abort reaches the task as its signal; if that does not end it in time, the pool ends the thread. */
+  private endAfterAbort(call: TaskCall, callId: number, killer: EventEmitter): { byUs: boolean; cancel(): void } {
+    const state = { byUs: false, cancel: (): void => void (ended = true) };
+    let ended = false;
+    call.abort.onAbort((reason) => {
+      if (ended) return;
+      // The parent does not know which thread has the call: the others do not know it and do nothing.
+      for (const port of this.ports) port.postMessage({ kind: 'abort', callId, reason: wireError(reason) } satisfies ToThread);
+      const cancelTimer = this.options.clock.after(call.killGrace, () => {
+        state.byUs = true;
+        killer.emit('abort');
+      });
+      state.cancel = () => {
+        ended = true;
+        cancelTimer();
+      };
+    });
+    return state;
+  }
+
+  private async closeApplications(): Promise<void> {
+    const closed = [...this.ports].map(
+      (port) =>
+        new Promise<void>((resolve) => {
+          port.on('message', (message: FromThread) => message.kind === 'closed' && resolve());
+          port.on('close', resolve);
+          port.postMessage({ kind: 'close' } satisfies ToThread);
+        }),
+    );
+    let cancel = (): void => {};
+    const timeout = new Promise<void>((resolve) => (cancel = this.options.clock.after(CLOSE_MS, resolve)));
+    await Promise.race([Promise.all(closed), timeout]);
+    cancel();
+  }
+}
+
+function threadDeath(cause: unknown, taskName: string): TaskThreadError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new TaskThreadError(`The thread of '${taskName}' died: ${message}. It is replaced; the attempt counts as failed.`, { cause });
+}

@@ -1,0 +1,1 @@
+export { type ConformanceCase, resultBackendConformance } from './result-backend-conformance.js';

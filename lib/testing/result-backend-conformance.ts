@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { codeOf } from '../core/attempt-error.js';
+import type { TaskResult, TaskStatus } from '../core/task-result.js';
+import { isFinal, taskResultOf } from '../core/task-snapshot.js';
+import type { MaybePromise } from '../engine/engine.interface.js';
+import type { ResultBackend } from '../results/result-backend.js';
+
+/** One thing that every result backend must do: give `name` and `run` to your test runner. */
+export interface ConformanceCase {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+/** A timer's worth of waiting, for cases in which nothing must happen. */
+const MOMENT_MS = 5;
+
+/**
+ * What Flowrra expects of a result backend, as cases for any test runner:
+ *
+ * ```ts
+ * for (const { name, run } of resultBackendConformance(() => new MyBackend(url))) it(name, run);
+ * ```
+ *
+ * @param create Makes a backend; it may share its storage with earlier ones, since each case uses
+ * ids of its own. It is closed at the end of its case, if it can be.
+ */
+export function resultBackendConformance(create: () => MaybePromise<ResultBackend>): ConformanceCase[] {
+  return CASES.map(([name, run]) => ({
+    name,
+    async run() {
+      const backend = await create();
+      try {
+        await run(backend, `conformance-${crypto.randomUUID()}`);
+      } finally {
+        await backend.close?.();
+      }
+    },
+  }));
+}
+
+type Case = readonly [name: string, run: (backend: ResultBackend, id: string) => Promise<void>];
+
+const RICH = {
+  text: 'nul \u0000 and a lone surrogate \ud800',
+  numbers: [0, -0, 1.5, NaN, Infinity],
+  big: 2n ** 70n,
+  date: new Date(1_700_000_000_000),
+  map: new Map([['key', new Set([1, 2])]]),
+  bytes: Buffer.from([0, 1, 255]),
+  nothing: undefined,
+};
+
+const CASES: readonly Case[] = [
+  [
+    'answers null for an id that was never stored',
+    async (backend, id) => assert.equal(await backend.get(id), null),
+  ],
+  ...(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled'] as const).map(
+    (status): Case => [
+      `gives back a ${status} result as it was stored`,
+      async (backend, id) => {
+        const stored = result(id, status);
+        await backend.store(id, stored);
+        assert.deepEqual(plain(await backend.get(id)), plain(stored));
+      },
+    ],
+  ),
+  [
+    'keeps every kind of value that a task may return',
+    async (backend, id) => {
+      await backend.store(id, result(id, 'success', RICH));
+      assert.deepEqual((await backend.get(id))?.result, RICH);
+    },
+  ],
+  [
+    'keeps a result of undefined, and one of null',
+    async (backend, id) => {
+      await backend.store(id, result(id, 'success', undefined));
+      assert.equal((await backend.get(id))?.result, undefined);
+      await backend.store(`${id}-null`, result(`${id}-null`, 'success', null));
+      assert.equal((await backend.get(`${id}-null`))?.result, null);
+    },
+  ],
+  [
+    'shares no object with whoever stored or reads',
+    async (backend, id) => {
+      const list = [1];
+      await backend.store(id, result(id, 'success', list));
+      list.push(2);
+      const read = (await backend.get(id))?.result as number[];
+      read.push(3);
+      assert.deepEqual((await backend.get(id))?.result, [1]);
+    },
+  ],
+  [
+    'replaces what was stored before, and bears the same result twice',
+    async (backend, id) => {
+      for (const status of ['pending', 'running', 'success', 'success'] as const) await backend.store(id, result(id, status));
+      assert.equal((await backend.get(id))?.status, 'success');
+    },
+  ],
+  [
+    'waitFor answers at once for a finished job',
+    async (backend, id) => {
+      await backend.store(id, result(id, 'failed'));
+      assert.equal((await backend.waitFor(id)).status, 'failed');
+    },
+  ],
+  [
+    'waitFor answers every waiter when the job finishes, and not before',
+    async (backend, id) => {
+      await backend.store(id, result(id, 'pending'));
+      const waiters = [backend.waitFor(id), backend.waitFor(id, { timeout: 60_000 })];
+      await backend.store(id, result(id, 'running'));
+      const early = await Promise.race([...waiters, moment()]);
+      assert.equal(early, undefined, 'a waiter was answered before the job had finished');
+      await backend.store(id, result(id, 'success', 42));
+      for (const finished of await Promise.all(waiters)) assert.equal(finished.result, 42);
+    },
+  ],
+  [
+    'waitFor gives up with TaskTimeoutError when its time is over',
+    async (backend, id) => {
+      await backend.store(id, result(id, 'running'));
+      await assert.rejects(backend.waitFor(id, { timeout: 1 }), hasCode('FLOWRRA_WAIT_TIMEOUT'));
+      await backend.store(id, result(id, 'success', 'late'));
+      assert.equal((await backend.waitFor(id, { timeout: 60_000 })).result, 'late');
+    },
+  ],
+  [
+    'waitFor gives up with the reason of an aborted signal',
+    async (backend, id) => {
+      await backend.store(id, result(id, 'running'));
+      const controller = new AbortController();
+      const waiting = backend.waitFor(id, { signal: controller.signal });
+      const reason = new Error('the client went away');
+      controller.abort(reason);
+      await assert.rejects(waiting, reason);
+      await assert.rejects(backend.waitFor(id, { signal: AbortSignal.abort(reason) }), reason);
+    },
+  ],
+  [
+    'waitFor rejects at once with ResultNotFoundError for an id that nobody knows',
+    async (backend, id) => assert.rejects(backend.waitFor(id), hasCode('FLOWRRA_RESULT_NOT_FOUND')),
+  ],
+  [
+    'delete, if there is one, forgets one result and says whether there was one',
+    async (backend, id) => {
+      if (!backend.delete) return;
+      await backend.store(id, result(id, 'success'));
+      assert.equal(await backend.delete(id), true);
+      assert.equal(await backend.get(id), null);
+      assert.equal(await backend.delete(id), false);
+    },
+  ],
+  [
+    'clear, if there is one, forgets all results',
+    async (backend, id) => {
+      if (!backend.clear) return;
+      await backend.store(id, result(id, 'success'));
+      await backend.clear();
+      assert.equal(await backend.get(id), null);
+    },
+  ],
+];
+
+function result(taskId: string, status: TaskStatus, value: unknown = null): TaskResult {
+  const error = { attempt: 1, name: 'TypeError', message: 'broken', code: 'E_BROKEN', stack: 'TypeError: broken\n    at task', at: 1_700_000_000_500 };
+  return taskResultOf({
+    taskId,
+    taskName: 'Conformance.task',
+    status,
+    result: value,
+    errors: status === 'retrying' || status === 'failed' ? [error] : [],
+    reason: status === 'cancelled' ? 'no longer wanted' : null,
+    submittedAt: 1_700_000_000_000,
+    startedAt: status === 'pending' ? null : 1_700_000_000_100,
+    finishedAt: isFinal(status) ? 1_700_000_001_000 : null,
+    retries: status === 'retrying' ? 1 : 0,
+  });
+}
+
+/** The fields alone, whatever class carries them. */
+function plain(value: TaskResult | null): unknown {
+  return value && Object.fromEntries(Object.entries(value));
+}
+
+function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => codeOf(error) === code;
+}
+
+function moment(): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, MOMENT_MS, undefined));
+}

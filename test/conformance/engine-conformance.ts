@@ -1,0 +1,31 @@
+import { backPressureCases } from './back-pressure.cases.js';
+import { contextCases } from './context.cases.js';
+import { Beds, type EngineUnderTest } from './engine-under-test.js';
+import { hostileCases } from './hostile.cases.js';
+import { orderCases } from './order.cases.js';
+import { payloadCases } from './payload.cases.js';
+import { resultCases } from './result.cases.js';
+import { retryCases } from './retry.cases.js';
+import { stopCases } from './stop.cases.js';
+import { submissionCases } from './submission.cases.js';
+
+/**
+ * The behaviour that every engine shares, run once for each. It speaks to the engine through a
+ * Nest application and nothing else, as users do.
+ */
+export function describeEngine(engine: EngineUnderTest): void {
+  describe(`the engine '${engine.folder}'`, () => {
+    const beds = new Beds(engine);
+    afterEach(() => beds.closeAll());
+
+    describe('submission', () => submissionCases(beds));
+    describe('order', () => orderCases(beds));
+    describe('retries', () => retryCases(beds));
+    describe('results', () => resultCases(beds));
+    describe('payloads', () => payloadCases(beds));
+    describe('context', () => contextCases(beds));
+    describe('back-pressure', () => backPressureCases(beds));
+    describe('hostile tasks', () => hostileCases(beds));
+    describe('start and stop', () => stopCases(beds, engine));
+  });
+}

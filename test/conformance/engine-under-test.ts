@@ -1,0 +1,61 @@
+import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
+import type { Engine, FlowrraEvent, FlowrraModuleOptions, FlowrraService } from '../../lib/index.js';
+import { startApp } from '../support/app.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+/** What an engine may say that it cannot do. The suite then checks that it says so. */
+export type Limitation = 'keeps jobs across processes';
+
+/** One engine, as the conformance suite sees it. */
+export interface EngineUnderTest {
+  /** The folder below `lib/engine`. */
+  readonly folder: string;
+  /** A fresh engine with storage of its own. */
+  create(): Engine | string;
+  /** Virtual time where the engine lives by the injected clock. */
+  readonly clock: 'virtual';
+  readonly cannot: readonly Limitation[];
+}
+
+/** A started application on the engine under test. */
+export interface Bed {
+  readonly app: INestApplicationContext;
+  readonly flowrra: FlowrraService;
+  readonly clock: ManualClock;
+  /** Everything that has happened, as `type taskName#attempt`. */
+  readonly seen: FlowrraEvent[];
+  /** Lets time pass, and everything that comes due in it happen. */
+  advance(ms: number): Promise<void>;
+}
+
+/** Starts applications on one engine, and closes after each test whatever it started. */
+export class Beds {
+  private readonly open: Bed[] = [];
+
+  constructor(private readonly engine: EngineUnderTest) {}
+
+  async start(providers: NonNullable<ModuleMetadata['providers']>, options: FlowrraModuleOptions = {}): Promise<Bed> {
+    const clock = new ManualClock();
+    const { app, flowrra } = await startApp({ engine: this.engine.create(), clock, ...options }, { providers });
+    const seen: FlowrraEvent[] = [];
+    flowrra.events$.subscribe((event) => seen.push(event));
+    const bed: Bed = { app, flowrra, clock, seen, advance: (ms) => clock.advance(ms) };
+    this.open.push(bed);
+    return bed;
+  }
+
+  /** Ends every application at once, however much of its work is left. */
+  async closeAll(): Promise<void> {
+    for (const { app, flowrra, clock } of this.open.splice(0)) {
+      const stopped = flowrra.stop({ wait: false });
+      await clock.advance(60_000);
+      await stopped;
+      await app.close();
+      expect(clock.armed).toBe(0);
+    }
+  }
+}
+
+export function types(events: readonly FlowrraEvent[], taskId: string): string[] {
+  return events.filter((event) => event.taskId === taskId).map((event) => event.type);
+}

@@ -1,0 +1,132 @@
+import { Injectable } from '@nestjs/common';
+import { FlowrraConfigError, Task, TaskNotFoundError } from '../../lib/index.js';
+import { Gate } from '../support/gate.js';
+import { type Beds, types } from './engine-under-test.js';
+
+@Injectable()
+class Sums {
+  runs = 0;
+
+  @Task()
+  async add(a: number, b = 10): Promise<number> {
+    this.runs++;
+    return a + b;
+  }
+
+  @Task({ name: 'sums/all' })
+  all(...numbers: number[]): number {
+    return numbers.reduce((sum, number) => sum + number, 0);
+  }
+}
+
+export function submissionCases(beds: Beds): void {
+  it('runs a task submitted by its method, its name, its class, and with options', async () => {
+    const { flowrra, app } = await beds.start([Sums]);
+    const sums = app.get(Sums);
+    const ids = [
+      await flowrra.submit(sums.add, 1, 2),
+      await flowrra.submit('Sums.add', 1, 2),
+      await flowrra.tasks(Sums).add(1, 2),
+      await flowrra.with({ priority: 3 }).submit(sums.add, 1, 2),
+      await flowrra.with({ priority: 3 }).tasks(Sums).add(1, 2),
+    ];
+    for (const id of ids) expect((await flowrra.waitForResult(id)).result).toBe(3);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('leaves a default to the task when its argument is left out, and passes rest arguments', async () => {
+    const { flowrra } = await beds.start([Sums]);
+    expect((await flowrra.waitForResult(await flowrra.tasks(Sums).add(1))).result).toBe(11);
+    expect((await flowrra.waitForResult(await flowrra.submit('sums/all', 1, 2, 3))).result).toBe(6);
+    expect((await flowrra.waitForResult(await flowrra.submit('sums/all'))).result).toBe(0);
+  });
+
+  it('mints ids that are unguessable flat strings, without a colon and not of digits alone', async () => {
+    const { flowrra, app } = await beds.start([Sums]);
+    const ids = await flowrra.submitMany(app.get(Sums).add, Array.from({ length: 500 }, (_, n) => [n]));
+    expect(new Set(ids).size).toBe(500);
+    for (const id of ids) {
+      expect(id).not.toMatch(/:|^\d+$/);
+      expect(id.length).toBeGreaterThanOrEqual(22);
+    }
+    const tails = ids.map((id) => id.slice(-22));
+    expect(new Set(tails).size).toBe(500);
+  });
+
+  it('submits many in one go, ids in the order of the arguments', async () => {
+    const { flowrra, app } = await beds.start([Sums]);
+    const ids = await flowrra.with({ priority: 2 }).submitMany(app.get(Sums).add, [[1, 1], [2, 2], [3, 3]]);
+    const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
+    expect(results.map(({ result }) => result)).toEqual([2, 4, 6]);
+    expect(await flowrra.submitMany(app.get(Sums).add, [])).toEqual([]);
+  });
+
+  it('takes a task id of the caller, and submits the same id only once', async () => {
+    const { flowrra, app } = await beds.start([Sums]);
+    const sums = app.get(Sums);
+    const once = flowrra.with({ taskId: 'order-42' });
+    const [first, second] = await Promise.all([once.submit(sums.add, 1, 1), once.submit(sums.add, 1, 1)]);
+    expect([first, second]).toEqual(['order-42', 'order-42']);
+    expect((await flowrra.waitForResult('order-42')).result).toBe(2);
+    expect(await once.submit(sums.add, 5, 5)).toBe('order-42');
+    expect((await flowrra.waitForResult('order-42')).result).toBe(2);
+    expect(sums.runs).toBe(1);
+  });
+
+  it.each(['', 'a:b', '123', 'x'.repeat(256)])('refuses the task id %j', async (taskId) => {
+    const { flowrra } = await beds.start([Sums]);
+    expect(() => flowrra.with({ taskId })).toThrow(FlowrraConfigError);
+  });
+
+  it('refuses a task that nobody knows, and says which are known', async () => {
+    const { flowrra } = await beds.start([Sums]);
+    await expect(flowrra.submit('Sums.sub', 1)).rejects.toThrow(TaskNotFoundError);
+    await expect(flowrra.submit('Sums.sub', 1)).rejects.toThrow(/Sums\.add/);
+    await expect(flowrra.submit((n: number) => n, 1)).rejects.toThrow(TaskNotFoundError);
+    await expect(flowrra.submit(undefined as never)).rejects.toThrow(TaskNotFoundError);
+  });
+
+  it('runs a plain function that was registered, by itself and by its name', async () => {
+    const { flowrra } = await beds.start([]);
+    const double = (n: number): number => 2 * n;
+    flowrra.register({ name: 'double' }, double);
+    expect((await flowrra.waitForResult(await flowrra.submit(double, 4))).result).toBe(8);
+    expect((await flowrra.waitForResult(await flowrra.submit('double', 5))).result).toBe(10);
+  });
+
+  it('puts off a job of a task that no worker knows yet, without burning an attempt', async () => {
+    const { flowrra, advance, seen } = await beds.start([], { remoteTasks: { 'later.task': {} } });
+    const id = await flowrra.submit('later.task', 3);
+    await advance(1_000);
+    expect((await flowrra.getResult(id))?.status).toBe('pending');
+    flowrra.register({ name: 'later.task', maxRetries: 0 }, (n: number) => n * n);
+    await advance(60_000);
+    expect(await flowrra.getResult(id)).toMatchObject({ status: 'success', result: 9, retries: 0 });
+    expect(types(seen, id)).toEqual(expect.arrayContaining(['submitted', 'released', 'started', 'succeeded']));
+  });
+
+  it('tells what happens to a job, in order, to every subscriber but one that throws', async () => {
+    const { flowrra, app, seen } = await beds.start([Sums]);
+    flowrra.events$.subscribe(() => {
+      throw new Error('a subscriber of a test that throws');
+    });
+    const heard: string[] = [];
+    flowrra.events$.subscribe(({ type }) => heard.push(type));
+    const id = await flowrra.submit(app.get(Sums).add, 1);
+    await flowrra.waitForResult(id);
+    expect(types(seen, id)).toEqual(['submitted', 'started', 'succeeded']);
+    expect(heard).toEqual(['submitted', 'started', 'succeeded']);
+  });
+
+  it('counts what waits, and not what runs', async () => {
+    const gate = new Gate();
+    const { flowrra, advance } = await beds.start([], { numWorkers: 1 });
+    flowrra.register({ name: 'hold' }, () => gate.passed);
+    const ids = [await flowrra.submit('hold'), await flowrra.submit('hold'), await flowrra.with({ delay: '1h' }).submit('hold')];
+    await advance(0);
+    expect(await flowrra.pendingCount()).toBe(2);
+    gate.open();
+    await flowrra.waitForResult(ids[1] as string);
+    expect(await flowrra.pendingCount()).toBe(1);
+  });
+}

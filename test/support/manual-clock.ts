@@ -1,0 +1,52 @@
+import type { Clock } from '../../lib/core/clock.js';
+
+interface Timer {
+  readonly due: number;
+  readonly order: number;
+  readonly fn: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  private time = 1_700_000_000_000;
+  private orders = 0;
+  private timers: Timer[] = [];
+
+  /** How many timers are armed: a test that ends with some has found a leak. */
+  get armed(): number {
+    return this.timers.length;
+  }
+
+  now = (): number => this.time;
+
+  after = (ms: number, fn: () => void): (() => void) => {
+    const timer = { due: this.time + ms, order: this.orders++, fn };
+    this.timers.push(timer);
+    return () => {
+      this.timers = this.timers.filter((other) => other !== timer);
+    };
+  };
+
+  /** Moves on by `ms`, stopping at each timer that is due, in order, until what it caused has happened. */
+  async advance(ms: number): Promise<void> {
+    const end = this.time + ms;
+    await settle();
+    for (let next = this.next(end); next; next = this.next(end)) {
+      this.timers = this.timers.filter((timer) => timer !== next);
+      this.time = Math.max(this.time, next.due);
+      next.fn();
+      await settle();
+    }
+    this.time = end;
+    await settle();
+  }
+
+  private next(end: number): Timer | undefined {
+    return this.timers.filter(({ due }) => due <= end).sort((a, b) => a.due - b.due || a.order - b.order)[0];
+  }
+}
+
+/** Lets everything that needs no time happen: promises, and a few turns of the event loop. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
