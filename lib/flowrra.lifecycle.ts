@@ -68,7 +68,10 @@ class JobsLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   async onApplicationBootstrap(): Promise<void> {
     await this.runtime.start();
     // A thread gets no signals.
-    if (threadLink() === null) this.cancelCheck = this.options.clock.after(HOOKS_CHECK_MS, warnWithoutShutdownHooks, { background: true });
+    if (threadLink() === null)
+      this.cancelCheck = this.options.clock.after(HOOKS_CHECK_MS, warnWithoutShutdownHooks, {
+        background: true,
+      });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -90,5 +93,7 @@ type Module = NonNullable<ReturnType<ModulesContainer['get']>>;
 function rootModule(modules: ModulesContainer): Module {
   const [, root] = modules.values();
   if (root !== undefined) return root;
-  throw new FlowrraConfigError('The root module of the application was not found. Flowrra needs Nest 11 or 12.');
+  throw new FlowrraConfigError(
+    'The root module of the application was not found. Flowrra needs Nest 11 or 12.',
+  );
 }

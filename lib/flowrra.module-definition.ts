@@ -16,5 +16,8 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
   new ConfigurableModuleBuilder<FlowrraModuleOptions>({ moduleName: 'Flowrra' })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createFlowrraOptions')
-    .setExtras<FlowrraModuleExtras>({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal ?? true }))
+    .setExtras<FlowrraModuleExtras>({ isGlobal: true }, (definition, { isGlobal }) => ({
+      ...definition,
+      global: isGlobal ?? true,
+    }))
     .build();

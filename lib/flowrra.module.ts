@@ -5,7 +5,11 @@ import { TaskRegistry } from './core/task-registry.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskExplorer } from './discovery/task-explorer.js';
 import { FlowrraLifecycle } from './flowrra.lifecycle.js';
-import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, type OPTIONS_TYPE } from './flowrra.module-definition.js';
+import {
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  type OPTIONS_TYPE,
+} from './flowrra.module-definition.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraService } from './flowrra.service.js';
 import { RESOLVED_OPTIONS } from './flowrra.tokens.js';

@@ -110,7 +110,8 @@ export class FlowrraRuntime {
     const recorder = backend && new ResultRecorder(backend, clock);
     const submitter = new Submitter(engine, codec, observer, recorder);
     const inline = new InlineRunner();
-    const cpu = this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
+    const cpu =
+      this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
     const executor = new Executor({
       registry: this.registry,
       codec,
@@ -146,7 +147,9 @@ export class FlowrraRuntime {
 
   private async runDrain({ engine }: Connected, graceMs: number): Promise<void> {
     const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS);
-    if (unfinished > 0) this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
-    if (dropped > 0) this.logger.warn(`${dropped} waiting jobs are lost: the ${engine.name} engine keeps nothing.`);
+    if (unfinished > 0)
+      this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
+    if (dropped > 0)
+      this.logger.warn(`${dropped} waiting jobs are lost: the ${engine.name} engine keeps nothing.`);
   }
 }

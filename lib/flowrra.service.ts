@@ -85,8 +85,12 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   waitForResult<R>(taskId: TaskId<R>, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
   waitForResult<R = unknown>(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
   async waitForResult(taskId: string, options: WaitForResultOptions = {}): Promise<FinishedTaskResult> {
-    const timeout = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'waitForResult timeout');
-    return this.runtime.parts.results.waitFor(taskId, { timeout, signal: options.signal }) as Promise<FinishedTaskResult>;
+    const timeout =
+      options.timeout === undefined ? undefined : parseDuration(options.timeout, 'waitForResult timeout');
+    return this.runtime.parts.results.waitFor(taskId, {
+      timeout,
+      signal: options.signal,
+    }) as Promise<FinishedTaskResult>;
   }
 
   /** How many unfinished jobs are not running: waiting, delayed and retrying ones. */
@@ -119,7 +123,8 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    * everything. Nest's lifecycle calls it; calling it twice changes nothing, and `start` starts again.
    */
   async stop({ wait = true, timeout }: StopOptions = {}): Promise<void> {
-    const grace = timeout === undefined ? this.options.shutdownTimeout : parseDuration(timeout, 'stop timeout');
+    const grace =
+      timeout === undefined ? this.options.shutdownTimeout : parseDuration(timeout, 'stop timeout');
     await this.runtime.close(wait ? grace : 0);
   }
 

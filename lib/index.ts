@@ -12,8 +12,19 @@ export type { Engine } from './engine/engine.interface.js';
 export { FlowrraModule } from './flowrra.module.js';
 export type { FlowrraModuleExtras, FlowrraOptionsFactory } from './flowrra.module-definition.js';
 export { FlowrraService, type StopOptions, type WaitForResultOptions } from './flowrra.service.js';
-export type { CpuOptions, FlowrraModuleOptions, QueueOptions, RemoteTaskOptions } from './options/module-options.js';
-export type { Backoff, RegisterOptions, SubmitOptions, TaskOptions, TaskPolicyOptions } from './options/task-options.js';
+export type {
+  CpuOptions,
+  FlowrraModuleOptions,
+  QueueOptions,
+  RemoteTaskOptions,
+} from './options/module-options.js';
+export type {
+  Backoff,
+  RegisterOptions,
+  SubmitOptions,
+  TaskOptions,
+  TaskPolicyOptions,
+} from './options/task-options.js';
 export { InMemoryBackend, type InMemoryBackendOptions } from './results/in-memory-backend.js';
 export { ResultBackend, type WaitOptions } from './results/result-backend.js';
 export { deserializeResult, serializeResult } from './results/serialize-result.js';

@@ -17,7 +17,10 @@ export const systemClock: Clock = {
   after(ms, fn, { background = false } = {}) {
     let timer: NodeJS.Timeout;
     const arm = (left: number): void => {
-      timer = setTimeout(() => (left > LONGEST_TIMEOUT ? arm(left - LONGEST_TIMEOUT) : fn()), Math.min(left, LONGEST_TIMEOUT));
+      timer = setTimeout(
+        () => (left > LONGEST_TIMEOUT ? arm(left - LONGEST_TIMEOUT) : fn()),
+        Math.min(left, LONGEST_TIMEOUT),
+      );
       if (background) timer.unref();
     };
     arm(ms);

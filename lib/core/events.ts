@@ -40,7 +40,10 @@ class GuardedObservable<T> extends Observable<T> {
     return lifted;
   }
 
-  override subscribe(observer?: Partial<Observer<T>> | ((value: T) => void) | null, ..._deprecated: unknown[]): Subscription {
+  override subscribe(
+    observer?: Partial<Observer<T>> | ((value: T) => void) | null,
+    ..._deprecated: unknown[]
+  ): Subscription {
     // rxjs's own operators subscribe with a Subscriber, which hands errors on by itself.
     if (isSubscriber(observer)) return super.subscribe(observer as Observer<T>);
     const given = typeof observer === 'function' ? { next: observer } : (observer ?? {});
@@ -60,7 +63,10 @@ class GuardedObservable<T> extends Observable<T> {
   }
 
   private report(error: unknown): void {
-    this.logger.error(`A subscriber of events$ failed: ${String(error)}`, error instanceof Error ? error.stack : undefined);
+    this.logger.error(
+      `A subscriber of events$ failed: ${String(error)}`,
+      error instanceof Error ? error.stack : undefined,
+    );
   }
 }
 
@@ -71,7 +77,9 @@ function isSubscriber(observer: unknown): observer is Observer<never> {
 /** Where the core announces what happens. Ask `observed` before building an event: mostly nobody listens. */
 export class EventHub {
   private readonly subject = new Subject<FlowrraEvent>();
-  readonly events$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) => this.subject.subscribe(subscriber));
+  readonly events$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) =>
+    this.subject.subscribe(subscriber),
+  );
 
   get observed(): boolean {
     return this.subject.observed;

@@ -52,7 +52,12 @@ export class Executor {
     return this.recorded(recorder, attempt, this.attempt(task, policy, attempt, abort));
   }
 
-  private attempt(task: TaskDefinition, policy: TaskPolicy, attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome> {
+  private attempt(
+    task: TaskDefinition,
+    policy: TaskPolicy,
+    attempt: Attempt,
+    abort: AbortHandle,
+  ): MaybePromise<Outcome> {
     let value: unknown;
     try {
       value = this.run(task, policy, attempt, abort);
@@ -80,7 +85,9 @@ export class Executor {
         killGrace: policy.killGrace,
       }),
     );
-    return value instanceof Promise && policy.timeout !== Infinity ? limitTime(value, policy, abort, clock) : value;
+    return value instanceof Promise && policy.timeout !== Infinity
+      ? limitTime(value, policy, abort, clock)
+      : value;
   }
 
   private success(value: unknown, attempt: Attempt): Outcome {
@@ -97,8 +104,10 @@ export class Executor {
     const code = codeOf(error);
     if (code === 'FLOWRRA_SNOOZE') return { kind: 'snoozed', delay: (error as SnoozeTaskError).delay };
     const described = this.describe(error, attempt);
-    if (isFinal(error, code) || attempt.retries >= policy.maxRetries) return { kind: 'failed', error: described };
-    const delay = code === 'FLOWRRA_RETRY' ? (error as RetryTaskError).delay : this.backoff(error, policy, attempt);
+    if (isFinal(error, code) || attempt.retries >= policy.maxRetries)
+      return { kind: 'failed', error: described };
+    const delay =
+      code === 'FLOWRRA_RETRY' ? (error as RetryTaskError).delay : this.backoff(error, policy, attempt);
     return { kind: 'retry', error: described, delay };
   }
 
@@ -106,7 +115,9 @@ export class Executor {
     try {
       return retryDelay(policy, attempt.retries + 1, error, this.parts.random);
     } catch (cause) {
-      this.logger.error(`The backoff function of '${attempt.taskName}' failed, so retryDelay is used: ${String(cause)}`);
+      this.logger.error(
+        `The backoff function of '${attempt.taskName}' failed, so retryDelay is used: ${String(cause)}`,
+      );
       return policy.retryDelay;
     }
   }
@@ -116,7 +127,11 @@ export class Executor {
   }
 
   /** Results are stored before the engine hears the outcome, since that is what acknowledges the job. */
-  private async recorded(recorder: ResultRecorder, attempt: Attempt, pending: MaybePromise<Outcome>): Promise<Outcome> {
+  private async recorded(
+    recorder: ResultRecorder,
+    attempt: Attempt,
+    pending: MaybePromise<Outcome>,
+  ): Promise<Outcome> {
     const outcome = await pending;
     await recorder.ended(attempt, outcome);
     return outcome;

@@ -12,7 +12,8 @@ export function jsonView(value: unknown): unknown {
   if (value instanceof Set) return [...value].map(jsonView);
   if (Buffer.isBuffer(value)) return value.toString('base64');
   if (value instanceof ArrayBuffer) return Buffer.from(value).toString('base64');
-  if (ArrayBuffer.isView(value)) return value instanceof DataView ? [] : Array.from(value as Uint8Array, jsonView);
+  if (ArrayBuffer.isView(value))
+    return value instanceof DataView ? [] : Array.from(value as Uint8Array, jsonView);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (value instanceof Error) return { name: value.name, message: value.message };
   if (value instanceof URL || value instanceof RegExp) return value.toString();

@@ -36,7 +36,9 @@ export class ResultRecorder {
       if (job.taskId !== undefined && (await this.backend.get(taskId)) !== null) return;
       await this.write({ ...fresh(taskId, job.taskName, this.clock.now()), status: 'pending' });
     } catch (cause) {
-      throw new BackendError(`The job could not be recorded, so it was not submitted: ${String(cause)}`, { cause });
+      throw new BackendError(`The job could not be recorded, so it was not submitted: ${String(cause)}`, {
+        cause,
+      });
     }
   }
 
@@ -66,7 +68,9 @@ export class ResultRecorder {
     try {
       await this.write(state);
     } catch (error) {
-      this.logger.warn(`The status '${state.status}' of ${state.taskId} could not be recorded: ${String(error)}`);
+      this.logger.warn(
+        `The status '${state.status}' of ${state.taskId} could not be recorded: ${String(error)}`,
+      );
     }
   }
 
@@ -76,10 +80,15 @@ export class ResultRecorder {
         return await this.write(state);
       } catch (error) {
         if (tried === TRIES) {
-          this.logger.error(`The result of ${state.taskId} is not in the backend, after ${tried} tries: ${String(error)}`);
+          this.logger.error(
+            `The result of ${state.taskId} is not in the backend, after ${tried} tries: ${String(error)}`,
+          );
           return;
         }
-        if (tried === 1) this.logger.warn(`The result of ${state.taskId} could not be recorded and is tried again: ${String(error)}`);
+        if (tried === 1)
+          this.logger.warn(
+            `The result of ${state.taskId} could not be recorded and is tried again: ${String(error)}`,
+          );
         await new Promise<void>((resolve) => this.clock.after(pause, resolve));
       }
     }
@@ -87,9 +96,13 @@ export class ResultRecorder {
 
   private write(state: JobState): Promise<void> {
     return new Promise((resolve, reject) => {
-      const cancel = this.clock.after(WRITE_TIMEOUT_MS, () => reject(new BackendError(`The backend took longer than ${WRITE_TIMEOUT_MS} ms`)));
+      const cancel = this.clock.after(WRITE_TIMEOUT_MS, () =>
+        reject(new BackendError(`The backend took longer than ${WRITE_TIMEOUT_MS} ms`)),
+      );
       // In an async function, so that a backend that throws at once is a rejection as well.
-      (async () => this.backend.store(state.taskId, taskResultOf(state)))().then(resolve, reject).finally(cancel);
+      (async () => this.backend.store(state.taskId, taskResultOf(state)))()
+        .then(resolve, reject)
+        .finally(cancel);
     });
   }
 
@@ -104,7 +117,12 @@ export class ResultRecorder {
       case 'cancelled':
         return { ...before, status: 'cancelled', reason: outcome.reason, finishedAt: now };
       case 'retry':
-        return { ...before, status: 'retrying', errors: withError(attempt, outcome.error), retries: attempt.retries + 1 };
+        return {
+          ...before,
+          status: 'retrying',
+          errors: withError(attempt, outcome.error),
+          retries: attempt.retries + 1,
+        };
       case 'snoozed':
       case 'released':
         return { ...before, status: 'pending' };
@@ -113,7 +131,17 @@ export class ResultRecorder {
 }
 
 function fresh(taskId: string, taskName: string, submittedAt: number): Omit<JobState, 'status'> {
-  return { taskId, taskName, result: null, errors: [], reason: null, submittedAt, startedAt: null, finishedAt: null, retries: 0 };
+  return {
+    taskId,
+    taskName,
+    result: null,
+    errors: [],
+    reason: null,
+    submittedAt,
+    startedAt: null,
+    finishedAt: null,
+    retries: 0,
+  };
 }
 
 function known(attempt: Attempt): Omit<JobState, 'status'> {

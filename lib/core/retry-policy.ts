@@ -14,13 +14,23 @@ export function effectivePolicy(policy: TaskPolicy, overrides: PolicyOverrides |
  * @param random Draws from [0, 1) for jitter.
  * @throws What a backoff function throws, or `FlowrraConfigError` if it returns no duration.
  */
-export function retryDelay(policy: TaskPolicy, attempt: number, error: unknown, random: () => number): number {
+export function retryDelay(
+  policy: TaskPolicy,
+  attempt: number,
+  error: unknown,
+  random: () => number,
+): number {
   const delay = plannedDelay(policy, attempt, error);
   return policy.jitter ? Math.floor(random() * (delay + 1)) : delay;
 }
 
-function plannedDelay({ backoff, retryDelay: base, maxRetryDelay }: TaskPolicy, attempt: number, error: unknown): number {
-  if (typeof backoff === 'function') return parseDuration(backoff(attempt, error), 'What the backoff function returned');
+function plannedDelay(
+  { backoff, retryDelay: base, maxRetryDelay }: TaskPolicy,
+  attempt: number,
+  error: unknown,
+): number {
+  if (typeof backoff === 'function')
+    return parseDuration(backoff(attempt, error), 'What the backoff function returned');
   if (backoff === 'fixed') return base;
   // 2 ** 1100 is Infinity, and 0 * Infinity no number.
   return base === 0 ? 0 : Math.min(maxRetryDelay, base * 2 ** (attempt - 1));

@@ -34,7 +34,13 @@ export class RunObserver {
         return { type: 'failed', ...about, error: dated(outcome.error) };
       case 'retry':
         // The store may have counted the retry on the very object it handed out.
-        return { type: 'retrying', ...about, attempt: outcome.error.attempt, error: dated(outcome.error), delay: outcome.delay };
+        return {
+          type: 'retrying',
+          ...about,
+          attempt: outcome.error.attempt,
+          error: dated(outcome.error),
+          delay: outcome.delay,
+        };
       case 'snoozed':
         return { type: 'snoozed', ...about, delay: outcome.delay };
       case 'released':

@@ -18,14 +18,19 @@ export class Submitter {
 
   submit(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): MaybePromise<string> {
     const job = this.job(route, args, options);
-    if (this.recorder !== null) return this.recorded(this.recorder, [job]).then(([taskId]) => taskId as string);
+    if (this.recorder !== null)
+      return this.recorded(this.recorder, [job]).then(([taskId]) => taskId as string);
     const taskId = this.engine.enqueue(job);
     if (isPromise(taskId)) return taskId.then((id) => this.announce(id, job));
     return this.announce(taskId, job);
   }
 
   /** All in one go: either every job is accepted or, where the engine can, none. */
-  async submitMany(route: TaskRoute, argsList: readonly (readonly unknown[])[], options: ResolvedSubmit): Promise<string[]> {
+  async submitMany(
+    route: TaskRoute,
+    argsList: readonly (readonly unknown[])[],
+    options: ResolvedSubmit,
+  ): Promise<string[]> {
     const jobs = argsList.map((args) => this.job(route, args, options));
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     const taskIds = await this.engine.enqueueMany(jobs);

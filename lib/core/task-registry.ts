@@ -101,14 +101,18 @@ export class TaskRegistry {
       );
     }
     if (typeof task !== 'function') {
-      throw new TaskNotFoundError(`${String(task)} is no task. Submit a task's method, such as this.emails.sendWelcome, or its name.`);
+      throw new TaskNotFoundError(
+        `${String(task)} is no task. Submit a task's method, such as this.emails.sendWelcome, or its name.`,
+      );
     }
     throw new TaskNotFoundError(unknownFunction(nameOf(task)));
   }
 
   private known(): string {
     const names = [...this.byName.keys(), ...this.remote.keys()];
-    return names.length === 0 ? 'This application has no tasks.' : `Known: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : '.'}`;
+    return names.length === 0
+      ? 'This application has no tasks.'
+      : `Known: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : '.'}`;
   }
 }
 

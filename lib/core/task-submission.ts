@@ -36,23 +36,32 @@ export abstract class TaskSubmission {
    * @throws {BackendError} if a configured backend could not record the job.
    * @throws {ExecutorNotRunningError} before Flowrra's `onModuleInit`, and after its shutdown.
    */
-  submit<A extends unknown[], R>(task: TaskFunction<A, R>, ...args: TaskArgs<A>): Promise<TaskId<TaskOutput<R>>>;
+  submit<A extends unknown[], R>(
+    task: TaskFunction<A, R>,
+    ...args: TaskArgs<A>
+  ): Promise<TaskId<TaskOutput<R>>>;
   submit(task: unknown, ...args: unknown[]): Promise<TaskId> {
     try {
       return this.send(this.registry.route(task), args);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
   /** Submits one task many times, in one go; the ids come in the order of the arguments. Throws as `submit` does. */
-  submitMany<N extends TaskName>(name: N, argsList: readonly NamedArgs<N>[]): Promise<TaskId<NamedOutput<N>>[]>;
-  submitMany<A extends unknown[], R>(task: TaskFunction<A, R>, argsList: readonly TaskArgs<A>[]): Promise<TaskId<TaskOutput<R>>[]>;
+  submitMany<N extends TaskName>(
+    name: N,
+    argsList: readonly NamedArgs<N>[],
+  ): Promise<TaskId<NamedOutput<N>>[]>;
+  submitMany<A extends unknown[], R>(
+    task: TaskFunction<A, R>,
+    argsList: readonly TaskArgs<A>[],
+  ): Promise<TaskId<TaskOutput<R>>[]>;
   submitMany(task: unknown, argsList: readonly (readonly unknown[])[]): Promise<TaskId[]> {
     try {
       return this.sendMany(this.registry.route(task), argsList);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
@@ -71,7 +80,9 @@ export abstract class TaskSubmission {
         if (typeof key === 'symbol' || key === 'then') return undefined;
         const route = tasks.get(key);
         if (route) return (...args: unknown[]) => this.sendSafely(route, args);
-        throw new TaskNotFoundError(`${type.name}.${key} is no task. Tasks of ${type.name}: ${[...tasks.keys()].join(', ')}.`);
+        throw new TaskNotFoundError(
+          `${type.name}.${key} is no task. Tasks of ${type.name}: ${[...tasks.keys()].join(', ')}.`,
+        );
       },
     });
   }
@@ -83,7 +94,7 @@ export abstract class TaskSubmission {
     try {
       return this.send(route, args);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 }

@@ -37,7 +37,13 @@ type WithoutContext<A extends readonly unknown[]> = A extends readonly []
       : A;
 
 /** `any` is no context: it would swallow real arguments. */
-type IsContext<T> = 0 extends 1 & T ? false : [NonNullable<T>] extends [never] ? false : NonNullable<T> extends TaskContext ? true : false;
+type IsContext<T> = 0 extends 1 & T
+  ? false
+  : [NonNullable<T>] extends [never]
+    ? false
+    : NonNullable<T> extends TaskContext
+      ? true
+      : false;
 
 /** What a task's result is once it has travelled: awaited, an Observable's last value, plain data. */
 export type TaskOutput<R> = Awaited<R> extends Observable<infer V> ? Plain<V> | undefined : Plain<Awaited<R>>;

@@ -16,8 +16,12 @@ const HELPER_PACKAGE = /[\\/]node_modules[\\/](?:tslib|@swc[\\/]helpers|reflect-
  * @returns `null` where it cannot be told.
  */
 export function declaringFile(): string | null {
-  const frames = callSites().map((site) => ({ name: site.getFunctionName() ?? '', file: site.getFileName() ?? null }));
-  const isHelper = ({ name, file }: (typeof frames)[number]): boolean => HELPER.test(name) || (file !== null && HELPER_PACKAGE.test(file));
+  const frames = callSites().map((site) => ({
+    name: site.getFunctionName() ?? '',
+    file: site.getFileName() ?? null,
+  }));
+  const isHelper = ({ name, file }: (typeof frames)[number]): boolean =>
+    HELPER.test(name) || (file !== null && HELPER_PACKAGE.test(file));
   const first = frames.findIndex(isHelper);
   if (first < 0) return null;
   // The helper is called by the class's own file; everything nearer is decorators.

@@ -8,7 +8,9 @@ import { defineContextParameter } from './task-metadata.js';
 export function TaskCtx() {
   return (target: object, key: string | symbol | undefined, index: number): void => {
     if (typeof key !== 'string' || typeof target === 'function') {
-      throw new FlowrraConfigError('@TaskCtx() belongs on a parameter of an instance method that has @Task().');
+      throw new FlowrraConfigError(
+        '@TaskCtx() belongs on a parameter of an instance method that has @Task().',
+      );
     }
     defineContextParameter(target, key, index);
   };

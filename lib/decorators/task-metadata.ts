@@ -31,7 +31,9 @@ export function defineTask(prototype: object, key: string, declared: Declared): 
 /** Notes which parameter of a method takes the context. */
 export function defineContextParameter(prototype: object, key: string, index: number): void {
   if (Reflect.getOwnMetadata(CONTEXT, prototype, key) !== undefined) {
-    throw new FlowrraConfigError(`${describeMember(prototype, key)} has two @TaskCtx() parameters. Keep the last.`);
+    throw new FlowrraConfigError(
+      `${describeMember(prototype, key)} has two @TaskCtx() parameters. Keep the last.`,
+    );
   }
   Reflect.defineMetadata(CONTEXT, index, prototype, key);
 }
@@ -44,7 +46,11 @@ export function defineContextParameter(prototype: object, key: string, index: nu
  */
 export function taskMetadataOf(prototype: object | null): Map<string, TaskMetadata> {
   const found = new Map<string, TaskMetadata>();
-  for (let level = prototype; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+  for (
+    let level = prototype;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level)
+  ) {
     const declared = Reflect.getOwnMetadata(TASKS, level) as Map<string, Declared> | undefined;
     for (const [key, { options, file }] of declared ?? []) {
       if (found.has(key)) continue;
@@ -63,7 +69,9 @@ function contextIndexOf(prototype: object, key: string): number | null {
   const types = Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined;
   if (types === undefined) return index;
   if (index !== null && index !== types.length - 1) {
-    throw new FlowrraConfigError(`${describeMember(prototype, key)}: the @TaskCtx() parameter must be the last one.`);
+    throw new FlowrraConfigError(
+      `${describeMember(prototype, key)}: the @TaskCtx() parameter must be the last one.`,
+    );
   }
   if (index === null && types.includes(TaskContext)) {
     throw new FlowrraConfigError(

@@ -33,7 +33,9 @@ export function Task(options: TaskOptions = {}) {
       );
     }
     if (typeof key !== 'string' || typeof descriptor?.value !== 'function') {
-      throw new FlowrraConfigError(`@Task() on ${describeMember(prototype, String(key))}: it belongs on a method with a plain name.`);
+      throw new FlowrraConfigError(
+        `@Task() on ${describeMember(prototype, String(key))}: it belongs on a method with a plain name.`,
+      );
     }
     const file = options.cpuBound ? fileOf(options) : null;
     defineTask(prototype, key, { options, file });
@@ -42,5 +44,7 @@ export function Task(options: TaskOptions = {}) {
 }
 
 function fileOf({ file }: TaskOptions): string | null {
-  return file === undefined ? declaringFile() : fileUrl(file, '@Task() file', 'import.meta.url, or __filename in CommonJS');
+  return file === undefined
+    ? declaringFile()
+    : fileUrl(file, '@Task() file', 'import.meta.url, or __filename in CommonJS');
 }

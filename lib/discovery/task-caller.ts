@@ -28,7 +28,13 @@ function perJob(host: TaskHost, key: string): (args: unknown[], call: TaskCall) 
     // What `@Inject(REQUEST)` gives where there is no request.
     const job = new AttemptContext(call.taskId, call.taskName, call.attempt, call.abort);
     moduleRef.registerRequestByContextId(job, contextId);
-    const instance = (await injector.loadPerContext(prototype, module, collection, contextId, wrapper)) as Record<string, Method>;
+    const instance = (await injector.loadPerContext(
+      prototype,
+      module,
+      collection,
+      contextId,
+      wrapper,
+    )) as Record<string, Method>;
     return (instance[key] as Method)(...args);
   };
 }

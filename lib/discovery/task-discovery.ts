@@ -37,7 +37,9 @@ export class TaskDiscovery {
   /** @throws {FlowrraConfigError} if an option is wrong or the name is taken. */
   register(options: RegisterOptions, fn: (...args: never[]) => unknown): void {
     if (typeof fn !== 'function') {
-      throw new FlowrraConfigError(`register('${String(options?.name)}'): the second argument is no function.`);
+      throw new FlowrraConfigError(
+        `register('${String(options?.name)}'): the second argument is no function.`,
+      );
     }
     const resolved = resolveTaskOptions(options, fn.name, this.queues);
     const definition: TaskDefinition = {
@@ -72,7 +74,12 @@ export class TaskDiscovery {
     };
   }
 
-  private classTarget(host: TaskHost, key: string, metadata: TaskMetadata, { name }: ResolvedTask): CpuTarget | null {
+  private classTarget(
+    host: TaskHost,
+    key: string,
+    metadata: TaskMetadata,
+    { name }: ResolvedTask,
+  ): CpuTarget | null {
     const { cpu } = this.options;
     if (!this.usesThreads) return null;
     const { contextIndex, file } = metadata;
@@ -93,7 +100,16 @@ export class TaskDiscovery {
         `register('${options.name}'): a function cannot cross into a thread, so a CPU-bound one needs the file that exports it: { cpuBound: true, file: new URL('./work.js', import.meta.url), export: 'name' }.`,
       );
     }
-    return { kind: 'function', file: fileUrl(options.file, `register('${options.name}') file`, "new URL('./work.js', import.meta.url)"), export: options.export ?? 'default', contextIndex: null };
+    return {
+      kind: 'function',
+      file: fileUrl(
+        options.file,
+        `register('${options.name}') file`,
+        "new URL('./work.js', import.meta.url)",
+      ),
+      export: options.export ?? 'default',
+      contextIndex: null,
+    };
   }
 
   /** Inside a thread of ours there are no further threads: what is called there runs there. */
@@ -115,7 +131,8 @@ function defaultName({ prototype }: TaskHost, key: string): string {
 /** The functions by which a caller may mean the task: a wrapper on the instance hides the prototype's. */
 function functionsOf({ prototype, wrapper }: TaskHost, key: string): unknown[] {
   const functions: unknown[] = [Reflect.get(prototype, key)];
-  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) functions.push(Reflect.get(wrapper.instance as object, key));
+  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient)
+    functions.push(Reflect.get(wrapper.instance as object, key));
   return functions;
 }
 

@@ -56,7 +56,8 @@ export function originOf({ prototype, module }: TaskHost, key: string): string {
 function prototypeOf(wrapper: InstanceWrapper): object | null {
   const staticallyMade = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
   const instance: unknown = staticallyMade ? wrapper.instance : undefined;
-  if (typeof instance === 'object' && instance !== null) return Object.getPrototypeOf(instance) as object | null;
+  if (typeof instance === 'object' && instance !== null)
+    return Object.getPrototypeOf(instance) as object | null;
   const made = wrapper.isNotMetatype ? wrapper.token : wrapper.metatype;
   return typeof made === 'function' ? ((made as { prototype?: object }).prototype ?? null) : null;
 }

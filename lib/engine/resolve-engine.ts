@@ -9,5 +9,7 @@ export async function resolveEngine(engine: string | Engine): Promise<Engine> {
     const { memoryEngine } = await import('./memory/memory-engine.js');
     return memoryEngine();
   }
-  throw new FlowrraConfigError(`engine: '${engine}' names no engine of this version. Known: 'memory:', or an Engine object.`);
+  throw new FlowrraConfigError(
+    `engine: '${engine}' names no engine of this version. Known: 'memory:', or an Engine object.`,
+  );
 }

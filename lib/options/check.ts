@@ -21,17 +21,31 @@ export function checkKeys(value: unknown, known: readonly string[], path: string
   }
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) {
-      throw new FlowrraConfigError(`${path}: unknown option '${key}' (value ${show((value as Record<string, unknown>)[key])}). ${suggest(key, known)}`);
+      throw new FlowrraConfigError(
+        `${path}: unknown option '${key}' (value ${show((value as Record<string, unknown>)[key])}). ${suggest(key, known)}`,
+      );
     }
   }
 }
 
 /** A whole number within bounds, or `fallback` if it was not given. `Infinity` counts as one if `max` is infinite. */
-export function wholeNumber(value: unknown, path: string, { min, max, fallback }: { min: number; max: number; fallback: number }): number {
+export function wholeNumber(
+  value: unknown,
+  path: string,
+  { min, max, fallback }: { min: number; max: number; fallback: number },
+): number {
   if (value === undefined) return fallback;
-  const valid = typeof value === 'number' && value >= min && value <= max && (Number.isInteger(value) || value === Infinity);
+  const valid =
+    typeof value === 'number' &&
+    value >= min &&
+    value <= max &&
+    (Number.isInteger(value) || value === Infinity);
   if (valid) return value;
-  throw wrong(path, value, `It must be a whole number from ${min}${max === Infinity ? ' on, or Infinity' : ` to ${max}`}.`);
+  throw wrong(
+    path,
+    value,
+    `It must be a whole number from ${min}${max === Infinity ? ' on, or Infinity' : ` to ${max}`}.`,
+  );
 }
 
 /** One of a few words, or `fallback` if it was not given. */

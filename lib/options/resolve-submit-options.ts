@@ -19,7 +19,12 @@ const MAX_PRIORITY = 2_097_151;
 const LONGEST_ID = 255;
 
 /** What `submit` without options means: one object for all, since most submissions have none. */
-export const NO_SUBMIT_OPTIONS: ResolvedSubmit = Object.freeze({ priority: 0, delay: 0, taskId: undefined, overrides: undefined });
+export const NO_SUBMIT_OPTIONS: ResolvedSubmit = Object.freeze({
+  priority: 0,
+  delay: 0,
+  taskId: undefined,
+  overrides: undefined,
+});
 
 /**
  * Checks the options of one submission.
@@ -48,21 +53,38 @@ function delay({ delay, runAt }: SubmitOptions, now: number): number {
 function taskId(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  const valid = typeof value === 'string' && value !== '' && value.length <= LONGEST_ID && !/[:\u0000-\u001f]|^\d+$/.test(value);
+  const valid =
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= LONGEST_ID &&
+    !/[:\u0000-\u001f]|^\d+$/.test(value);
   if (valid) return value;
-  throw wrong('taskId', value, `It must be 1 to ${LONGEST_ID} characters, without ':' and control characters, and not digits alone.`);
+  throw wrong(
+    'taskId',
+    value,
+    `It must be 1 to ${LONGEST_ID} characters, without ':' and control characters, and not digits alone.`,
+  );
 }
 
 /** `undefined` if the job is to be treated as its task says. */
 function overrides({ maxRetries, retryDelay, backoff, timeout }: SubmitOptions): PolicyOverrides | undefined {
-  if (maxRetries === undefined && retryDelay === undefined && backoff === undefined && timeout === undefined) return undefined;
+  if (maxRetries === undefined && retryDelay === undefined && backoff === undefined && timeout === undefined)
+    return undefined;
   if (typeof backoff === 'function') {
-    throw wrong('backoff', backoff, "A function cannot travel with a job: give it to @Task(), or use 'fixed' or 'exponential' here.");
+    throw wrong(
+      'backoff',
+      backoff,
+      "A function cannot travel with a job: give it to @Task(), or use 'fixed' or 'exponential' here.",
+    );
   }
   return {
-    ...(maxRetries !== undefined && { maxRetries: wholeNumber(maxRetries, 'maxRetries', { min: 0, max: Infinity, fallback: 0 }) }),
+    ...(maxRetries !== undefined && {
+      maxRetries: wholeNumber(maxRetries, 'maxRetries', { min: 0, max: Infinity, fallback: 0 }),
+    }),
     ...(retryDelay !== undefined && { retryDelay: parseDuration(retryDelay, 'retryDelay') }),
-    ...(backoff !== undefined && { backoff: oneOf<'fixed' | 'exponential'>(backoff, 'backoff', ['fixed', 'exponential'], 'fixed') }),
+    ...(backoff !== undefined && {
+      backoff: oneOf<'fixed' | 'exponential'>(backoff, 'backoff', ['fixed', 'exponential'], 'fixed'),
+    }),
     ...(timeout !== undefined && { timeout: parseDuration(timeout, 'timeout') }),
   };
 }

@@ -35,12 +35,20 @@ export function resolveTaskOptions(
   const name = taskName(options.name ?? fallbackName, fallbackName);
   const at = (key: string): string => `Task '${name}', ${key}`;
   const cpuBound = flag(options.cpuBound, at('cpuBound'), false);
-  for (const [key, value] of [['file', options.file], ['export', 'export' in options ? options.export : undefined]] as const) {
-    if (!cpuBound && value !== undefined) throw wrong(at(key), value, 'It is of use with cpuBound: true only.');
+  for (const [key, value] of [
+    ['file', options.file],
+    ['export', 'export' in options ? options.export : undefined],
+  ] as const) {
+    if (!cpuBound && value !== undefined)
+      throw wrong(at(key), value, 'It is of use with cpuBound: true only.');
   }
   const queue: unknown = options.queue ?? (cpuBound ? CPU_QUEUE : DEFAULT_QUEUE);
   if (typeof queue !== 'string' || !knownQueues.has(queue)) {
-    throw wrong(at('queue'), queue, `Declare it in forRoot({ queues }). ${suggest(String(queue), [...knownQueues])}`);
+    throw wrong(
+      at('queue'),
+      queue,
+      `Declare it in forRoot({ queues }). ${suggest(String(queue), [...knownQueues])}`,
+    );
   }
   if (queue === CPU_QUEUE && !cpuBound) {
     throw wrong(at('queue'), queue, 'That queue is for tasks with cpuBound: true.');
@@ -50,8 +58,13 @@ export function resolveTaskOptions(
 
 function taskName(name: unknown, fallbackName: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME && !/[\u0000-\u001f]/.test(name)) return name;
-  throw wrong(`Task '${fallbackName}', name`, name, `It must be 1 to ${LONGEST_NAME} characters, none of them a control character.`);
+  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME && !/[\u0000-\u001f]/.test(name))
+    return name;
+  throw wrong(
+    `Task '${fallbackName}', name`,
+    name,
+    `It must be 1 to ${LONGEST_NAME} characters, none of them a control character.`,
+  );
 }
 
 function resolvePolicy(options: TaskPolicyOptions, at: (key: string) => string): TaskPolicy {

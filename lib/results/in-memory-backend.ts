@@ -40,7 +40,9 @@ export class InMemoryBackend extends ResultBackend {
     this.resultTtl = parseDuration(options.resultTtl ?? '1h', 'InMemoryBackend resultTtl');
     this.maxResults = options.maxResults ?? 100_000;
     if (!Number.isInteger(this.maxResults) || this.maxResults < 1) {
-      throw new FlowrraConfigError(`InMemoryBackend maxResults: ${String(options.maxResults)} is no positive whole number.`);
+      throw new FlowrraConfigError(
+        `InMemoryBackend maxResults: ${String(options.maxResults)} is no positive whole number.`,
+      );
     }
   }
 
@@ -94,7 +96,9 @@ export class InMemoryBackend extends ResultBackend {
 
   private missing(taskId: string): Error {
     return this.dropped.has(taskId)
-      ? new ResultExpiredError(`The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`)
+      ? new ResultExpiredError(
+          `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
+        )
       : new ResultNotFoundError(`No job ${taskId} is known to this backend.`);
   }
 

@@ -15,7 +15,11 @@ export function serializeResult(result: TaskResult): string {
  */
 export function deserializeResult(text: string): TaskResult {
   const state = payloadFromText(text) as Partial<JobState> | null;
-  if (typeof state?.taskId !== 'string' || typeof state.status !== 'string' || typeof state.submittedAt !== 'number') {
+  if (
+    typeof state?.taskId !== 'string' ||
+    typeof state.status !== 'string' ||
+    typeof state.submittedAt !== 'number'
+  ) {
     throw new PayloadError('result', 'the text is no serialized TaskResult');
   }
   return taskResultOf(state as JobState);

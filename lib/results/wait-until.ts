@@ -27,7 +27,13 @@ export function waitUntil(
     if (timeout !== undefined) {
       cleanups.push(
         clock.after(timeout, () =>
-          end(() => reject(new TaskTimeoutError(`${taskId} was not finished within ${timeout} ms. It goes on; wait again, or ask with getResult.`))),
+          end(() =>
+            reject(
+              new TaskTimeoutError(
+                `${taskId} was not finished within ${timeout} ms. It goes on; wait again, or ask with getResult.`,
+              ),
+            ),
+          ),
         ),
       );
     }

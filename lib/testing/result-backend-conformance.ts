@@ -55,16 +55,14 @@ const CASES: readonly Case[] = [
     'answers null for an id that was never stored',
     async (backend, id) => assert.equal(await backend.get(id), null),
   ],
-  ...(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled'] as const).map(
-    (status): Case => [
-      `gives back a ${status} result as it was stored`,
-      async (backend, id) => {
-        const stored = result(id, status);
-        await backend.store(id, stored);
-        assert.deepEqual(plain(await backend.get(id)), plain(stored));
-      },
-    ],
-  ),
+  ...(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled'] as const).map((status): Case => [
+    `gives back a ${status} result as it was stored`,
+    async (backend, id) => {
+      const stored = result(id, status);
+      await backend.store(id, stored);
+      assert.deepEqual(plain(await backend.get(id)), plain(stored));
+    },
+  ]),
   [
     'keeps every kind of value that a task may return',
     async (backend, id) => {
@@ -95,7 +93,8 @@ const CASES: readonly Case[] = [
   [
     'replaces what was stored before, and bears the same result twice',
     async (backend, id) => {
-      for (const status of ['pending', 'running', 'success', 'success'] as const) await backend.store(id, result(id, status));
+      for (const status of ['pending', 'running', 'success', 'success'] as const)
+        await backend.store(id, result(id, status));
       assert.equal((await backend.get(id))?.status, 'success');
     },
   ],
@@ -165,7 +164,14 @@ const CASES: readonly Case[] = [
 ];
 
 function result(taskId: string, status: TaskStatus, value: unknown = null): TaskResult {
-  const error = { attempt: 1, name: 'TypeError', message: 'broken', code: 'E_BROKEN', stack: 'TypeError: broken\n    at task', at: 1_700_000_000_500 };
+  const error = {
+    attempt: 1,
+    name: 'TypeError',
+    message: 'broken',
+    code: 'E_BROKEN',
+    stack: 'TypeError: broken\n    at task',
+    at: 1_700_000_000_500,
+  };
   return taskResultOf({
     taskId,
     taskName: 'Conformance.task',

@@ -26,7 +26,9 @@ export function backPressureCases(beds: Beds): void {
 
   it('holds the bound against submissions of the same moment', async () => {
     const { flowrra } = await start('reject');
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => flowrra.submit('echo', n)));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => flowrra.submit('echo', n)),
+    );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
     expect(await flowrra.pendingCount()).toBe(2);
   });
@@ -45,7 +47,9 @@ export function backPressureCases(beds: Beds): void {
     expect(await flowrra.pendingCount()).toBe(2);
     gate.open();
     await advance(0);
-    const results = await Promise.all(submissions.map(async (id) => (await flowrra.waitForResult(await id)).result));
+    const results = await Promise.all(
+      submissions.map(async (id) => (await flowrra.waitForResult(await id)).result),
+    );
     expect(results).toEqual([0, 1, 2, 3, 4, 5]);
     expect(admitted).toEqual([0, 1, 2, 3, 4, 5]);
   });

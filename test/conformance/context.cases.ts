@@ -10,7 +10,13 @@ const request = new AsyncLocalStorage<string>();
 class Contextual {
   @Task()
   whoami(label: string, @TaskCtx() ctx: TaskContext) {
-    return { label, taskId: ctx.taskId, taskName: ctx.taskName, attempt: ctx.attempt, aborted: ctx.signal.aborted };
+    return {
+      label,
+      taskId: ctx.taskId,
+      taskName: ctx.taskName,
+      attempt: ctx.attempt,
+      aborted: ctx.signal.aborted,
+    };
   }
 
   @Task()
@@ -27,7 +33,9 @@ class Contextual {
 
   @Task({ timeout: '5s', killGrace: '1s', maxRetries: 0 })
   async polite(@TaskCtx() { signal }: TaskContext): Promise<string> {
-    return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    return new Promise((_resolve, reject) =>
+      signal.addEventListener('abort', () => reject(signal.reason as Error)),
+    );
   }
 
   @Task({ timeout: '5s', killGrace: '1s', maxRetries: 0 })
@@ -53,7 +61,8 @@ export function contextCases(beds: Beds): void {
       attempt: 1,
       aborted: false,
     });
-    const optional = async (...args: [string?, string?]) => (await flowrra.waitForResult(await tasks.optional(...args))).result;
+    const optional = async (...args: [string?, string?]) =>
+      (await flowrra.waitForResult(await tasks.optional(...args))).result;
     expect(await optional()).toEqual([undefined, undefined, 'Contextual.optional']);
     expect(await optional('a')).toEqual(['a', undefined, 'Contextual.optional']);
     expect(await optional('a', 'b')).toEqual(['a', 'b', 'Contextual.optional']);
@@ -87,7 +96,10 @@ export function contextCases(beds: Beds): void {
     await advance(4_999);
     expect((await flowrra.getResult(id))?.status).toBe('running');
     await advance(1);
-    expect(await flowrra.getResult(id)).toMatchObject({ status: 'failed', errors: [{ name: TaskRunTimeoutError.name, code: 'FLOWRRA_RUN_TIMEOUT' }] });
+    expect(await flowrra.getResult(id)).toMatchObject({
+      status: 'failed',
+      errors: [{ name: TaskRunTimeoutError.name, code: 'FLOWRRA_RUN_TIMEOUT' }],
+    });
   });
 
   it('what it returns within killGrace still counts', async () => {

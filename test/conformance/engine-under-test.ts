@@ -34,9 +34,15 @@ export class Beds {
 
   constructor(private readonly engine: EngineUnderTest) {}
 
-  async start(providers: NonNullable<ModuleMetadata['providers']>, options: FlowrraModuleOptions = {}): Promise<Bed> {
+  async start(
+    providers: NonNullable<ModuleMetadata['providers']>,
+    options: FlowrraModuleOptions = {},
+  ): Promise<Bed> {
     const clock = new ManualClock();
-    const { app, flowrra } = await startApp({ engine: this.engine.create(), clock, ...options }, { providers });
+    const { app, flowrra } = await startApp(
+      { engine: this.engine.create(), clock, ...options },
+      { providers },
+    );
     const seen: FlowrraEvent[] = [];
     flowrra.events$.subscribe((event) => seen.push(event));
     const bed: Bed = { app, flowrra, clock, seen, advance: (ms) => clock.advance(ms) };

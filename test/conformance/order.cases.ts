@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { FlowrraConfigError, SnoozeTaskError, Task } from '../../lib/index.js';
+import { FlowrraConfigError, type FlowrraModuleOptions, SnoozeTaskError, Task } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
-import type { Beds } from './engine-under-test.js';
+import type { Bed, Beds } from './engine-under-test.js';
 
 @Injectable()
 class Log {
@@ -35,12 +35,22 @@ class Log {
 }
 
 export function orderCases(beds: Beds): void {
+  const start = (options: FlowrraModuleOptions = {}): Promise<Bed> =>
+    beds.start([Log], { queues: { side: { concurrency: 1 } }, ...options });
+
   it('runs lower priority numbers first, and equal ones in the order of submission', async () => {
-    const { flowrra, app, advance } = await beds.start([Log], { numWorkers: 1 });
+    const { flowrra, app, advance } = await start({ numWorkers: 1 });
     const log = app.get(Log);
     await flowrra.submit(log.hold);
     await advance(0);
-    for (const [name, priority] of [['c1', 2_097_151], ['b1', 5], ['a1', 0], ['b2', 5], ['a2', 0], ['c2', 2_097_151]] as const) {
+    for (const [name, priority] of [
+      ['c1', 2_097_151],
+      ['b1', 5],
+      ['a1', 0],
+      ['b2', 5],
+      ['a2', 0],
+      ['c2', 2_097_151],
+    ] as const) {
       await flowrra.with({ priority }).submit(log.note, name);
     }
     log.gate.open();
@@ -49,12 +59,12 @@ export function orderCases(beds: Beds): void {
   });
 
   it.each([-1, 1.5, 2_097_152, NaN, '1'])('refuses the priority %p', async (priority) => {
-    const { flowrra } = await beds.start([Log]);
+    const { flowrra } = await start();
     expect(() => flowrra.with({ priority: priority as number })).toThrow(FlowrraConfigError);
   });
 
   it('starts a delayed job when it is due and not before, whatever comes in between', async () => {
-    const { flowrra, app, advance, clock } = await beds.start([Log]);
+    const { flowrra, app, advance, clock } = await start();
     const log = app.get(Log);
     await flowrra.with({ delay: '2s' }).submit(log.note, 'two');
     await flowrra.with({ delay: 1_000 }).submit(log.note, 'one');
@@ -69,7 +79,7 @@ export function orderCases(beds: Beds): void {
   });
 
   it('a delayed job takes its place among its equals when it is due', async () => {
-    const { flowrra, app, advance } = await beds.start([Log], { numWorkers: 1 });
+    const { flowrra, app, advance } = await start({ numWorkers: 1 });
     const log = app.get(Log);
     await flowrra.with({ delay: 100 }).submit(log.note, 'delayed');
     await flowrra.submit(log.hold);
@@ -84,9 +94,12 @@ export function orderCases(beds: Beds): void {
   });
 
   it('runs as many of a queue at once as it may, and no queue waits for another', async () => {
-    const { flowrra, app, advance } = await beds.start([Log], { numWorkers: 3, queues: { side: { concurrency: 1 } } });
+    const { flowrra, app, advance } = await start({ numWorkers: 3 });
     const log = app.get(Log);
-    await flowrra.submitMany(log.hold, Array.from({ length: 10 }, () => []));
+    await flowrra.submitMany(
+      log.hold,
+      Array.from({ length: 10 }, () => []),
+    );
     await advance(0);
     expect(log.running).toBe(3);
     await flowrra.submit(log.side, 'side 1');
@@ -101,7 +114,7 @@ export function orderCases(beds: Beds): void {
   });
 
   it('CPU-bound jobs have places of their own', async () => {
-    const { flowrra, app, advance } = await beds.start([Log], { numWorkers: 1, cpuWorkers: 1 });
+    const { flowrra, app, advance } = await start({ numWorkers: 1, cpuWorkers: 1 });
     const log = app.get(Log);
     await flowrra.submit(log.hold);
     await advance(0);
@@ -111,7 +124,7 @@ export function orderCases(beds: Beds): void {
   });
 
   it('a job that waits for its retry, or snoozes, holds no place', async () => {
-    const { flowrra, app, advance } = await beds.start([Log], { numWorkers: 1 });
+    const { flowrra, app, advance } = await start({ numWorkers: 1 });
     const log = app.get(Log);
     flowrra.register({ name: 'fails' }, () => {
       throw new Error('down');
@@ -127,10 +140,12 @@ export function orderCases(beds: Beds): void {
   });
 
   it('drains a long queue of mixed priorities completely', async () => {
-    const { flowrra, app, advance } = await beds.start([Log]);
+    const { flowrra, app, advance } = await start();
     const log = app.get(Log);
     const names = Array.from({ length: 2_000 }, (_, n) => `job ${n}`);
-    await Promise.all(names.map((name, n) => flowrra.with({ priority: (n * 7919) % 50 }).submit(log.note, name)));
+    await Promise.all(
+      names.map((name, n) => flowrra.with({ priority: (n * 7919) % 50 }).submit(log.note, name)),
+    );
     while (log.ran.length < names.length) await advance(1);
     expect([...log.ran].sort()).toEqual([...names].sort());
     expect(await flowrra.pendingCount()).toBe(0);

@@ -42,7 +42,9 @@ const TRAVELS: Record<string, unknown> = {
   buffers: Buffer.from('bytes'),
   urls: new URL('https://example.com/?a=1'),
   'strings with NUL and lone surrogates': ['\u0000', '\ud800', 'ok\udfff', '😀'],
-  'keys with meaning elsewhere': JSON.parse('{"__proto__": {"polluted": true}, "constructor": 1, "$type": "Date", "then": 1}'),
+  'keys with meaning elsewhere': JSON.parse(
+    '{"__proto__": {"polluted": true}, "constructor": 1, "$type": "Date", "then": 1}',
+  ),
   'a lone array': [1, 2, 3],
   'nested empty things': [[], {}, new Map(), new Set(), ''],
 };
@@ -54,7 +56,15 @@ const REFUSED: readonly [string, unknown, string][] = [
   ['a promise', { later: Promise.resolve(1) }, 'args[0].later'],
   ['a WeakMap', new WeakMap(), 'args[0]'],
   ['an instance that hides its state', { vault: new Vault() }, 'args[0].vault'],
-  ['a getter that throws', { get broken(): never { throw new Error('boom'); } }, 'args[0].broken'],
+  [
+    'a getter that throws',
+    {
+      get broken(): never {
+        throw new Error('boom');
+      },
+    },
+    'args[0].broken',
+  ],
   ['a huge string', 'x'.repeat(1_100_000), 'args'],
 ];
 
@@ -78,7 +88,12 @@ export function payloadCases(beds: Beds): void {
     const error = Object.assign(new RangeError('too far', { cause: new Error('why') }), { code: 'E_FAR' });
     const back = (await roundTrip(error)) as typeof error;
     expect(back).toBeInstanceOf(Error);
-    expect(back).toMatchObject({ name: 'RangeError', message: 'too far', code: 'E_FAR', cause: { message: 'why' } });
+    expect(back).toMatchObject({
+      name: 'RangeError',
+      message: 'too far',
+      code: 'E_FAR',
+      cause: { message: 'why' },
+    });
   });
 
   it('a class instance travels as its toJSON() or its own properties', async () => {
@@ -109,7 +124,11 @@ export function payloadCases(beds: Beds): void {
     const id = await flowrra.submit('returns a function');
     await advance(60_000);
     const result = await flowrra.getResult(id);
-    expect(result).toMatchObject({ status: 'failed', retries: 0, errors: [{ name: 'PayloadError', code: 'FLOWRRA_PAYLOAD' }] });
+    expect(result).toMatchObject({
+      status: 'failed',
+      retries: 0,
+      errors: [{ name: 'PayloadError', code: 'FLOWRRA_PAYLOAD' }],
+    });
     expect(result?.error).toContain('result.callback');
   });
 
@@ -126,7 +145,10 @@ export function payloadCases(beds: Beds): void {
     const id = await flowrra.submit('greedy', argument);
     argument.push(2);
     await advance(10);
-    expect(held).toEqual([[1, 99], [1, 99]]);
+    expect(held).toEqual([
+      [1, 99],
+      [1, 99],
+    ]);
     const first = (await flowrra.waitForResult(id)).result as number[];
     first.push(100);
     (held[1] as number[]).push(101);

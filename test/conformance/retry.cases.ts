@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { FatalTaskError, RetryTaskError, SnoozeTaskError, Task, TaskContext, TaskCtx } from '../../lib/index.js';
+import {
+  FatalTaskError,
+  RetryTaskError,
+  SnoozeTaskError,
+  Task,
+  TaskContext,
+  TaskCtx,
+} from '../../lib/index.js';
 import { type Beds, types } from './engine-under-test.js';
 
 @Injectable()
@@ -68,17 +75,39 @@ export function retryCases(beds: Beds): void {
     const { flowrra, flaky, advance, delays, seen } = await start();
     const id = await flowrra.submit(flaky.fixed, 2);
     await advance(0);
-    expect(await flowrra.getResult(id)).toMatchObject({ status: 'retrying', error: 'TypeError: attempt 1 failed', retries: 1, finishedAt: null });
+    expect(await flowrra.getResult(id)).toMatchObject({
+      status: 'retrying',
+      error: 'TypeError: attempt 1 failed',
+      retries: 1,
+      finishedAt: null,
+    });
     await advance(1_000);
     const result = await flowrra.getResult(id);
-    expect(result).toMatchObject({ status: 'success', result: 'attempt 3 succeeded', error: null, retries: 2, isSuccess: true });
+    expect(result).toMatchObject({
+      status: 'success',
+      result: 'attempt 3 succeeded',
+      error: null,
+      retries: 2,
+      isSuccess: true,
+    });
     expect(result?.errors).toMatchObject([
       { attempt: 1, name: 'TypeError', message: 'attempt 1 failed', at: expect.any(Date) },
       { attempt: 2, name: 'TypeError', message: 'attempt 2 failed' },
     ]);
     expect(delays()).toEqual([100, 100]);
-    expect(types(seen, id)).toEqual(['submitted', 'started', 'retrying', 'started', 'retrying', 'started', 'succeeded']);
-    expect(seen.filter((event) => event.type === 'retrying')).toMatchObject([{ attempt: 1, delay: 100 }, { attempt: 2, delay: 100 }]);
+    expect(types(seen, id)).toEqual([
+      'submitted',
+      'started',
+      'retrying',
+      'started',
+      'retrying',
+      'started',
+      'succeeded',
+    ]);
+    expect(seen.filter((event) => event.type === 'retrying')).toMatchObject([
+      { attempt: 1, delay: 100 },
+      { attempt: 2, delay: 100 },
+    ]);
   });
 
   it('fails when its retries are used up', async () => {
@@ -137,7 +166,11 @@ export function retryCases(beds: Beds): void {
     const id = await flowrra.submit(flaky.ownDelay);
     await advance(100_000);
     expect(delays()).toEqual([7_000]);
-    expect(await flowrra.getResult(id)).toMatchObject({ status: 'failed', retries: 1, error: 'RetryTaskError: rate limited' });
+    expect(await flowrra.getResult(id)).toMatchObject({
+      status: 'failed',
+      retries: 1,
+      error: 'RetryTaskError: rate limited',
+    });
   });
 
   it('a SnoozeTaskError comes back without using up a retry', async () => {

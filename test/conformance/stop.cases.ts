@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { ExecutorNotRunningError, ExecutorStoppingError, Task, TaskContext, TaskCtx } from '../../lib/index.js';
+import {
+  ExecutorNotRunningError,
+  ExecutorStoppingError,
+  Task,
+  TaskContext,
+  TaskCtx,
+} from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { settle } from '../support/manual-clock.js';
 import type { Beds, EngineUnderTest } from './engine-under-test.js';
@@ -104,7 +110,11 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
     await advance(1);
     await stopped;
     expect(tasks.reason).toBeInstanceOf(ExecutorStoppingError);
-    expect(seen.filter((event) => event.taskId === id).map(({ type }) => type)).toEqual(['submitted', 'started', 'released']);
+    expect(seen.filter((event) => event.taskId === id).map(({ type }) => type)).toEqual([
+      'submitted',
+      'started',
+      'released',
+    ]);
   });
 
   it('what ends within the grace after its abort counts', async () => {
@@ -135,7 +145,10 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
   if (loses) {
     it('runs what waits, and what comes due, before its deadline; the rest is lost, and says so', async () => {
       const { flowrra, tasks, advance } = await start();
-      const ids = await flowrra.submitMany(tasks.echo, Array.from({ length: 20 }, (_, n) => [n]));
+      const ids = await flowrra.submitMany(
+        tasks.echo,
+        Array.from({ length: 20 }, (_, n) => [n]),
+      );
       const soon = await flowrra.with({ delay: '5s' }).submit(tasks.echo, 'soon');
       const late = await flowrra.with({ delay: '1h' }).submit(tasks.echo, 'late');
       const waiter = flowrra.waitForResult(late);
@@ -146,7 +159,10 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
       await flowrra.start();
       for (const [n, id] of ids.entries()) expect((await flowrra.getResult(id))?.result).toBe(n);
       expect((await flowrra.getResult(soon))?.result).toBe('soon');
-      expect(await flowrra.getResult(late)).toMatchObject({ status: 'cancelled', error: expect.stringContaining('stopped') });
+      expect(await flowrra.getResult(late)).toMatchObject({
+        status: 'cancelled',
+        error: expect.stringContaining('stopped'),
+      });
     });
 
     it('does not wait for what cannot come due in time', async () => {

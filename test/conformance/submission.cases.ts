@@ -43,7 +43,10 @@ export function submissionCases(beds: Beds): void {
 
   it('mints ids that are unguessable flat strings, without a colon and not of digits alone', async () => {
     const { flowrra, app } = await beds.start([Sums]);
-    const ids = await flowrra.submitMany(app.get(Sums).add, Array.from({ length: 500 }, (_, n) => [n]));
+    const ids = await flowrra.submitMany(
+      app.get(Sums).add,
+      Array.from({ length: 500 }, (_, n) => [n]),
+    );
     expect(new Set(ids).size).toBe(500);
     for (const id of ids) {
       expect(id).not.toMatch(/:|^\d+$/);
@@ -55,7 +58,11 @@ export function submissionCases(beds: Beds): void {
 
   it('submits many in one go, ids in the order of the arguments', async () => {
     const { flowrra, app } = await beds.start([Sums]);
-    const ids = await flowrra.with({ priority: 2 }).submitMany(app.get(Sums).add, [[1, 1], [2, 2], [3, 3]]);
+    const ids = await flowrra.with({ priority: 2 }).submitMany(app.get(Sums).add, [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
     const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
     expect(results.map(({ result }) => result)).toEqual([2, 4, 6]);
     expect(await flowrra.submitMany(app.get(Sums).add, [])).toEqual([]);
@@ -102,7 +109,9 @@ export function submissionCases(beds: Beds): void {
     flowrra.register({ name: 'later.task', maxRetries: 0 }, (n: number) => n * n);
     await advance(60_000);
     expect(await flowrra.getResult(id)).toMatchObject({ status: 'success', result: 9, retries: 0 });
-    expect(types(seen, id)).toEqual(expect.arrayContaining(['submitted', 'released', 'started', 'succeeded']));
+    expect(types(seen, id)).toEqual(
+      expect.arrayContaining(['submitted', 'released', 'started', 'succeeded']),
+    );
   });
 
   it('tells what happens to a job, in order, to every subscriber but one that throws', async () => {
@@ -122,7 +131,11 @@ export function submissionCases(beds: Beds): void {
     const gate = new Gate();
     const { flowrra, advance } = await beds.start([], { numWorkers: 1 });
     flowrra.register({ name: 'hold' }, () => gate.passed);
-    const ids = [await flowrra.submit('hold'), await flowrra.submit('hold'), await flowrra.with({ delay: '1h' }).submit('hold')];
+    const ids = [
+      await flowrra.submit('hold'),
+      await flowrra.submit('hold'),
+      await flowrra.with({ delay: '1h' }).submit('hold'),
+    ];
     await advance(0);
     expect(await flowrra.pendingCount()).toBe(2);
     gate.open();

@@ -1,6 +1,14 @@
 import { Controller, Inject, Injectable, Module, type ModuleMetadata, Scope } from '@nestjs/common';
 import { LazyModuleLoader, REQUEST } from '@nestjs/core';
-import { FlowrraConfigError, FlowrraService, Task, TaskContext, TaskCtx, TaskNotFoundError, type FlowrraModuleOptions } from '../../lib/index.js';
+import {
+  FlowrraConfigError,
+  FlowrraService,
+  Task,
+  TaskContext,
+  TaskCtx,
+  TaskNotFoundError,
+  type FlowrraModuleOptions,
+} from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 let open: TestApp[] = [];
@@ -112,7 +120,15 @@ describe('which methods are tasks', () => {
       {},
       {
         get(_target, key) {
-          if (key === 'then' || typeof key === 'symbol' || key.startsWith('on') || key.startsWith('before')) return undefined;
+          // What Nest itself reads of every provider.
+          if (
+            key === 'then' ||
+            key === 'constructor' ||
+            typeof key === 'symbol' ||
+            key.startsWith('on') ||
+            key.startsWith('before')
+          )
+            return undefined;
           throw new Error(`nobody may read ${key}`);
         },
       },
@@ -234,15 +250,26 @@ describe('providers that live for one job', () => {
     const before = made;
     expect(await run(flowrra, 'PerRequest.who', 'a')).toEqual([before + 1, 'a', true, 1]);
     expect(await run(flowrra, 'PerRequest.who', 'b')).toEqual([before + 2, 'b', true, 1]);
-    expect((await flowrra.waitForResult(await flowrra.tasks(PerRequest).who('c'))).result).toEqual([before + 3, 'c', true, 1]);
+    expect((await flowrra.waitForResult(await flowrra.tasks(PerRequest).who('c'))).result).toEqual([
+      before + 3,
+      'c',
+      true,
+      1,
+    ]);
   });
 
   it('transient ones as well, and those that only depend on a request-scoped one, and controllers', async () => {
-    const flowrra = await start({ providers: [PerRequest, Transient, DependsOnRequest], controllers: [RequestController] });
+    const flowrra = await start({
+      providers: [PerRequest, Transient, DependsOnRequest],
+      controllers: [RequestController],
+    });
     const ids = [await run(flowrra, 'Transient.who'), await run(flowrra, 'Transient.who')];
     expect(new Set(ids).size).toBe(2);
     expect(await run(flowrra, 'DependsOnRequest.who')).toBe(true);
-    const controllers = [await run(flowrra, 'RequestController.who'), await run(flowrra, 'RequestController.who')];
+    const controllers = [
+      await run(flowrra, 'RequestController.who'),
+      await run(flowrra, 'RequestController.who'),
+    ];
     expect(new Set(controllers).size).toBe(2);
   });
 
@@ -263,7 +290,11 @@ describe('providers that live for one job', () => {
 });
 
 describe('what fails the start', () => {
-  const refused = async (metadata: ModuleMetadata, message: RegExp, options: FlowrraModuleOptions = {}): Promise<void> => {
+  const refused = async (
+    metadata: ModuleMetadata,
+    message: RegExp,
+    options: FlowrraModuleOptions = {},
+  ): Promise<void> => {
     const starting = start(metadata, options);
     await expect(starting).rejects.toThrow(FlowrraConfigError);
     await expect(starting).rejects.toThrow(message);
@@ -363,7 +394,9 @@ describe('which task a function means', () => {
     await expect(flowrra.submit(first.name.bind(first))).rejects.toThrow(/bound.*tasks\(TheClass\)\.name/s);
     const spied = Object.assign(() => 'spy', { _isMockFunction: true });
     await expect(flowrra.submit(spied)).rejects.toThrow(/spied.*tasks\(TheClass\)/s);
-    expect((await flowrra.waitForResult(await flowrra.submit(first.overridden))).result).toBe('first, not base');
+    expect((await flowrra.waitForResult(await flowrra.submit(first.overridden))).result).toBe(
+      'first, not base',
+    );
   });
 
   it('a spy that replaced the method is what runs', async () => {

@@ -9,13 +9,19 @@ export interface TestApp {
 }
 
 /** A started Nest application with Flowrra in it. CPU-bound tasks run in place: threads need built files. */
-export async function startApp(options: FlowrraModuleOptions, metadata: ModuleMetadata = {}): Promise<TestApp> {
+export async function startApp(
+  options: FlowrraModuleOptions,
+  metadata: ModuleMetadata = {},
+): Promise<TestApp> {
   @Module({
     ...metadata,
     imports: [FlowrraModule.forRoot({ cpu: { mode: 'inline' }, ...options }), ...(metadata.imports ?? [])],
   })
   class TestModule {}
 
-  const app = await NestFactory.createApplicationContext(TestModule, { logger: ['error', 'warn'], abortOnError: false });
+  const app = await NestFactory.createApplicationContext(TestModule, {
+    logger: ['error', 'warn'],
+    abortOnError: false,
+  });
   return { app, flowrra: app.get(FlowrraService) };
 }

@@ -1,7 +1,15 @@
 // Compiled, never run: each line must compile, and each line under @ts-expect-error must not.
 import { Injectable } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { FlowrraModule, FlowrraService, Task, TaskContext, TaskCtx, type TaskId, type TaskSubmitters } from '../../lib/index.js';
+import {
+  FlowrraModule,
+  FlowrraService,
+  Task,
+  TaskContext,
+  TaskCtx,
+  type TaskId,
+  type TaskSubmitters,
+} from '../../lib/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function expectType<Expected>() {
@@ -119,7 +127,9 @@ export async function submissions(flowrra: FlowrraService, tasks: Tasks): Promis
 
   const invoices = await flowrra.submit(tasks.invoice);
   expectType<TaskId<{ readonly id: number; readonly due: Date }[]>>()(invoices);
-  expectType<TaskId<{ price: { cents: number }; seen: Map<string, Set<Date>> }>>()(await flowrra.submit(tasks.money));
+  expectType<TaskId<{ price: { cents: number }; seen: Map<string, Set<Date>> }>>()(
+    await flowrra.submit(tasks.money),
+  );
 
   const finished = await flowrra.waitForResult(invoices, { timeout: '10s' });
   if (finished.isSuccess) expectType<{ readonly id: number; readonly due: Date }[]>()(finished.result);
@@ -132,11 +142,18 @@ export async function submissions(flowrra: FlowrraService, tasks: Tasks): Promis
 
   await flowrra.submit('Anything.else', 1, 'two');
   expectType<TaskId<{ bytes: number }>>()(await flowrra.submit('Remote.resize', 'a.png', 100));
-  expectType<TaskId<{ messageId: string }>[]>()(await flowrra.submitMany(tasks.send, [['a', 'b'], ['c', 'd']]));
+  expectType<TaskId<{ messageId: string }>[]>()(
+    await flowrra.submitMany(tasks.send, [
+      ['a', 'b'],
+      ['c', 'd'],
+    ]),
+  );
   // @ts-expect-error
   await flowrra.submitMany(tasks.send, [['a']]);
 
-  await flowrra.with({ priority: 1, delay: '5m', timeout: '30s', runAt: new Date() }).submit(tasks.send, 'a', 'b');
+  await flowrra
+    .with({ priority: 1, delay: '5m', timeout: '30s', runAt: new Date() })
+    .submit(tasks.send, 'a', 'b');
   // @ts-expect-error an unknown option
   flowrra.with({ prio: 1 });
   // @ts-expect-error no duration

@@ -59,7 +59,9 @@ function toJson(value: unknown): unknown {
     case 'string':
       return isSafe(value) ? value : tagged('string', Buffer.from(value, 'utf16le').toString('base64'));
     case 'number':
-      return Number.isFinite(value) && !Object.is(value, -0) ? value : tagged('number', Object.is(value, -0) ? '-0' : String(value));
+      return Number.isFinite(value) && !Object.is(value, -0)
+        ? value
+        : tagged('number', Object.is(value, -0) ? '-0' : String(value));
     case 'bigint':
       return tagged('bigint', value.toString());
     case 'undefined':
@@ -74,18 +76,25 @@ function toJson(value: unknown): unknown {
 function objectToJson(value: object): unknown {
   if (Array.isArray(value)) return value.map(toJson);
   if (types.isDate(value)) return tagged('date', Number.isNaN(value.getTime()) ? null : value.toISOString());
-  if (types.isMap(value)) return tagged('map', Array.from(value, ([key, entry]) => [toJson(key), toJson(entry)]));
+  if (types.isMap(value))
+    return tagged(
+      'map',
+      Array.from(value, ([key, entry]) => [toJson(key), toJson(entry)]),
+    );
   if (types.isSet(value)) return tagged('set', Array.from(value, toJson));
   if (Buffer.isBuffer(value)) return tagged('buffer', value.toString('base64'));
   if (types.isArrayBuffer(value)) return tagged('arraybuffer', Buffer.from(value).toString('base64'));
-  if (ArrayBuffer.isView(value)) return tagged('view', [value.constructor.name, bytesOf(value).toString('base64')]);
+  if (ArrayBuffer.isView(value))
+    return tagged('view', [value.constructor.name, bytesOf(value).toString('base64')]);
   if (types.isNativeError(value)) return tagged('error', entriesToJson(errorProperties(value)));
   if (value instanceof URL) return tagged('url', toJson(value.href));
   if (types.isRegExp(value)) return tagged('regexp', [toJson(value.source), value.flags]);
   const entries = Object.entries(value);
   // A key that JSON.parse, PostgreSQL or the tag itself would take for something else.
   const odd = entries.some(([key]) => key === '__proto__' || key === TAG || !isSafe(key));
-  return odd ? tagged('object', entriesToJson(entries)) : Object.fromEntries(entries.map(([key, entry]) => [key, toJson(entry)]));
+  return odd
+    ? tagged('object', entriesToJson(entries))
+    : Object.fromEntries(entries.map(([key, entry]) => [key, toJson(entry)]));
 }
 
 function entriesToJson(entries: readonly (readonly [string, unknown])[]): unknown[] {
@@ -106,21 +115,21 @@ function untagged(content: unknown): unknown {
   const [kind, data] = content as [string, never];
   switch (kind) {
     case 'string':
-      return Buffer.from(data as string, 'base64').toString('utf16le');
+      return Buffer.from(data, 'base64').toString('utf16le');
     case 'number':
       return Number(data);
     case 'bigint':
-      return BigInt(data as string);
+      return BigInt(data);
     case 'undefined':
       return undefined;
     case 'date':
-      return new Date(data === null ? NaN : (data as string));
+      return new Date(data === null ? NaN : data);
     case 'map':
       return new Map(entriesFromJson(data));
     case 'set':
       return new Set((data as unknown[]).map(fromJson));
     case 'buffer':
-      return Buffer.from(data as string, 'base64');
+      return Buffer.from(data, 'base64');
     case 'arraybuffer':
       return ownBytes(data);
     case 'view':
@@ -137,7 +146,10 @@ function untagged(content: unknown): unknown {
       return copy;
     }
     default:
-      throw new PayloadError('payload', `holds '${String(kind)}', which this version does not know. Was it written by a newer one?`);
+      throw new PayloadError(
+        'payload',
+        `holds '${String(kind)}', which this version does not know. Was it written by a newer one?`,
+      );
   }
 }
 
@@ -155,5 +167,5 @@ function bytesOf(view: ArrayBufferView): Buffer {
 
 function ownBytes(base64: unknown): ArrayBuffer {
   const bytes = Buffer.from(base64 as string, 'base64');
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }

@@ -14,7 +14,8 @@ function copyObject(value: object): unknown {
   if (Array.isArray(value)) return value.map(copyPlain);
   if (Object.getPrototypeOf(value) === Object.prototype) return copyProperties(value);
   if (types.isDate(value)) return new Date(value.getTime());
-  if (types.isMap(value)) return new Map(Array.from(value, ([key, entry]) => [copyPlain(key), copyPlain(entry)]));
+  if (types.isMap(value))
+    return new Map(Array.from(value, ([key, entry]) => [copyPlain(key), copyPlain(entry)]));
   if (types.isSet(value)) return new Set(Array.from(value, copyPlain));
   if (Buffer.isBuffer(value)) return Buffer.from(value);
   if (types.isNativeError(value)) return copyError(value, copyPlain);
@@ -26,7 +27,8 @@ function copyObject(value: object): unknown {
 
 function copyProperties(value: object): object {
   const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) defineOwn(copy, key, copyPlain((value as Record<string, unknown>)[key]));
+  for (const key of Object.keys(value))
+    defineOwn(copy, key, copyPlain((value as Record<string, unknown>)[key]));
   return copy;
 }
 

@@ -44,12 +44,16 @@ export class Walk {
 
   /** The error to throw for what this walk has thrown. A limit that was exceeded because of a cycle is told as a cycle. */
   explain(error: unknown, rootName: string, root: unknown): PayloadError {
-    if (!(error instanceof Refusal)) return new PayloadError(written(rootName, this.path), 'could not be read', { cause: error });
+    if (!(error instanceof Refusal))
+      return new PayloadError(written(rootName, this.path), 'could not be read', { cause: error });
     if (error.kind === 'limit') {
       const cycle = findCycle(root);
-      if (cycle) return new PayloadError(written(rootName, cycle), 'refers back to an object that contains it');
+      if (cycle)
+        return new PayloadError(written(rootName, cycle), 'refers back to an object that contains it');
     }
-    return new PayloadError(error.kind === 'limit' ? rootName : written(rootName, this.path), error.problem, { cause: error.cause });
+    return new PayloadError(error.kind === 'limit' ? rootName : written(rootName, this.path), error.problem, {
+      cause: error.cause,
+    });
   }
 
   private any(value: unknown): unknown {
@@ -61,7 +65,9 @@ export class Walk {
         this.count(UNIT + (value < 2n ** 63n && value > -(2n ** 63n) ? 0 : value.toString(16).length));
         return value;
       case 'function':
-        throw new Refusal(`is a function${value.name ? ` (${value.name})` : ''}, which cannot travel to a task. Pass data; the task knows the code`);
+        throw new Refusal(
+          `is a function${value.name ? ` (${value.name})` : ''}, which cannot travel to a task. Pass data; the task knows the code`,
+        );
       case 'symbol':
         throw new Refusal('is a symbol, which cannot travel to a task');
       case 'object':
@@ -100,7 +106,10 @@ export class Walk {
 
   private map(value: Map<unknown, unknown>): Map<unknown, unknown> {
     return new Map(
-      Array.from(value, ([key, entry], index) => [this.value(key, `key ${index}`), this.value(entry, typeof key === 'string' ? key : index)]),
+      Array.from(value, ([key, entry], index) => [
+        this.value(key, `key ${index}`),
+        this.value(entry, typeof key === 'string' ? key : index),
+      ]),
     );
   }
 
@@ -132,7 +141,11 @@ export class Walk {
   private json(value: { toJSON(): unknown }): unknown {
     const data = value.toJSON();
     // Its own answer would be asked for its answer again, without end.
-    return data === value || (typeof data === 'object' && data !== null && typeof (data as { toJSON?: unknown }).toJSON === 'function' && !types.isDate(data))
+    return data === value ||
+      (typeof data === 'object' &&
+        data !== null &&
+        typeof (data as { toJSON?: unknown }).toJSON === 'function' &&
+        !types.isDate(data))
       ? this.refuseJson()
       : this.any(data);
   }
@@ -142,7 +155,7 @@ export class Walk {
   }
 
   private binary<T extends ArrayBufferView | ArrayBuffer>(value: T): T {
-    if (!types.isArrayBuffer(value) && types.isSharedArrayBuffer((value as ArrayBufferView).buffer)) {
+    if (!types.isArrayBuffer(value) && types.isSharedArrayBuffer(value.buffer)) {
       throw new Refusal('is a view of a SharedArrayBuffer, which would be shared with the task. Copy it');
     }
     this.count(value.byteLength);
@@ -157,7 +170,10 @@ export class Walk {
   private count(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > this.maxBytes) {
-      throw new Refusal(`is larger than ${this.maxBytes} bytes. Keep large data elsewhere and pass where it is, or raise maxPayloadBytes`, 'limit');
+      throw new Refusal(
+        `is larger than ${this.maxBytes} bytes. Keep large data elsewhere and pass where it is, or raise maxPayloadBytes`,
+        'limit',
+      );
     }
   }
 }
@@ -171,12 +187,15 @@ function isPlain(prototype: unknown): boolean {
 function exoticKind(value: object): string | null {
   if (types.isPromise(value) || typeof (value as { then?: unknown }).then === 'function') return 'a Promise';
   if (types.isWeakMap(value) || types.isWeakSet(value)) return `a ${className(value)}`;
-  if (types.isGeneratorObject(value) || types.isProxy(value) || types.isExternal(value)) return 'an object of the engine (a generator or a proxy)';
+  if (types.isGeneratorObject(value) || types.isProxy(value) || types.isExternal(value))
+    return 'an object of the engine (a generator or a proxy)';
   if (types.isSharedArrayBuffer(value)) return 'a SharedArrayBuffer';
   const candidate = value as Partial<Record<string, unknown>>;
   if (typeof candidate['pipe'] === 'function') return 'a stream or an Observable';
   if (typeof candidate['next'] === 'function') return 'an iterator';
-  return value instanceof EventTarget || value instanceof Blob || value instanceof WeakRef ? `a ${className(value)}` : null;
+  return value instanceof EventTarget || value instanceof Blob || value instanceof WeakRef
+    ? `a ${className(value)}`
+    : null;
 }
 
 function className(value: object): string {
@@ -185,7 +204,12 @@ function className(value: object): string {
 
 function written(rootName: string, path: readonly Step[]): string {
   return path.reduce<string>(
-    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : /^[A-Za-z_$][\w$]*$/.test(step) ? `${text}.${step}` : `${text}[${JSON.stringify(step)}]`),
+    (text, step) =>
+      typeof step === 'number'
+        ? `${text}[${step}]`
+        : /^[A-Za-z_$][\w$]*$/.test(step)
+          ? `${text}.${step}`
+          : `${text}[${JSON.stringify(step)}]`,
     rootName,
   );
 }
@@ -216,8 +240,15 @@ function findCycle(root: unknown): Step[] | null {
 }
 
 function entriesOf(value: object): [Step, unknown][] {
-  if (Array.isArray(value)) return value.length > 100_000 ? [] : value.map((entry, index): [Step, unknown] => [index, entry]).reverse();
-  if (types.isMap(value)) return [...value].map(([key, entry], index): [Step, unknown] => [typeof key === 'string' ? key : index, entry]);
+  if (Array.isArray(value))
+    return value.length > 100_000
+      ? []
+      : value.map((entry, index): [Step, unknown] => [index, entry]).reverse();
+  if (types.isMap(value))
+    return [...value].map(([key, entry], index): [Step, unknown] => [
+      typeof key === 'string' ? key : index,
+      entry,
+    ]);
   if (types.isSet(value)) return [...value].map((entry, index): [Step, unknown] => [index, entry]);
   try {
     return ArrayBuffer.isView(value) ? [] : Object.entries(value).reverse();

@@ -41,13 +41,18 @@ export class Admission {
   async enter<R>(size: number, insert: () => MaybePromise<R>): Promise<R> {
     const { maxPending, whenFull } = this.bound;
     if (size > maxPending) {
-      throw new QueueFullError(`${size} jobs at once can never fit: maxPending is ${maxPending}. Submit them in smaller parts.`);
+      throw new QueueFullError(
+        `${size} jobs at once can never fit: maxPending is ${maxPending}. Submit them in smaller parts.`,
+      );
     }
     const wait = whenFull === 'wait';
     if (wait && this.insideTask.getStore()) return insert();
     const pending = (await this.pendingCount()) + this.reserved;
     if (this.waiting.length > 0 || pending + size > maxPending) {
-      if (!wait) throw new QueueFullError(`${pending} jobs are waiting and maxPending is ${maxPending}. Try again later.`);
+      if (!wait)
+        throw new QueueFullError(
+          `${pending} jobs are waiting and maxPending is ${maxPending}. Try again later.`,
+        );
       await new Promise<void>((admit, refuse) => this.waiting.push({ size, admit, refuse }));
     } else {
       this.reserved += size;
@@ -67,7 +72,11 @@ export class Admission {
 
   close(): void {
     for (const { refuse } of this.waiting.splice(0)) {
-      refuse(new ExecutorNotRunningError('The executor stopped while this submission waited for room in the queue.'));
+      refuse(
+        new ExecutorNotRunningError(
+          'The executor stopped while this submission waited for room in the queue.',
+        ),
+      );
     }
   }
 

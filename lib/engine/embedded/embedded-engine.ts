@@ -2,7 +2,15 @@ import { Logger } from '@nestjs/common';
 import { ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import { AttemptAbort } from '../attempt-abort.js';
-import type { Attempt, DrainReport, Engine, EngineHost, MaybePromise, NewJob, Outcome } from '../engine.interface.js';
+import type {
+  Attempt,
+  DrainReport,
+  Engine,
+  EngineHost,
+  MaybePromise,
+  NewJob,
+  Outcome,
+} from '../engine.interface.js';
 import { isPromise, whenDone } from '../maybe-promise.js';
 import { Admission } from './admission.js';
 import type { JobStore } from './job-store.interface.js';
@@ -56,7 +64,16 @@ export class EmbeddedEngine implements Engine {
     this.admission = new Admission(host.backPressure, () => this.store.pendingCount());
     const slice = new TimeSlice(() => this.lanes.forEach((lane) => lane.pump()));
     for (const { name, concurrency } of queues) {
-      this.lanes.set(name, new Lane(name, concurrency, { store: this.store, clock, slice, start: this.start, failed: this.unreadable }));
+      this.lanes.set(
+        name,
+        new Lane(name, concurrency, {
+          store: this.store,
+          clock,
+          slice,
+          start: this.start,
+          failed: this.unreadable,
+        }),
+      );
     }
     this.accepting = true;
   }
@@ -103,7 +120,9 @@ export class EmbeddedEngine implements Engine {
     this.consuming = false;
     if (!this.store.durable) this.accepting = false;
     if (this.running.size > 0) {
-      const reason = new ExecutorStoppingError('The application is stopping and its deadline for running tasks has come.');
+      const reason = new ExecutorStoppingError(
+        'The application is stopping and its deadline for running tasks has come.',
+      );
       for (const run of this.running) run.abort(reason);
       await this.whenQuiet(killMs, false);
     }
@@ -145,7 +164,7 @@ export class EmbeddedEngine implements Engine {
     try {
       settled = this.store.settle(run.attempt, outcome, this.host.clock.now());
     } catch (error) {
-      settled = Promise.reject(error as Error);
+      settled = Promise.reject(error);
     }
     if (!isPromise(settled)) return this.announce(settled, run, outcome);
     this.unsettled++;
@@ -156,7 +175,9 @@ export class EmbeddedEngine implements Engine {
         this.quiet?.check();
       },
       (error: unknown) => {
-        this.logger.error(`The outcome of ${run.attempt.taskId} could not be stored and is tried again: ${String(error)}`);
+        this.logger.error(
+          `The outcome of ${run.attempt.taskId} could not be stored and is tried again: ${String(error)}`,
+        );
         this.host.clock.after(SETTLE_RETRY_MS, () => {
           this.unsettled--;
           this.settle(run, outcome);
@@ -168,7 +189,8 @@ export class EmbeddedEngine implements Engine {
   private announce(applied: boolean, run: Run, outcome: Outcome): void {
     if (!applied) return;
     this.host.settled(run.attempt, outcome);
-    if (outcome.kind === 'retry' || outcome.kind === 'snoozed' || outcome.kind === 'released') run.lane.wake();
+    if (outcome.kind === 'retry' || outcome.kind === 'snoozed' || outcome.kind === 'released')
+      run.lane.wake();
   }
 
   private giveBack(): number {
@@ -209,10 +231,14 @@ export class EmbeddedEngine implements Engine {
 
   private assertAccepting(): void {
     if (this.accepting) return;
-    throw new ExecutorNotRunningError('The engine takes no jobs: it is not connected yet, or it has been stopped.');
+    throw new ExecutorNotRunningError(
+      'The engine takes no jobs: it is not connected yet, or it has been stopped.',
+    );
   }
 
   private readonly unreadable = (error: unknown): void => {
-    this.logger.error(`Jobs could not be read from the ${this.name} engine; it is tried again: ${String(error)}`);
+    this.logger.error(
+      `Jobs could not be read from the ${this.name} engine; it is tried again: ${String(error)}`,
+    );
   };
 }

@@ -118,7 +118,11 @@ export class Lane {
 
   private sleep(): void {
     const due: MaybePromise<number | null> = this.parts.store.nextDue(this.queue);
-    if (isPromise(due)) due.then((at) => this.wakeAt(at), (error: unknown) => this.troubled(error));
+    if (isPromise(due))
+      due.then(
+        (at) => this.wakeAt(at),
+        (error: unknown) => this.troubled(error),
+      );
     else this.wakeAt(due);
   }
 

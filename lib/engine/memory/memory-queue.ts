@@ -22,7 +22,9 @@ interface Delayed {
 export class MemoryQueue {
   private readonly buckets = new Map<number, Bucket>();
   private readonly priorities = new MinHeap<number>((a, b) => a < b);
-  private readonly delayed = new MinHeap<Delayed>((a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order));
+  private readonly delayed = new MinHeap<Delayed>(
+    (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
+  );
   /** The bucket used last: mostly the next one as well. */
   private recent: Bucket | null = null;
   private orders = 0;

@@ -126,8 +126,12 @@ export class MemoryStore implements JobStore {
   /** Why an id is not found: an id of this store's own making was a job once. */
   missing(taskId: string): ResultExpiredError | ResultNotFoundError {
     return this.jobs.knows(this.ids.slotOf(taskId))
-      ? new ResultExpiredError(`The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`)
-      : new ResultNotFoundError(`No job ${taskId} is known here. The memory engine forgets its jobs when the process ends.`);
+      ? new ResultExpiredError(
+          `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
+        )
+      : new ResultNotFoundError(
+          `No job ${taskId} is known here. The memory engine forgets its jobs when the process ends.`,
+        );
   }
 
   forget(job: JobRecord): void {
@@ -148,14 +152,25 @@ export class MemoryStore implements JobStore {
     return record;
   }
 
-  private finish(job: JobRecord, status: 'success' | 'failed' | 'cancelled', value: unknown, now: number): void {
+  private finish(
+    job: JobRecord,
+    status: 'success' | 'failed' | 'cancelled',
+    value: unknown,
+    now: number,
+  ): void {
     job.finish(status, value, now);
     this.finished.add(job);
     if (job.waiters === null) return;
     for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }
 
-  private putBack(job: JobRecord, status: 'pending' | 'retrying', delay: number, now: number, front = false): void {
+  private putBack(
+    job: JobRecord,
+    status: 'pending' | 'retrying',
+    delay: number,
+    now: number,
+    front = false,
+  ): void {
     job.status = status;
     const queue = this.queue(job.queue);
     if (delay > 0) queue.pushDelayed(job, now + delay);
@@ -169,4 +184,3 @@ export class MemoryStore implements JobStore {
     return queue;
   }
 }
-

@@ -59,14 +59,19 @@ export class ThreadCode {
     // A CommonJS module's exports may all stand below `default`.
     const value = module[name] ?? (module['default'] as Record<string, unknown> | undefined)?.[name];
     if (typeof value === 'function') return (args) => (value as Method)(...args);
-    throw new FlowrraConfigError(`${file} exports no function '${name}', which a CPU-bound task was registered with.`);
+    throw new FlowrraConfigError(
+      `${file} exports no function '${name}', which a CPU-bound task was registered with.`,
+    );
   }
 
   private async method(file: string, className: string, method: string): Promise<Invoke> {
     await import(file);
     const key = `${file}#${className}`;
     const type = this.classes.get(key);
-    if (type === undefined) throw new FlowrraConfigError(`${file} defines no class ${className} with a CPU-bound task, though it did on the main thread.`);
+    if (type === undefined)
+      throw new FlowrraConfigError(
+        `${file} defines no class ${className} with a CPU-bound task, though it did on the main thread.`,
+      );
     if (type.length > 0) {
       throw new FlowrraConfigError(
         `${className} has constructor parameters, which a thread cannot fill by itself. Give the threads a module: forRoot({ cpu: { module: new URL('./cpu.module.js', import.meta.url) } }).`,
@@ -83,14 +88,19 @@ export class ThreadCode {
     this.tasks ??= tasksOf(application);
     const invoke = this.tasks.get(taskName);
     if (invoke) return invoke;
-    throw new FlowrraConfigError(`The module of the threads (${this.module}) provides no task '${taskName}'. Add its class to the providers there.`);
+    throw new FlowrraConfigError(
+      `The module of the threads (${this.module}) provides no task '${taskName}'. Add its class to the providers there.`,
+    );
   }
 
   private async createApplication(): Promise<INestApplicationContext> {
     const { default: module } = (await import(this.module as string)) as { default?: unknown };
     // Imported from CommonJS, the default export is one level further down.
-    const type = (typeof module === 'object' ? (module as { default?: unknown } | null)?.default : module) as Type | undefined;
-    if (typeof type !== 'function') throw new FlowrraConfigError(`${this.module} has no Nest module as its default export, which cpu.module asks for.`);
+    const type = (typeof module === 'object' ? module?.default : module) as Type | undefined;
+    if (typeof type !== 'function')
+      throw new FlowrraConfigError(
+        `${this.module} has no Nest module as its default export, which cpu.module asks for.`,
+      );
     return NestFactory.createApplicationContext(type, { logger: ['error', 'warn'], abortOnError: false });
   }
 }

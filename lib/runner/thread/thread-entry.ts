@@ -7,7 +7,16 @@ import type { SubmitOptions } from '../../options/task-options.js';
 import type { TaskCall } from '../task-runner.interface.js';
 import { ThreadCode } from './thread-code.js';
 import { becomeThread } from './thread-link.js';
-import { type FromThread, type ThreadAnswer, type ThreadCall, type ToThread, unwire, unwireError, wire, wireError } from './wire.js';
+import {
+  type FromThread,
+  type ThreadAnswer,
+  type ThreadCall,
+  type ToThread,
+  unwire,
+  unwireError,
+  wire,
+  wireError,
+} from './wire.js';
 
 /** What runs in each thread of the pool. The default export is what the pool calls. */
 const { module } = workerData as { module: string | null };
@@ -61,7 +70,8 @@ function pollingAbort(abort: AttemptAbort): AttemptAbort {
   const { signal } = abort;
   if (!Object.hasOwn(signal, 'aborted')) {
     const isAborted = (): boolean => {
-      for (let entry = receiveMessageOnPort(port); entry; entry = receiveMessageOnPort(port)) hear(entry.message as ToThread);
+      for (let entry = receiveMessageOnPort(port); entry; entry = receiveMessageOnPort(port))
+        hear(entry.message as ToThread);
       return abort.aborted;
     };
     Object.defineProperties(signal, {

@@ -48,5 +48,7 @@ class NoResults extends ResultBackend {
 }
 
 function notHere(what: string): FlowrraConfigError {
-  return new FlowrraConfigError(`${what} works on the main thread only. A CPU thread can submit; return the taskId and ask there.`);
+  return new FlowrraConfigError(
+    `${what} works on the main thread only. A CPU thread can submit; return the taskId and ask there.`,
+  );
 }

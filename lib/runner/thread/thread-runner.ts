@@ -9,7 +9,16 @@ import { FlowrraConfigError, TaskThreadError } from '../../core/errors.js';
 import type { SubmitOptions } from '../../options/task-options.js';
 import type { TaskCall } from '../task-runner.interface.js';
 import type { CpuTarget } from './cpu-target.js';
-import { type FromThread, type ThreadAnswer, type ThreadCall, type ToThread, unwire, unwireError, wire, wireError } from './wire.js';
+import {
+  type FromThread,
+  type ThreadAnswer,
+  type ThreadCall,
+  type ToThread,
+  unwire,
+  unwireError,
+  wire,
+  wireError,
+} from './wire.js';
 
 /** What a thread asks its parent to submit. */
 export interface ThreadSubmission {
@@ -52,7 +61,10 @@ export class ThreadRunner {
       answer = (await pool.run(message, { signal: killer })) as ThreadAnswer;
     } catch (error) {
       throw killed.byUs
-        ? new TaskThreadError(`The thread of '${taskName}' was ended: it had not stopped ${call.killGrace} ms after it was asked to.`, { cause: call.abort.reason })
+        ? new TaskThreadError(
+            `The thread of '${taskName}' was ended: it had not stopped ${call.killGrace} ms after it was asked to.`,
+            { cause: call.abort.reason },
+          )
         : threadDeath(error, taskName);
     } finally {
       killed.cancel();
@@ -90,7 +102,9 @@ export class ThreadRunner {
       ...(resourceLimits && { resourceLimits }),
     });
     pool.on('message', ({ flowrraPort }: { flowrraPort: MessagePort }) => this.connect(flowrraPort));
-    pool.on('error', (error: unknown) => logger.error(`An idle CPU thread failed and is replaced: ${String(error)}`));
+    pool.on('error', (error: unknown) =>
+      logger.error(`An idle CPU thread failed and is replaced: ${String(error)}`),
+    );
     return pool;
   }
 
@@ -103,7 +117,10 @@ export class ThreadRunner {
     port.unref();
   }
 
-  private async submitFor(port: MessagePort, { request, taskName, args, options }: FromThread & { kind: 'submit' }): Promise<void> {
+  private async submitFor(
+    port: MessagePort,
+    { request, taskName, args, options }: FromThread & { kind: 'submit' },
+  ): Promise<void> {
     let answer: ToThread;
     try {
       const taskId = await this.options.submit({ taskName, args: unwire(args) as unknown[], options });
@@ -115,13 +132,18 @@ export class ThreadRunner {
   }
 
   /** An abort reaches the task as its signal; if that does not end it in time, the pool ends the thread. */
-  private endAfterAbort(call: TaskCall, callId: number, killer: EventEmitter): { byUs: boolean; cancel(): void } {
+  private endAfterAbort(
+    call: TaskCall,
+    callId: number,
+    killer: EventEmitter,
+  ): { byUs: boolean; cancel(): void } {
     const state = { byUs: false, cancel: (): void => void (ended = true) };
     let ended = false;
     call.abort.onAbort((reason) => {
       if (ended) return;
       // The parent does not know which thread has the call: the others do not know it and do nothing.
-      for (const port of this.ports) port.postMessage({ kind: 'abort', callId, reason: wireError(reason) } satisfies ToThread);
+      for (const port of this.ports)
+        port.postMessage({ kind: 'abort', callId, reason: wireError(reason) } satisfies ToThread);
       const cancelTimer = this.options.clock.after(call.killGrace, () => {
         state.byUs = true;
         killer.emit('abort');
@@ -152,5 +174,8 @@ export class ThreadRunner {
 
 function threadDeath(cause: unknown, taskName: string): TaskThreadError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new TaskThreadError(`The thread of '${taskName}' died: ${message}. It is replaced; the attempt counts as failed.`, { cause });
+  return new TaskThreadError(
+    `The thread of '${taskName}' died: ${message}. It is replaced; the attempt counts as failed.`,
+    { cause },
+  );
 }

@@ -28,7 +28,13 @@ export type ToThread =
   | { readonly kind: 'close' };
 
 export type FromThread =
-  | { readonly kind: 'submit'; readonly request: number; readonly taskName: string; readonly args: Wired; readonly options: SubmitOptions }
+  | {
+      readonly kind: 'submit';
+      readonly request: number;
+      readonly taskName: string;
+      readonly args: Wired;
+      readonly options: SubmitOptions;
+    }
   | { readonly kind: 'closed' };
 
 /** An error's parts, or a thrown value that is none. */
@@ -57,7 +63,13 @@ export function unwire(wired: Wired): unknown {
 }
 
 export function wireError(error: unknown, depth = 0): WiredError {
-  if (!types.isNativeError(error)) return { thrown: isPrimitive(error) && typeof error !== 'symbol' ? error : String(Object.prototype.toString.call(error)) };
+  if (!types.isNativeError(error))
+    return {
+      thrown:
+        isPrimitive(error) && typeof error !== 'symbol'
+          ? error
+          : String(Object.prototype.toString.call(error)),
+    };
   const { name, message, stack, cause } = error;
   const { code, delay, path } = error as Error & { code?: unknown; delay?: unknown; path?: unknown };
   return {
@@ -76,12 +88,25 @@ export function unwireError(wired: WiredError): unknown {
   if ('thrown' in wired) return wired.thrown;
   const { name, message, stack, code, delay = 0, path = '', cause } = wired;
   const options = cause === undefined ? undefined : { cause: unwireError(cause) };
-  const error = steering(code, message, delay, path, options) ?? makeError([['name', name], ['message', message], ...Object.entries({ ...options, ...(code !== undefined && { code }) })]);
-  if (stack !== undefined) Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
+  const error =
+    steering(code, message, delay, path, options) ??
+    makeError([
+      ['name', name],
+      ['message', message],
+      ...Object.entries({ ...options, ...(code !== undefined && { code }) }),
+    ]);
+  if (stack !== undefined)
+    Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
   return error;
 }
 
-function steering(code: string | undefined, message: string, delay: number, path: string, options?: ErrorOptions): Error | null {
+function steering(
+  code: string | undefined,
+  message: string,
+  delay: number,
+  path: string,
+  options?: ErrorOptions,
+): Error | null {
   switch (code) {
     case 'FLOWRRA_FATAL':
       return new FatalTaskError(message, options);
@@ -102,9 +127,12 @@ function clonesExactly(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(clonesExactly);
   if (types.isDate(value) || types.isRegExp(value) || types.isArrayBuffer(value)) return true;
   if (ArrayBuffer.isView(value)) return !Buffer.isBuffer(value);
-  if (types.isMap(value)) return [...value].every(([key, entry]) => clonesExactly(key) && clonesExactly(entry));
+  if (types.isMap(value))
+    return [...value].every(([key, entry]) => clonesExactly(key) && clonesExactly(entry));
   if (types.isSet(value)) return [...value].every(clonesExactly);
-  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value as object).every(clonesExactly);
+  return (
+    Object.getPrototypeOf(value) === Object.prototype && Object.values(value as object).every(clonesExactly)
+  );
 }
 
 function isPrimitive(value: unknown): boolean {
