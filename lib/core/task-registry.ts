@@ -97,7 +97,7 @@ export class TaskRegistry {
     if (only && !another) return only.definition;
     if (only && another) {
       throw new TaskNotFoundError(
-        `The function ${nameOf(task)} is shared by ${only.origin} and ${another.origin}, so it does not tell which is meant. Submit through the class: flowrra.tasks(TheClass).${nameOf(task)}(…).`,
+        `The function ${nameOf(task)} is shared by ${only.origin} and ${another.origin}, so it does not tell which is meant. Submit through the class, flowrra.tasks(TheClass).${nameOf(task)}(…), or by its name.`,
       );
     }
     if (typeof task !== 'function') {

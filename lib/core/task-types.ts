@@ -101,7 +101,6 @@ export type TaskSubmitters<T> = {
  * }
  * ```
  */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the point is to be augmented
 export interface RemoteTasks {}
 
 /** A declared name, or any other string. */

@@ -52,12 +52,11 @@ function delay({ delay, runAt }: SubmitOptions, now: number): number {
 
 function taskId(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   const valid =
     typeof value === 'string' &&
     value !== '' &&
     value.length <= LONGEST_ID &&
-    !/[:\u0000-\u001f]|^\d+$/.test(value);
+    !/[:\p{Cc}]|^\d+$/u.test(value);
   if (valid) return value;
   throw wrong(
     'taskId',

@@ -57,8 +57,7 @@ export function resolveTaskOptions(
 }
 
 function taskName(name: unknown, fallbackName: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME && !/[\u0000-\u001f]/.test(name))
+  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME && !/\p{Cc}/u.test(name))
     return name;
   throw wrong(
     `Task '${fallbackName}', name`,

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../core/clock.js';
 import { type Duration, parseDuration } from '../core/duration.js';
 import { FlowrraConfigError, ResultExpiredError, ResultNotFoundError } from '../core/errors.js';
-import { copyPlain } from '../core/payload/plain-copy.js';
+import { copyPlain } from '../core/payload/payload-codec.js';
 import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
 import { isFinal, type JobState, jobStateOf, taskResultOf } from '../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';

@@ -1,56 +1,53 @@
-import { Walk } from './walk.js';
+import { PayloadWalk } from './payload-walk.js';
+import { SCALAR_BYTES } from './payload-size.js';
+
+export { copyPlain } from './copy-plain.js';
+
+/** The most bytes that a UTF-16 unit of a string takes in UTF-8. */
+const WIDEST = 3;
 
 /**
- * Checks what goes to a task and comes back, and makes it plain data that nobody else holds. The
- * same rules, and the same measure of size, hold on every engine.
+ * Turns what a caller passes, or a task returns, into plain data that nobody else holds: the same on
+ * every engine, so that what works in memory works on a cluster. Shared references become copies.
  */
 export class PayloadCodec {
   private readonly maxBytes: number;
 
-  /** @param options.maxBytes The largest arguments, or result, of one job. */
-  constructor({ maxBytes }: { maxBytes: number }) {
-    this.maxBytes = maxBytes;
+  /** @param options `maxBytes` bounds the arguments of one call together, and a result. */
+  constructor(options: { maxBytes: number }) {
+    this.maxBytes = options.maxBytes;
   }
 
-  /** @throws {PayloadError} naming what cannot travel, such as `args[0].user.save`. */
+  /** @throws {PayloadError} if an argument cannot travel, or all together are too large. */
   copyArgs(args: readonly unknown[]): unknown[] {
-    if (args.length === 1) return [this.copy(args[0], args, 'args', 0)];
-    const walk = new Walk(this.maxBytes);
-    try {
-      return args.map((value, index) => (isCheap(value) ? value : walk.value(value, index)));
-    } catch (error) {
-      throw walk.explain(error, 'args', args);
+    let bytes = 0;
+    for (let index = 0; index < args.length; index++) {
+      const size = mostBytes(args[index]);
+      if (size < 0) return new PayloadWalk('args', this.maxBytes).args(args);
+      bytes += size;
     }
+    if (bytes > this.maxBytes) return new PayloadWalk('args', this.maxBytes).args(args);
+    // Not `slice()`, which would keep holes.
+    return args.length === 1 ? [args[0]] : [...args];
   }
 
-  /** @throws {PayloadError} naming what cannot travel, such as `result.callback`. */
+  /** @throws {PayloadError} if the value cannot travel, or is too large. */
   copyResult(value: unknown): unknown {
-    return this.copy(value, value, 'result', null);
-  }
-
-  private copy(value: unknown, root: unknown, name: string, key: number | null): unknown {
-    if (isCheap(value)) return value;
-    const walk = new Walk(this.maxBytes);
-    try {
-      return key === null ? walk.root(value) : walk.value(value, key);
-    } catch (error) {
-      throw walk.explain(error, name, root);
-    }
+    const size = mostBytes(value);
+    return size < 0 || size > this.maxBytes ? new PayloadWalk('result', this.maxBytes).result(value) : value;
   }
 }
 
-/** The largest string that is not worth measuring: it fits under any sensible limit. */
-const SHORT = 64;
-
-function isCheap(value: unknown): boolean {
+/** The most that a simple value can count, without measuring it; -1 for whatever needs a closer look. */
+function mostBytes(value: unknown): number {
   switch (typeof value) {
+    case 'string':
+      return value.length * WIDEST;
     case 'number':
     case 'boolean':
     case 'undefined':
-      return true;
-    case 'string':
-      return value.length <= SHORT;
+      return SCALAR_BYTES;
     default:
-      return value === null;
+      return value === null ? SCALAR_BYTES : -1;
   }
 }

@@ -1,171 +1,138 @@
-import { types } from 'node:util';
 import { PayloadError } from '../errors.js';
-import { errorProperties, makeError } from './error-values.js';
-import { defineOwn } from './own-property.js';
+import { bytesOf, viewNameOf } from './payload-binary.js';
+import { errorParts } from './payload-error-parts.js';
+import { kindOf } from './payload-kind.js';
+import { TAG, type Tagged, escapeText, isSafeText } from './payload-tags.js';
 
-/** The one key of an object that stands for what JSON has no word for: `{ "$flowrra": [kind, data] }`. */
-const TAG = '$flowrra';
-
-/** NUL, and with the `u` flag only those surrogates that have no partner. */
-// eslint-disable-next-line no-control-regex -- NUL is what is looked for
-const UNSAFE = /[\u0000\ud800-\udfff]/u;
-
-/** Views by the name under which they travel. */
-const VIEWS = {
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  DataView,
-};
+export { payloadFromText } from './payload-from-text.js';
 
 /**
- * Plain data as JSON text that loses nothing. What JSON knows looks like itself, the rest is
- * tagged. It holds no NUL and no lone surrogate, not even escaped: PostgreSQL would refuse them.
+ * Plain data as JSON text that loses nothing. What JSON has a word for looks like itself, all else is
+ * an object with a `$type`: `{"$type":"Date","value":"2030-01-01T00:00:00.000Z"}`. The text holds no
+ * NUL and no lone surrogate, raw or escaped, so every database takes it, PostgreSQL's `jsonb` included.
  *
- * @param plain What {@link PayloadCodec} has made of a payload.
+ * @throws {PayloadError} if `plain` has not been through the codec and holds what cannot travel.
  */
 export function payloadToText(plain: unknown): string {
-  return JSON.stringify(toJson(plain));
+  return JSON.stringify(isJson(plain) ? plain : jsonOf(plain));
 }
 
-/**
- * The plain data behind {@link payloadToText}'s text.
- *
- * @throws {PayloadError} if the text is none of its making.
- */
-export function payloadFromText(text: string): unknown {
-  try {
-    return fromJson(JSON.parse(text));
-  } catch (cause) {
-    if (cause instanceof PayloadError) throw cause;
-    throw new PayloadError('payload', 'is no text that Flowrra has written', { cause });
+/** Whether `JSON.stringify` alone would lose nothing: most payloads, which are then not copied. */
+function isJson(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+      return isSafeText(value);
+    case 'number':
+      return isJsonNumber(value);
+    case 'boolean':
+      return true;
+    case 'object':
+      if (value === null) return true;
+      return Array.isArray(value) ? isJsonArray(value) : isJsonObject(value);
+    default:
+      return false;
   }
 }
 
-function tagged(kind: string, data: unknown): Record<string, unknown> {
-  return { [TAG]: [kind, data] };
+function isJsonObject(value: object): boolean {
+  if (kindOf(value) !== 'object') return false;
+  for (const key of Object.keys(value)) {
+    if (!isPlainKey(key) || !isJson((value as Record<string, unknown>)[key])) return false;
+  }
+  return true;
 }
 
-function toJson(value: unknown): unknown {
+/** Unlike `every`, it does not pass over holes. */
+function isJsonArray(value: readonly unknown[]): boolean {
+  for (let index = 0; index < value.length; index++) {
+    if (!isJson(value[index])) return false;
+  }
+  return true;
+}
+
+function isJsonNumber(value: number): boolean {
+  return Number.isFinite(value) && !Object.is(value, -0);
+}
+
+function isPlainKey(key: string): boolean {
+  return key !== TAG && isSafeText(key);
+}
+
+function jsonOf(value: unknown): unknown {
   switch (typeof value) {
     case 'string':
-      return isSafe(value) ? value : tagged('string', Buffer.from(value, 'utf16le').toString('base64'));
+      return isSafeText(value) ? value : tagged('string', escapeText(value));
     case 'number':
-      return Number.isFinite(value) && !Object.is(value, -0)
-        ? value
-        : tagged('number', Object.is(value, -0) ? '-0' : String(value));
+      return isJsonNumber(value) ? value : tagged('number', Object.is(value, -0) ? '-0' : String(value));
     case 'bigint':
       return tagged('bigint', value.toString());
     case 'undefined':
-      return tagged('undefined', null);
-    case 'object':
-      return value === null ? null : objectToJson(value);
-    default:
+      return { [TAG]: 'undefined' };
+    case 'boolean':
       return value;
-  }
-}
-
-function objectToJson(value: object): unknown {
-  if (Array.isArray(value)) return value.map(toJson);
-  if (types.isDate(value)) return tagged('date', Number.isNaN(value.getTime()) ? null : value.toISOString());
-  if (types.isMap(value))
-    return tagged(
-      'map',
-      Array.from(value, ([key, entry]) => [toJson(key), toJson(entry)]),
-    );
-  if (types.isSet(value)) return tagged('set', Array.from(value, toJson));
-  if (Buffer.isBuffer(value)) return tagged('buffer', value.toString('base64'));
-  if (types.isArrayBuffer(value)) return tagged('arraybuffer', Buffer.from(value).toString('base64'));
-  if (ArrayBuffer.isView(value))
-    return tagged('view', [value.constructor.name, bytesOf(value).toString('base64')]);
-  if (types.isNativeError(value)) return tagged('error', entriesToJson(errorProperties(value)));
-  if (value instanceof URL) return tagged('url', toJson(value.href));
-  if (types.isRegExp(value)) return tagged('regexp', [toJson(value.source), value.flags]);
-  const entries = Object.entries(value);
-  // A key that JSON.parse, PostgreSQL or the tag itself would take for something else.
-  const odd = entries.some(([key]) => key === '__proto__' || key === TAG || !isSafe(key));
-  return odd
-    ? tagged('object', entriesToJson(entries))
-    : Object.fromEntries(entries.map(([key, entry]) => [key, toJson(entry)]));
-}
-
-function entriesToJson(entries: readonly (readonly [string, unknown])[]): unknown[] {
-  return entries.map(([key, entry]) => [toJson(key), toJson(entry)]);
-}
-
-function fromJson(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(fromJson);
-  const keys = Object.keys(value);
-  if (keys.length === 1 && keys[0] === TAG) return untagged((value as Record<string, unknown>)[TAG]);
-  const copy: Record<string, unknown> = {};
-  for (const key of keys) defineOwn(copy, key, fromJson((value as Record<string, unknown>)[key]));
-  return copy;
-}
-
-function untagged(content: unknown): unknown {
-  const [kind, data] = content as [string, never];
-  switch (kind) {
-    case 'string':
-      return Buffer.from(data, 'base64').toString('utf16le');
-    case 'number':
-      return Number(data);
-    case 'bigint':
-      return BigInt(data);
-    case 'undefined':
-      return undefined;
-    case 'date':
-      return new Date(data === null ? NaN : data);
-    case 'map':
-      return new Map(entriesFromJson(data));
-    case 'set':
-      return new Set((data as unknown[]).map(fromJson));
-    case 'buffer':
-      return Buffer.from(data, 'base64');
-    case 'arraybuffer':
-      return ownBytes(data);
-    case 'view':
-      return new (VIEWS[data[0] as keyof typeof VIEWS] as Uint8ArrayConstructor)(ownBytes(data[1]));
-    case 'error':
-      return makeError(entriesFromJson(data) as [string, unknown][]);
-    case 'url':
-      return new URL(fromJson(data) as string);
-    case 'regexp':
-      return new RegExp(fromJson(data[0]) as string, data[1]);
-    case 'object': {
-      const copy: Record<string, unknown> = {};
-      for (const [key, entry] of entriesFromJson(data)) defineOwn(copy, key as string, entry);
-      return copy;
-    }
+    case 'object':
+      return value === null ? null : jsonOfObject(value);
     default:
       throw new PayloadError(
         'payload',
-        `holds '${String(kind)}', which this version does not know. Was it written by a newer one?`,
+        `a ${typeof value} has no form as text; only what the codec has copied has one`,
       );
   }
 }
 
-function entriesFromJson(entries: unknown): [unknown, unknown][] {
-  return (entries as [unknown, unknown][]).map(([key, entry]) => [fromJson(key), fromJson(entry)]);
+function jsonOfObject(value: object): unknown {
+  const kind = kindOf(value);
+  switch (kind) {
+    case 'array':
+      return Array.from(value as unknown[], jsonOf);
+    case 'object':
+      return jsonOfProperties(value as Record<string, unknown>);
+    case 'date': {
+      const time = (value as Date).getTime();
+      return tagged('Date', Number.isNaN(time) ? null : new Date(time).toISOString());
+    }
+    case 'map':
+      return tagged(
+        'Map',
+        Array.from(value as Map<unknown, unknown>, ([key, entry]) => [jsonOf(key), jsonOf(entry)]),
+      );
+    case 'set':
+      return tagged('Set', Array.from(value as Set<unknown>, jsonOf));
+    case 'view':
+      return tagged(viewNameOf(value as ArrayBufferView), base64(bytesOf(value as ArrayBufferView)));
+    case 'buffer':
+      return tagged('ArrayBuffer', base64(new Uint8Array(value as ArrayBuffer)));
+    case 'error':
+      return tagged('Error', jsonOf(errorParts(value, (_key, child) => child)));
+    case 'url':
+      return tagged('URL', (value as URL).href);
+    case 'regexp':
+      return tagged('RegExp', [jsonOf((value as RegExp).source), (value as RegExp).flags]);
+    default:
+      throw new PayloadError(
+        'payload',
+        `an object of kind '${kind}' has no form as text; only what the codec has copied has one`,
+      );
+  }
 }
 
-function isSafe(text: string): boolean {
-  return !UNSAFE.test(text);
+/** An object with a key that JSON text cannot show as itself is written as its entries. */
+function jsonOfProperties(value: Record<string, unknown>): unknown {
+  const entries = Object.entries(value);
+  if (!entries.every(([key]) => isPlainKey(key))) {
+    return tagged(
+      'Object',
+      entries.map(([key, child]) => [jsonOf(key), jsonOf(child)]),
+    );
+  }
+  // Defines its properties, so a key `__proto__` is one like any other.
+  return Object.fromEntries(entries.map(([key, child]) => [key, jsonOf(child)]));
 }
 
-function bytesOf(view: ArrayBufferView): Buffer {
-  return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+function tagged(type: string, value: unknown): Tagged {
+  return { [TAG]: type, value };
 }
 
-function ownBytes(base64: unknown): ArrayBuffer {
-  const bytes = Buffer.from(base64 as string, 'base64');
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }

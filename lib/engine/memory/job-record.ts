@@ -1,4 +1,4 @@
-import { copyPlain } from '../../core/payload/plain-copy.js';
+import { copyPlain } from '../../core/payload/payload-codec.js';
 import type { JobState } from '../../core/task-snapshot.js';
 import { MAX_ERRORS } from '../../core/task-snapshot.js';
 import type { FinishedTaskResult, TaskStatus } from '../../core/task-result.js';

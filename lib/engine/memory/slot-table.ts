@@ -15,7 +15,7 @@ export class SlotTable<T extends object> {
   take(): number {
     const slot = this.firstFree;
     if (slot < 0) {
-      if ((this.size & MASK) === 0) this.chunks.push(new Array<T | number>(CHUNK).fill(-1));
+      if ((this.size & MASK) === 0) this.chunks.push(Array.from<T | number>({ length: CHUNK }).fill(-1));
       return this.size++;
     }
     this.firstFree = this.chunk(slot)[slot & MASK] as number;

@@ -94,14 +94,17 @@ export class ThreadCode {
   }
 
   private async createApplication(): Promise<INestApplicationContext> {
-    const { default: module } = (await import(this.module as string)) as { default?: unknown };
+    const { default: exported } = (await import(this.module as string)) as { default?: unknown };
     // Imported from CommonJS, the default export is one level further down.
-    const type = (typeof module === 'object' ? module?.default : module) as Type | undefined;
+    const type = isRecord(exported) ? exported['default'] : exported;
     if (typeof type !== 'function')
       throw new FlowrraConfigError(
         `${this.module} has no Nest module as its default export, which cpu.module asks for.`,
       );
-    return NestFactory.createApplicationContext(type, { logger: ['error', 'warn'], abortOnError: false });
+    return NestFactory.createApplicationContext(type as Type, {
+      logger: ['error', 'warn'],
+      abortOnError: false,
+    });
   }
 }
 
@@ -113,4 +116,8 @@ function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
     }
   }
   return tasks;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

@@ -16,6 +16,7 @@ import {
   unwireError,
   wire,
   wireError,
+  type WiredError,
 } from './wire.js';
 
 /** What runs in each thread of the pool. The default export is what the pool calls. */
@@ -24,6 +25,8 @@ const code = new ThreadCode(module);
 /** The parent holds results to their size; here it only matters that they can travel. */
 const codec = new PayloadCodec({ maxBytes: Infinity });
 const running = new Map<number, AttemptAbort>();
+/** Aborts of calls that are not here, or not yet: the parent tells every thread. */
+const aborted = new Map<number, WiredError>();
 const requests = new Map<number, { resolve(taskId: string): void; reject(error: unknown): void }>();
 let lastRequest = 0;
 
@@ -37,6 +40,8 @@ becomeThread({ link: { submit }, announce: (prototype, file) => code.announce(pr
 export default async function run(call: ThreadCall): Promise<ThreadAnswer> {
   const abort = new AttemptAbort();
   running.set(call.callId, abort);
+  const early = aborted.get(call.callId);
+  if (early) abort.abort(unwireError(early));
   try {
     const invoke = await code.find(call.target);
     let value = await invoke(argumentsOf(call, abort), contextOf(call, abort));
@@ -89,7 +94,11 @@ function pollingAbort(abort: AttemptAbort): AttemptAbort {
 function hear(message: ToThread): void {
   switch (message.kind) {
     case 'abort':
+      aborted.set(message.callId, message.reason);
       running.get(message.callId)?.abort(unwireError(message.reason));
+      break;
+    case 'ended':
+      aborted.delete(message.callId);
       break;
     case 'submitted':
       settle(message.request)?.resolve(message.taskId);

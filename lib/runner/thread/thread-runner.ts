@@ -45,6 +45,8 @@ const ENTRY = new URL('./thread-entry.js', import.meta.url);
 export class ThreadRunner {
   private pool: Piscina | null = null;
   private readonly ports = new Set<MessagePort>();
+  /** Told to threads that start later as well, since one of them may be given the call. */
+  private readonly aborts = new Map<number, ToThread>();
   private lastCall = 0;
 
   constructor(private readonly options: ThreadRunnerOptions) {}
@@ -115,6 +117,7 @@ export class ThreadRunner {
     });
     port.on('close', () => this.ports.delete(port));
     port.unref();
+    for (const abort of this.aborts.values()) port.postMessage(abort);
   }
 
   private async submitFor(
@@ -136,24 +139,35 @@ export class ThreadRunner {
     call: TaskCall,
     callId: number,
     killer: EventEmitter,
-  ): { byUs: boolean; cancel(): void } {
-    const state = { byUs: false, cancel: (): void => void (ended = true) };
+  ): { readonly byUs: boolean; cancel(): void } {
     let ended = false;
+    let cancelTimer: (() => void) | null = null;
+    const state = {
+      byUs: false,
+      cancel: (): void => {
+        ended = true;
+        if (cancelTimer === null) return;
+        cancelTimer();
+        this.aborts.delete(callId);
+        this.broadcast({ kind: 'ended', callId });
+      },
+    };
     call.abort.onAbort((reason) => {
       if (ended) return;
-      // The parent does not know which thread has the call: the others do not know it and do nothing.
-      for (const port of this.ports)
-        port.postMessage({ kind: 'abort', callId, reason: wireError(reason) } satisfies ToThread);
-      const cancelTimer = this.options.clock.after(call.killGrace, () => {
+      const abort: ToThread = { kind: 'abort', callId, reason: wireError(reason) };
+      this.aborts.set(callId, abort);
+      this.broadcast(abort);
+      cancelTimer = this.options.clock.after(call.killGrace, () => {
         state.byUs = true;
         killer.emit('abort');
       });
-      state.cancel = () => {
-        ended = true;
-        cancelTimer();
-      };
     });
     return state;
+  }
+
+  /** The parent does not know which thread has a call: the others ignore what does not concern them. */
+  private broadcast(message: ToThread): void {
+    for (const port of this.ports) port.postMessage(message);
   }
 
   private async closeApplications(): Promise<void> {

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { FatalTaskError, PayloadError, RetryTaskError, SnoozeTaskError } from '../../core/errors.js';
-import { makeError } from '../../core/payload/error-values.js';
+import { errorFrom } from '../../core/payload/payload-error-parts.js';
 import { payloadFromText, payloadToText } from '../../core/payload/payload-text.js';
 import type { SubmitOptions } from '../../options/task-options.js';
 import type { CpuTarget } from './cpu-target.js';
@@ -23,6 +23,8 @@ export type ThreadAnswer = { readonly value: Wired } | { readonly error: WiredEr
 
 export type ToThread =
   | { readonly kind: 'abort'; readonly callId: number; readonly reason: WiredError }
+  /** The aborted call is over: it may be forgotten. */
+  | { readonly kind: 'ended'; readonly callId: number }
   | { readonly kind: 'submitted'; readonly request: number; readonly taskId: string }
   | { readonly kind: 'refused'; readonly request: number; readonly error: WiredError }
   | { readonly kind: 'close' };
@@ -88,16 +90,13 @@ export function unwireError(wired: WiredError): unknown {
   if ('thrown' in wired) return wired.thrown;
   const { name, message, stack, code, delay = 0, path = '', cause } = wired;
   const options = cause === undefined ? undefined : { cause: unwireError(cause) };
-  const error =
-    steering(code, message, delay, path, options) ??
-    makeError([
-      ['name', name],
-      ['message', message],
-      ...Object.entries({ ...options, ...(code !== undefined && { code }) }),
-    ]);
-  if (stack !== undefined)
-    Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
-  return error;
+  const steered = steering(code, message, delay, path, options);
+  if (steered === null) {
+    const props = code === undefined ? {} : { code };
+    return errorFrom({ name, message, stack: stack ?? null, props, ...options });
+  }
+  if (stack !== undefined) steered.stack = stack;
+  return steered;
 }
 
 function steering(

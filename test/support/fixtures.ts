@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import ts from 'typescript';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Inside the package, so that `flowrra` and every dependency resolve as they do for users. */
+const SCRATCH = join(root, '.tmp/fixtures');
+
+export type Compile = (source: string, fileName: string) => string;
+
+/** As tsc does it; the build of the library that `npm test` has made is what fixtures import. */
+export function withTsc(options: ts.CompilerOptions = {}): Compile {
+  return (source, fileName) =>
+    ts.transpileModule(source, {
+      fileName,
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2022,
+        module: ts.ModuleKind.ESNext,
+        experimentalDecorators: true,
+        emitDecoratorMetadata: true,
+        useDefineForClassFields: false,
+        ...options,
+      },
+    }).outputText;
+}
+
+/** Compiles a folder of TypeScript files, and returns where their JavaScript lies. */
+export function compileFixtures(
+  folder: string,
+  name: string,
+  compile: Compile = withTsc(),
+  type: 'module' | 'commonjs' = 'module',
+): string {
+  const out = join(SCRATCH, name);
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  // A package.json of its own ends the reach of the package's name, so it is linked like a dependency.
+  const link = join(SCRATCH, 'node_modules/flowrra');
+  mkdirSync(dirname(link), { recursive: true });
+  if (!existsSync(link)) symlinkSync(root, link, 'junction');
+  writeFileSync(join(out, 'package.json'), JSON.stringify({ type }));
+  for (const file of readdirSync(folder)) {
+    writeFileSync(
+      join(out, file.replace(/\.ts$/, '.js')),
+      compile(readFileSync(join(folder, file), 'utf8'), join(folder, file)),
+    );
+  }
+  return out;
+}
+
+/** Runs a file in a process of its own, to its natural end, and reads the last line it prints. */
+export async function runFixture(
+  file: string,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+): Promise<Record<string, never>> {
+  // A process that does not end by itself is a leak: it is killed, and the test fails.
+  const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, file, ...args], {
+    timeout: 60_000,
+    cwd: root,
+  });
+  return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Record<string, never>;
+}
