@@ -1,3 +1,5 @@
+import { setOwn } from './own-property.js';
+
 /** An error as a plain object: what of it travels. */
 export interface ErrorParts {
   readonly name: string;
@@ -37,11 +39,10 @@ export function errorParts(error: object, visit: Visit): ErrorParts {
     Object.assign(parts, { errors: visit('errors', Reflect.get(error, 'errors')) });
   }
   for (const key of Object.keys(error)) {
-    if (!NAMED_PARTS.has(key)) define(parts.props, key, visit(key, Reflect.get(error, key)), true);
+    if (!NAMED_PARTS.has(key)) setOwn(parts.props, key, visit(key, Reflect.get(error, key)));
   }
   const code: unknown = Object.hasOwn(parts.props, 'code') ? undefined : Reflect.get(error, 'code');
-  if (typeof code === 'string' || typeof code === 'number')
-    define(parts.props, 'code', visit('code', code), true);
+  if (typeof code === 'string' || typeof code === 'number') setOwn(parts.props, 'code', visit('code', code));
   return parts;
 }
 
@@ -51,18 +52,13 @@ export function errorFrom(parts: ErrorParts): Error {
   const standard = STANDARD_CLASSES.get(name);
   const error =
     name === 'AggregateError' ? new AggregateError([], message) : new (standard ?? Error)(message);
-  if (error.name !== name) define(error, 'name', name, false);
+  if (error.name !== name) setOwn(error, 'name', name, false);
   if (stack === null) Reflect.deleteProperty(error, 'stack');
-  else define(error, 'stack', stack, false);
-  if ('cause' in parts) define(error, 'cause', parts.cause, false);
-  if ('errors' in parts) define(error, 'errors', parts.errors, false);
-  for (const key of Object.keys(props)) define(error, key, props[key], true);
+  else setOwn(error, 'stack', stack, false);
+  if ('cause' in parts) setOwn(error, 'cause', parts.cause, false);
+  if ('errors' in parts) setOwn(error, 'errors', parts.errors, false);
+  for (const key of Object.keys(props)) setOwn(error, key, props[key]);
   return error;
-}
-
-/** Sets an own property, even one called `__proto__`. */
-function define(target: object, key: string, value: unknown, enumerable: boolean): void {
-  Object.defineProperty(target, key, { value, enumerable, writable: true, configurable: true });
 }
 
 function text(value: unknown): string | null {

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { PayloadError } from '../errors.js';
+import { setOwn } from './own-property.js';
 import { bytesOf, copyBytes, copyView } from './payload-binary.js';
 import { errorFrom, errorParts } from './payload-error-parts.js';
 import { type PayloadKind, kindOf } from './payload-kind.js';
@@ -133,13 +134,7 @@ export class PayloadWalk {
       this.spendText(key);
       const child = this.value((value as Properties)[key]);
       if (key !== '__proto__') copy[key] = child;
-      else
-        Object.defineProperty(copy, key, {
-          value: child,
-          enumerable: true,
-          writable: true,
-          configurable: true,
-        });
+      else setOwn(copy, key, child);
     }
     this.level = level;
     return copy;
