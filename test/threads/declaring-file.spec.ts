@@ -28,7 +28,12 @@ const COMPILERS: readonly [string, Compile, 'module' | 'commonjs', string[]?][] 
   ['tsc to CommonJS', withTsc(cjs), 'commonjs'],
   ['tsc with importHelpers', withTsc({ importHelpers: true }), 'module'],
   ['tsc with importHelpers to CommonJS', withTsc({ ...cjs, importHelpers: true }), 'commonjs'],
-  ['tsc with source maps', withTsc({ inlineSourceMap: true, inlineSources: true }), 'module', ['--enable-source-maps']],
+  [
+    'tsc with source maps',
+    withTsc({ inlineSourceMap: true, inlineSources: true }),
+    'module',
+    ['--enable-source-maps'],
+  ],
   ['SWC to ES modules', withSwc('es6', false), 'module'],
   ['SWC to CommonJS', withSwc('commonjs', false), 'commonjs'],
   ['SWC with external helpers', withSwc('es6', true), 'module'],
@@ -36,7 +41,14 @@ const COMPILERS: readonly [string, Compile, 'module' | 'commonjs', string[]?][] 
 
 jest.setTimeout(60_000);
 
-it.each(COMPILERS)('a thread finds the class, plain and under composed decorators: %s', async (name, compile, type, nodeArgs = []) => {
-  const out = compileFixtures(sources, `declaring-${name.replaceAll(' ', '-')}`, compile, type);
-  expect(await runFixture(join(out, 'main.js'), [], nodeArgs)).toEqual(['plain task', 'composed task', 'wrapped task']);
-});
+it.each(COMPILERS)(
+  'a thread finds the class, plain and under composed decorators: %s',
+  async (name, compile, type, nodeArgs = []) => {
+    const out = compileFixtures(sources, `declaring-${name.replaceAll(' ', '-')}`, compile, type);
+    expect(await runFixture(join(out, 'main.js'), [], nodeArgs)).toEqual([
+      'plain task',
+      'composed task',
+      'wrapped task',
+    ]);
+  },
+);

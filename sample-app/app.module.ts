@@ -1,0 +1,34 @@
+// sample-app/app.module.ts
+import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { FlowrraModule } from 'flowrra';
+import { settings } from './config/settings.js';
+import { DatasetsModule } from './datasets/datasets.module.js';
+import { FlowrraErrorFilter } from './tasks/flowrra-error.filter.js';
+import { IndexController } from './tasks/index.controller.js';
+import { ReportsModule } from './reports/reports.module.js';
+import { TasksModule } from './tasks/tasks.module.js';
+import { UsersModule } from './users/users.module.js';
+
+@Module({
+  imports: [
+    // #region module
+    FlowrraModule.forRoot({
+      engine: settings.engine,
+      numWorkers: 10,
+      cpuWorkers: 2,
+      cpu: { mode: settings.cpuMode },
+      queues: { datasets: { concurrency: 2 } },
+      maxPending: 10_000,
+      whenFull: 'reject',
+    }),
+    // #endregion
+    UsersModule,
+    DatasetsModule,
+    ReportsModule,
+    TasksModule,
+  ],
+  controllers: [IndexController],
+  providers: [{ provide: APP_FILTER, useClass: FlowrraErrorFilter }],
+})
+export class AppModule {}

@@ -1,0 +1,121 @@
+import 'reflect-metadata';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+import type { Summary } from './datasets/column-summary.js';
+
+/** Drives the whole sample over HTTP, on a free port, and prints what happened. Fails if any step differs from what it should be. */
+interface Status {
+  status: string;
+  result: unknown;
+  error: string | null;
+  retries: number;
+  errors: { attempt: number; message: string }[];
+}
+
+const started = performance.now();
+const app = await NestFactory.create(AppModule, { logger: false });
+await app.listen(0, '127.0.0.1');
+const url = await app.getUrl();
+
+function say(step: string, what: string): void {
+  console.log(`${`${Math.round(performance.now() - started)} ms`.padStart(8)}  ${step.padEnd(26)} ${what}`);
+}
+
+function expect(condition: boolean, what: string, seen: unknown): void {
+  if (!condition) throw new Error(`${what}, but saw ${JSON.stringify(seen)}`);
+}
+
+async function post(path: string, body: unknown): Promise<{ status: number; location: string }> {
+  const form = body instanceof FormData;
+  const response = await fetch(url + path, {
+    method: 'POST',
+    ...(form ? { body } : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  });
+  return { status: response.status, location: response.headers.get('location') ?? '' };
+}
+
+/** Asks for a task's status, as a client would, until it is final. */
+async function outcome(location: string): Promise<Status> {
+  for (;;) {
+    const status = (await (await fetch(url + location)).json()) as Status & { isComplete: boolean };
+    if (status.isComplete) return status;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function register(email: string, name: string): Promise<Status> {
+  const { status, location } = await post('/users', { email, name });
+  expect(status === 202, 'POST /users should answer 202', status);
+  return outcome(location);
+}
+
+try {
+  console.log(`The sample application listens on ${url}\n`);
+  const primes = await post('/reports/primes', { below: 5_000_000 });
+  say('POST /reports/primes', `${primes.status}, a CPU-bound report runs in a thread: ${primes.location}`);
+
+  const welcome = await register('ada@example.com', 'Ada');
+  expect(welcome.status === 'success', 'the welcome e-mail should be sent', welcome);
+  say('welcome e-mail', `${welcome.status}, message ${(welcome.result as { messageId: string }).messageId}`);
+
+  const flaky = await register('bob@flaky.test', 'Bob');
+  expect(
+    flaky.status === 'success' && flaky.retries === 2,
+    'the flaky server should need two retries',
+    flaky,
+  );
+  say('flaky mail server', `${flaky.status} after ${flaky.retries} retries:`);
+  for (const { attempt, message } of flaky.errors) say('', `attempt ${attempt} failed: ${message}`);
+
+  const invalid = await register('eve@invalid.test', 'Eve');
+  expect(
+    invalid.status === 'failed' && invalid.retries === 0,
+    'an invalid address should fail at once',
+    invalid,
+  );
+  say('address that cannot exist', `${invalid.status}, not tried again: ${invalid.error}`);
+
+  const csv = join(
+    dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')),
+    'data/seattle-weather.csv',
+  );
+  const form = new FormData();
+  form.append('file', new Blob([await readFile(csv)]), 'seattle-weather.csv');
+  const upload = await post('/datasets', form);
+  const { result, status } = await outcome(upload.location);
+  const summary = result as Summary;
+  expect(
+    status === 'success' && summary.rows === 1461,
+    'four years of weather should have 1461 rows',
+    result,
+  );
+  say('CSV upload', `${summary.name}: ${summary.rows} rows`);
+  for (const { name, type, min, max, mean } of summary.columns) {
+    say(
+      '',
+      `${name.padEnd(14)} ${type.padEnd(7)} ${String(min)} to ${String(max)}${mean === null ? '' : `, mean ${mean}`}`,
+    );
+  }
+
+  const report = await outcome(primes.location);
+  const { count } = report.result as { count: number };
+  expect(count === 348_513, 'there are 348,513 primes below 5,000,000', report);
+  say('CPU-bound report', `${report.status}, ${count} primes below 5,000,000`);
+
+  const bad = await post('/users', { email: 'nobody', name: '' });
+  const unknown = await fetch(`${url}/tasks/nobody-knows-it`);
+  expect(bad.status === 400 && unknown.status === 404, 'bad input should give 400 and an unknown task 404', [
+    bad.status,
+    unknown.status,
+  ]);
+  say('bad input, unknown task', `${bad.status} and ${unknown.status}`);
+  console.log('\nEverything went as it should.');
+} catch (error) {
+  console.error(`\nThe demo failed: ${String(error)}`);
+  process.exitCode = 1;
+} finally {
+  await app.close();
+}

@@ -1,0 +1,6 @@
+import { Module } from '@nestjs/common';
+import { EmailTasks } from './email.tasks.js';
+import { Mailer } from './mailer.js';
+
+@Module({ providers: [Mailer, EmailTasks], exports: [EmailTasks] })
+export class MailModule {}
