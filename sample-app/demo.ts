@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import type { Summary } from './datasets/column-summary.js';
@@ -78,10 +78,7 @@ try {
   );
   say('address that cannot exist', `${invalid.status}, not tried again: ${invalid.error}`);
 
-  const csv = join(
-    dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')),
-    'data/seattle-weather.csv',
-  );
+  const csv = join(createRequire(import.meta.url).resolve('vega-datasets'), '../../data/seattle-weather.csv');
   const form = new FormData();
   form.append('file', new Blob([await readFile(csv)]), 'seattle-weather.csv');
   const upload = await post('/datasets', form);

@@ -1,4 +1,5 @@
 import { FlowrraConfigError } from './flowrra-error.js';
+import { showValue } from './show-value.js';
 
 /** Milliseconds as a number, or an amount with its unit: `'250ms'`, `'2s'`, `'5m'`, `'1.5h'`, `'7d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
@@ -7,7 +8,7 @@ const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } 
 const PATTERN = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
 
 /**
- * Reads a duration as whole milliseconds.
+ * Reads a duration as whole milliseconds, a fraction rounded.
  *
  * @param value What the user wrote.
  * @param name What to call it in the error, such as `retryDelay`.
@@ -17,7 +18,7 @@ export function parseDuration(value: unknown, name: string): number {
   const parsed = typeof value === 'number' ? value : fromText(value);
   if (parsed === undefined || !Number.isFinite(parsed) || parsed < 0 || parsed > Number.MAX_SAFE_INTEGER) {
     throw new FlowrraConfigError(
-      `${name}: ${describe(value)} is no duration. Give milliseconds as a number, or an amount with its unit such as '250ms', '2s', '5m', '1h' or '7d'.`,
+      `${name}: ${showValue(value)} is no duration. Give milliseconds as a number, or an amount with its unit such as '250ms', '2s', '5m', '1h' or '7d'.`,
     );
   }
   return Math.round(parsed);
@@ -26,8 +27,4 @@ export function parseDuration(value: unknown, name: string): number {
 function fromText(value: unknown): number | undefined {
   const match = typeof value === 'string' ? PATTERN.exec(value.trim()) : null;
   return match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : undefined;
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(value);
 }

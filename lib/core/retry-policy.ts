@@ -29,8 +29,9 @@ function plannedDelay(
   attempt: number,
   error: unknown,
 ): number {
-  if (typeof backoff === 'function')
+  if (typeof backoff === 'function') {
     return parseDuration(backoff(attempt, error), 'What the backoff function returned');
+  }
   if (backoff === 'fixed') return base;
   // 2 ** 1100 is Infinity, and 0 * Infinity no number.
   return base === 0 ? 0 : Math.min(maxRetryDelay, base * 2 ** (attempt - 1));

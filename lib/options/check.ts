@@ -1,12 +1,17 @@
 import { parseDuration } from '../core/duration.js';
 import { FlowrraConfigError } from '../core/errors.js';
+import { showValue } from '../core/show-value.js';
 
-/** Words nearer than this many edits are worth suggesting. */
-const NEAR = 3;
-
-/** How a value has to be, to stand in an error. */
+/** The error for a value that is known but wrong; `need` says, in a sentence, what would be right. */
 export function wrong(path: string, value: unknown, need: string): FlowrraConfigError {
-  return new FlowrraConfigError(`${path}: ${show(value)} is not valid. ${need}`);
+  return new FlowrraConfigError(`${path}: ${showValue(value)} is not valid. ${need}`);
+}
+
+/** The names of an interface's keys. The compiler sees to it that none is missing and none is too many. */
+export function keysOf<T extends object>(keys: {
+  readonly [K in keyof Required<T>]: true;
+}): readonly string[] {
+  return Object.keys(keys);
 }
 
 /**
@@ -16,43 +21,43 @@ export function wrong(path: string, value: unknown, need: string): FlowrraConfig
  * @throws {FlowrraConfigError} naming the unknown key and the nearest known one.
  */
 export function checkKeys(value: unknown, known: readonly string[], path: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw wrong(path, value, `It must be an object with some of: ${known.join(', ')}.`);
-  }
-  for (const key of Object.keys(value)) {
-    if (!known.includes(key)) {
-      throw new FlowrraConfigError(
-        `${path}: unknown option '${key}' (value ${show((value as Record<string, unknown>)[key])}). ${suggest(key, known)}`,
-      );
-    }
+  checkObject(value, path, `It must be an object with some of: ${known.join(', ')}.`);
+  for (const [key, given] of Object.entries(value)) {
+    if (known.includes(key)) continue;
+    throw new FlowrraConfigError(
+      `${path}: unknown option '${key}' (given ${showValue(given)}). ${suggest(key, known)}`,
+    );
   }
 }
 
-/** A whole number within bounds, or `fallback` if it was not given. `Infinity` counts as one if `max` is infinite. */
-export function wholeNumber(
-  value: unknown,
-  path: string,
-  { min, max, fallback }: { min: number; max: number; fallback: number },
-): number {
+/** @throws {FlowrraConfigError} for anything but an object that could hold options. */
+export function checkObject(value: unknown, path: string, need: string): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(path, value, need);
+}
+
+export interface WholeNumberRule {
+  readonly min: number;
+  /** Default: no bound. `Infinity` itself is refused unless `infinite` is set. */
+  readonly max?: number;
+  readonly infinite?: boolean;
+  readonly fallback: number;
+}
+
+/** A whole number within bounds, or `fallback` if it was not given. */
+export function wholeNumber(value: unknown, path: string, rule: WholeNumberRule): number {
+  const { min, max = Number.MAX_SAFE_INTEGER, infinite = false, fallback } = rule;
   if (value === undefined) return fallback;
-  const valid =
-    typeof value === 'number' &&
-    value >= min &&
-    value <= max &&
-    (Number.isInteger(value) || value === Infinity);
-  if (valid) return value;
-  throw wrong(
-    path,
-    value,
-    `It must be a whole number from ${min}${max === Infinity ? ' on, or Infinity' : ` to ${max}`}.`,
-  );
+  if (infinite && value === Infinity) return value;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  const bounds = rule.max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
+  throw wrong(path, value, `It must be a whole number ${bounds}${infinite ? ', or Infinity' : ''}.`);
 }
 
 /** One of a few words, or `fallback` if it was not given. */
 export function oneOf<T extends string>(value: unknown, path: string, words: readonly T[], fallback: T): T {
   if (value === undefined) return fallback;
   if (words.includes(value as T)) return value as T;
-  throw wrong(path, value, suggest(typeof value === 'string' ? value : '', words));
+  throw wrong(path, value, suggest(value, words));
 }
 
 export function flag(value: unknown, path: string, fallback: boolean): boolean {
@@ -66,13 +71,31 @@ export function duration(value: unknown, path: string, fallback: number): number
   return value === undefined ? fallback : parseDuration(value, path);
 }
 
+/** Milliseconds of which there is at least one, or `Infinity` for no limit: given so, or not given. */
+export function timeLimit(value: unknown, path: string): number {
+  if (value === undefined || value === Infinity) return Infinity;
+  const limit = parseDuration(value, path);
+  if (limit > 0) return limit;
+  throw wrong(path, value, 'It must be at least 1 ms; leave it out, or give Infinity, for no limit.');
+}
+
 /** What was probably meant, and what is known. */
-export function suggest(word: string, known: readonly string[]): string {
+export function suggest(given: unknown, known: readonly string[]): string {
+  const nearest = typeof given === 'string' ? nearestTo(given, known) : undefined;
+  return `${nearest === undefined ? '' : `Did you mean '${nearest}'? `}Known: ${known.join(', ')}.`;
+}
+
+function nearestTo(word: string, known: readonly string[]): string | undefined {
   const [nearest] = known
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ edits }) => edits <= NEAR)
+    .filter(({ candidate, edits }) => edits <= nearEnough(Math.max(word.length, candidate.length)))
     .sort((a, b) => a.edits - b.edits);
-  return `${nearest ? `Did you mean '${nearest.candidate}'? ` : ''}Known: ${known.join(', ')}.`;
+  return nearest?.candidate;
+}
+
+/** A third of a word may be wrong, and never more than three letters: beyond, a suggestion is a guess. */
+function nearEnough(length: number): number {
+  return Math.min(3, Math.floor(length / 3));
 }
 
 /** The number of insertions, deletions and replacements between two words (Levenshtein). */
@@ -87,11 +110,4 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] as number;
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 80 ? `${value.slice(0, 80)}…` : value}'`;
-  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`;
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -1,193 +1,203 @@
 import { availableParallelism } from 'node:os';
-import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { systemClock } from '../core/clock.js';
-import { FlowrraConfigError } from '../core/errors.js';
-import { checkKeys, duration, oneOf, wholeNumber, wrong } from './check.js';
+import type { ResourceLimits } from 'node:worker_threads';
+import { type Clock, systemClock } from '../core/clock.js';
+import type { Engine } from '../engine/engine.interface.js';
+import { ResultBackend } from '../results/result-backend.js';
+import { checkKeys, checkObject, duration, keysOf, oneOf, wholeNumber, wrong } from './check.js';
+import { fileUrl } from './file-url.js';
 import type { CpuOptions, FlowrraModuleOptions, QueueOptions, RemoteTaskOptions } from './module-options.js';
+import { checkQueueName, checkTaskName } from './names.js';
 import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedOptions, type ResolvedQueue } from './resolved-options.js';
 
-const KEYS = [
-  'numWorkers',
-  'cpuWorkers',
-  'cpu',
-  'queues',
-  'engine',
-  'backend',
-  'role',
-  'maxPending',
-  'whenFull',
-  'resultTtl',
-  'maxResults',
-  'maxPayloadBytes',
-  'shutdownTimeout',
-  'remoteTasks',
-  'clock',
-] as const satisfies readonly (keyof FlowrraModuleOptions)[];
+export { fileUrl } from './file-url.js';
 
-const QUEUE_NAME = /^[\w.-]{1,100}$/;
-const MOST = Number.MAX_SAFE_INTEGER;
+const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
+  numWorkers: true,
+  cpuWorkers: true,
+  cpu: true,
+  queues: true,
+  engine: true,
+  backend: true,
+  role: true,
+  maxPending: true,
+  whenFull: true,
+  resultTtl: true,
+  maxResults: true,
+  maxPayloadBytes: true,
+  shutdownTimeout: true,
+  remoteTasks: true,
+  clock: true,
+});
+const CPU_KEYS = keysOf<CpuOptions>({ module: true, mode: true, resourceLimits: true });
+const LIMIT_KEYS = keysOf<ResourceLimits>({
+  maxYoungGenerationSizeMb: true,
+  maxOldGenerationSizeMb: true,
+  codeRangeSizeMb: true,
+  stackSizeMb: true,
+});
+const QUEUE_KEYS = keysOf<QueueOptions>({ concurrency: true });
+const REMOTE_TASK_KEYS = keysOf<RemoteTaskOptions>({ queue: true });
+
+const ENGINE_METHODS = ['connect', 'consume', 'drain', 'enqueue', 'enqueueMany', 'pendingCount', 'close'];
+const BACKEND_METHODS = ['store', 'get', 'waitFor'];
+const DEFAULT_WORKERS = 4;
 
 /**
- * Checks what the user configured, once, and fills in every default.
+ * Checks what the user configured, once, and fills in every default. The result shares no object
+ * with `options`, except the engine, the backend and the clock.
  *
  * @throws {FlowrraConfigError} naming the option, the value and what would be right.
  */
 export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOptions {
-  checkKeys(options, KEYS, 'FlowrraModule options');
+  checkKeys(options, MODULE_KEYS, 'FlowrraModule options');
   const cpuWorkers = wholeNumber(options.cpuWorkers, 'cpuWorkers', {
     min: 1,
     max: 1_000,
     fallback: availableParallelism(),
   });
   const engine = resolveEngineOption(options.engine);
-  const role = oneOf(options.role, 'role', ['all', 'producer', 'worker'], 'all');
-  if (role === 'producer' && typeof engine === 'string' && engine.startsWith('memory:')) {
-    throw new FlowrraConfigError(
-      "role: 'producer' on the memory engine would submit jobs that nobody can run. Use an engine that other processes share, or role: 'all'.",
-    );
-  }
   return {
     queues: resolveQueues(options, cpuWorkers),
     cpu: resolveCpu(options.cpu, cpuWorkers),
     engine,
     backend: resolveBackend(options.backend),
-    role,
-    maxPending: wholeNumber(options.maxPending, 'maxPending', { min: 1, max: Infinity, fallback: Infinity }),
+    role: resolveRole(options.role, engine),
+    maxPending: wholeNumber(options.maxPending, 'maxPending', { min: 1, infinite: true, fallback: Infinity }),
     whenFull: oneOf(options.whenFull, 'whenFull', ['wait', 'reject'], 'wait'),
     resultTtl: duration(options.resultTtl, 'resultTtl', 3_600_000),
-    maxResults: wholeNumber(options.maxResults, 'maxResults', { min: 1, max: MOST, fallback: 100_000 }),
-    maxPayloadBytes: wholeNumber(options.maxPayloadBytes, 'maxPayloadBytes', {
-      min: 1,
-      max: MOST,
-      fallback: 1_048_576,
-    }),
+    maxResults: wholeNumber(options.maxResults, 'maxResults', { min: 1, fallback: 100_000 }),
+    maxPayloadBytes: wholeNumber(options.maxPayloadBytes, 'maxPayloadBytes', { min: 1, fallback: 1_048_576 }),
     shutdownTimeout: duration(options.shutdownTimeout, 'shutdownTimeout', 30_000),
     remoteTasks: resolveRemoteTasks(options.remoteTasks),
-    clock: options.clock ?? systemClock,
+    clock: resolveClock(options.clock),
   };
 }
 
+/** `default` and `cpu` first, then the others as they were given. */
 function resolveQueues(
   { queues = {}, numWorkers }: FlowrraModuleOptions,
   cpuWorkers: number,
 ): ResolvedQueue[] {
-  if (typeof queues !== 'object' || queues === null || Array.isArray(queues)) {
-    throw wrong('queues', queues, 'It must be an object of queues by name: { reports: { concurrency: 2 } }.');
-  }
-  if (Object.hasOwn(queues, CPU_QUEUE))
-    throw wrong(`queues.${CPU_QUEUE}`, queues[CPU_QUEUE], 'Its concurrency is cpuWorkers.');
-  const given = Object.entries(queues).map(([name, queue]) => resolveQueue(name, queue));
-  const explicit = given.find(({ name }) => name === DEFAULT_QUEUE);
-  if (explicit && numWorkers !== undefined) {
+  checkObject(queues, 'queues', 'It must be an object of queues by name: { reports: { concurrency: 2 } }.');
+  if (Object.hasOwn(queues, CPU_QUEUE)) {
     throw wrong(
-      `queues.${DEFAULT_QUEUE}`,
-      queues[DEFAULT_QUEUE],
-      'Its concurrency is numWorkers, which is given as well. Keep one.',
+      `queues.${CPU_QUEUE}`,
+      queues[CPU_QUEUE],
+      'That queue exists always: use cpuWorkers for its concurrency.',
     );
   }
-  const defaultQueue = explicit ?? {
+  const workers = wholeNumber(numWorkers, 'numWorkers', { min: 1, fallback: DEFAULT_WORKERS });
+  const given = Object.entries(queues).map(([name, queue]) =>
+    resolveQueue(name, queue, name === DEFAULT_QUEUE ? workers : 1),
+  );
+  if (numWorkers !== undefined && queues[DEFAULT_QUEUE]?.concurrency !== undefined) {
+    throw wrong(
+      `queues.${DEFAULT_QUEUE}.concurrency`,
+      queues[DEFAULT_QUEUE].concurrency,
+      `numWorkers (given ${numWorkers}) says the same of that queue. Keep one of them.`,
+    );
+  }
+  const defaultQueue = given.find(({ name }) => name === DEFAULT_QUEUE) ?? {
     name: DEFAULT_QUEUE,
-    concurrency: wholeNumber(numWorkers, 'numWorkers', { min: 1, max: MOST, fallback: 4 }),
+    concurrency: workers,
   };
-  return [
-    defaultQueue,
-    { name: CPU_QUEUE, concurrency: cpuWorkers },
-    ...given.filter((queue) => queue !== explicit),
-  ];
+  const others = given.filter(({ name }) => name !== DEFAULT_QUEUE);
+  return [defaultQueue, { name: CPU_QUEUE, concurrency: cpuWorkers }, ...others];
 }
 
-function resolveQueue(name: string, queue: QueueOptions): ResolvedQueue {
+function resolveQueue(name: string, queue: QueueOptions, fallback: number): ResolvedQueue {
   const path = `queues.${name}`;
-  if (!QUEUE_NAME.test(name))
-    throw wrong(path, name, 'A queue is named by 1 to 100 letters, digits, _ . and -.');
-  checkKeys(queue, ['concurrency'] satisfies (keyof QueueOptions)[], path);
-  return {
-    name,
-    concurrency: wholeNumber(queue.concurrency, `${path}.concurrency`, { min: 1, max: MOST, fallback: 1 }),
-  };
+  checkQueueName(name, path);
+  checkKeys(queue, QUEUE_KEYS, path);
+  return { name, concurrency: wholeNumber(queue.concurrency, `${path}.concurrency`, { min: 1, fallback }) };
 }
 
 function resolveCpu(cpu: CpuOptions = {}, threads: number): ResolvedOptions['cpu'] {
-  checkKeys(cpu, ['module', 'mode', 'resourceLimits'] satisfies (keyof CpuOptions)[], 'cpu');
-  const limits = cpu.resourceLimits ?? null;
-  if (limits !== null) {
-    checkKeys(
-      limits,
-      ['maxYoungGenerationSizeMb', 'maxOldGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'],
-      'cpu.resourceLimits',
-    );
-  }
+  checkKeys(cpu, CPU_KEYS, 'cpu');
+  const { module } = cpu;
   return {
     threads,
     module:
-      cpu.module === undefined
+      module === undefined
         ? null
-        : fileUrl(cpu.module, 'cpu.module', "new URL('./cpu.module.js', import.meta.url)"),
+        : fileUrl(module, 'cpu.module', "new URL('./cpu.module.js', import.meta.url)"),
     mode: oneOf(cpu.mode, 'cpu.mode', ['thread', 'inline'], 'thread'),
-    resourceLimits: limits === null ? null : { ...limits },
+    resourceLimits: resolveResourceLimits(cpu.resourceLimits),
   };
 }
 
-/**
- * A file that a thread can import, as a `file:` URL.
- *
- * @throws {FlowrraConfigError} for a relative path: nobody could tell what it is relative to.
- */
-export function fileUrl(file: unknown, path: string, example: string): string {
-  if (file instanceof URL && file.protocol === 'file:') return file.href;
-  if (typeof file === 'string' && file.startsWith('file:')) return file;
-  if (typeof file === 'string' && isAbsolute(file)) return pathToFileURL(file).href;
-  throw wrong(path, file, `It must be a file: URL or an absolute path, such as ${example}.`);
+function resolveResourceLimits(limits: ResourceLimits | undefined): ResourceLimits | null {
+  if (limits === undefined) return null;
+  const path = 'cpu.resourceLimits';
+  checkKeys(limits, LIMIT_KEYS, path);
+  for (const [key, megabytes] of Object.entries(limits)) {
+    if (megabytes === undefined || (typeof megabytes === 'number' && megabytes > 0 && megabytes < Infinity))
+      continue;
+    throw wrong(`${path}.${key}`, megabytes, 'It must be a number of megabytes above 0.');
+  }
+  return { ...limits };
 }
 
 function resolveEngineOption(engine: unknown = 'memory:'): ResolvedOptions['engine'] {
   if (typeof engine === 'string' && engine !== '') return engine;
-  if (
-    hasMethods<Exclude<ResolvedOptions['engine'], string>>(engine, [
-      'connect',
-      'consume',
-      'enqueue',
-      'drain',
-      'close',
-    ])
-  )
-    return engine;
-  throw wrong('engine', engine, "It must be a URL such as 'memory:', or an engine.");
+  if (hasMethods<Engine>(engine, ENGINE_METHODS)) return engine;
+  throw wrong(
+    'engine',
+    engine,
+    `It must be a URL such as 'memory:', or an engine: an object with ${ENGINE_METHODS.join(', ')}.`,
+  );
+}
+
+function resolveRole(value: unknown, engine: ResolvedOptions['engine']): ResolvedOptions['role'] {
+  const role = oneOf(value, 'role', ['all', 'producer', 'worker'], 'all');
+  if (role === 'producer' && typeof engine === 'string' && /^memory:/i.test(engine)) {
+    throw wrong(
+      'role',
+      role,
+      `The engine '${engine}' lives in this process alone, so nobody would run what a producer submits. Use an engine that other processes share, or role: 'all'.`,
+    );
+  }
+  return role;
 }
 
 function resolveBackend(backend: unknown): ResolvedOptions['backend'] {
   if (backend === undefined) return null;
-  const methods = ['store', 'get', 'waitFor'];
-  if (typeof backend === 'function' && hasMethods((backend as { prototype?: unknown }).prototype, methods)) {
-    return backend as Exclude<ResolvedOptions['backend'], null>;
-  }
-  if (hasMethods<Exclude<ResolvedOptions['backend'], null>>(backend, methods)) return backend;
+  if (isBackendClass(backend) || hasMethods<ResultBackend>(backend, BACKEND_METHODS)) return backend;
   throw wrong(
     'backend',
     backend,
-    'It must be a ResultBackend, or a class that extends it: one with store, get and waitFor.',
+    `It must be a ResultBackend, or a class that extends it: one with ${BACKEND_METHODS.join(', ')}.`,
   );
 }
 
+/** A subclass may hold its methods as properties, which only an instance shows. */
+function isBackendClass(
+  value: unknown,
+): value is Extract<ResolvedOptions['backend'], new (...args: never) => unknown> {
+  if (typeof value !== 'function') return false;
+  const prototype: unknown = value.prototype;
+  return prototype instanceof ResultBackend || hasMethods(prototype, BACKEND_METHODS);
+}
+
 function resolveRemoteTasks(tasks: FlowrraModuleOptions['remoteTasks'] = {}): ResolvedOptions['remoteTasks'] {
-  if (typeof tasks !== 'object' || tasks === null || Array.isArray(tasks)) {
-    throw wrong(
-      'remoteTasks',
-      tasks,
-      "It must be an object of tasks by name: { 'EmailTasks.sendWelcome': { queue: 'mail' } }.",
-    );
-  }
+  checkObject(
+    tasks,
+    'remoteTasks',
+    "It must be an object of tasks by name: { 'EmailTasks.sendWelcome': { queue: 'mail' } }.",
+  );
   return new Map(
     Object.entries(tasks).map(([name, task]) => {
       const path = `remoteTasks['${name}']`;
-      checkKeys(task, ['queue'] satisfies (keyof RemoteTaskOptions)[], path);
-      const queue: unknown = task.queue ?? DEFAULT_QUEUE;
-      if (typeof queue !== 'string' || !QUEUE_NAME.test(queue))
-        throw wrong(`${path}.queue`, queue, 'It must be the name of a queue.');
-      return [name, { queue }];
+      checkTaskName(name, path);
+      checkKeys(task, REMOTE_TASK_KEYS, path);
+      return [name, { queue: checkQueueName(task.queue ?? DEFAULT_QUEUE, `${path}.queue`) }];
     }),
   );
+}
+
+function resolveClock(clock: unknown = systemClock): Clock {
+  if (hasMethods<Clock>(clock, ['now', 'after'])) return clock;
+  throw wrong('clock', clock, 'It must be an object with now and after.');
 }
 
 function hasMethods<T extends object>(value: unknown, methods: readonly string[]): value is T {

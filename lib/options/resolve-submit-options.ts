@@ -1,22 +1,23 @@
+import { types } from 'node:util';
 import { parseDuration } from '../core/duration.js';
-import { checkKeys, duration, oneOf, wholeNumber, wrong } from './check.js';
+import { checkKeys, duration, keysOf, oneOf, timeLimit, wholeNumber, wrong } from './check.js';
+import { checkTaskId } from './names.js';
 import type { PolicyOverrides, ResolvedSubmit } from './resolved-options.js';
 import type { SubmitOptions } from './task-options.js';
 
-const KEYS = [
-  'priority',
-  'delay',
-  'runAt',
-  'taskId',
-  'maxRetries',
-  'retryDelay',
-  'backoff',
-  'timeout',
-] as const satisfies readonly (keyof SubmitOptions)[];
+const KEYS = keysOf<SubmitOptions>({
+  priority: true,
+  delay: true,
+  runAt: true,
+  taskId: true,
+  maxRetries: true,
+  retryDelay: true,
+  backoff: true,
+  timeout: true,
+});
 
-/** The lowest urgency. 21 bits, which is what every engine can order by. */
+/** The lowest urgency: 21 bits, which every engine can order by. */
 const MAX_PRIORITY = 2_097_151;
-const LONGEST_ID = 255;
 
 /** What `submit` without options means: one object for all, since most submissions have none. */
 export const NO_SUBMIT_OPTIONS: ResolvedSubmit = Object.freeze({
@@ -34,41 +35,30 @@ export const NO_SUBMIT_OPTIONS: ResolvedSubmit = Object.freeze({
  */
 export function resolveSubmitOptions(options: SubmitOptions, now: number): ResolvedSubmit {
   checkKeys(options, KEYS, 'with()');
+  if (Object.keys(options).length === 0) return NO_SUBMIT_OPTIONS;
+  const { priority, taskId } = options;
   return {
-    priority: wholeNumber(options.priority, 'priority', { min: 0, max: MAX_PRIORITY, fallback: 0 }),
-    delay: delay(options, now),
-    taskId: taskId(options.taskId),
-    overrides: overrides(options),
+    priority: wholeNumber(priority, 'priority', { min: 0, max: MAX_PRIORITY, fallback: 0 }),
+    delay: resolveDelay(options, now),
+    taskId: taskId === undefined ? undefined : checkTaskId(taskId, 'taskId'),
+    overrides: resolveOverrides(options),
   };
 }
 
-function delay({ delay, runAt }: SubmitOptions, now: number): number {
+function resolveDelay({ delay, runAt }: { delay?: unknown; runAt?: unknown }, now: number): number {
   if (runAt === undefined) return duration(delay, 'delay', 0);
-  if (delay !== undefined) throw wrong('runAt', runAt, 'It excludes delay. Keep one of them.');
-  const time = Object.prototype.toString.call(runAt) === '[object Date]' ? runAt.getTime() : NaN;
+  if (delay !== undefined) throw wrong('runAt', runAt, 'delay is given as well. Keep one of them.');
+  const time = types.isDate(runAt) ? runAt.getTime() : NaN;
   if (Number.isNaN(time)) throw wrong('runAt', runAt, 'It must be a valid Date.');
   return Math.max(0, time - now);
 }
 
-function taskId(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  const valid =
-    typeof value === 'string' &&
-    value !== '' &&
-    value.length <= LONGEST_ID &&
-    !/[:\p{Cc}]|^\d+$/u.test(value);
-  if (valid) return value;
-  throw wrong(
-    'taskId',
-    value,
-    `It must be 1 to ${LONGEST_ID} characters, without ':' and control characters, and not digits alone.`,
-  );
-}
-
 /** `undefined` if the job is to be treated as its task says. */
-function overrides({ maxRetries, retryDelay, backoff, timeout }: SubmitOptions): PolicyOverrides | undefined {
-  if (maxRetries === undefined && retryDelay === undefined && backoff === undefined && timeout === undefined)
-    return undefined;
+function resolveOverrides(options: SubmitOptions): PolicyOverrides | undefined {
+  const { maxRetries, retryDelay, timeout } = options;
+  const backoff: unknown = options.backoff;
+  const given = [maxRetries, retryDelay, backoff, timeout].some((value) => value !== undefined);
+  if (!given) return undefined;
   if (typeof backoff === 'function') {
     throw wrong(
       'backoff',
@@ -78,12 +68,12 @@ function overrides({ maxRetries, retryDelay, backoff, timeout }: SubmitOptions):
   }
   return {
     ...(maxRetries !== undefined && {
-      maxRetries: wholeNumber(maxRetries, 'maxRetries', { min: 0, max: Infinity, fallback: 0 }),
+      maxRetries: wholeNumber(maxRetries, 'maxRetries', { min: 0, infinite: true, fallback: 0 }),
     }),
     ...(retryDelay !== undefined && { retryDelay: parseDuration(retryDelay, 'retryDelay') }),
     ...(backoff !== undefined && {
       backoff: oneOf<'fixed' | 'exponential'>(backoff, 'backoff', ['fixed', 'exponential'], 'fixed'),
     }),
-    ...(timeout !== undefined && { timeout: parseDuration(timeout, 'timeout') }),
+    ...(timeout !== undefined && { timeout: timeLimit(timeout, 'timeout') }),
   };
 }

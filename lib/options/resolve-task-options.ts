@@ -1,29 +1,32 @@
-import { checkKeys, duration, flag, suggest, wholeNumber, wrong } from './check.js';
-import { FlowrraConfigError } from '../core/errors.js';
+import { checkKeys, duration, flag, keysOf, suggest, timeLimit, wholeNumber, wrong } from './check.js';
+import { fileUrl } from './file-url.js';
+import { checkTaskName } from './names.js';
 import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedTask, type TaskPolicy } from './resolved-options.js';
 import type { Backoff, RegisterOptions, TaskOptions, TaskPolicyOptions } from './task-options.js';
 
-const KEYS = [
-  'name',
-  'queue',
-  'cpuBound',
-  'file',
-  'export',
-  'maxRetries',
-  'retryDelay',
-  'backoff',
-  'maxRetryDelay',
-  'jitter',
-  'timeout',
-  'killGrace',
-] as const satisfies readonly (keyof TaskOptions | keyof RegisterOptions)[];
+const KEYS = keysOf<TaskOptions & RegisterOptions>({
+  name: true,
+  queue: true,
+  cpuBound: true,
+  file: true,
+  export: true,
+  maxRetries: true,
+  retryDelay: true,
+  backoff: true,
+  maxRetryDelay: true,
+  jitter: true,
+  timeout: true,
+  killGrace: true,
+});
 
-const LONGEST_NAME = 200;
+/** Names an option of the task at hand in errors. */
+type At = (key: string) => string;
 
 /**
  * Checks the options of one task.
  *
  * @param fallbackName The name of a task that was given none.
+ * @param knownQueues The queues of this application, `default` and `cpu` among them.
  * @throws {FlowrraConfigError} naming the task, the option, the value and what would be right.
  */
 export function resolveTaskOptions(
@@ -31,57 +34,67 @@ export function resolveTaskOptions(
   fallbackName: string,
   knownQueues: ReadonlySet<string>,
 ): ResolvedTask {
-  checkKeys(options, KEYS, `Task '${fallbackName}'`);
-  const name = taskName(options.name ?? fallbackName, fallbackName);
-  const at = (key: string): string => `Task '${name}', ${key}`;
+  const called = typeof options?.name === 'string' ? options.name : fallbackName;
+  checkKeys(options, KEYS, `Task '${called}'`);
+  const at: At = (key) => `Task '${called}', ${key}`;
   const cpuBound = flag(options.cpuBound, at('cpuBound'), false);
-  for (const [key, value] of [
-    ['file', options.file],
-    ['export', 'export' in options ? options.export : undefined],
-  ] as const) {
-    if (!cpuBound && value !== undefined)
-      throw wrong(at(key), value, 'It is of use with cpuBound: true only.');
-  }
-  const queue: unknown = options.queue ?? (cpuBound ? CPU_QUEUE : DEFAULT_QUEUE);
-  if (typeof queue !== 'string' || !knownQueues.has(queue)) {
-    throw wrong(
-      at('queue'),
-      queue,
-      `Declare it in forRoot({ queues }). ${suggest(String(queue), [...knownQueues])}`,
-    );
-  }
-  if (queue === CPU_QUEUE && !cpuBound) {
-    throw wrong(at('queue'), queue, 'That queue is for tasks with cpuBound: true.');
-  }
-  return { name, queue, cpuBound, policy: resolvePolicy(options, at) };
-}
-
-function taskName(name: unknown, fallbackName: string): string {
-  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME && !/\p{Cc}/u.test(name))
-    return name;
-  throw wrong(
-    `Task '${fallbackName}', name`,
-    name,
-    `It must be 1 to ${LONGEST_NAME} characters, none of them a control character.`,
-  );
-}
-
-function resolvePolicy(options: TaskPolicyOptions, at: (key: string) => string): TaskPolicy {
+  checkFile(options, cpuBound, at);
   return {
-    maxRetries: wholeNumber(options.maxRetries, at('maxRetries'), { min: 0, max: Infinity, fallback: 3 }),
-    retryDelay: duration(options.retryDelay, at('retryDelay'), 1_000),
-    backoff: backoff(options.backoff, at('backoff')),
-    maxRetryDelay: duration(options.maxRetryDelay, at('maxRetryDelay'), 3_600_000),
-    jitter: flag(options.jitter, at('jitter'), false),
-    timeout: duration(options.timeout, at('timeout'), Infinity),
-    killGrace: duration(options.killGrace, at('killGrace'), 5_000),
+    name: checkTaskName(options.name ?? fallbackName, at('name')),
+    queue: resolveQueue(options.queue, cpuBound, knownQueues, at('queue')),
+    cpuBound,
+    policy: resolvePolicy(options, at),
   };
 }
 
-function backoff(value: unknown, path: string): Backoff {
+function checkFile(options: { file?: unknown; export?: unknown }, cpuBound: boolean, at: At): void {
+  for (const key of ['file', 'export'] as const) {
+    if (cpuBound || options[key] === undefined) continue;
+    throw wrong(at(key), options[key], 'It says what a thread loads: add cpuBound: true, or leave it out.');
+  }
+  if (options.file !== undefined) fileUrl(options.file, at('file'), 'import.meta.url');
+  if (options.export === undefined || (typeof options.export === 'string' && options.export !== '')) return;
+  throw wrong(at('export'), options.export, "It must be the name of one of the file's exports.");
+}
+
+function resolveQueue(
+  queue: unknown,
+  cpuBound: boolean,
+  knownQueues: ReadonlySet<string>,
+  path: string,
+): string {
+  if (queue === undefined) return cpuBound ? CPU_QUEUE : DEFAULT_QUEUE;
+  if (typeof queue !== 'string' || !knownQueues.has(queue)) {
+    throw wrong(path, queue, `Declare it in forRoot({ queues }). ${suggest(queue, [...knownQueues])}`);
+  }
+  if (queue === CPU_QUEUE && !cpuBound) {
+    throw wrong(path, queue, 'That queue is for CPU-bound tasks: add cpuBound: true, or name another queue.');
+  }
+  return queue;
+}
+
+function resolvePolicy(options: TaskPolicyOptions, at: At): TaskPolicy {
+  const policy: TaskPolicy = {
+    maxRetries: wholeNumber(options.maxRetries, at('maxRetries'), { min: 0, infinite: true, fallback: 3 }),
+    retryDelay: duration(options.retryDelay, at('retryDelay'), 1_000),
+    backoff: resolveBackoff(options.backoff, at('backoff')),
+    maxRetryDelay: duration(options.maxRetryDelay, at('maxRetryDelay'), 3_600_000),
+    jitter: flag(options.jitter, at('jitter'), false),
+    timeout: timeLimit(options.timeout, at('timeout')),
+    killGrace: duration(options.killGrace, at('killGrace'), 5_000),
+  };
+  if (policy.backoff === 'exponential' && policy.retryDelay > policy.maxRetryDelay) {
+    throw wrong(
+      at('retryDelay'),
+      options.retryDelay,
+      `It is longer than maxRetryDelay (${policy.maxRetryDelay} ms), at which 'exponential' stops. Raise that one as well.`,
+    );
+  }
+  return policy;
+}
+
+function resolveBackoff(value: unknown, path: string): Backoff {
   if (value === undefined) return 'fixed';
   if (value === 'fixed' || value === 'exponential' || typeof value === 'function') return value as Backoff;
-  throw new FlowrraConfigError(
-    `${path}: '${String(value)}' is no backoff. ${suggest(String(value), ['fixed', 'exponential'])} Or a function of attempt and error.`,
-  );
+  throw wrong(path, value, `${suggest(value, ['fixed', 'exponential'])} Or a function of attempt and error.`);
 }

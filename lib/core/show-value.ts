@@ -1,0 +1,24 @@
+import { types } from 'node:util';
+
+/** Longer strings are cut: an error is read in a terminal, and a value may hold a whole document. */
+const LONGEST = 80;
+
+/**
+ * A value as an error message shows it. Runs no code of the value's own, so that it cannot fail,
+ * and shows no contents of objects, which may be secret.
+ */
+export function showValue(value: unknown): string {
+  if (typeof value === 'string') return `'${value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value}'`;
+  if (typeof value === 'function') return `the function ${nameOf(value) ?? '(anonymous)'}`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (types.isDate(value))
+    return Number.isNaN(Date.prototype.getTime.call(value)) ? 'an invalid Date' : 'a Date';
+  if (types.isPromise(value)) return 'a Promise';
+  return 'an object';
+}
+
+function nameOf(fn: object): string | undefined {
+  const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}

@@ -1,0 +1,39 @@
+import { wrong } from './check.js';
+
+const LONGEST_TASK_NAME = 200;
+const LONGEST_TASK_ID = 255;
+
+/** No `:`, which engines put between the parts of their keys. */
+const QUEUE_NAME = /^[\w.-]{1,100}$/;
+
+/** Control characters, and halves of surrogate pairs, which are no Unicode that every store could keep. */
+const UNFIT = /[\p{Cc}\p{Cs}]/u;
+
+/** @throws {FlowrraConfigError} unless it can name a queue on every engine. */
+export function checkQueueName(name: unknown, path: string): string {
+  if (typeof name === 'string' && QUEUE_NAME.test(name)) return name;
+  throw wrong(path, name, 'A queue is named by 1 to 100 letters (a to z), digits, _ . and -.');
+}
+
+/** @throws {FlowrraConfigError} unless it can name a task on every engine. */
+export function checkTaskName(name: unknown, path: string): string {
+  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_TASK_NAME && !UNFIT.test(name)) {
+    return name;
+  }
+  throw wrong(
+    path,
+    name,
+    `A task is named by 1 to ${LONGEST_TASK_NAME} characters, none a control character.`,
+  );
+}
+
+/** @throws {FlowrraConfigError} unless it can be a job's id on every engine. */
+export function checkTaskId(id: unknown, path: string): string {
+  const fits = typeof id === 'string' && id !== '' && id.length <= LONGEST_TASK_ID && !UNFIT.test(id);
+  if (fits && !id.includes(':') && !/^\d+$/.test(id)) return id;
+  throw wrong(
+    path,
+    id,
+    `An id is 1 to ${LONGEST_TASK_ID} characters, without ':' and control characters, and not digits alone.`,
+  );
+}

@@ -1,0 +1,301 @@
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
+import { Observable, of } from 'rxjs';
+import { PayloadError } from '../../lib/core/errors.js';
+import { PayloadCodec } from '../../lib/core/payload/payload-codec.js';
+
+const MAX_BYTES = 10_000;
+const codec = new PayloadCodec({ maxBytes: MAX_BYTES });
+const roomy = new PayloadCodec({ maxBytes: 1_000_000 });
+
+function refusalOf(run: () => unknown): PayloadError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof PayloadError) return error;
+    throw error;
+  }
+  throw new Error('It was not refused.');
+}
+
+const refused = (...args: unknown[]): PayloadError => refusalOf(() => codec.copyArgs(args));
+
+describe('PayloadCodec: what is refused', () => {
+  class Secret {
+    #key = 'k';
+    reveal(): string {
+      return this.#key;
+    }
+  }
+
+  it.each<[string, unknown, RegExp]>([
+    ['a function', () => 1, /a function cannot travel/],
+    ['a class', Secret, /a function cannot travel/],
+    ['a symbol', Symbol('s'), /a symbol cannot travel/],
+    ['a boxed symbol', Object(Symbol('s')), /a symbol cannot travel/],
+    ['a promise', Promise.resolve(1), /a promise cannot travel.*await it/],
+    ['a thenable', new (class { a = 1; then(): void {} })(), /a promise cannot travel/], // prettier-ignore
+    ['a WeakMap', new WeakMap(), /a WeakMap cannot travel/],
+    ['a WeakSet', new WeakSet(), /a WeakSet cannot travel/],
+    ['a WeakRef', new WeakRef({}), /a WeakRef cannot travel/],
+    ['a Blob', new Blob(['x']), /a Blob cannot travel/],
+    ['a Node stream', Readable.from([]), /a stream cannot travel/],
+    ['a web stream', new ReadableStream(), /a stream cannot travel/],
+    ['a generator', (function* () { yield 1; })(), /iterator or generator/], // prettier-ignore
+    ['an async generator', (async function* () { yield 1; })(), /iterator or generator/], // prettier-ignore
+    ['an iterator of an array', [1].values(), /iterator or generator/],
+    ['an iterator of a Map', new Map().entries(), /iterator or generator/],
+    ['an AbortSignal', new AbortController().signal, /an? AbortSignal cannot travel/],
+    ['shared memory', new SharedArrayBuffer(4), /a SharedArrayBuffer cannot travel/],
+    ['a view of shared memory', new Uint8Array(new SharedArrayBuffer(4)), /view of a SharedArrayBuffer/],
+    ['an Observable', of(1), /an Observable cannot travel/],
+    ['another Observable', new Observable(), /an Observable cannot travel/],
+    ['private state and nothing else', new Secret(), /this Secret has no enumerable properties.*toJSON\(\)/],
+    [
+      'a built-in class that is not carried',
+      new URLSearchParams('a=1'),
+      /this URLSearchParams has no enumerable/,
+    ],
+    ['a proxy of a built-in class', new Proxy(new Map(), {}), /no enumerable properties/],
+  ])('%s, wherever it stands', (_name, value, problem) => {
+    expect(refused(value)).toMatchObject({ path: 'args[0]', message: expect.stringMatching(problem) });
+    expect(refused(1, { user: { save: value } }).path).toBe('args[1].user.save');
+    expect(refusalOf(() => codec.copyResult(value)).path).toBe('result');
+    expect(refusalOf(() => codec.copyResult([0, value])).path).toBe('result[1]');
+  });
+
+  it('a message port', () => {
+    const { port1, port2 } = new MessageChannel();
+    expect(refused(port1).path).toBe('args[0]');
+    port1.close();
+    port2.close();
+  });
+
+  it('an emitter with a listener, which is a function', () => {
+    expect(refused(new EventEmitter().on('tick', () => {})).path).toBe('args[0]._events.tick');
+  });
+
+  it('a revoked proxy', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(refused({ a: proxy })).toMatchObject({ path: 'args[0].a', cause: expect.any(TypeError) });
+  });
+
+  it('has a code, the path and one message that shows both', () => {
+    const error = refused(0, { user: { save() {} } });
+    expect(error.code).toBe('FLOWRRA_PAYLOAD');
+    expect(error.message).toBe(
+      'args[1].user.save: a function cannot travel with a job; pass the data it needs instead',
+    );
+  });
+});
+
+describe('PayloadCodec: the path', () => {
+  const bad = (): void => {};
+
+  it.each<[string, unknown]>([
+    ['args[0][2]', [1, 2, bad]],
+    ['args[0]["first name"]', { 'first name': bad }],
+    ['args[0]["a\\"b"]', { 'a"b': bad }],
+    ['args[0].größe', { größe: bad }],
+    ['args[0][""]', { '': bad }],
+    ['args[0].__proto__', Object.defineProperty({}, '__proto__', { value: bad, enumerable: true })],
+    ['args[0].get("ada")', new Map([['ada', bad]])],
+    ['args[0].values()[1].x', new Map<unknown, unknown>([[0, 0], [1, { x: bad }]])], // prettier-ignore
+    ['args[0].keys()[1]', new Map<unknown, unknown>([['a', 0], [bad, 1]])], // prettier-ignore
+    ['args[0].values()[1]', new Set([1, bad])],
+    ['args[0].cause', new Error('x', { cause: bad })],
+    ['args[0].errors[1]', new AggregateError([1, bad])],
+    ['args[0].config.retry', Object.assign(new Error('x'), { config: { retry: bad } })],
+    ['args[0].in', { toJSON: () => ({ in: bad }) }],
+    ['args[0]', { toJSON: () => bad }],
+  ])('%s', (path, value) => {
+    expect(refused(value).path).toBe(path);
+  });
+
+  it('continues behind a container that was left', () => {
+    expect(
+      refused([[[1]], { a: { b: 1 } }, new Map([[{}, {}]]), new Set([1]), new Error('e'), bad]).path,
+    ).toBe('args[0][5]');
+  });
+
+  it('leaves out the middle when it is very long', () => {
+    let value: unknown = bad;
+    for (let level = 0; level < 100; level++) value = [value];
+    expect(refused(value).path).toBe(`args${'[0]'.repeat(12)} … ${'[0]'.repeat(6)}`);
+  });
+});
+
+describe('PayloadCodec: cycles', () => {
+  it('are told from depth, and by the place where they close', () => {
+    const user: Record<string, unknown> = { name: 'Ada' };
+    user.posts = [{ author: user }];
+    const error = refused(0, user);
+    expect(error.path).toBe('args[1].posts[0].author');
+    expect(error.message).toContain('refers back to itself (it is args[1], which contains it)');
+    expect(refusalOf(() => codec.copyResult(user)).path).toBe('result.posts[0].author');
+  });
+
+  it('are told from size', () => {
+    const list: unknown[] = ['x'.repeat(MAX_BYTES / 3)];
+    list.push(list);
+    expect(refused(list)).toMatchObject({
+      path: 'args[0][1]',
+      message: expect.stringContaining('refers back'),
+    });
+    const exact: unknown[] = ['x'.repeat(MAX_BYTES - 18)];
+    exact.push(exact);
+    expect(refused(exact)).toMatchObject({
+      path: 'args[0][1]',
+      message: expect.stringContaining('refers back'),
+    });
+  });
+
+  it('are found through a Map, a Set, an error and a toJSON()', () => {
+    const map = new Map<string, unknown>();
+    map.set('self', new Set([map]));
+    expect(refused(map).path).toBe('args[0].get("self").values()[0]');
+    const error = new Error('x');
+    error.cause = { error };
+    expect(refused(error).path).toBe('args[0].cause.error');
+    class Node {
+      toJSON(): unknown {
+        return { self: this };
+      }
+    }
+    expect(refused(new Node())).toMatchObject({
+      path: 'args[0].self',
+      message: expect.stringContaining('refers back'),
+    });
+  });
+
+  it('are not seen in what is only deep', () => {
+    let value: unknown = 1;
+    for (let level = 0; level < 600; level++) value = [value];
+    expect(refused(value).message).toContain('nested deeper than 500 levels');
+  });
+});
+
+describe('PayloadCodec: the size', () => {
+  const sizes = (max: number): PayloadCodec => new PayloadCodec({ maxBytes: max });
+
+  it.each<[string, unknown, number]>([
+    ['a string', 'abc', 3],
+    ['a long string', 'é'.repeat(100), 200],
+    ['a short string outside ASCII', 'é€😀', 9],
+    ['a lone surrogate', '\ud800', 3],
+    ['a number', 1, 8],
+    ['a boolean', true, 8],
+    ['null', null, 8],
+    ['undefined', undefined, 8],
+    ['a small BigInt', 5n, 8],
+    ['a large BigInt', 2n ** 799n, 100],
+    ['an array', [1, 'ab'], 16 + 2 + 8 + 2],
+    ['an object', { a: 1, b: 'x' }, 16 + 2 + 2 + 8 + 1],
+    ['a Map', new Map([['k', 'v']]), 16 + 1 + 2],
+    ['a Set', new Set(['v']), 16 + 1 + 1],
+    ['bytes', Buffer.alloc(50), 66],
+    ['an ArrayBuffer', new ArrayBuffer(50), 66],
+    ['a date', new Date(), 16],
+    ['a URL', new URL('https://a.example/'), 16 + 18],
+    ['a RegExp', /abc/g, 16 + 3],
+  ])('of %s', (_name, value, size) => {
+    expect(() => sizes(size).copyArgs([value])).not.toThrow();
+    expect(() => sizes(size).copyResult(value)).not.toThrow();
+    expect(refusalOf(() => sizes(size - 1).copyArgs([value])).message).toContain(
+      `more than ${size - 1} bytes`,
+    );
+    expect(refusalOf(() => sizes(size - 1).copyResult(value)).message).toContain(
+      'the result takes more than',
+    );
+  });
+
+  it('is that of all arguments together', () => {
+    expect(() => sizes(24).copyArgs([1, 2, 3])).not.toThrow();
+    expect(refusalOf(() => sizes(24).copyArgs([1, 2, 3, 4])).path).toBe('args[3]');
+    expect(refusalOf(() => sizes(24).copyArgs(['x'.repeat(20), 'y'.repeat(5)])).path).toBe('args[1]');
+  });
+
+  it('names the option, and the value that went beyond it', () => {
+    const error = refused({ user: { bio: 'x'.repeat(MAX_BYTES) } });
+    expect(error.path).toBe('args[0].user.bio');
+    expect(error.message).toMatch(/more than 10000 bytes; pass a reference.*raise maxPayloadBytes/);
+  });
+
+  it('stops a sparse array before it is walked', () => {
+    const sparse: unknown[] = [];
+    sparse.length = 4_000_000_000;
+    expect(refused({ sparse }).path).toBe('args[0].sparse');
+  });
+
+  it('stops a structure that grows exponentially', () => {
+    let value: unknown = 'x';
+    for (let level = 0; level < 40; level++) value = [value, value];
+    expect(refused(value).message).toContain('more than 10000 bytes');
+  });
+
+  it('stops a Map that grows while it is read', () => {
+    const map = new Map<number, unknown>();
+    const entry = { get next() { map.set(map.size, entry); return 1; } }; // prettier-ignore
+    map.set(0, entry);
+    expect(refused(map).message).toContain('more than 10000 bytes');
+  });
+
+  it('stops a huge string and a huge BigInt', () => {
+    expect(refused('x'.repeat(2 ** 28)).path).toBe('args[0]');
+    expect(refused([1n << 1_000_000n]).path).toBe('args[0][0]');
+  });
+});
+
+describe('PayloadCodec: code of the user that misbehaves', () => {
+  const failure = new Error('no database');
+
+  it('a getter that throws', () => {
+    const error = refused({ user: { get name() { throw failure; } } }); // prettier-ignore
+    expect(error).toMatchObject({ path: 'args[0].user.name', cause: failure });
+    expect(error.message).toContain('reading the value threw: no database');
+  });
+
+  it('a toJSON() that throws', () => {
+    const error = refused({ user: { toJSON() { throw failure; } } }); // prettier-ignore
+    expect(error).toMatchObject({ path: 'args[0].user', cause: failure });
+    expect(error.message).toContain('its toJSON() threw: no database');
+  });
+
+  it('a getter that throws a PayloadError of its own', () => {
+    const own = new PayloadError('elsewhere', 'mine');
+    expect(refused({ get a() { throw own; } })).toMatchObject({ path: 'args[0].a', cause: own }); // prettier-ignore
+  });
+
+  it.each([[undefined], [null], [Symbol('s')], [{ toString: null }], [Object.create(null)]])(
+    'a getter that throws no error: %#',
+    (thrown: unknown) => {
+      expect(refused({ get a() { throw thrown; } }).path).toBe('args[0].a'); // prettier-ignore
+    },
+  );
+
+  it('getters without end', () => {
+    const endless = (): object => ({ get next() { return endless(); } }); // prettier-ignore
+    expect(refusalOf(() => roomy.copyArgs([endless()])).message).toContain('nested deeper than 500 levels');
+  });
+
+  it('a toJSON() without end', () => {
+    const endless = (): object => ({ toJSON: () => ({ next: endless() }) });
+    expect(refusalOf(() => roomy.copyArgs([endless()])).message).toContain('nested deeper than 500 levels');
+  });
+
+  it('a trap of a proxy that throws', () => {
+    const proxy = new Proxy({}, { ownKeys() { throw failure; } }); // prettier-ignore
+    expect(refused({ proxy })).toMatchObject({ path: 'args[0].proxy', cause: failure });
+  });
+
+  it('a getter that submits something itself', () => {
+    const outer = { a: { get b() { return codec.copyArgs([{ deep: { er: 1 } }]).length; } }, c: () => {} }; // prettier-ignore
+    expect(refused(outer).path).toBe('args[0].c');
+  });
+
+  it('after a refusal the codec serves on', () => {
+    refused(() => {});
+    expect(codec.copyArgs([{ a: 1 }])).toEqual([{ a: 1 }]);
+  });
+});
