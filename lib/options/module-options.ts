@@ -7,7 +7,7 @@ import type { ResultBackend } from '../results/result-backend.js';
 
 /** Options of one queue. */
 export interface QueueOptions {
-  /** How many of its jobs run at once in this process. Default 1. */
+  /** How many of its jobs run at once in this process. Default 1; of `default`, what `numWorkers` says. */
   concurrency?: number;
 }
 
@@ -32,13 +32,16 @@ export interface RemoteTaskOptions {
 
 /** Options of `FlowrraModule.forRoot()`. */
 export interface FlowrraModuleOptions {
-  /** How many jobs of the queue `default` run at once. Default 4. */
+  /** How many jobs of the queue `default` run at once; not together with `queues.default.concurrency`. Default 4. */
   numWorkers?: number;
-  /** How many CPU-bound jobs run at once, each in its thread. Default: the number of cores. */
+  /** How many CPU-bound jobs run at once, each in its thread; at most 1,000. Default: the number of cores. */
   cpuWorkers?: number;
   /** Where CPU-bound tasks run. */
   cpu?: CpuOptions;
-  /** Further queues, by name. `default` and `cpu` exist always. */
+  /**
+   * Further queues, by name: 1 to 100 letters (a to z), digits, `_`, `.` and `-`. `default` and `cpu`
+   * exist always; the concurrency of `cpu` is `cpuWorkers`.
+   */
   queues?: Record<string, QueueOptions>;
   /** Where jobs wait: a URL such as `'memory:'`, or an engine. Default `'memory:'`. */
   engine?: string | Engine;
@@ -47,7 +50,7 @@ export interface FlowrraModuleOptions {
    * instantiates with its dependencies.
    */
   backend?: ResultBackend | Type<ResultBackend>;
-  /** `'producer'` submits and never runs; `'worker'` and `'all'` (default) run. */
+  /** `'producer'` submits and never runs, which needs a shared engine; `'worker'` and `'all'` (default) run. */
   role?: 'all' | 'producer' | 'worker';
   /** How many unfinished jobs may wait before `submit` is held back. Default: no bound. */
   maxPending?: number;

@@ -11,17 +11,17 @@ export type Backoff = 'fixed' | 'exponential' | ((attempt: number, error: unknow
 
 /** What a worker does when an attempt fails or runs too long. */
 export interface TaskPolicyOptions {
-  /** Retries after the first attempt. Default 3; 0 for none. */
+  /** Retries after the first attempt. Default 3; 0 for none, `Infinity` for as many as it takes. */
   maxRetries?: number;
   /** Delay before a retry, the base of `'exponential'`. Default 1000 ms. */
   retryDelay?: Duration;
   /** How the delay grows. Default `'fixed'`. */
   backoff?: Backoff;
-  /** The longest delay that `'exponential'` reaches. Default 1 h. */
+  /** The longest delay that `'exponential'` reaches, at least `retryDelay`. Default 1 h. */
   maxRetryDelay?: Duration;
   /** Full jitter: each delay is drawn evenly from 0 to what the backoff says. Default `false`. */
   jitter?: boolean;
-  /** The longest an attempt may run before its signal is aborted. Default: no limit. */
+  /** The longest an attempt may run before its signal is aborted. Default: no limit, which is `Infinity`. */
   timeout?: Duration;
   /**
    * After an abort, how long an attempt may take to end by itself before it counts as failed

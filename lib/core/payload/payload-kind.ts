@@ -46,3 +46,13 @@ function nativeKindOf(value: object): PayloadKind {
   if (types.isRegExp(value)) return 'regexp';
   return types.isBoxedPrimitive(value) ? 'boxed' : 'instance';
 }
+
+/** The primitive inside a `Number`, `String`, … object. */
+export function unboxed(value: object): unknown {
+  if (types.isStringObject(value)) return String.prototype.valueOf.call(value);
+  if (types.isNumberObject(value)) return Number.prototype.valueOf.call(value);
+  if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value);
+  return types.isBigIntObject(value)
+    ? BigInt.prototype.valueOf.call(value)
+    : Symbol.prototype.valueOf.call(value);
+}

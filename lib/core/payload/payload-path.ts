@@ -20,7 +20,7 @@ export class EntryStep {
   }
 }
 
-/** The path as a user would write it: `args[0].user["first name"]`, with the middle of a very long one left out. */
+/** The path as a user would write it: `args[0].user["first name"]`; of a very long one the middle is left out. */
 export function formatPath(root: string, steps: readonly PathStep[]): string {
   const parts = steps.map(formatStep);
   if (parts.length > MOST_STEPS) {

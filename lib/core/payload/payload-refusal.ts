@@ -57,3 +57,12 @@ function classNameOf(value: object): string {
   const { constructor } = value;
   return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'object';
 }
+
+/** What code of the user threw, in words, whatever it is. */
+export function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error || types.isNativeError(error) ? error.message : error);
+  } catch {
+    return 'something that cannot be shown was thrown';
+  }
+}

@@ -1,14 +1,12 @@
 import { types } from 'node:util';
-import { PayloadError } from '../errors.js';
 import { setOwn } from './own-property.js';
 import { bytesOf, copyBytes, copyView } from './payload-binary.js';
 import { errorFrom, errorParts } from './payload-error-parts.js';
-import { type PayloadKind, kindOf } from './payload-kind.js';
-import { EntryStep, type PathStep, formatPath } from './payload-path.js';
-import { refusedInstance, refusedPromise } from './payload-refusal.js';
-import { ENTRY_BYTES, OBJECT_BYTES, SCALAR_BYTES, bigintBytes, utf8Bytes } from './payload-size.js';
-
-const DEEPEST = 500;
+import { type PayloadKind, kindOf, unboxed } from './payload-kind.js';
+import { EntryStep } from './payload-path.js';
+import { messageOf, refusedInstance, refusedPromise } from './payload-refusal.js';
+import { ENTRY_BYTES, OBJECT_BYTES, SCALAR_BYTES, bigintBytes } from './payload-size.js';
+import { PayloadTrail } from './payload-trail.js';
 
 type Properties = Record<string, unknown>;
 type ToJson = (this: object, key: string) => unknown;
@@ -16,32 +14,12 @@ type ToJson = (this: object, key: string) => unknown;
 /**
  * One checked copy: of the arguments of one call, or of one result. The values it reads may run code
  * of the user (getters, `toJSON()`, traps of a `Proxy`), so a walk is never shared or used again.
- *
- * `steps[0..level)` lead to the value at hand, and `ancestors[i]` is the container that `steps[i]`
- * starts from. They are not unwound when something throws: {@link path} still says where it was.
  */
-export class PayloadWalk {
-  private readonly steps: PathStep[] = [];
-  private readonly ancestors: object[] = [];
-  private level: number;
-  private readonly tooDeep: number;
-  private room: number;
-  private refusal: PayloadError | null = null;
-
-  constructor(
-    private readonly root: 'args' | 'result',
-    private readonly maxBytes: number,
-  ) {
-    this.room = maxBytes;
-    // The list of the arguments is no nesting of the user's: it stands a level above them.
-    this.level = root === 'args' ? 1 : 0;
-    this.tooDeep = this.level + DEEPEST;
-  }
-
+export class PayloadWalk extends PayloadTrail {
   args(args: readonly unknown[]): unknown[] {
     try {
       this.ancestors[0] = args;
-      const copy = new Array<unknown>(args.length);
+      const copy = arrayOf(args.length);
       for (let index = 0; index < args.length; index++) {
         this.steps[0] = index;
         copy[index] = this.value(args[index]);
@@ -91,10 +69,11 @@ export class PayloadWalk {
     if (kind !== 'object' && kind !== 'instance') return this.native(value, kind);
     if (kind === 'instance') this.refuseIf(refusedPromise(value));
     const toJson: unknown = (value as Properties).toJSON;
-    return typeof toJson === 'function' ? this.jsonForm(value, toJson as ToJson) : this.object(value, kind);
+    if (typeof toJson === 'function') return this.jsonForm(value, toJson as ToJson);
+    return this.object(value, kind);
   }
 
-  /** What `toJSON()` returns is not asked for its own, as in `JSON.stringify`: an object may return itself. */
+  /** As in `JSON.stringify`, what `toJSON()` returns is not asked for its own: it may be the same object. */
   private jsonForm(value: object, toJson: ToJson): unknown {
     let form: unknown;
     try {
@@ -115,7 +94,7 @@ export class PayloadWalk {
     // Before anything is allocated: a sparse array may claim four billion entries.
     this.spend(length * ENTRY_BYTES, this.level);
     const level = this.level++;
-    const copy = new Array<unknown>(length);
+    const copy = arrayOf(length);
     for (let index = 0; index < length; index++) {
       this.steps[level] = index;
       copy[index] = this.value(value[index]);
@@ -221,91 +200,10 @@ export class PayloadWalk {
     this.level = level;
     return errorFrom(parts);
   }
-
-  /** @param container The level of the innermost container that is being copied. */
-  private spend(bytes: number, container = this.level - 1): void {
-    this.room -= bytes;
-    if (this.room < 0) this.refuseSize(container);
-  }
-
-  private spendText(text: string): void {
-    // A character takes a byte at least: what is too long already need not be measured.
-    this.spend(text.length > this.room ? text.length : utf8Bytes(text));
-  }
-
-  private refuseSize(container: number): never {
-    this.refuseCycle(container);
-    const all = this.root === 'args' ? 'the arguments take' : 'the result takes';
-    this.refuse(
-      `with this value, ${all} more than ${this.maxBytes} bytes; ` +
-        'pass a reference, such as an id or the name of a file, or raise maxPayloadBytes',
-    );
-  }
-
-  private refuseDepth(): never {
-    this.refuseCycle(this.level);
-    this.refuse(
-      `the value is nested deeper than ${DEEPEST} levels; pass a flatter structure, such as a list of nodes`,
-    );
-  }
-
-  /**
-   * A walk along a cycle ends by depth or size alone, since the walk leaves no container on the way
-   * round. Only then it is worth finding out that a container stands among its own ancestors.
-   */
-  private refuseCycle(last: number): void {
-    const first = new Map<object, number>();
-    for (let at = 0; at <= last; at++) {
-      const ancestor = this.ancestors[at] as object;
-      const start = first.get(ancestor);
-      if (start !== undefined) {
-        this.level = at;
-        this.refuse(
-          `the value refers back to itself (it is ${this.pathTo(start)}, which contains it); pass an id instead of the object`,
-        );
-      }
-      first.set(ancestor, at);
-    }
-  }
-
-  private refuseIf(problem: string | null): void {
-    if (problem !== null) this.refuse(problem);
-  }
-
-  private refuse(problem: string, cause?: unknown): never {
-    this.refusal = new PayloadError(this.path(), problem, cause === undefined ? undefined : { cause });
-    throw this.refusal;
-  }
-
-  /** What was thrown may come from the user's own code: then it is the cause. */
-  private explained(error: unknown): PayloadError {
-    return this.refusal !== null && error === this.refusal
-      ? this.refusal
-      : new PayloadError(this.path(), `reading the value threw: ${messageOf(error)}`, { cause: error });
-  }
-
-  private path(): string {
-    return this.pathTo(this.level);
-  }
-
-  private pathTo(level: number): string {
-    return formatPath(this.root, this.steps.slice(0, level));
-  }
 }
 
-function unboxed(value: object): unknown {
-  if (types.isStringObject(value)) return String.prototype.valueOf.call(value);
-  if (types.isNumberObject(value)) return Number.prototype.valueOf.call(value);
-  if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value);
-  return types.isBigIntObject(value)
-    ? BigInt.prototype.valueOf.call(value)
-    : Symbol.prototype.valueOf.call(value);
-}
-
-function messageOf(error: unknown): string {
-  try {
-    return String(error instanceof Error || types.isNativeError(error) ? error.message : error);
-  } catch {
-    return 'something that cannot be shown was thrown';
-  }
+/** Of exactly that capacity: an array that grows keeps room to spare, in a payload that may wait for long. */
+function arrayOf(length: number): unknown[] {
+  // oxlint-disable-next-line unicorn/no-new-array -- `Array.from` fills it first, at many times the cost
+  return new Array<unknown>(length);
 }

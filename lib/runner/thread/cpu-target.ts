@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { thisFile } from '../../core/call-sites.js';
 import { FlowrraConfigError } from '../../core/errors.js';
 
 /** Where a thread finds a task's code, as data that crosses into it. Files are `file:` URLs. */
@@ -17,7 +18,7 @@ export type CpuTarget = (
 export function refuseEntryOrBundle(file: string, taskName: string): void {
   const reason = isEntry(file)
     ? "the application's entry file"
-    : file === import.meta.url
+    : file === thisFile()
       ? 'a bundle'
       : null;
   if (reason === null) return;

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { MessagePort, ResourceLimits } from 'node:worker_threads';
 import type { LoggerService } from '@nestjs/common';
 import { Piscina } from 'piscina';
+import { thisFile } from '../../core/call-sites.js';
 import type { Clock } from '../../core/clock.js';
 import { FlowrraConfigError, TaskThreadError } from '../../core/errors.js';
 import type { SubmitOptions } from '../../options/task-options.js';
@@ -39,7 +40,7 @@ export interface ThreadRunnerOptions {
 
 /** How long the threads' applications get to close. */
 const CLOSE_MS = 3_000;
-const ENTRY = new URL('./thread-entry.js', import.meta.url);
+const ENTRY = new URL('./thread-entry.js', thisFile());
 
 /** A pool of threads, started at the first call. Each call is one message there and one back. */
 export class ThreadRunner {

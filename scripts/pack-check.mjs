@@ -1,0 +1,182 @@
+// Packs the library as it would be published, and uses it as its users do: in a Nest 12 application
+// of ES modules, in a Nest 11 one of CommonJS, and under Jest in the latter. Prints what it saw.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const scratch = mkdtempSync(join(tmpdir(), 'flowrra-pack-'));
+
+function run(command, args, cwd) {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], shell: false });
+}
+
+const TASKS = (file) => `
+import { Injectable } from '@nestjs/common';
+import { Task, TaskContext, TaskCtx } from 'flowrra';
+
+@Injectable()
+export class Tasks {
+  @Task()
+  async greet(name: string, @TaskCtx() ctx: TaskContext): Promise<{ text: string }> {
+    return { text: \`hello \${name}, attempt \${ctx.attempt}\` };
+  }
+
+  @Task({ cpuBound: true${file} })
+  square(n: number): number {
+    return n * n;
+  }
+}
+`;
+
+const MAIN = (extension) => `
+import 'reflect-metadata';
+import { Global, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FlowrraModule, FlowrraService } from 'flowrra';
+import { resultBackendConformance } from 'flowrra/testing';
+import { Tasks } from './tasks${extension}';
+
+const closing: string[] = [];
+
+/** Another module's client, which has to stay open until every job is done. */
+@Injectable()
+class Database implements OnModuleDestroy {
+  onModuleDestroy(): void {
+    closing.push('database closed');
+  }
+}
+
+@Global()
+@Module({ providers: [Database], exports: [Database] })
+class DatabaseModule {}
+
+@Module({ imports: [DatabaseModule, FlowrraModule.forRoot({ cpuWorkers: 1 })], providers: [Tasks] })
+class AppModule {}
+
+async function main(): Promise<void> {
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error'] });
+  const flowrra = app.get(FlowrraService);
+  const tasks = app.get(Tasks);
+  const greeted = await flowrra.waitForResult(await flowrra.submit(tasks.greet, 'Ada'));
+  const text: string | undefined = greeted.isSuccess ? greeted.result.text : undefined;
+  const squared = await flowrra.waitForResult(await flowrra.tasks(Tasks).square(12));
+  // @ts-expect-error a wrong argument does not compile
+  await flowrra.submit(tasks.square, 'twelve');
+  flowrra.register({ name: 'late' }, async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    closing.push('job done');
+  });
+  for (let n = 0; n < 10; n++) await flowrra.submit('late');
+  await app.close();
+  const drained = closing.length === 11 && closing[10] === 'database closed';
+  console.log(JSON.stringify([text, squared.result, typeof resultBackendConformance, drained ? 'drained' : closing]));
+}
+
+void main();
+`;
+
+const EXPECTED = '["hello Ada, attempt 1",144,"function","drained"]';
+
+const SPEC = `
+import 'reflect-metadata';
+import { Test } from '@nestjs/testing';
+import { FlowrraModule, FlowrraService } from 'flowrra';
+import { Tasks } from './tasks';
+
+it('runs a task under Jest', async () => {
+  const module = await Test.createTestingModule({
+    imports: [FlowrraModule.forRoot({ cpu: { mode: 'inline' } })],
+    providers: [Tasks],
+  }).compile();
+  const app = await module.init();
+  const flowrra = app.get(FlowrraService);
+  expect((await flowrra.waitForResult(await flowrra.tasks(Tasks).square(12))).result).toBe(144);
+  await app.close();
+});
+`;
+
+/** The one line that a Jest project of CommonJS needs: this package and Nest's own are ES modules. */
+const JEST = `module.exports = {
+  testEnvironment: 'node',
+  transform: { '^.+\\\\.(t|j)s$': 'ts-jest' },
+  transformIgnorePatterns: ['/node_modules/(?!flowrra/)'],
+};
+`;
+
+function project(name, { type, nest, compilerOptions, extension, packages = [], files = {} }) {
+  const folder = join(scratch, name);
+  mkdirSync(join(folder, 'src'), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, private: true, type }));
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      compilerOptions: {
+        target: 'ES2022',
+        strict: true,
+        skipLibCheck: false,
+        experimentalDecorators: true,
+        emitDecoratorMetadata: true,
+        esModuleInterop: true,
+        isolatedModules: true,
+        types: ['node', 'jest'].slice(0, packages.includes('@types/jest') ? 2 : 1),
+        rootDir: 'src',
+        outDir: 'out',
+        ...compilerOptions,
+      },
+      include: ['src'],
+      exclude: ['src/**/*.spec.ts'],
+    }),
+  );
+  writeFileSync(join(folder, 'src/tasks.ts'), TASKS(''));
+  writeFileSync(join(folder, 'src/main.ts'), MAIN(extension));
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+  run(
+    'npm',
+    [
+      ...['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error', tarball],
+      ...[`@nestjs/common@${nest}`, `@nestjs/core@${nest}`, 'rxjs@7', 'reflect-metadata@0.2', 'typescript@~6.0.3', '@types/node@20'],
+      ...packages,
+    ],
+    folder,
+  );
+  run('npx', ['tsc', '-p', '.'], folder);
+  const printed = run('node', ['--no-warnings', 'out/main.js'], folder).trim();
+  if (printed !== EXPECTED) throw new Error(`${name} printed ${printed}, not ${EXPECTED}`);
+  console.log(`${name}: compiles and prints ${printed}`);
+  return folder;
+}
+
+const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], root));
+const tarball = join(scratch, packed.filename);
+try {
+  const paths = packed.files.map(({ path }) => path);
+  const strange = paths.filter((path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path));
+  if (strange.length > 0) throw new Error(`These files should not be published: ${strange.join(', ')}`);
+  console.log(`${packed.filename}: ${paths.length} files, ${Math.round(packed.size / 1024)} KiB`);
+
+  run('npx', ['publint', '--strict', tarball], root);
+  run('npx', ['attw', tarball, '--ignore-rules', 'cjs-resolves-to-esm', '--format', 'ascii'], root);
+  console.log('publint and attw find nothing');
+
+  project('nest12-esm', {
+    type: 'module',
+    nest: '12',
+    extension: '.js',
+    compilerOptions: { module: 'NodeNext' },
+  });
+  const nest11 = project('nest11-commonjs', {
+    type: 'commonjs',
+    nest: '11',
+    extension: '',
+    compilerOptions: { module: 'NodeNext' },
+    packages: ['@nestjs/testing@11', 'jest@30', 'ts-jest@29', '@types/jest@30'],
+    files: { 'jest.config.js': JEST, 'src/tasks.spec.ts': SPEC },
+  });
+  run('npx', ['jest', '--silent'], nest11);
+  console.log('nest11-commonjs: its test passes under Jest');
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}

@@ -1,0 +1,97 @@
+import { checkKeys, suggest, wholeNumber } from '../../lib/options/check.js';
+import { configError } from '../support/config-error.js';
+
+const KEYS = ['numWorkers', 'cpuWorkers', 'maxRetries', 'cpuBound', 'role'];
+
+describe('suggest', () => {
+  it.each([
+    ['numWorker', 'numWorkers'],
+    ['maxRetrys', 'maxRetries'],
+    ['max_retries', 'maxRetries'],
+    ['retries', 'maxRetries'],
+    ['MAXRETRIES', 'maxRetries'],
+    ['cpu_bound', 'cpuBound'],
+    ['cpuWorkres', 'cpuWorkers'],
+    ['rol', 'role'],
+  ])('takes %s for %s', (given, meant) => {
+    expect(suggest(given, KEYS)).toBe(`Did you mean '${meant}'? Known: ${KEYS.join(', ')}.`);
+  });
+
+  it.each(['x', 'banana', 'concurrency', '', 'roxx', 5, undefined, Symbol('role')])(
+    'guesses nothing for %p',
+    (given) => {
+      expect(suggest(given, KEYS)).toBe(`Known: ${KEYS.join(', ')}.`);
+    },
+  );
+
+  it('picks the nearest of several near ones', () => {
+    expect(suggest('reports2', ['reports1x', 'reports'])).toMatch("Did you mean 'reports'?");
+    expect(suggest('reports2', ['reports', 'reports1x'])).toMatch("Did you mean 'reports'?");
+  });
+});
+
+describe('checkKeys', () => {
+  it.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [5, '5'],
+    ['memory:', "'memory:'"],
+    [[], 'an array'],
+    [function options() {}, 'the function options'],
+  ])('refuses %p for an object', (given, shown) => {
+    expect(configError(() => checkKeys(given, ['a', 'b'], 'cpu'))).toBe(
+      `cpu: ${shown} is not valid. It must be an object with some of: a, b.`,
+    );
+  });
+
+  it('names an unknown key, what it was given and what was meant', () => {
+    expect(configError(() => checkKeys({ rolle: 'worker' }, KEYS, 'here'))).toBe(
+      `here: unknown option 'rolle' (given 'worker'). Did you mean 'role'? Known: ${KEYS.join(', ')}.`,
+    );
+  });
+
+  it('shows no contents of an object, which may be secret', () => {
+    const message = configError(() => checkKeys({ redis: { password: 'hunter2' } }, KEYS, 'here'));
+    expect(message).toMatch("unknown option 'redis' (given an object).");
+    expect(message).not.toMatch('hunter2');
+  });
+
+  it('refuses an unknown key that is undefined, too: it is a mistyped one all the same', () => {
+    expect(configError(() => checkKeys({ rolle: undefined }, KEYS, 'here'))).toMatch(
+      "unknown option 'rolle'",
+    );
+  });
+
+  it('does not take an inherited name for a known one', () => {
+    expect(configError(() => checkKeys({ toString: 1 }, KEYS, 'here'))).toMatch("unknown option 'toString'");
+    const parsed: unknown = JSON.parse('{ "__proto__": 1 }');
+    expect(configError(() => checkKeys(parsed, KEYS, 'here'))).toMatch("unknown option '__proto__'");
+  });
+
+  it('takes an object without a prototype, and the instance of a class', () => {
+    class Config {
+      role = 'all';
+    }
+    expect(checkKeys(Object.assign(Object.create(null), { role: 'all' }), KEYS, 'here')).toBeUndefined();
+    expect(checkKeys(new Config(), KEYS, 'here')).toBeUndefined();
+  });
+});
+
+describe('wholeNumber', () => {
+  it('says which numbers are right', () => {
+    const refused = (rule: { min: number; max?: number; infinite?: boolean }): string =>
+      configError(() => wholeNumber(1.5, 'n', { fallback: 1, ...rule }));
+    expect(refused({ min: 1 })).toBe('n: 1.5 is not valid. It must be a whole number of at least 1.');
+    expect(refused({ min: 0, max: 9 })).toBe('n: 1.5 is not valid. It must be a whole number from 0 to 9.');
+    expect(refused({ min: 0, infinite: true })).toBe(
+      'n: 1.5 is not valid. It must be a whole number of at least 0, or Infinity.',
+    );
+  });
+
+  it('takes Infinity only where it is meant', () => {
+    expect(wholeNumber(Infinity, 'n', { min: 0, infinite: true, fallback: 1 })).toBe(Infinity);
+    expect(configError(() => wholeNumber(Infinity, 'n', { min: 0, fallback: 1 }))).toMatch(
+      'n: Infinity is not valid.',
+    );
+  });
+});
