@@ -153,7 +153,6 @@ describe('PayloadCodec: cycles', () => {
       });
     }
   });
-  });
 
   it('are found through a Map, a Set, an error and a toJSON()', () => {
     const map = new Map<string, unknown>();

@@ -1,0 +1,107 @@
+/** What is measured, on whom, and how it is told. A target is what the project holds itself to. */
+const RIVALS = ['fastq', 'async.queue', 'async.priorityQueue', 'p-queue', 'bare-map'];
+
+function per(value) {
+  return Math.round(value).toLocaleString('en');
+}
+
+function verdict(value, target, atLeast = true) {
+  return `${target} (${(atLeast ? value >= target : value <= target) ? 'reached' : 'NOT reached'})`;
+}
+
+function throughput(jobs, targets) {
+  return {
+    name: `throughput-${jobs}`,
+    title: `Trivial async jobs, concurrency 4, submit all and drain: ${per(jobs)} jobs, each run in a fresh process`,
+    contenders: ['flowrra', ...RIVALS],
+    args: (quick) => ({ jobs: quick ? jobs / 10 : jobs, warm: 0 }),
+    report(medians, print) {
+      const ours = medians.flowrra.rate;
+      print('| queue | jobs/s | flowrra is … times as fast | target | B a pending job | peak RSS MB |');
+      print('|---|---|---|---|---|---|');
+      for (const [name, { rate, bytes, rss }] of Object.entries(medians)) {
+        const ratio = (ours / rate).toFixed(2);
+        const target = targets[name] ? verdict(Number(ratio), targets[name]) : '';
+        print(`| ${name} | ${per(rate)} | ${name === 'flowrra' ? '' : ratio} | ${target} | ${per(bytes)} | ${per(rss)} |`);
+      }
+      print();
+      print('flowrra keeps results, priorities, retries and isolated arguments; of the others only bare-map keeps a result.');
+    },
+  };
+}
+
+export const BENCHES = [
+  throughput(100_000, { fastq: 1 }),
+  throughput(1_000_000, { fastq: 1.3, 'async.queue': 0.85 }),
+  {
+    name: 'throughput-warm',
+    title: 'The same, 1,000,000 jobs in a warm process',
+    contenders: ['flowrra', 'async.queue', 'fastq'],
+    args: (quick) => ({ jobs: quick ? 100_000 : 1_000_000, warm: 1 }),
+    report(medians, print) {
+      print('| queue | jobs/s | flowrra is … times as fast | target |');
+      print('|---|---|---|---|');
+      for (const [name, { rate }] of Object.entries(medians)) {
+        const ratio = (medians.flowrra.rate / rate).toFixed(2);
+        print(`| ${name} | ${per(rate)} | ${name === 'flowrra' ? '' : ratio} | ${name === 'async.queue' ? verdict(Number(ratio), 1) : ''} |`);
+      }
+    },
+  },
+  {
+    name: 'memory',
+    title: 'Heap per pending job, and time per job as the backlog grows',
+    contenders: ['flowrra-memory'],
+    args: (quick) => ({ jobs: quick ? 100_000 : 1_000_000 }),
+    report({ 'flowrra-memory': found }, print) {
+      print('| figure | value | target |');
+      print('|---|---|---|');
+      print(`| B a pending job | ${per(found.pending)} | at most ${verdict(found.pending, 250, false)} |`);
+      print(`| B a pending job with a waiter | ${per(found.waiting)} | at most ${verdict(found.waiting, 400, false)} |`);
+      print(`| time per job at 1,000,000 pending, over that at 10,000 | ${found.growth.toFixed(2)} | at most ${verdict(found.growth, 1.5, false)} |`);
+    },
+  },
+  {
+    name: 'round-trip',
+    title: 'Idle round trip inside Nest: submit, then waitForResult',
+    contenders: ['flowrra-round-trip'],
+    args: (quick) => ({ jobs: quick ? 10_000 : 100_000 }),
+    report({ 'flowrra-round-trip': { p50, p99 } }, print) {
+      print(`Median ${p50.toFixed(1)} µs, 99th percentile ${p99.toFixed(1)} µs; target at most ${verdict(p50, 5, false)} µs.`);
+    },
+  },
+  {
+    name: 'responsiveness',
+    title: 'How late a 10 ms timer is while 1,000,000 jobs of 10 µs drain',
+    contenders: ['flowrra-responsiveness'],
+    rounds: 3,
+    args: (quick) => ({ jobs: quick ? 100_000 : 1_000_000 }),
+    report({ 'flowrra-responsiveness': { p50, p99, worst } }, print) {
+      print(`Median ${p50.toFixed(1)} ms, 99th percentile ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms; target at most ${verdict(p99, 5, false)} ms at the 99th percentile.`);
+    },
+  },
+  {
+    name: 'retention',
+    title: 'Heap after each 200,000 of 1,000,000 jobs, default retention',
+    contenders: ['flowrra-retention'],
+    rounds: 1,
+    args: (quick) => ({ jobs: quick ? 200_000 : 1_000_000 }),
+    report({ 'flowrra-retention': waves }, print) {
+      print(Object.values(waves).map((megabytes) => `${megabytes.toFixed(1)} MB`).join(', '));
+    },
+  },
+  {
+    name: 'cpu',
+    title: 'CPU-bound tasks in 2 threads, against bare Piscina',
+    contenders: ['flowrra-cpu', 'piscina'],
+    args: (quick) => ({ calls: quick ? 2_000 : 20_000 }),
+    report({ 'flowrra-cpu': ours, piscina }, print) {
+      print('| figure | flowrra | piscina | ratio | target |');
+      print('|---|---|---|---|---|');
+      for (const [key, what] of [['single', 'small calls/s, one by one'], ['flight', 'small calls/s, 1,000 in flight']]) {
+        const ratio = ours[key] / piscina[key];
+        print(`| ${what} | ${per(ours[key])} | ${per(piscina[key])} | ${ratio.toFixed(2)} | ${verdict(ratio, 0.9)} |`);
+      }
+      print(`| a CPU-bound load on 2 threads, times 1 thread | ${ours.speedUp.toFixed(2)} | ${piscina.speedUp.toFixed(2)} | | |`);
+    },
+  },
+];
