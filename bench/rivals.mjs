@@ -86,7 +86,7 @@ function asyncQueue(make, push) {
     const queue = make();
     const submit = (jobs) =>
       drained(jobs, (done) => {
-        for (let n = 0; n < jobs; n++) push(queue, 1, done);
+        for (let n = 0; n < jobs; n++) void push(queue, 1).then(done);
       });
     return {
       run: submit,
@@ -140,8 +140,8 @@ async function bareMap() {
 export const rivals = {
   flowrra,
   fastq: fastqPromise,
-  'async.queue': asyncQueue(() => async.queue(work, 4), (queue, n, done) => queue.push(n, done)),
-  'async.priorityQueue': asyncQueue(() => async.priorityQueue(work, 4), (queue, n, done) => queue.push(n, 0, done)),
+  'async.queue': asyncQueue(() => async.queue(work, 4), (queue, n) => queue.pushAsync(n)),
+  'async.priorityQueue': asyncQueue(() => async.priorityQueue(work, 4), (queue, n) => queue.pushAsync(n, 0)),
   'p-queue': pQueue,
   'bare-map': bareMap,
 };

@@ -12,6 +12,7 @@ import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
 import type { ResolvedOptions, ResolvedSubmit } from './options/resolved-options.js';
 import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from './options/resolve-submit-options.js';
 import type { RegisterOptions, SubmitOptions } from './options/task-options.js';
+import type { WaitOptions } from './results/result-backend.js';
 
 /** Options of `waitForResult()`. */
 export interface WaitForResultOptions {
@@ -84,13 +85,13 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    */
   waitForResult<R>(taskId: TaskId<R>, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
   waitForResult<R = unknown>(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
-  async waitForResult(taskId: string, options: WaitForResultOptions = {}): Promise<FinishedTaskResult> {
-    const timeout =
-      options.timeout === undefined ? undefined : parseDuration(options.timeout, 'waitForResult timeout');
-    return this.runtime.parts.results.waitFor(taskId, {
-      timeout,
-      signal: options.signal,
-    }) as Promise<FinishedTaskResult>;
+  waitForResult(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult> {
+    try {
+      // Not an async function: hundreds of thousands may wait, and each promise counts.
+      return this.runtime.parts.results.waitFor(taskId, options && resolveWait(options)) as Promise<FinishedTaskResult>;
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** How many unfinished jobs are not running: waiting, delayed and retrying ones. */
@@ -140,6 +141,10 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   protected sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]> {
     return this.runtime.parts.submitter.submitMany(route, argsList, NO_SUBMIT_OPTIONS);
   }
+}
+
+function resolveWait({ timeout, signal }: WaitForResultOptions): WaitOptions {
+  return { timeout: timeout === undefined ? undefined : parseDuration(timeout, 'waitForResult timeout'), signal };
 }
 
 class SubmissionWith extends TaskSubmission {

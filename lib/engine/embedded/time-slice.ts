@@ -1,7 +1,7 @@
 import { detached } from '../../core/detached.js';
 
 /** Milliseconds of one turn of the event loop that starting jobs may take. */
-const BUDGET_MS = 2;
+const BUDGET_MS = 1;
 /** Attempts started in one turn, should the clock stand still, as it does in tests. */
 const MAX_STARTS = 1_024;
 

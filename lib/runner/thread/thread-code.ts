@@ -27,7 +27,7 @@ export class ThreadCode {
   }
 
   find(target: CpuTarget): Promise<Invoke> {
-    const key = JSON.stringify(target);
+    const key = keyOf(target);
     let found = this.found.get(key);
     if (found === undefined) {
       found = this.load(target);
@@ -120,4 +120,15 @@ function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
+}
+
+function keyOf(target: CpuTarget): string {
+  switch (target.kind) {
+    case 'function':
+      return `${target.file}#${target.export}`;
+    case 'class':
+      return `${target.file}#${target.className}.${target.method}`;
+    case 'module':
+      return target.taskName;
+  }
 }

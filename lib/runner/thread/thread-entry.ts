@@ -64,7 +64,7 @@ function argumentsOf(call: ThreadCall, abort: AttemptAbort): unknown[] {
 }
 
 function contextOf({ taskId, taskName, attempt }: ThreadCall, abort: AttemptAbort): TaskCall {
-  return { taskId, taskName, attempt, args: [], abort: pollingAbort(abort), killGrace: 0 };
+  return { taskId, taskName, attempt, args: [], abort, killGrace: 0 };
 }
 
 /**
