@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { type FlowrraService, Task } from 'flowrra';
+
+/** What the snippets of the README speak of. */
+@Injectable()
+export class ReceiptTasks {
+  readonly sent: string[] = [];
+
+  @Task()
+  async sendReceipt(order: string): Promise<{ sentAt: Date }> {
+    this.sent.push(order);
+    return { sentAt: new Date() };
+  }
+}
+
+export async function idempotent(flowrra: FlowrraService, emails: ReceiptTasks): Promise<string> {
+  // #region idempotent
+  const taskId = await flowrra.with({ taskId: 'order-42-receipt' }).submit(emails.sendReceipt, 'order-42');
+  // #endregion
+  return taskId;
+}
+
+export async function submitting(flowrra: FlowrraService, emails: ReceiptTasks): Promise<string[]> {
+  // #region submitting
+  // by the method
+  const id = await flowrra.submit(emails.sendReceipt, 'order-1');
+  // with options
+  await flowrra.with({ priority: 1, delay: '5m' }).submit(emails.sendReceipt, 'order-2');
+  // through the class, which needs no instance
+  await flowrra.tasks(ReceiptTasks).sendReceipt('order-3');
+  // by name
+  await flowrra.submit('ReceiptTasks.sendReceipt', 'order-4');
+  // many in one go: all or none
+  const ids = await flowrra.submitMany(emails.sendReceipt, [['order-5'], ['order-6']]);
+  // #endregion
+  return [id, ...ids];
+}
+
+export async function results(flowrra: FlowrraService, emails: ReceiptTasks): Promise<unknown> {
+  const id = await flowrra.submit(emails.sendReceipt, 'order-7');
+  // #region results
+  const result = await flowrra.waitForResult(id, { timeout: '10s' });
+  if (result.isSuccess) console.log(result.result.sentAt);
+  else console.log(result.status, result.error, result.errors.length);
+  const now = await flowrra.getResult(id); // at any time, or null
+  // #endregion
+  return now?.result;
+}
