@@ -10,6 +10,13 @@ const NO_ERRORS: readonly AttemptError[] = [];
 /** A waiter keeps its `resolve` and nothing else: hundreds of thousands may wait. */
 export type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
+/** What the jobs of one queue share. */
+export interface JobHome {
+  readonly queue: string;
+  /** Milliseconds since the Unix epoch: the store's zero. */
+  readonly epoch: number;
+}
+
 /**
  * One job: what waits, then what runs, then its own result. A single object through its whole
  * life, since every further one would have to survive garbage collection beside it.
@@ -17,14 +24,13 @@ export type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 export class JobRecord implements Attempt {
   readonly taskId: string;
   readonly taskName: string;
-  readonly queue: string;
   readonly priority: number;
-  readonly submittedAt: number;
   status: TaskStatus = 'pending';
   retries = 0;
-  /** -1 until it happens. */
-  startedAt = -1;
-  finishedAt = -1;
+  /** Times count from the store's epoch: small integers need no memory of their own. -1 until it happens. */
+  private readonly submitted: number;
+  private started = -1;
+  private ended = -1;
   overrides: PolicyOverrides | undefined;
   errors: readonly AttemptError[] = NO_ERRORS;
   /** A single waiter stands here bare. */
@@ -37,19 +43,44 @@ export class JobRecord implements Attempt {
    */
   private value: unknown;
 
-  constructor(taskId: string, job: NewJob, now: number) {
+  constructor(
+    taskId: string,
+    job: NewJob,
+    private readonly home: JobHome,
+    now: number,
+  ) {
     this.taskId = taskId;
     this.taskName = job.taskName;
-    this.queue = job.queue;
     this.priority = job.priority;
-    this.submittedAt = now;
+    this.submitted = since(home.epoch, now);
     this.overrides = job.overrides;
     const { args } = job;
     this.value = args.length === 1 && !Array.isArray(args[0]) ? args[0] : args;
   }
 
+  get queue(): string {
+    return this.home.queue;
+  }
+
+  get submittedAt(): number {
+    return this.home.epoch + this.submitted;
+  }
+
+  get startedAt(): number {
+    return this.home.epoch + this.started;
+  }
+
+  get finishedAt(): number {
+    return this.home.epoch + this.ended;
+  }
+
   get finished(): boolean {
-    return this.finishedAt >= 0;
+    return this.ended >= 0;
+  }
+
+  start(now: number): void {
+    this.status = 'running';
+    this.started = since(this.home.epoch, now);
   }
 
   args(): unknown[] {
@@ -64,7 +95,7 @@ export class JobRecord implements Attempt {
   finish(status: 'success' | 'failed' | 'cancelled', value: unknown, now: number): void {
     this.status = status;
     this.value = value;
-    this.finishedAt = now;
+    this.ended = since(this.home.epoch, now);
     this.overrides = undefined;
   }
 
@@ -78,8 +109,8 @@ export class JobRecord implements Attempt {
       errors: this.errors,
       reason: this.status === 'cancelled' ? (this.value as string) : null,
       submittedAt: this.submittedAt,
-      startedAt: this.startedAt < 0 ? null : this.startedAt,
-      finishedAt: this.finishedAt < 0 ? null : this.finishedAt,
+      startedAt: this.started < 0 ? null : this.startedAt,
+      finishedAt: this.ended < 0 ? null : this.finishedAt,
       retries: this.retries,
     };
   }
@@ -100,4 +131,9 @@ export class JobRecord implements Attempt {
     this.waiters = null;
     return waiters === null ? [] : typeof waiters === 'function' ? [waiters] : waiters;
   }
+}
+
+/** Never negative, even if the system's clock has been set back: that would read as "not yet". */
+function since(epoch: number, now: number): number {
+  return Math.max(0, now - epoch);
 }

@@ -1,4 +1,4 @@
-import type { JobRecord } from './job-record.js';
+import type { JobHome, JobRecord } from './job-record.js';
 import { MinHeap } from './min-heap.js';
 
 /** The due jobs of one priority, first in, first out: a chain through the records themselves. */
@@ -19,7 +19,7 @@ interface Delayed {
  * One queue's waiting jobs. Due ones lie in a bucket for each priority in use, which beats a heap
  * of jobs several times over when many share few priorities, as they mostly do.
  */
-export class MemoryQueue {
+export class MemoryQueue implements JobHome {
   private readonly buckets = new Map<number, Bucket>();
   private readonly priorities = new MinHeap<number>((a, b) => a < b);
   private readonly delayed = new MinHeap<Delayed>(
@@ -29,6 +29,11 @@ export class MemoryQueue {
   private recent: Bucket | null = null;
   private orders = 0;
   private due = 0;
+
+  constructor(
+    readonly queue: string,
+    readonly epoch: number,
+  ) {}
 
   get size(): number {
     return this.due + this.delayed.size;

@@ -21,6 +21,7 @@ export class MemoryStore implements JobStore {
   private readonly queues = new Map<string, MemoryQueue>();
   private finished!: FinishedJobs;
   private config!: StoreConfig;
+  private epoch = 0;
 
   get clock() {
     return this.config.clock;
@@ -28,6 +29,7 @@ export class MemoryStore implements JobStore {
 
   open(config: StoreConfig): void {
     this.config = config;
+    this.epoch ||= config.clock.now();
     this.finished ??= new FinishedJobs(config.clock, config.retention, (job) => this.forget(job));
     for (const queue of config.queues) this.queue(queue);
   }
@@ -50,8 +52,7 @@ export class MemoryStore implements JobStore {
     while (claimed.length < limit) {
       const job = waiting.shift(now);
       if (job === null) break;
-      job.status = 'running';
-      job.startedAt = now;
+      job.start(now);
       claimed.push(job);
     }
     return claimed;
@@ -142,12 +143,12 @@ export class MemoryStore implements JobStore {
 
   private record(job: NewJob, now: number): JobRecord {
     if (job.taskId !== undefined) {
-      const named = new JobRecord(job.taskId, job, now);
+      const named = new JobRecord(job.taskId, job, this.queue(job.queue), now);
       this.named.set(job.taskId, named);
       return named;
     }
     const slot = this.jobs.take();
-    const record = new JobRecord(this.ids.mint(slot), job, now);
+    const record = new JobRecord(this.ids.mint(slot), job, this.queue(job.queue), now);
     this.jobs.put(slot, record);
     return record;
   }
@@ -180,7 +181,7 @@ export class MemoryStore implements JobStore {
 
   private queue(name: string): MemoryQueue {
     let queue = this.queues.get(name);
-    if (queue === undefined) this.queues.set(name, (queue = new MemoryQueue()));
+    if (queue === undefined) this.queues.set(name, (queue = new MemoryQueue(name, this.epoch)));
     return queue;
   }
 }
