@@ -22,10 +22,14 @@ function throughput(jobs, targets) {
       for (const [name, { rate, bytes, rss }] of Object.entries(medians)) {
         const ratio = (ours / rate).toFixed(2);
         const target = targets[name] ? verdict(Number(ratio), targets[name]) : '';
-        print(`| ${name} | ${per(rate)} | ${name === 'flowrra' ? '' : ratio} | ${target} | ${per(bytes)} | ${per(rss)} |`);
+        print(
+          `| ${name} | ${per(rate)} | ${name === 'flowrra' ? '' : ratio} | ${target} | ${per(bytes)} | ${per(rss)} |`,
+        );
       }
       print();
-      print('flowrra keeps results, priorities, retries and isolated arguments; of the others only bare-map keeps a result.');
+      print(
+        'flowrra keeps results, priorities, retries and isolated arguments; of the others only bare-map keeps a result.',
+      );
     },
   };
 }
@@ -43,7 +47,9 @@ export const BENCHES = [
       print('|---|---|---|---|');
       for (const [name, { rate }] of Object.entries(medians)) {
         const ratio = (medians.flowrra.rate / rate).toFixed(2);
-        print(`| ${name} | ${per(rate)} | ${name === 'flowrra' ? '' : ratio} | ${name === 'async.queue' ? verdict(Number(ratio), 1) : ''} |`);
+        print(
+          `| ${name} | ${per(rate)} | ${name === 'flowrra' ? '' : ratio} | ${name === 'async.queue' ? verdict(Number(ratio), 1) : ''} |`,
+        );
       }
     },
   },
@@ -56,8 +62,12 @@ export const BENCHES = [
       print('| figure | value | target |');
       print('|---|---|---|');
       print(`| B a pending job | ${per(found.pending)} | at most ${verdict(found.pending, 250, false)} |`);
-      print(`| B a pending job with a waiter | ${per(found.waiting)} | at most ${verdict(found.waiting, 400, false)} |`);
-      print(`| time per job at 1,000,000 pending, over that at 10,000 | ${found.growth.toFixed(2)} | at most ${verdict(found.growth, 1.5, false)} |`);
+      print(
+        `| B a pending job with a waiter | ${per(found.waiting)} | at most ${verdict(found.waiting, 400, false)} |`,
+      );
+      print(
+        `| time per job at 1,000,000 pending, over that at 10,000 | ${found.growth.toFixed(2)} | at most ${verdict(found.growth, 1.5, false)} |`,
+      );
     },
   },
   {
@@ -66,7 +76,9 @@ export const BENCHES = [
     contenders: ['flowrra-round-trip'],
     args: (quick) => ({ jobs: quick ? 10_000 : 100_000 }),
     report({ 'flowrra-round-trip': { p50, p99 } }, print) {
-      print(`Median ${p50.toFixed(1)} µs, 99th percentile ${p99.toFixed(1)} µs; target at most ${verdict(p50, 5, false)} µs.`);
+      print(
+        `Median ${p50.toFixed(1)} µs, 99th percentile ${p99.toFixed(1)} µs; target at most ${verdict(p50, 5, false)} µs.`,
+      );
     },
   },
   {
@@ -76,7 +88,9 @@ export const BENCHES = [
     rounds: 3,
     args: (quick) => ({ jobs: quick ? 100_000 : 1_000_000 }),
     report({ 'flowrra-responsiveness': { p50, p99, worst } }, print) {
-      print(`Median ${p50.toFixed(1)} ms, 99th percentile ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms; target at most ${verdict(p99, 5, false)} ms at the 99th percentile.`);
+      print(
+        `Median ${p50.toFixed(1)} ms, 99th percentile ${p99.toFixed(1)} ms, worst ${worst.toFixed(1)} ms; target at most ${verdict(p99, 5, false)} ms at the 99th percentile.`,
+      );
     },
   },
   {
@@ -86,7 +100,11 @@ export const BENCHES = [
     rounds: 1,
     args: (quick) => ({ jobs: quick ? 200_000 : 1_000_000 }),
     report({ 'flowrra-retention': waves }, print) {
-      print(Object.values(waves).map((megabytes) => `${megabytes.toFixed(1)} MB`).join(', '));
+      print(
+        Object.values(waves)
+          .map((megabytes) => `${megabytes.toFixed(1)} MB`)
+          .join(', '),
+      );
     },
   },
   {
@@ -97,11 +115,18 @@ export const BENCHES = [
     report({ 'flowrra-cpu': ours, piscina }, print) {
       print('| figure | flowrra | piscina | ratio | target |');
       print('|---|---|---|---|---|');
-      for (const [key, what] of [['single', 'small calls/s, one by one'], ['flight', 'small calls/s, 1,000 in flight']]) {
+      for (const [key, what] of [
+        ['single', 'small calls/s, one by one'],
+        ['flight', 'small calls/s, 1,000 in flight'],
+      ]) {
         const ratio = ours[key] / piscina[key];
-        print(`| ${what} | ${per(ours[key])} | ${per(piscina[key])} | ${ratio.toFixed(2)} | ${verdict(ratio, 0.9)} |`);
+        print(
+          `| ${what} | ${per(ours[key])} | ${per(piscina[key])} | ${ratio.toFixed(2)} | ${verdict(ratio, 0.9)} |`,
+        );
       }
-      print(`| a CPU-bound load on 2 threads, times 1 thread | ${ours.speedUp.toFixed(2)} | ${piscina.speedUp.toFixed(2)} | | |`);
+      print(
+        `| a CPU-bound load on 2 threads, times 1 thread | ${ours.speedUp.toFixed(2)} | ${piscina.speedUp.toFixed(2)} | | |`,
+      );
     },
   },
 ];

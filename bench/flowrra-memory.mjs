@@ -38,7 +38,10 @@ export default async function memory({ jobs }, heap) {
   for (let n = 0; n < 200_000; n++) last = flowrra.submit(work, 1);
   await last;
   const pending = (heap() - before) / 200_000;
-  const ids = await flowrra.submitMany(work, Array.from({ length: 200_000 }, () => [1]));
+  const ids = await flowrra.submitMany(
+    work,
+    Array.from({ length: 200_000 }, () => [1]),
+  );
   const without = heap();
   for (const id of ids) void flowrra.waitForResult(id);
   await new Promise((resolve) => setImmediate(resolve));

@@ -22,5 +22,9 @@ export default async function responsiveness({ jobs }) {
   clearInterval(timer);
   late.sort((a, b) => a - b);
   await app.close();
-  return { p50: late[Math.floor(late.length * 0.5)], p99: late[Math.floor(late.length * 0.99)], worst: late.at(-1) };
+  return {
+    p50: late[Math.floor(late.length * 0.5)],
+    p99: late[Math.floor(late.length * 0.99)],
+    worst: late.at(-1),
+  };
 }

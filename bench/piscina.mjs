@@ -7,7 +7,11 @@ export default async function piscina(args) {
   const pool = (threads) => new Piscina({ filename, minThreads: threads, maxThreads: threads });
   const [two, one] = [pool(2), pool(1)];
   const call = (pool, name) => (n) => pool.run(n, { name });
-  const found = await load(args, { small: call(two, 'small'), heavy: call(two, 'heavy'), heavyAlone: call(one, 'heavy') });
+  const found = await load(args, {
+    small: call(two, 'small'),
+    heavy: call(two, 'heavy'),
+    heavyAlone: call(one, 'heavy'),
+  });
   await Promise.all([two.destroy(), one.destroy()]);
   return found;
 }

@@ -73,7 +73,10 @@ async function fastqPromise() {
       return pendingBytes(
         jobs,
         heap,
-        (jobs) => drained(jobs, (done) => { for (let n = 0; n < jobs; n++) void queue.push(1).then(done); }),
+        (jobs) =>
+          drained(jobs, (done) => {
+            for (let n = 0; n < jobs; n++) void queue.push(1).then(done);
+          }),
         () => queue.resume(),
       );
     },
@@ -140,8 +143,14 @@ async function bareMap() {
 export const rivals = {
   flowrra,
   fastq: fastqPromise,
-  'async.queue': asyncQueue(() => async.queue(work, 4), (queue, n) => queue.pushAsync(n)),
-  'async.priorityQueue': asyncQueue(() => async.priorityQueue(work, 4), (queue, n) => queue.pushAsync(n, 0)),
+  'async.queue': asyncQueue(
+    () => async.queue(work, 4),
+    (queue, n) => queue.pushAsync(n),
+  ),
+  'async.priorityQueue': asyncQueue(
+    () => async.priorityQueue(work, 4),
+    (queue, n) => queue.pushAsync(n, 0),
+  ),
   'p-queue': pQueue,
   'bare-map': bareMap,
 };

@@ -15,7 +15,14 @@ const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('
 function measure(contender, args) {
   const printed = execFileSync(
     process.execPath,
-    ['--expose-gc', '--no-warnings', '--max-old-space-size=8192', join(here, 'contender.mjs'), contender, JSON.stringify(args)],
+    [
+      '--expose-gc',
+      '--no-warnings',
+      '--max-old-space-size=8192',
+      join(here, 'contender.mjs'),
+      contender,
+      JSON.stringify(args),
+    ],
     { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
   );
   return JSON.parse(printed.trim().split('\n').at(-1));
@@ -35,7 +42,9 @@ function print(line = '') {
 const processor = cpus()[0]?.model ?? 'unknown processor';
 print('# Results');
 print();
-print(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} cores of ${processor}${quick ? ', quick' : ''}.`);
+print(
+  `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} cores of ${processor}${quick ? ', quick' : ''}.`,
+);
 print('Medians; contenders take turns, so that noise hits all alike. Ratios count, not absolute figures.');
 
 for (const bench of BENCHES) {
@@ -43,7 +52,8 @@ for (const bench of BENCHES) {
   const rounds = quick ? 1 : (bench.rounds ?? 5);
   const samples = new Map(bench.contenders.map((contender) => [contender, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const contender of bench.contenders) samples.get(contender).push(measure(contender, bench.args(quick)));
+    for (const contender of bench.contenders)
+      samples.get(contender).push(measure(contender, bench.args(quick)));
   }
   const medians = Object.fromEntries(
     [...samples].map(([contender, list]) => [

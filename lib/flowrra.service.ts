@@ -88,9 +88,12 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   waitForResult(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult> {
     try {
       // Not an async function: hundreds of thousands may wait, and each promise counts.
-      return this.runtime.parts.results.waitFor(taskId, options && resolveWait(options)) as Promise<FinishedTaskResult>;
+      return this.runtime.parts.results.waitFor(
+        taskId,
+        options && resolveWait(options),
+      ) as Promise<FinishedTaskResult>;
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 
@@ -144,7 +147,10 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
 }
 
 function resolveWait({ timeout, signal }: WaitForResultOptions): WaitOptions {
-  return { timeout: timeout === undefined ? undefined : parseDuration(timeout, 'waitForResult timeout'), signal };
+  return {
+    timeout: timeout === undefined ? undefined : parseDuration(timeout, 'waitForResult timeout'),
+    signal,
+  };
 }
 
 class SubmissionWith extends TaskSubmission {

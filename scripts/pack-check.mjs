@@ -10,7 +10,12 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const scratch = mkdtempSync(join(tmpdir(), 'flowrra-pack-'));
 
 function run(command, args, cwd) {
-  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], shell: false });
+  return execFileSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    shell: false,
+  });
 }
 
 const TASKS = (file) => `
@@ -136,8 +141,18 @@ function project(name, { type, nest, compilerOptions, extension, packages = [], 
   run(
     'npm',
     [
-      ...['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error', tarball],
-      ...[`@nestjs/common@${nest}`, `@nestjs/core@${nest}`, 'rxjs@7', 'reflect-metadata@0.2', 'typescript@~6.0.3', '@types/node@20'],
+      'install',
+      '--no-audit',
+      '--no-fund',
+      '--prefer-offline',
+      '--loglevel=error',
+      tarball,
+      `@nestjs/common@${nest}`,
+      `@nestjs/core@${nest}`,
+      'rxjs@7',
+      'reflect-metadata@0.2',
+      'typescript@~6.0.3',
+      '@types/node@20',
       ...packages,
     ],
     folder,
@@ -149,11 +164,15 @@ function project(name, { type, nest, compilerOptions, extension, packages = [], 
   return folder;
 }
 
-const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], root));
+const [packed] = JSON.parse(
+  run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], root),
+);
 const tarball = join(scratch, packed.filename);
 try {
   const paths = packed.files.map(({ path }) => path);
-  const strange = paths.filter((path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path));
+  const strange = paths.filter(
+    (path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+  );
   if (strange.length > 0) throw new Error(`These files should not be published: ${strange.join(', ')}`);
   console.log(`${packed.filename}: ${paths.length} files, ${Math.round(packed.size / 1024)} KiB`);
 

@@ -19,7 +19,9 @@ export function callSites(): CallSite[] {
     Error.stackTraceLimit = STACK_DEPTH;
     Error.prepareStackTrace = (_error, sites) => sites;
     const sites = new Error().stack as unknown as NodeJS.CallSite[];
-    return sites.slice(1).map((site) => ({ name: site.getFunctionName() ?? '', file: site.getFileName() ?? null }));
+    return sites
+      .slice(1)
+      .map((site) => ({ name: site.getFunctionName() ?? '', file: site.getFileName() ?? null }));
   } finally {
     Error.prepareStackTrace = prepareStackTrace;
     Error.stackTraceLimit = stackTraceLimit;

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { FlowrraConfigError } from '../core/errors.js';
 import type { TaskDefinition } from '../core/task-definition.js';
 import type { TaskRegistry } from '../core/task-registry.js';
@@ -11,8 +12,12 @@ import { threadLink } from '../runner/thread/thread-link.js';
 import { callerOf } from './task-caller.js';
 import { originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
 
+/** Names of no more letters than this look like a minifier's. */
+const MINIFIED = 2;
+
 /** Turns what the explorer finds, and what is registered by hand, into the registry's tasks. */
 export class TaskDiscovery {
+  private readonly logger = new Logger('Flowrra');
   private readonly known = new Map<object, TaskHost>();
   private readonly queues: ReadonlySet<string>;
 
@@ -66,12 +71,22 @@ export class TaskDiscovery {
 
   private definition(host: TaskHost, key: string, metadata: TaskMetadata): TaskDefinition {
     const resolved = resolveTaskOptions(metadata.options, defaultName(host, key), this.queues);
+    if (metadata.options.name === undefined) this.warnOfMinifiedName(host, key);
     return {
       ...resolved,
       contextIndex: metadata.contextIndex,
       invoke: callerOf(host, key),
       target: resolved.cpuBound ? this.classTarget(host, key, metadata, resolved) : null,
     };
+  }
+
+  /** A minifier gives classes other names at each build, and a job that waits carries the old one. */
+  private warnOfMinifiedName({ prototype }: TaskHost, key: string): void {
+    const className = prototype.constructor.name;
+    if (className.length > MINIFIED && key.length > MINIFIED) return;
+    this.logger.warn(
+      `The task '${className}.${key}' is called after a very short name, which a minifier may have made and may change. Give it a name: @Task({ name: '…' }).`,
+    );
   }
 
   private classTarget(

@@ -1,4 +1,5 @@
-import { Controller, Inject, Injectable, Module, type ModuleMetadata, Scope } from '@nestjs/common';
+import { jest } from '@jest/globals';
+import { Controller, Inject, Injectable, Logger, Module, type ModuleMetadata, Scope } from '@nestjs/common';
 import { LazyModuleLoader, REQUEST } from '@nestjs/core';
 import {
   FlowrraConfigError,
@@ -383,6 +384,23 @@ describe('what fails the start', () => {
       return Double;
     }).toThrow(/two @Task/);
   });
+});
+
+it('warns of a default name that a minifier may have made', async () => {
+  @Injectable()
+  class x {
+    @Task()
+    work(): void {}
+
+    @Task({ name: 'named' })
+    other(): void {}
+  }
+  const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  await start({ providers: [x] });
+  expect(warned.mock.calls.map(([message]) => message as string)).toEqual([
+    expect.stringContaining("'x.work'"),
+  ]);
+  warned.mockRestore();
 });
 
 describe('which task a function means', () => {

@@ -16,11 +16,7 @@ export type CpuTarget = (
  * application again, and a bundle, which holds the entry.
  */
 export function refuseEntryOrBundle(file: string, taskName: string): void {
-  const reason = isEntry(file)
-    ? "the application's entry file"
-    : file === thisFile()
-      ? 'a bundle'
-      : null;
+  const reason = isEntry(file) ? "the application's entry file" : file === thisFile() ? 'a bundle' : null;
   if (reason === null) return;
   throw new FlowrraConfigError(
     `CPU-bound task '${taskName}' is defined in ${reason} (${file}), and a thread that imports it would start the application again. ` +

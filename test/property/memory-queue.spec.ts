@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { JobRecord } from '../../lib/engine/memory/job-record.js';
+import { MemoryQueue } from '../../lib/engine/memory/memory-queue.js';
+
+const EPOCH = 1_000;
+
+interface Waiting {
+  readonly id: string;
+  readonly priority: number;
+  readonly dueAt: number;
+  readonly order: number;
+}
+
+function job(queue: MemoryQueue, id: string, priority: number): JobRecord {
+  return new JobRecord(
+    id,
+    { taskId: undefined, taskName: 't', queue: 'q', priority, delay: 0, args: [], overrides: undefined },
+    queue,
+    EPOCH,
+  );
+}
+
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('push' as const),
+      priority: fc.nat({ max: 4 }),
+      delay: fc.constant(0),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('push' as const),
+      priority: fc.nat({ max: 2_097_151 }),
+      delay: fc.nat({ max: 50 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('shift' as const), passes: fc.nat({ max: 20 }) }) },
+);
+
+it('hands out the lowest priority first and equals in order, whatever is delayed, like a sorted list does', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const queue = new MemoryQueue('q', EPOCH);
+      let now = EPOCH;
+      let order = 0;
+      // Due jobs take their place when they become due: the model appends them in that order.
+      const due: Waiting[] = [];
+      let delayed: Waiting[] = [];
+      for (const [index, next] of steps.entries()) {
+        if (next.kind === 'push') {
+          const id = `job ${index}`;
+          const waiting = { id, priority: next.priority, dueAt: now + next.delay, order: order++ };
+          if (next.delay > 0) {
+            queue.pushDelayed(job(queue, id, next.priority), waiting.dueAt);
+            delayed.push(waiting);
+          } else {
+            queue.push(job(queue, id, next.priority));
+            due.push(waiting);
+          }
+          continue;
+        }
+        now += next.passes;
+        const ripe = delayed
+          .filter(({ dueAt }) => dueAt <= now)
+          .sort((a, b) => a.dueAt - b.dueAt || a.order - b.order);
+        delayed = delayed.filter(({ dueAt }) => dueAt > now);
+        due.push(...ripe);
+        const best = due.reduce<Waiting | null>(
+          (found, other) => (found === null || other.priority < found.priority ? other : found),
+          null,
+        );
+        expect(queue.shift(now)?.taskId ?? null).toBe(best?.id ?? null);
+        if (best) due.splice(due.indexOf(best), 1);
+        expect(queue.size).toBe(due.length + delayed.length);
+        const nextDelayed = delayed.length > 0 ? Math.min(...delayed.map(({ dueAt }) => dueAt)) : null;
+        expect(queue.nextDue()).toBe(due.length > 0 ? 0 : nextDelayed);
+      }
+    }),
+  );
+});
+
+it('a job that is given back goes before its equals, and after what is more urgent', () => {
+  const queue = new MemoryQueue('q', EPOCH);
+  queue.push(job(queue, 'equal', 5));
+  queue.push(job(queue, 'urgent', 1));
+  queue.pushFront(job(queue, 'given back', 5));
+  expect(
+    [queue.shift(EPOCH), queue.shift(EPOCH), queue.shift(EPOCH), queue.shift(EPOCH)].map(
+      (next) => next?.taskId,
+    ),
+  ).toEqual(['urgent', 'given back', 'equal', undefined]);
+});
