@@ -40,6 +40,7 @@ export class FlowrraLifecycle implements OnModuleInit, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.runtime.close(this.options.shutdownTimeout);
+    this.runtime.events.complete();
   }
 
   private enterRootModule(): void {

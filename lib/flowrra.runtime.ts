@@ -39,6 +39,9 @@ export class FlowrraRuntime {
   private connected: Connected | null = null;
   private draining: Promise<void> | null = null;
   private consuming = false;
+  /** The same after a stop and a start, so that it keeps what it knows. */
+  private engine: Engine | null = null;
+  private turn: Promise<void> = Promise.resolve();
 
   /** @param createBackend Makes a backend that was configured as a class, with its dependencies. */
   constructor(
@@ -71,13 +74,13 @@ export class FlowrraRuntime {
   }
 
   /** Starts running jobs, unless this process only produces them. */
-  async start(): Promise<void> {
-    if (this.draining !== null) await this.draining;
-    if (this.consuming) return;
-    await this.connect();
-    if (this.consuming) return;
-    this.consuming = true;
-    if (this.options.role !== 'producer') await this.parts.engine.consume();
+  start(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.consuming) return;
+      await this.connect();
+      this.consuming = true;
+      if (this.options.role !== 'producer') await this.parts.engine.consume();
+    });
   }
 
   /** Hands out no more and lets running attempts finish; submissions are still taken where they are kept. */
@@ -87,18 +90,27 @@ export class FlowrraRuntime {
   }
 
   /** Drains what is not drained yet, and releases everything. */
-  async close(graceMs: number): Promise<void> {
-    await this.connecting?.catch(() => undefined);
-    await this.drain(graceMs);
-    const { connected } = this;
-    this.connected = null;
-    this.connecting = null;
-    this.draining = null;
-    this.consuming = false;
-    if (connected === null) return;
-    await connected.cpu.close();
-    await connected.engine.close();
-    if (connected.results !== connected.engine.results) await connected.results.close?.();
+  close(graceMs: number): Promise<void> {
+    return this.inTurn(async () => {
+      await this.connecting?.catch(() => undefined);
+      await this.drain(graceMs);
+      const { connected } = this;
+      this.connected = null;
+      this.connecting = null;
+      this.draining = null;
+      this.consuming = false;
+      if (connected === null) return;
+      await connected.cpu.close();
+      await connected.engine.close();
+      if (connected.results !== connected.engine.results) await connected.results.close?.();
+    });
+  }
+
+  /** One start or stop at a time, in the order in which they were asked for. */
+  private inTurn(step: () => Promise<void>): Promise<void> {
+    const done = this.turn.then(step);
+    this.turn = done.catch(() => undefined);
+    return done;
   }
 
   private async open(): Promise<Connected> {
@@ -131,9 +143,6 @@ export class FlowrraRuntime {
     });
     return { engine, results: backend ?? engine.results, submitter, cpu };
   }
-
-  /** The same engine after a stop and a start, so that it keeps what it knows. */
-  private engine: Engine | null = null;
 
   private async openEngine(): Promise<Engine> {
     const link = threadLink();

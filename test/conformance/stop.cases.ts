@@ -81,6 +81,15 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
     expect(flowrra.isRunning).toBe(true);
   });
 
+  it('a start that is asked for during a stop comes after it, and the other way round', async () => {
+    const { flowrra, tasks } = await start();
+    await Promise.all([flowrra.stop(), flowrra.start()]);
+    expect(flowrra.isRunning).toBe(true);
+    expect((await flowrra.waitForResult(await flowrra.submit(tasks.echo, 1))).result).toBe(1);
+    await Promise.all([flowrra.stop(), flowrra.start(), flowrra.stop()]);
+    expect(flowrra.isRunning).toBe(false);
+  });
+
   it('starts again after a stop, and runs again', async () => {
     const { flowrra, tasks } = await start();
     for (let round = 0; round < 3; round++) {
