@@ -78,6 +78,19 @@ export function contextCases(beds: Beds): void {
     for (const id of ids) expect((await flowrra.waitForResult(id)).result).toEqual([undefined, undefined]);
   });
 
+  it('what one attempt enters does not reach the next', async () => {
+    const { flowrra, advance } = await beds.start([], { numWorkers: 1 });
+    const seen: unknown[] = [];
+    flowrra.register({ name: 'enters' }, (value: string) => {
+      seen.push(request.getStore());
+      request.enterWith(value);
+      return Promise.resolve().then(() => seen.push(request.getStore()));
+    });
+    await flowrra.submitMany('enters', [['a'], ['b'], ['c']]);
+    await advance(0);
+    expect(seen).toEqual([undefined, 'a', undefined, 'b', undefined, 'c']);
+  });
+
   it('a retry does not run in it, either', async () => {
     const { flowrra, advance } = await beds.start([]);
     const seen: unknown[] = [];

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { isolated } from '../../core/detached.js';
 import { ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import { AttemptAbort } from '../attempt-abort.js';
@@ -142,9 +143,11 @@ export class EmbeddedEngine implements Engine {
   private readonly start = (attempt: Attempt, lane: Lane): void => {
     const run = new Run(attempt, lane);
     this.running.add(run);
-    const outcome = this.admission.unbounded
-      ? this.host.execute(attempt, run)
-      : this.admission.asTask(() => this.host.execute(attempt, run));
+    const outcome = isolated(() =>
+      this.admission.unbounded
+        ? this.host.execute(attempt, run)
+        : this.admission.asTask(() => this.host.execute(attempt, run)),
+    );
     if (!this.admission.unbounded) this.admission.left();
     if (isPromise(outcome)) void outcome.then((value) => this.finish(run, value));
     else this.finish(run, outcome);
