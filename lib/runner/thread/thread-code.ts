@@ -9,9 +9,15 @@ import type { CpuTarget } from './cpu-target.js';
 type Invoke = (args: unknown[], call: TaskCall) => unknown;
 type Method = (...args: unknown[]) => unknown;
 
+/** How to call a task's code, and where it wants its context. */
+export interface FoundCode {
+  readonly invoke: Invoke;
+  readonly contextIndex: number | null;
+}
+
 /** Finds, inside a thread, the code that a target names, and keeps what it has found. */
 export class ThreadCode {
-  private readonly found = new Map<string, Promise<Invoke>>();
+  private readonly found = new Map<string, FoundCode>();
   private readonly classes = new Map<string, Type<Record<string, Method>>>();
   private readonly instances = new Map<string, Record<string, Method>>();
   private application: Promise<INestApplicationContext> | null = null;
@@ -26,15 +32,16 @@ export class ThreadCode {
     this.classes.set(`${file}#${type.name}`, type);
   }
 
-  find(target: CpuTarget): Promise<Invoke> {
-    const key = keyOf(target);
-    let found = this.found.get(key);
-    if (found === undefined) {
-      found = this.load(target);
-      this.found.set(key, found);
-      // A file that could not be loaded may be there the next time.
-      found.catch(() => this.found.delete(key));
-    }
+  /** What has been found already. */
+  known(target: string): FoundCode | undefined {
+    return this.found.get(target);
+  }
+
+  /** @param target A {@link CpuTarget} as JSON: one string costs less on the way than an object. */
+  async find(target: string): Promise<FoundCode> {
+    const parsed = JSON.parse(target) as CpuTarget;
+    const found = { invoke: await this.load(parsed), contextIndex: parsed.contextIndex };
+    this.found.set(target, found);
     return found;
   }
 
@@ -120,15 +127,4 @@ function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
-}
-
-function keyOf(target: CpuTarget): string {
-  switch (target.kind) {
-    case 'function':
-      return `${target.file}#${target.export}`;
-    case 'class':
-      return `${target.file}#${target.className}.${target.method}`;
-    case 'module':
-      return target.taskName;
-  }
 }

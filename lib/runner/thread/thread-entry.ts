@@ -5,7 +5,7 @@ import { AttemptContext } from '../../core/task-context.js';
 import { AttemptAbort } from '../../engine/attempt-abort.js';
 import type { SubmitOptions } from '../../options/task-options.js';
 import type { TaskCall } from '../task-runner.interface.js';
-import { ThreadCode } from './thread-code.js';
+import { type FoundCode, ThreadCode } from './thread-code.js';
 import { becomeThread } from './thread-link.js';
 import {
   type FromThread,
@@ -37,26 +37,62 @@ parentPort?.postMessage({ flowrraPort: port2 }, [port2]);
 
 becomeThread({ link: { submit }, announce: (prototype, file) => code.announce(prototype, file) });
 
-export default async function run(call: ThreadCall): Promise<ThreadAnswer> {
+export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnswer> {
   const abort = new AttemptAbort();
   running.set(call.callId, abort);
   const early = aborted.get(call.callId);
   if (early) abort.abort(unwireError(early));
+  // Without a promise where none is needed: a small call takes microseconds.
+  const known = code.known(call.target);
+  return known
+    ? attempt(known, call, abort)
+    : code.find(call.target).then(
+        (found) => attempt(found, call, abort),
+        (error: unknown) => failed(error, call),
+      );
+}
+
+function attempt(
+  found: FoundCode,
+  call: ThreadCall,
+  abort: AttemptAbort,
+): ThreadAnswer | Promise<ThreadAnswer> {
   try {
-    const invoke = await code.find(call.target);
-    let value = await invoke(argumentsOf(call, abort), contextOf(call, abort));
-    if (isObservable(value)) value = await lastValueFrom(value, { defaultValue: undefined });
-    return { value: wire(codec.copyResult(value)) };
+    let value = found.invoke(argumentsOf(found, call, abort), contextOf(call, abort));
+    if (isObservable(value)) value = lastValueFrom(value, { defaultValue: undefined });
+    if (
+      typeof value !== 'object' ||
+      value === null ||
+      typeof (value as { then?: unknown }).then !== 'function'
+    ) {
+      return ended(value, call);
+    }
+    return Promise.resolve(value).then(
+      (result) => ended(result, call),
+      (error: unknown) => failed(error, call),
+    );
   } catch (error) {
-    return { error: wireError(error) };
-  } finally {
-    running.delete(call.callId);
+    return failed(error, call);
   }
 }
 
-function argumentsOf(call: ThreadCall, abort: AttemptAbort): unknown[] {
+function ended(value: unknown, call: ThreadCall): ThreadAnswer {
+  try {
+    const answer = wire(codec.copyResult(value));
+    running.delete(call.callId);
+    return answer;
+  } catch (error) {
+    return failed(error, call);
+  }
+}
+
+function failed(error: unknown, { callId }: ThreadCall): ThreadAnswer {
+  running.delete(callId);
+  return { error: wireError(error) };
+}
+
+function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, abort: AttemptAbort): unknown[] {
   const args = unwire(call.args) as unknown[];
-  const { contextIndex } = call.target;
   if (contextIndex === null) return args;
   while (args.length < contextIndex) args.push(undefined);
   args[contextIndex] = new AttemptContext(call.taskId, call.taskName, call.attempt, pollingAbort(abort));

@@ -48,6 +48,7 @@ export class ThreadRunner {
   private readonly ports = new Set<MessagePort>();
   /** Told to threads that start later as well, since one of them may be given the call. */
   private readonly aborts = new Map<number, ToThread>();
+  private readonly targets = new WeakMap<CpuTarget, string>();
   private lastCall = 0;
 
   constructor(private readonly options: ThreadRunnerOptions) {}
@@ -57,7 +58,14 @@ export class ThreadRunner {
     const { taskId, taskName, attempt } = call;
     const callId = ++this.lastCall;
     const killer = new EventEmitter();
-    const message: ThreadCall = { callId, target, args: wire(call.args), taskId, taskName, attempt };
+    const message: ThreadCall = {
+      callId,
+      target: this.written(target),
+      args: wire(call.args),
+      taskId,
+      taskName,
+      attempt,
+    };
     const killed = this.endAfterAbort(call, callId, killer);
     let answer: ThreadAnswer;
     try {
@@ -73,7 +81,7 @@ export class ThreadRunner {
       killed.cancel();
     }
     if ('error' in answer) throw unwireError(answer.error);
-    return unwire(answer.value);
+    return unwire(answer);
   }
 
   async close(): Promise<void> {
@@ -84,6 +92,12 @@ export class ThreadRunner {
     await pool.destroy();
     for (const port of this.ports) port.close();
     this.ports.clear();
+  }
+
+  private written(target: CpuTarget): string {
+    let text = this.targets.get(target);
+    if (text === undefined) this.targets.set(target, (text = JSON.stringify(target)));
+    return text;
   }
 
   private startPool(): Piscina {

@@ -3,7 +3,6 @@ import { FatalTaskError, PayloadError, RetryTaskError, SnoozeTaskError } from '.
 import { errorFrom } from '../../core/payload/payload-error-parts.js';
 import { payloadFromText, payloadToText } from '../../core/payload/payload-text.js';
 import type { SubmitOptions } from '../../options/task-options.js';
-import type { CpuTarget } from './cpu-target.js';
 
 /** Plain data on its way between threads: as it is, or as text where a structured clone would change it. */
 export type Wired = { readonly plain: unknown } | { readonly text: string };
@@ -11,7 +10,8 @@ export type Wired = { readonly plain: unknown } | { readonly text: string };
 /** What the pool hands to a thread. */
 export interface ThreadCall {
   readonly callId: number;
-  readonly target: CpuTarget;
+  /** A `CpuTarget` as JSON. */
+  readonly target: string;
   readonly args: Wired;
   readonly taskId: string;
   readonly taskName: string;
@@ -19,7 +19,7 @@ export interface ThreadCall {
 }
 
 /** What a thread answers. Errors are answers, too: a rejection would mean that the thread itself failed. */
-export type ThreadAnswer = { readonly value: Wired } | { readonly error: WiredError };
+export type ThreadAnswer = Wired | { readonly error: WiredError };
 
 export type ToThread =
   | { readonly kind: 'abort'; readonly callId: number; readonly reason: WiredError }
