@@ -1,7 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { type Duration, parseDuration } from './core/duration.js';
+import { FlowrraConfigError } from './core/errors.js';
 import type { FlowrraEvent } from './core/events.js';
+import { showValue } from './core/show-value.js';
 import { TaskRegistry, type TaskRoute } from './core/task-registry.js';
 import type { FinishedTaskResult, TaskResult } from './core/task-result.js';
 import { TaskSubmission } from './core/task-submission.js';
@@ -73,7 +75,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   getResult<R>(taskId: TaskId<R>): Promise<TaskResult<R> | null>;
   getResult<R = unknown>(taskId: string): Promise<TaskResult<R> | null>;
   async getResult(taskId: string): Promise<TaskResult | null> {
-    return this.runtime.parts.results.get(taskId);
+    return this.runtime.parts.results.get(checkId(taskId));
   }
 
   /**
@@ -89,7 +91,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     try {
       // Not an async function: hundreds of thousands may wait, and each promise counts.
       return this.runtime.parts.results.waitFor(
-        taskId,
+        checkId(taskId),
         options && resolveWait(options),
       ) as Promise<FinishedTaskResult>;
     } catch (error) {
@@ -144,6 +146,13 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   protected sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]> {
     return this.runtime.parts.submitter.submitMany(route, argsList, NO_SUBMIT_OPTIONS);
   }
+}
+
+function checkId(taskId: unknown): string {
+  if (typeof taskId === 'string') return taskId;
+  throw new FlowrraConfigError(
+    `taskId: ${showValue(taskId)} is no task id. Give what submit() has resolved with; was an await forgotten?`,
+  );
 }
 
 function resolveWait({ timeout, signal }: WaitForResultOptions): WaitOptions {

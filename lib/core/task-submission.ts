@@ -1,4 +1,4 @@
-import { TaskNotFoundError } from './errors.js';
+import { FlowrraConfigError, TaskNotFoundError } from './errors.js';
 import type { TaskRegistry, TaskRoute } from './task-registry.js';
 import type {
   NamedArgs,
@@ -59,6 +59,11 @@ export abstract class TaskSubmission {
   ): Promise<TaskId<TaskOutput<R>>[]>;
   submitMany(task: unknown, argsList: readonly (readonly unknown[])[]): Promise<TaskId[]> {
     try {
+      if (!Array.isArray(argsList) || !argsList.every(Array.isArray)) {
+        throw new FlowrraConfigError(
+          'submitMany: the second argument must be an array of arrays: the arguments of each job, such as [[1], [2]].',
+        );
+      }
       return this.sendMany(this.registry.route(task), argsList);
     } catch (error) {
       return Promise.reject(error);

@@ -93,6 +93,18 @@ export function submissionCases(beds: Beds): void {
     await expect(flowrra.submit(undefined as never)).rejects.toThrow(TaskNotFoundError);
   });
 
+  it('refuses what is no list of arguments, and what is no id', async () => {
+    const { flowrra, app } = await beds.start([Sums]);
+    const { add } = app.get(Sums);
+    for (const list of [[1], 'ab', undefined]) {
+      await expect(flowrra.submitMany(add, list as never)).rejects.toThrow(/submitMany.*array of arrays/);
+    }
+    const forgotten = flowrra.submit(add, 1);
+    await expect(flowrra.waitForResult(forgotten as never)).rejects.toThrow(/taskId.*await/);
+    await expect(flowrra.getResult(undefined as never)).rejects.toThrow(FlowrraConfigError);
+    await forgotten;
+  });
+
   it('runs a plain function that was registered, by itself and by its name', async () => {
     const { flowrra } = await beds.start([]);
     const double = (n: number): number => 2 * n;
