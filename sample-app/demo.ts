@@ -6,7 +6,9 @@ import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 import type { Summary } from './datasets/column-summary.js';
 
-/** Drives the whole sample over HTTP, on a free port, and prints what happened. Fails if any step differs from what it should be. */
+// Drives the whole sample over HTTP, on a free port, and prints what happened. It ends with 1 if any
+// step differs from what it should be, or if all of them together take too long.
+
 interface Status {
   status: string;
   result: unknown;
@@ -15,7 +17,10 @@ interface Status {
   errors: { attempt: number; message: string }[];
 }
 
+const LIMIT_MS = 15_000;
+
 const started = performance.now();
+const deadline = AbortSignal.timeout(LIMIT_MS);
 const app = await NestFactory.create(AppModule, { logger: false });
 await app.listen(0, '127.0.0.1');
 const url = await app.getUrl();
@@ -32,6 +37,7 @@ async function post(path: string, body: unknown): Promise<{ status: number; loca
   const form = body instanceof FormData;
   const response = await fetch(url + path, {
     method: 'POST',
+    signal: deadline,
     ...(form ? { body } : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
   return { status: response.status, location: response.headers.get('location') ?? '' };
@@ -40,7 +46,9 @@ async function post(path: string, body: unknown): Promise<{ status: number; loca
 /** Asks for a task's status, as a client would, until it is final. */
 async function outcome(location: string): Promise<Status> {
   for (;;) {
-    const status = (await (await fetch(url + location)).json()) as Status & { isComplete: boolean };
+    const status = (await (await fetch(url + location, { signal: deadline })).json()) as Status & {
+      isComplete: boolean;
+    };
     if (status.isComplete) return status;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -103,7 +111,7 @@ try {
   say('CPU-bound report', `${report.status}, ${count} primes below 5,000,000`);
 
   const bad = await post('/users', { email: 'nobody', name: '' });
-  const unknown = await fetch(`${url}/tasks/nobody-knows-it`);
+  const unknown = await fetch(`${url}/tasks/nobody-knows-it`, { signal: deadline });
   expect(bad.status === 400 && unknown.status === 404, 'bad input should give 400 and an unknown task 404', [
     bad.status,
     unknown.status,
@@ -111,7 +119,8 @@ try {
   say('bad input, unknown task', `${bad.status} and ${unknown.status}`);
   console.log('\nEverything went as it should.');
 } catch (error) {
-  console.error(`\nThe demo failed: ${String(error)}`);
+  const why = deadline.aborted ? `it was not done after ${LIMIT_MS / 1_000} s` : String(error);
+  console.error(`\nThe demo failed: ${why}`);
   process.exitCode = 1;
 } finally {
   await app.close();

@@ -39,9 +39,11 @@ export class UsersController {
 })
 export class AppModule {}
 
-export async function main(port = 3000) {
+async function bootstrap() {
   const app = await NestFactory.create(AppModule);
   app.enableShutdownHooks();
-  await app.listen(port);
+  await app.listen(process.env['PORT'] ?? 3000);
   return app;
 }
+
+export const app = bootstrap();

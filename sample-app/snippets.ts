@@ -1,5 +1,5 @@
-import { Injectable } from '@nestjs/common';
-import { type FlowrraService, Task } from 'flowrra';
+import { type DynamicModule, Injectable, Module } from '@nestjs/common';
+import { FlowrraModule, type FlowrraService, Task } from 'flowrra';
 
 /** What the snippets of the README speak of. */
 @Injectable()
@@ -11,6 +11,27 @@ export class ReceiptTasks {
     this.sent.push(order);
     return { sentAt: new Date() };
   }
+}
+
+/** Stands in for an application's configuration. */
+@Injectable()
+export class Settings {
+  readonly workers = 2;
+}
+
+@Module({ providers: [Settings], exports: [Settings] })
+export class SettingsModule {}
+
+export function configured(): DynamicModule {
+  return (
+    // #region async
+    FlowrraModule.forRootAsync({
+      imports: [SettingsModule],
+      inject: [Settings],
+      useFactory: (settings: Settings) => ({ numWorkers: settings.workers }),
+    })
+    // #endregion
+  );
 }
 
 export async function idempotent(flowrra: FlowrraService, emails: ReceiptTasks): Promise<string> {

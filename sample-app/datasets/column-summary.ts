@@ -16,8 +16,26 @@ export interface Summary {
 
 const DATE = /^\d{4}[-/]\d{2}[-/]\d{2}/;
 
+/** Reads records once, holding none of them. */
+export async function summarise(
+  name: string,
+  records: AsyncIterable<Record<string, string>>,
+): Promise<Summary> {
+  const columns = new Map<string, ColumnSummary>();
+  let rows = 0;
+  for await (const record of records) {
+    rows++;
+    for (const [column, value] of Object.entries(record)) {
+      const summary = columns.get(column) ?? new ColumnSummary(column);
+      columns.set(column, summary);
+      summary.add(value);
+    }
+  }
+  return { name, rows, columns: [...columns.values()].map((column) => column.result()) };
+}
+
 /** Reads a column's values once, and says what they are. */
-export class ColumnSummary {
+class ColumnSummary {
   private count = 0;
   private missing = 0;
   private numbers = 0;
@@ -30,7 +48,8 @@ export class ColumnSummary {
 
   constructor(private readonly name: string) {}
 
-  add(value: string): void {
+  add(cell: string): void {
+    const value = cell.trim();
     if (value === '') {
       this.missing++;
       return;

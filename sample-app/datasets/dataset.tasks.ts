@@ -1,33 +1,33 @@
 // sample-app/datasets/dataset.tasks.ts
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
-import { parse } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import { FatalTaskError, Task, TaskContext, TaskCtx } from 'flowrra';
-import { ColumnSummary, type Summary } from './column-summary.js';
+import { summarise, type Summary } from './column-summary.js';
 
 @Injectable()
 export class DatasetTasks {
   /** The file stays on disk, and only its path travels: arguments are for small data. */
   @Task({ queue: 'datasets', maxRetries: 1 })
   async summarise(path: string, name: string, @TaskCtx() { signal }: TaskContext): Promise<Summary> {
-    const columns = new Map<string, ColumnSummary>();
-    let rows = 0;
-    const records = createReadStream(path, { signal }).pipe(parse({ columns: true, bom: true }));
+    let summary: Summary;
     try {
-      for await (const record of records as AsyncIterable<Record<string, string>>) {
-        rows++;
-        for (const [column, value] of Object.entries(record)) {
-          const summary = columns.get(column) ?? new ColumnSummary(column);
-          columns.set(column, summary);
-          summary.add(value);
-        }
-      }
+      summary = await pipeline(
+        createReadStream(path),
+        parse({ columns: true, bom: true }),
+        (records: AsyncIterable<Record<string, string>>) => summarise(name, records),
+        { signal },
+      );
     } catch (cause) {
-      // The same file reads the same the next time.
-      throw new FatalTaskError(`${name} is no CSV: ${String(cause)}`, { cause });
+      // A file that cannot be read now may be readable in a moment; one that is no CSV stays what it is.
+      if (!(cause instanceof CsvError)) throw cause;
+      await rm(path, { force: true });
+      throw new FatalTaskError(`${name} is no CSV: ${cause.message}`, { cause });
     }
+    // Last of all, so that a task that is cut off before finds its file again.
     await rm(path, { force: true });
-    return { name, rows, columns: [...columns.values()].map((column) => column.result()) };
+    return summary;
   }
 }

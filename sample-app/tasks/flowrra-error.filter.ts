@@ -5,6 +5,8 @@ import { FlowrraError } from 'flowrra';
 /** What a client can do about each error; any other is the server's own. */
 const STATUS: Record<string, number> = {
   FLOWRRA_PAYLOAD: 400,
+  FLOWRRA_RESULT_NOT_FOUND: 404,
+  FLOWRRA_RESULT_EXPIRED: 410,
   FLOWRRA_QUEUE_FULL: 503,
   FLOWRRA_NOT_RUNNING: 503,
 };

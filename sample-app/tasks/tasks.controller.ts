@@ -1,5 +1,5 @@
 // sample-app/tasks/tasks.controller.ts
-import { Controller, Get, NotFoundException, Param } from '@nestjs/common';
+import { Controller, Get, Param } from '@nestjs/common';
 import { FlowrraService, type TaskResult } from 'flowrra';
 
 @Controller('tasks')
@@ -9,7 +9,7 @@ export class TasksController {
   @Get(':taskId')
   async status(@Param('taskId') taskId: string): Promise<TaskResult> {
     const result = await this.flowrra.getResult(taskId);
-    if (result === null) throw new NotFoundException(`No task ${taskId}, or its result is no longer kept`);
-    return result;
+    // Waiting rejects with the reason why there is none: 404 for an unknown id, 410 for a dropped result.
+    return result ?? this.flowrra.waitForResult(taskId, { timeout: '1s' });
   }
 }

@@ -1,13 +1,15 @@
 import type { AddressInfo } from 'node:net';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { INestApplication } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FlowrraService } from 'flowrra';
+import { type INestApplication, Module, type Type } from '@nestjs/common';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
+import { FlowrraModule, type FlowrraModuleOptions, FlowrraService } from 'flowrra';
 import { SMTPServer } from 'smtp-server';
 import request from 'supertest';
 
+const uploads = mkdtempSync(join(tmpdir(), 'flowrra-e2e-'));
 const mails: { to: string[]; text: string }[] = [];
 let smtp: SMTPServer;
 let app: INestApplication;
@@ -31,6 +33,7 @@ beforeAll(async () => {
   });
   process.env['SMTP_URL'] = `smtp://127.0.0.1:${port}`;
   process.env['FLOWRRA_CPU'] = 'inline';
+  process.env['UPLOADS'] = uploads;
   // Read when the module is loaded, so the environment comes first.
   const { AppModule } = await import('../../sample-app/app.module.js');
   app = await NestFactory.create(AppModule, { logger: false });
@@ -41,8 +44,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await app.close();
   await new Promise<void>((resolve) => smtp.close(resolve));
-  delete process.env['SMTP_URL'];
-  delete process.env['FLOWRRA_CPU'];
+  rmSync(uploads, { recursive: true, force: true });
+  for (const name of ['SMTP_URL', 'FLOWRRA_CPU', 'UPLOADS']) delete process.env[name];
 });
 
 async function accepted(sent: request.Test): Promise<{ taskId: string; location: string }> {
@@ -90,25 +93,51 @@ it('summarises an uploaded CSV as an independent count does', async () => {
   );
   const { taskId } = await accepted(request(app.getHttpServer()).post('/datasets').attach('file', file));
   const { result } = await flowrra.waitForResult(taskId);
-  const rows = readFileSync(file, 'utf8')
+  const [header, ...rows] = readFileSync(file, 'utf8')
     .trim()
     .split('\n')
-    .slice(1)
-    .map((line) => line.split(','));
-  const winds = rows.map((row) => Number(row[4]));
-  const summary = result as {
-    rows: number;
-    columns: { name: string; min: number; max: number; mean: number }[];
-  };
-  expect(summary.rows).toBe(rows.length);
-  const wind = summary.columns.find(({ name }) => name === 'wind');
-  expect(wind).toMatchObject({
-    min: Math.min(...winds),
-    max: Math.max(...winds),
-    type: 'number',
-    missing: 0,
+    .map((line) => line.trim().split(','));
+  const { columns, ...rest } = result as { columns: { name: string; mean: number | null }[] };
+  expect(rest).toEqual({ name: 'seattle-weather.csv', rows: 1461 });
+  expect(rows).toHaveLength(1461);
+  expect(columns.map(({ name }) => name)).toEqual(header);
+  for (const [index, column] of columns.entries()) {
+    const values = rows.map((row) => row[index] as string);
+    if (['date', 'weather'].includes(column.name)) {
+      const sorted = [...values].sort();
+      const type = column.name === 'date' ? 'date' : 'text';
+      expect(column).toMatchObject({ type, missing: 0, min: sorted[0], max: sorted.at(-1), mean: null });
+    } else {
+      const numbers = values.map(Number);
+      const [min, max] = [Math.min(...numbers), Math.max(...numbers)];
+      expect(column).toMatchObject({ type: 'number', missing: 0, min, max });
+      expect(column.mean).toBeCloseTo(numbers.reduce((sum, value) => sum + value, 0) / numbers.length, 2);
+    }
+  }
+});
+
+it('counts empty and blank cells as missing, and removes the upload', async () => {
+  const csv = Buffer.from('a,b\n1,x\n  ,y\n,z\n4,\n');
+  const { taskId } = await accepted(
+    request(app.getHttpServer()).post('/datasets').attach('file', csv, 'gaps.csv'),
+  );
+  const columns = [
+    { name: 'a', type: 'number', missing: 2, min: 1, max: 4, mean: 2.5 },
+    { name: 'b', type: 'text', missing: 1, min: 'x', max: 'z', mean: null },
+  ];
+  expect((await flowrra.waitForResult(taskId)).result).toEqual({ name: 'gaps.csv', rows: 4, columns });
+  expect(readdirSync(uploads)).toEqual([]);
+});
+
+it('tries a file that cannot be read again, and the process survives it', async () => {
+  const { DatasetTasks } = await import('../../sample-app/datasets/dataset.tasks.js');
+  const submission = flowrra.with({ retryDelay: 1 });
+  const taskId = await submission.tasks(DatasetTasks).summarise(join(uploads, 'nowhere.csv'), 'nowhere.csv');
+  expect(await flowrra.waitForResult(taskId)).toMatchObject({
+    status: 'failed',
+    retries: 1,
+    error: expect.stringContaining('ENOENT'),
   });
-  expect(wind?.mean).toBeCloseTo(winds.reduce((sum, value) => sum + value, 0) / winds.length, 2);
 });
 
 it('fails a file that is no CSV, once', async () => {
@@ -146,16 +175,70 @@ it('answers bad input with 400, and an unknown task with 404', async () => {
   await request(http).get('/').expect(200);
 });
 
-it('answers 503 with Retry-After while it cannot take work', async () => {
+const opened: INestApplication[] = [];
+
+// Here, so that a test which fails leaves nothing open behind it.
+afterEach(async () => {
+  for (const small of opened.splice(0)) await small.close();
+});
+
+/** The sample's endpoints over a Flowrra of other options. */
+async function serve(options: FlowrraModuleOptions, imports: Type[]): Promise<INestApplication> {
   const { FlowrraErrorFilter } = await import('../../sample-app/tasks/flowrra-error.filter.js');
-  const { QueueFullError, PayloadError } = await import('flowrra');
-  const answered: unknown[] = [];
-  const response = {
-    setHeader: (...header: string[]) => answered.push(header),
-    status: (code: number) => ({ json: () => answered.push(code) }),
-  };
-  const host = { switchToHttp: () => ({ getResponse: () => response }) } as never;
-  new FlowrraErrorFilter().catch(new QueueFullError('full'), host);
-  new FlowrraErrorFilter().catch(new PayloadError('args[0]', 'bad'), host);
-  expect(answered).toEqual([['Retry-After', '5'], 503, 400]);
+
+  @Module({
+    imports: [FlowrraModule.forRoot(options), ...imports],
+    providers: [{ provide: APP_FILTER, useClass: FlowrraErrorFilter }],
+  })
+  class SmallModule {}
+
+  const small = await NestFactory.create(SmallModule, { logger: false });
+  opened.push(small);
+  await small.init();
+  return small;
+}
+
+it('answers 503 with Retry-After while the queue is full', async () => {
+  const { UsersModule } = await import('../../sample-app/users/users.module.js');
+  const small = await serve({ maxPending: 1, whenFull: 'reject' }, [UsersModule]);
+  const user = { email: 'ada@example.com', name: 'Ada' };
+  await small
+    .get(FlowrraService)
+    .with({ delay: '1h' })
+    .submit('EmailTasks.sendWelcome', user.email, user.name);
+  const response = await request(small.getHttpServer()).post('/users').send(user);
+  expect(response.status).toBe(503);
+  expect(response.headers['retry-after']).toBe('5');
+  expect(response.body).toMatchObject({ code: 'FLOWRRA_QUEUE_FULL' });
+});
+
+it('answers 400 for arguments that are too large, and 503 once Flowrra has stopped', async () => {
+  const { UsersModule } = await import('../../sample-app/users/users.module.js');
+  const small = await serve({ maxPayloadBytes: 100 }, [UsersModule]);
+  const user = { email: 'ada@example.com', name: 'A'.repeat(200) };
+  const large = await request(small.getHttpServer()).post('/users').send(user);
+  expect(large.status).toBe(400);
+  expect(large.body).toMatchObject({ code: 'FLOWRRA_PAYLOAD' });
+  await small.get(FlowrraService).stop();
+  const stopped = await request(small.getHttpServer())
+    .post('/users')
+    .send({ ...user, name: 'A' });
+  expect(stopped.status).toBe(503);
+  expect(stopped.body).toMatchObject({ code: 'FLOWRRA_NOT_RUNNING' });
+});
+
+it('tells a result that has been dropped, 410, from a task that nobody knows, 404', async () => {
+  const { TasksModule } = await import('../../sample-app/tasks/tasks.module.js');
+  const small = await serve({ maxResults: 1 }, [TasksModule]);
+  const service = small.get(FlowrraService);
+  service.register({ name: 'noop' }, () => null);
+  const [first, second] = await service.submitMany('noop', [[], []]);
+  await service.waitForResult(second as string);
+  const http = small.getHttpServer();
+  await request(http).get(`/tasks/${second}`).expect(200);
+  const dropped = await request(http).get(`/tasks/${first}`);
+  expect(dropped.status).toBe(410);
+  expect(dropped.body).toMatchObject({ code: 'FLOWRRA_RESULT_EXPIRED' });
+  const unknown = await request(http).get('/tasks/nobody-knows-it');
+  expect(unknown.body).toMatchObject({ statusCode: 404, code: 'FLOWRRA_RESULT_NOT_FOUND' });
 });

@@ -1,9 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { main } from '../../sample-app/quick-start.js';
-import { idempotent, ReceiptTasks, results, submitting } from '../../sample-app/snippets.js';
+import {
+  configured,
+  idempotent,
+  ReceiptTasks,
+  results,
+  Settings,
+  SettingsModule,
+  submitting,
+} from '../../sample-app/snippets.js';
+import { type INestApplicationContext, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FlowrraService } from 'flowrra';
+import { parseDuration } from '../../lib/core/duration.js';
 import * as flowrraErrors from '../../lib/core/errors.js';
+import { resolveModuleOptions } from '../../lib/options/resolve-module-options.js';
+import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
+import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
+import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
 
@@ -33,7 +48,14 @@ it.each(snippets)('shows $file as it is', ({ file, region, code }) => {
   const source = readFileSync(join(root, file), 'utf8');
   const part =
     region === undefined ? source : (source.split(`#region ${region}\n`)[1]?.split('#endregion')[0] ?? '');
+  expect(code).not.toBe('');
   expect(squeeze(part)).toContain(code);
+});
+
+it('shows the line for Jest that the check of the packed library proves', () => {
+  const [, line] = /```js\n(.*?)\n```/s.exec(readme) ?? [];
+  expect(line).toMatch(/^transformIgnorePatterns/);
+  expect(readFileSync(join(root, 'scripts/pack-check.mjs'), 'utf8')).toContain(line);
 });
 
 it('names commands that exist', () => {
@@ -44,41 +66,164 @@ it('names commands that exist', () => {
   for (const name of named) expect(scripts).toContain(name);
 });
 
-it('lists every error with its code', () => {
-  for (const [name, type] of Object.entries(flowrraErrors)) {
-    if (name === 'FlowrraError') continue;
-    expect(readme).toContain(`\`${name}\``);
-    expect(typeof type).toBe('function');
-  }
+it('lists every error with its code, and no other', () => {
+  const rows = [...readme.matchAll(/^\| `(\w+Error)` \| `(FLOWRRA_\w+)` \|/gm)].map(([, name, code]) => [
+    name,
+    code,
+  ]);
+  const errors = Object.entries(flowrraErrors)
+    .filter(([name]) => name !== 'FlowrraError')
+    .map(([name, type]) => [name, codeOf(type as never)]);
+  expect(rows.sort()).toEqual(errors.sort());
 });
 
-it('lists every option', () => {
-  for (const file of ['module-options', 'task-options']) {
-    const source = readFileSync(join(root, `lib/options/${file}.ts`), 'utf8');
-    for (const [, name] of source.matchAll(/^ {2}(\w+)\??:/gm))
-      expect(readme).toMatch(new RegExp(`\\b${name}\\b`));
-  }
+/** An error's code, whatever its constructor asks for. */
+function codeOf(type: new (...args: unknown[]) => { code: string }): string {
+  return new type(1_000, 'a problem').code;
+}
+
+/** A table of options as the README prints it: name to the cell of its default. */
+function table(heading: string): Map<string, string> {
+  const section = readme.split(`\n### ${heading}`)[1]?.split('\n#')[0] ?? '';
+  const rows = [...section.matchAll(/^\| (`.*?`) \| (.*?) ?\| .*\|$/gm)];
+  return new Map(
+    rows.flatMap(([, names, cell]) =>
+      [...(names ?? '').matchAll(/`([\w.]+)`/g)].map(([, name]) => [name ?? '', cell ?? '']),
+    ),
+  );
+}
+
+/** What a printed default means. */
+function meaning(cell: string): unknown {
+  const text = cell.replaceAll(/[`',]/g, '');
+  if (text === 'none' || text === 'no bound') return Infinity;
+  if (text === 'true' || text === 'false') return text === 'true';
+  if (/^\d+(?:ms|[smhd])$/.test(text)) return parseDuration(text, 'README');
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function fieldsOf(file: string, type: string): string[] {
+  const source = readFileSync(join(root, file), 'utf8');
+  const body = new RegExp(`interface ${type}\\b.*?\\{\\n(.*?)\\n\\}`, 's').exec(source)?.[1] ?? '';
+  return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string);
+}
+
+const OPTIONS = 'lib/options/module-options.ts';
+const TASK_OPTIONS = 'lib/options/task-options.ts';
+const POLICY = fieldsOf(TASK_OPTIONS, 'TaskPolicyOptions');
+
+it.each([
+  [
+    '`FlowrraModule.forRoot(options)`',
+    [
+      ...fieldsOf(OPTIONS, 'FlowrraModuleOptions').filter((name) => name !== 'cpu'),
+      ...fieldsOf(OPTIONS, 'CpuOptions').map((name) => `cpu.${name}`),
+      'isGlobal',
+    ],
+  ],
+  [
+    '`@Task(options)`',
+    [
+      ...new Set([
+        ...POLICY,
+        ...fieldsOf(TASK_OPTIONS, 'TaskOptions'),
+        ...fieldsOf(TASK_OPTIONS, 'RegisterOptions'),
+      ]),
+    ],
+  ],
+  [
+    '`flowrra.with(options)`',
+    [...fieldsOf(TASK_OPTIONS, 'SubmitOptions'), 'maxRetries', 'retryDelay', 'timeout'],
+  ],
+  ['`flowrra.waitForResult(id, options)`', fieldsOf('lib/flowrra.service.ts', 'WaitForResultOptions')],
+  ['`flowrra.stop(options)`', fieldsOf('lib/flowrra.service.ts', 'StopOptions')],
+])('lists the options of %s, and no other', (heading, names) => {
+  expect(names.length).toBeGreaterThan(1);
+  expect([...table(heading).keys()].sort()).toEqual([...names].sort());
+});
+
+it('prints the defaults that hold', () => {
+  const resolved = resolveModuleOptions({});
+  const shown = table('`FlowrraModule.forRoot(options)`');
+  const same: (keyof ResolvedOptions)[] = [
+    'engine',
+    'role',
+    'maxPending',
+    'whenFull',
+    'resultTtl',
+    'maxResults',
+    'maxPayloadBytes',
+    'shutdownTimeout',
+  ];
+  for (const name of same) expect([name, meaning(shown.get(name) ?? '')]).toEqual([name, resolved[name]]);
+  expect(meaning(shown.get('numWorkers') ?? '')).toBe(
+    resolved.queues.find(({ name }) => name === 'default')?.concurrency,
+  );
+  expect(meaning(shown.get('cpu.mode') ?? '')).toBe(resolved.cpu.mode);
+
+  const { policy } = resolveTaskOptions({}, 'Class.method', new Set(['default', 'cpu']));
+  const task = table('`@Task(options)`');
+  expect(Object.fromEntries(POLICY.map((name) => [name, meaning(task.get(name) ?? '')]))).toEqual(policy);
+
+  const { priority, delay } = resolveSubmitOptions({ taskId: 'a' }, 0);
+  const submit = table('`flowrra.with(options)`');
+  expect([meaning(submit.get('priority') ?? ''), meaning(submit.get('delay') ?? '')]).toEqual([
+    priority,
+    delay,
+  ]);
+});
+
+const apps: INestApplicationContext[] = [];
+
+function opened<T extends INestApplicationContext>(app: T): T {
+  apps.push(app);
+  return app;
+}
+
+// Here, so that a test which fails leaves nothing open behind it.
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
 });
 
 it('starts quickly, as the quick start says', async () => {
-  const app = await main(0);
+  // Read when the file is loaded: a free port.
+  process.env['PORT'] = '0';
+  const quickStart = await import('../../sample-app/quick-start.js');
+  const app = opened(await quickStart.app);
+  delete process.env['PORT'];
   const url = (await app.getUrl()).replace('[::1]', 'localhost');
   const { taskId } = (await (await fetch(`${url}/users/ada`, { method: 'POST' })).json()) as {
     taskId: string;
   };
-  const { FlowrraService } = await import('flowrra');
   const { result } = await app.get(FlowrraService).waitForResult(taskId);
   expect(result).toEqual({ messageId: '42' });
   expect(await (await fetch(`${url}/tasks/${taskId}`)).json()).toMatchObject({
     status: 'success',
     isSuccess: true,
   });
-  await app.close();
+});
+
+it('configures as it shows', async () => {
+  @Module({ imports: [SettingsModule, configured()] })
+  class ConfiguredModule {}
+
+  const app = opened(await NestFactory.createApplicationContext(ConfiguredModule, { logger: false }));
+  const flowrra = app.get(FlowrraService);
+  let running = 0;
+  let most = 0;
+  flowrra.register({ name: 'count' }, async () => {
+    most = Math.max(most, ++running);
+    await new Promise(setImmediate);
+    running--;
+  });
+  for (const id of await flowrra.submitMany('count', [[], [], [], []])) await flowrra.waitForResult(id);
+  expect(most).toBe(app.get(Settings).workers);
 });
 
 it('runs what it shows of submitting and of results', async () => {
   const clock = new ManualClock();
   const { app, flowrra } = await startApp({ clock }, { providers: [ReceiptTasks] });
+  opened(app);
   const receipts = app.get(ReceiptTasks);
   expect(await idempotent(flowrra, receipts)).toBe('order-42-receipt');
   expect(await idempotent(flowrra, receipts)).toBe('order-42-receipt');
@@ -95,5 +240,4 @@ it('runs what it shows of submitting and of results', async () => {
     'order-6',
     'order-7',
   ]);
-  await app.close();
 });
