@@ -6,6 +6,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^flowrra$': '<rootDir>/lib/index.ts',
+    '^flowrra/sqlite$': '<rootDir>/lib/engine/sqlite/index.ts',
     '^flowrra/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** Milliseconds from an arbitrary start, in a time that nobody can set. Default: the same as `now`. */
+  steady?(): number;
   /**
    * Calls `fn` once, `ms` milliseconds from now, and returns what cancels it.
    * A background timer (retention, say) does not keep the process alive.
@@ -14,6 +16,7 @@ const LONGEST_TIMEOUT = 2_147_483_647;
 
 export const systemClock: Clock = {
   now: Date.now,
+  steady: () => performance.now(),
   after(ms, fn, { background = false } = {}) {
     let timer: NodeJS.Timeout;
     const arm = (left: number): void => {

@@ -33,6 +33,16 @@ export class BackendError extends FlowrraError {
   readonly code = 'FLOWRRA_BACKEND';
 }
 
+/** The engine's storage could not do what was asked: locked, full, damaged or unreachable. What was refused is not kept. */
+export class EngineError extends FlowrraError {
+  readonly code = 'FLOWRRA_ENGINE';
+}
+
+/** A job's worker died with it, or lost it to another one, which then runs it again. */
+export class TaskLostError extends FlowrraError {
+  readonly code = 'FLOWRRA_TASK_LOST';
+}
+
 /** No job of that id was ever submitted here. */
 export class ResultNotFoundError extends FlowrraError {
   readonly code = 'FLOWRRA_RESULT_NOT_FOUND';

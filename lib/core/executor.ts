@@ -5,7 +5,7 @@ import type { TaskPolicy } from '../options/resolved-options.js';
 import type { TaskRunner } from '../runner/task-runner.interface.js';
 import { codeOf, describeError } from './attempt-error.js';
 import type { Clock } from './clock.js';
-import { ExecutorStoppingError, PayloadError } from './errors.js';
+import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
 import type { RetryTaskError, SnoozeTaskError } from './errors.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
@@ -46,6 +46,10 @@ export class Executor {
     if (task === undefined) return this.putOff(attempt);
     const policy = effectivePolicy(task.policy, attempt.overrides);
     const { observer, recorder } = this.parts;
+    if (attempt.lost) {
+      const failed = this.lost(attempt);
+      return recorder === null ? failed : this.recorded(recorder, attempt, failed);
+    }
     observer.started(attempt);
     if (recorder === null) return this.attempt(task, policy, attempt, abort);
     recorder.started(attempt);
@@ -100,7 +104,8 @@ export class Executor {
   }
 
   private failure(error: unknown, policy: TaskPolicy, attempt: Attempt, abort: AbortHandle): Outcome {
-    if (abort.reason instanceof ExecutorStoppingError) return { kind: 'released', delay: 0 };
+    if (abort.reason instanceof ExecutorStoppingError || abort.reason instanceof TaskLostError)
+      return { kind: 'released', delay: 0 };
     const code = codeOf(error);
     if (code === 'FLOWRRA_SNOOZE') return { kind: 'snoozed', delay: (error as SnoozeTaskError).delay };
     const described = this.describe(error, attempt);
@@ -109,6 +114,13 @@ export class Executor {
     const delay =
       code === 'FLOWRRA_RETRY' ? (error as RetryTaskError).delay : this.backoff(error, policy, attempt);
     return { kind: 'retry', error: described, delay };
+  }
+
+  private lost(attempt: Attempt): Outcome {
+    const error = new TaskLostError(
+      'Its worker died while it ran, again and again, so it is not run any more. Look for what ends the process: a crash in native code, a lack of memory, an event loop that is blocked for longer than a lease.',
+    );
+    return { kind: 'failed', error: this.describe(error, attempt) };
   }
 
   private backoff(error: unknown, policy: TaskPolicy, attempt: Attempt): number {

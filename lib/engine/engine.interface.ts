@@ -12,6 +12,8 @@ export type MaybePromise<T> = T | Promise<T>;
 export interface Engine {
   /** For logs and errors: `memory`, `sqlite`, … */
   readonly name: string;
+  /** Whether jobs outlive the process. */
+  readonly durable: boolean;
   /** Results as the engine keeps them by itself. */
   readonly results: ResultBackend;
   /** Opens connections and storage. Afterwards `enqueue` works; a producer stops here. */
@@ -95,6 +97,8 @@ export interface Attempt {
   readonly startedAt: number;
   /** What earlier attempts threw, oldest first, capped. */
   readonly errors: readonly AttemptError[];
+  /** Whether so many workers have died with the job that it is to fail without being run once more. */
+  readonly lost: boolean;
   /** A fresh copy for this attempt, which may change it at will. */
   args(): unknown[];
 }

@@ -9,7 +9,12 @@ export async function resolveEngine(engine: string | Engine): Promise<Engine> {
     const { memoryEngine } = await import('./memory/memory-engine.js');
     return memoryEngine();
   }
+  if (scheme === 'sqlite') {
+    const { sqlite } = await import('./sqlite/sqlite-engine.js');
+    const { fileOfUrl } = await import('./sqlite/sqlite-options.js');
+    return sqlite({ file: fileOfUrl(engine) });
+  }
   throw new FlowrraConfigError(
-    `engine: '${engine}' names no engine of this version. Known: 'memory:', or an Engine object.`,
+    `engine: '${engine}' names no engine of this version. Known: 'memory:', 'sqlite:./path/to/file.db', or an Engine object.`,
   );
 }

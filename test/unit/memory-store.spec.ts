@@ -57,10 +57,13 @@ it('the slot table hands out free slots again, and knows which it ever handed ou
   expect([table.knows(10_000), table.knows(10_001), table.knows(-1)]).toEqual([true, false, false]);
 });
 
+/** The memory store shares its jobs with nobody. */
+const NOBODY = { changed: () => undefined, lost: () => undefined };
+
 it('settles a job once: what answers late changes nothing', () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 1_000, maxResults: 10 }, queues: ['q'] });
+  store.open({ clock, retention: { resultTtl: 1_000, maxResults: 10 }, queues: ['q'], ...NOBODY });
   const id = store.insert(
     { taskId: undefined, taskName: 't', queue: 'q', priority: 0, delay: 0, args: [1], overrides: undefined },
     clock.now(),
@@ -75,7 +78,7 @@ it('settles a job once: what answers late changes nothing', () => {
 it('drops old results by itself, with one timer, and holds none when there is nothing to drop', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 100 }, queues: ['q'] });
+  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 100 }, queues: ['q'], ...NOBODY });
   for (let n = 0; n < 50; n++) {
     store.insert(
       {

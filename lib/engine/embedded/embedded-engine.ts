@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { isolated } from '../../core/detached.js';
-import { ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
+import { ExecutorNotRunningError, ExecutorStoppingError, TaskLostError } from '../../core/errors.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import { AttemptAbort } from '../attempt-abort.js';
 import type {
@@ -17,10 +17,8 @@ import { Admission } from './admission.js';
 import type { JobStore } from './job-store.interface.js';
 import { Lane } from './lane.js';
 import { Quiet } from './quiet.js';
+import { Settlements } from './settlements.js';
 import { TimeSlice } from './time-slice.js';
-
-/** How long to wait before an outcome that could not be stored is tried again. */
-const SETTLE_RETRY_MS = 1_000;
 
 /** One attempt while it runs. */
 class Run extends AttemptAbort {
@@ -46,8 +44,8 @@ export class EmbeddedEngine implements Engine {
   private readonly lanes = new Map<string, Lane>();
   private host!: EngineHost;
   private admission!: Admission;
+  private settlements!: Settlements;
   private quiet: Quiet | null = null;
-  private unsettled = 0;
   private consuming = false;
   private accepting = false;
 
@@ -61,8 +59,15 @@ export class EmbeddedEngine implements Engine {
   async connect(host: EngineHost): Promise<void> {
     this.host = host;
     const { clock, retention, queues } = host;
-    await this.store.open({ clock, retention, queues: queues.map((queue) => queue.name) });
     this.admission = new Admission(host.backPressure, () => this.store.pendingCount());
+    await this.store.open({
+      clock,
+      retention,
+      queues: queues.map((queue) => queue.name),
+      changed: this.changed,
+      lost: this.lost,
+    });
+    this.settlements = new Settlements(this.store, clock, () => this.quiet?.check());
     const slice = new TimeSlice(() => this.lanes.forEach((lane) => lane.pump()));
     for (const { name, concurrency } of queues) {
       this.lanes.set(
@@ -72,7 +77,9 @@ export class EmbeddedEngine implements Engine {
           clock,
           slice,
           start: this.start,
+          refuse: this.refuse,
           failed: this.unreadable,
+          idle: () => this.quiet?.check(),
         }),
       );
     }
@@ -81,6 +88,7 @@ export class EmbeddedEngine implements Engine {
 
   consume(): void {
     this.consuming = true;
+    this.store.consume?.();
     for (const lane of this.lanes.values()) lane.resume();
   }
 
@@ -106,6 +114,10 @@ export class EmbeddedEngine implements Engine {
       for (const queue of new Set(jobs.map((job) => job.queue))) this.wake(queue);
       return ids;
     });
+  }
+
+  get durable(): boolean {
+    return this.store.durable;
   }
 
   pendingCount(): MaybePromise<number> {
@@ -138,6 +150,9 @@ export class EmbeddedEngine implements Engine {
     this.admission?.close();
     this.lanes.clear();
     await this.store.close();
+    // What the store has written at the last moment is announced before the end.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.settlements?.close();
   }
 
   private readonly start = (attempt: Attempt, lane: Lane): void => {
@@ -163,30 +178,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   private settle(run: Run, outcome: Outcome): void {
-    let settled: MaybePromise<boolean>;
-    try {
-      settled = this.store.settle(run.attempt, outcome, this.host.clock.now());
-    } catch (error) {
-      settled = Promise.reject(error);
-    }
-    if (!isPromise(settled)) return this.announce(settled, run, outcome);
-    this.unsettled++;
-    settled.then(
-      (applied) => {
-        this.unsettled--;
-        this.announce(applied, run, outcome);
-        this.quiet?.check();
-      },
-      (error: unknown) => {
-        this.logger.error(
-          `The outcome of ${run.attempt.taskId} could not be stored and is tried again: ${String(error)}`,
-        );
-        this.host.clock.after(SETTLE_RETRY_MS, () => {
-          this.unsettled--;
-          this.settle(run, outcome);
-        });
-      },
-    );
+    this.settlements.settle(run.attempt, outcome, (applied) => this.announce(applied, run, outcome));
   }
 
   private announce(applied: boolean, run: Run, outcome: Outcome): void {
@@ -210,10 +202,14 @@ export class EmbeddedEngine implements Engine {
   private whenQuiet(ms: number, runAll: boolean): Promise<void> {
     const deadline = this.host.clock.now() + ms;
     this.quiet = new Quiet(this.host.clock, ms, async () => {
-      if (this.running.size > 0 || this.unsettled > 0) return false;
+      if (this.running.size > 0 || this.settlements.size > 0 || this.isClaiming) return false;
       return !runAll || !(await this.somethingDue(deadline));
     });
     return this.quiet.done.finally(() => (this.quiet = null));
+  }
+
+  private get isClaiming(): boolean {
+    return [...this.lanes.values()].some((lane) => lane.isClaiming);
   }
 
   private async somethingDue(deadline: number): Promise<boolean> {
@@ -238,6 +234,23 @@ export class EmbeddedEngine implements Engine {
       'The engine takes no jobs: it is not connected yet, or it has been stopped.',
     );
   }
+
+  private readonly changed = (): void => {
+    for (const lane of this.lanes.values()) lane.wake();
+    this.admission.left();
+  };
+
+  private readonly lost = (attempt: Attempt): void => {
+    const reason = new TaskLostError(
+      'The job has been taken over by another process: its lease ended before it was renewed, so what this attempt answers no longer counts.',
+    );
+    for (const run of this.running) if (run.attempt === attempt) run.abort(reason);
+  };
+
+  private readonly refuse = (attempts: readonly Attempt[]): void => {
+    for (const attempt of attempts)
+      this.settlements.settle(attempt, { kind: 'released', delay: 0 }, () => undefined);
+  };
 
   private readonly unreadable = (error: unknown): void => {
     this.logger.error(

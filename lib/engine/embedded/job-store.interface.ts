@@ -11,6 +11,8 @@ export interface JobStore {
   /** Whether jobs outlive the process. What would be lost is drained at a stop. */
   readonly durable: boolean;
   open(config: StoreConfig): MaybePromise<void>;
+  /** Told once this process runs jobs: it has to stay alive, and to look out for those of other processes. */
+  consume?(): void;
   /** Keeps a job, or finds the one with its id, and returns the id. A promise resolves when the job is safe. */
   insert(job: NewJob, now: number): MaybePromise<string>;
   insertMany(jobs: readonly NewJob[], now: number): MaybePromise<string[]>;
@@ -36,4 +38,8 @@ export interface StoreConfig {
   readonly clock: Clock;
   readonly retention: Retention;
   readonly queues: readonly string[];
+  /** To be called when there may be jobs to claim, or room for more, that nobody here has brought about. */
+  changed(): void;
+  /** To be called when a running attempt has been taken over: whatever it still answers will not count. */
+  lost(attempt: Attempt): void;
 }

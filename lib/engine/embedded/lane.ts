@@ -11,8 +11,12 @@ export interface LaneParts {
   readonly slice: TimeSlice;
   /** Runs a claimed attempt. The lane's place is free again when `release` is called. */
   start(attempt: Attempt, lane: Lane): void;
+  /** Gives back what was claimed while the lane was paused. */
+  refuse(attempts: readonly Attempt[]): void;
   /** Reports a store that could not be read. */
   failed(error: unknown): void;
+  /** Told when a claim has come to nothing. */
+  idle(): void;
 }
 
 /** How long to wait before reading a store again that could not be read. */
@@ -33,9 +37,9 @@ export class Lane {
     private readonly parts: LaneParts,
   ) {}
 
-  /** Whether nothing runs and nothing is being claimed. */
-  get idle(): boolean {
-    return this.active === 0 && !this.claiming;
+  /** Whether jobs may be on their way out of the store. */
+  get isClaiming(): boolean {
+    return this.claiming;
   }
 
   resume(): void {
@@ -98,15 +102,18 @@ export class Lane {
     claimed.then(
       (attempts) => {
         this.claiming = false;
-        if (attempts.length === 0) this.sleep();
+        if (!this.open) this.parts.refuse(attempts);
+        else if (attempts.length === 0) this.sleep();
         else {
           this.startAll(attempts);
-          this.pump();
+          return this.pump();
         }
+        this.parts.idle();
       },
       (error: unknown) => {
         this.claiming = false;
         this.troubled(error);
+        this.parts.idle();
       },
     );
   }

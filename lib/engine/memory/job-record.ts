@@ -62,6 +62,11 @@ export class JobRecord implements Attempt {
     return this.home.queue;
   }
 
+  /** Its only worker is this process. */
+  get lost(): boolean {
+    return false;
+  }
+
   get submittedAt(): number {
     return this.home.epoch + this.submitted;
   }

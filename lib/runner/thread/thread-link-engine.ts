@@ -6,6 +6,7 @@ import type { ThreadLink } from './thread-link.js';
 /** The engine of an application inside one of our threads: it runs nothing and submits to its parent. */
 export class ThreadLinkEngine implements Engine {
   readonly name = 'thread';
+  readonly durable = false;
   readonly results = new NoResults();
 
   constructor(private readonly link: ThreadLink) {}

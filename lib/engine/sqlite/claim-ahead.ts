@@ -1,0 +1,111 @@
+import type { Clock } from '../../core/clock.js';
+import type { SqliteAttempt } from './sqlite-attempt.js';
+
+/** The most jobs that wait here, taken but not started, for each queue. */
+const MAX_AHEAD = 128;
+/** Jobs are taken ahead only while what was taken last is used up within this time. */
+const QUICK_MS = 5;
+/** What has not been started by then goes back: it is somebody else's turn. */
+const PATIENCE_MS = 10;
+
+interface Shelf {
+  attempts: SqliteAttempt[];
+  /** How many to take ahead next. */
+  extent: number;
+  filledAt: number;
+}
+
+/**
+ * Jobs that were taken along with those that start at once. Where jobs take no time to speak of, the
+ * commits of their claims would be most of the work; so more are taken in one commit, as many as
+ * are used up in a few milliseconds and none where jobs take longer. To everybody who asks in this
+ * process they are still waiting.
+ */
+export class ClaimAhead {
+  private readonly shelves = new Map<string, Shelf>();
+  private readonly ids = new Set<number>();
+  private cancelTimer: (() => void) | null = null;
+
+  /** @param giveBack Puts jobs that were not started back into the file. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly giveBack: (attempts: readonly SqliteAttempt[]) => void,
+  ) {}
+
+  get size(): number {
+    return this.ids.size;
+  }
+
+  has(id: number): boolean {
+    return this.ids.has(id);
+  }
+
+  holds(queue: string): boolean {
+    return (this.shelves.get(queue)?.attempts.length ?? 0) > 0;
+  }
+
+  /** The next jobs to start. */
+  take(queue: string, limit: number): SqliteAttempt[] {
+    const shelf = this.shelves.get(queue);
+    if (shelf === undefined || shelf.attempts.length === 0) return [];
+    const taken = shelf.attempts.splice(0, limit);
+    for (const { row } of taken) this.ids.delete(row.id);
+    return taken;
+  }
+
+  /** How many to take ahead along with `limit` that start at once. */
+  extent(queue: string, limit: number): number {
+    const shelf = this.shelf(queue);
+    const quick = this.clock.now() - shelf.filledAt <= QUICK_MS;
+    shelf.extent = quick ? Math.min(MAX_AHEAD, 2 * shelf.extent + limit) : shelf.extent >> 2;
+    return shelf.extent;
+  }
+
+  /** Keeps what was taken ahead; also to be told of nothing. */
+  fill(queue: string, attempts: SqliteAttempt[]): void {
+    const shelf = this.shelf(queue);
+    shelf.attempts = attempts;
+    shelf.filledAt = this.clock.now();
+    for (const { row } of attempts) this.ids.add(row.id);
+    if (attempts.length > 0) this.arm();
+  }
+
+  /** A new job goes before what was taken ahead, if that is less urgent. */
+  yieldTo(queue: string, priority: number): void {
+    const last = this.shelves.get(queue)?.attempts.at(-1);
+    if (last !== undefined && last.priority > priority) this.clear(queue);
+  }
+
+  clearAll(): void {
+    for (const queue of this.shelves.keys()) this.clear(queue);
+    this.cancelTimer?.();
+    this.cancelTimer = null;
+  }
+
+  private clear(queue: string): void {
+    const attempts = this.take(queue, MAX_AHEAD);
+    if (attempts.length > 0) this.giveBack(attempts);
+  }
+
+  private arm(): void {
+    this.cancelTimer ??= this.clock.after(PATIENCE_MS, this.onTimer, { background: true });
+  }
+
+  private readonly onTimer = (): void => {
+    this.cancelTimer = null;
+    const stale = this.clock.now() - PATIENCE_MS;
+    for (const [queue, shelf] of this.shelves) {
+      if (shelf.filledAt > stale || shelf.attempts.length === 0) continue;
+      shelf.extent = 0;
+      this.clear(queue);
+    }
+    if (this.ids.size > 0) this.arm();
+  };
+
+  private shelf(queue: string): Shelf {
+    let shelf = this.shelves.get(queue);
+    if (shelf === undefined)
+      this.shelves.set(queue, (shelf = { attempts: [], extent: 0, filledAt: -Infinity }));
+    return shelf;
+  }
+}

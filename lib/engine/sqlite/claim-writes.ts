@@ -1,0 +1,69 @@
+import type { SqliteDatabase } from './driver/driver.interface.js';
+import type { Ledger } from './ledger.js';
+import type { ClaimedRow } from './sqlite-attempt.js';
+
+/** Jobs that come due are moved into line this many at a time. */
+const MAX_PROMOTED = 500;
+
+const COLUMNS =
+  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors';
+
+/** Hands jobs out: moves those that have come due into line, and takes the first of the line. */
+export class ClaimWrites {
+  private readonly findDue;
+  private readonly line;
+  private readonly front;
+  private readonly take;
+  private readonly return;
+
+  constructor(
+    database: SqliteDatabase,
+    private readonly ledger: Ledger,
+  ) {
+    this.findDue = database.prepare<{ id: number }>(
+      'SELECT id FROM jobs WHERE queue = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?',
+    );
+    this.line = database.prepare('UPDATE jobs SET place = ?, due_at = NULL WHERE id = ?');
+    this.front = database.prepare<ClaimedRow>(
+      `SELECT ${COLUMNS} FROM jobs WHERE queue = ? AND place IS NOT NULL ORDER BY priority, place LIMIT ?`,
+    );
+    this.take = database.prepare(
+      `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, started_at = ?, claims = claims + 1
+       WHERE id = ?`,
+    );
+    this.return = database.prepare(
+      `UPDATE jobs SET status = ?, place = ?, leased_until = NULL, started_at = ?
+       WHERE id = ? AND claims = ? AND status = 'running'`,
+    );
+  }
+
+  /**
+   * Takes the first jobs of a queue's line: `limit` at most, and up to `ahead` more, which are to
+   * start a moment later. A job that a worker has died with is never among those: should it kill
+   * this one as well, no job that merely waited beside it is counted as its accomplice.
+   */
+  claim(queue: string, limit: number, ahead: number, now: number, leasedUntil: number): ClaimedRow[] {
+    this.promote(queue, now);
+    const rows = this.front.all(queue, limit + ahead);
+    const suspect = rows.findIndex(({ rescues }, index) => rescues > 0 && index >= limit);
+    const taken = suspect < 0 ? rows : rows.slice(0, suspect);
+    return taken.map((row) => {
+      this.take.run(leasedUntil, now, row.id);
+      this.ledger.moved(queue, row.status, 'running');
+      return { ...row, claims: row.claims + 1 };
+    });
+  }
+
+  /** Puts back what was taken ahead and never started, to where it was. */
+  putBack(rows: readonly ClaimedRow[]): void {
+    for (const row of rows) {
+      if (this.return.run(row.status, row.place, row.started_at, row.id, row.claims) > 0)
+        this.ledger.moved(row.queue, 'running', row.status);
+    }
+  }
+
+  /** Delayed jobs take their places when they are due, in the order in which they come due. */
+  private promote(queue: string, now: number): void {
+    for (const { id } of this.findDue.all(queue, now, MAX_PROMOTED)) this.line.run(this.ledger.next(), id);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Retention } from '../engine.interface.js';
+import { ClaimWrites } from './claim-writes.js';
+import { openDatabaseFile } from './database-file.js';
+import type { SqliteDatabase } from './driver/driver.interface.js';
+import { GroupCommit } from './group-commit.js';
+import { JobReads } from './job-reads.js';
+import { LeaseWrites } from './lease-writes.js';
+import { Ledger } from './ledger.js';
+import { OutcomeWrites } from './outcome-writes.js';
+import { RetentionWrites } from './retention-writes.js';
+import { SqliteIds } from './sqlite-id.js';
+import type { ResolvedSqliteOptions } from './sqlite-options.js';
+import { SubmissionWrites } from './submission-writes.js';
+
+/** The open file: what may be asked of it, what may be written, and the one way to write it. */
+export class JobsFile {
+  readonly commit: GroupCommit;
+  readonly reads: JobReads;
+  readonly submissions: SubmissionWrites;
+  readonly claims: ClaimWrites;
+  readonly outcomes: OutcomeWrites;
+  readonly leases: LeaseWrites;
+  readonly retention: RetentionWrites;
+
+  private constructor(
+    private readonly database: SqliteDatabase,
+    { file, lockTimeout }: ResolvedSqliteOptions,
+    retention: Retention,
+  ) {
+    const ids = new SqliteIds(tagOf(database));
+    const ledger = new Ledger(database);
+    this.reads = new JobReads(database, ids);
+    this.submissions = new SubmissionWrites(database, ledger, ids);
+    this.claims = new ClaimWrites(database, ledger);
+    this.outcomes = new OutcomeWrites(database, ledger);
+    this.leases = new LeaseWrites(database, ledger);
+    this.retention = new RetentionWrites(database, ledger, retention);
+    this.commit = new GroupCommit(database, ledger, {
+      file,
+      lockTimeout,
+      finish: () => this.retention.dropExcess(),
+    });
+  }
+
+  /** @throws {EngineError} that says what is wrong with the file. */
+  static async open(options: ResolvedSqliteOptions, retention: Retention): Promise<JobsFile> {
+    const database = await openDatabaseFile(options);
+    return new JobsFile(database, options, retention);
+  }
+
+  /** Writes what is still to be written, and lets go of the file. */
+  close(): void {
+    this.commit.close();
+    this.database.close();
+  }
+}
+
+function tagOf(database: SqliteDatabase): number {
+  const row = database.prepare<{ value: number }>(`SELECT value FROM numbers WHERE name = 'tag'`).get();
+  return row?.value ?? 0;
+}

@@ -1,0 +1,59 @@
+import type { SqliteDatabase } from './driver/driver.interface.js';
+import type { Ledger } from './ledger.js';
+import type { SqliteAttempt } from './sqlite-attempt.js';
+
+/** Jobs of dead workers are taken over this many at a time. */
+const MAX_RESCUED = 500;
+
+interface LeasedRow {
+  readonly id: number;
+  readonly queue: string;
+}
+
+/** Keeps running jobs with their workers while those live, and no longer. */
+export class LeaseWrites {
+  private readonly extend;
+  private readonly ended;
+  private readonly release;
+  private readonly shorten;
+
+  constructor(
+    database: SqliteDatabase,
+    private readonly ledger: Ledger,
+  ) {
+    this.extend = database.prepare(
+      `UPDATE jobs SET leased_until = ? WHERE id = ? AND claims = ? AND status = 'running'`,
+    );
+    this.ended = database.prepare<LeasedRow>(
+      'SELECT id, queue FROM jobs WHERE leased_until <= ? ORDER BY leased_until LIMIT ?',
+    );
+    this.release = database.prepare(
+      `UPDATE jobs SET status = 'pending', leased_until = NULL, place = id, rescues = rescues + 1 WHERE id = ?`,
+    );
+    this.shorten = database.prepare('UPDATE jobs SET leased_until = ? WHERE leased_until > ?');
+  }
+
+  /** Says `false` if somebody else has taken the job since. */
+  renew(attempt: SqliteAttempt, leasedUntil: number): boolean {
+    attempt.leasedUntil = leasedUntil;
+    return this.extend.run(leasedUntil, attempt.row.id, attempt.row.claims) > 0;
+  }
+
+  /**
+   * Puts jobs whose lease has ended back into line, but for those that this process holds itself:
+   * it was merely late. Returns how many.
+   */
+  rescue(now: number, holds: (id: number) => boolean): number {
+    const dead = this.ended.all(now, MAX_RESCUED).filter(({ id }) => !holds(id));
+    for (const { id, queue } of dead) {
+      this.release.run(id);
+      this.ledger.moved(queue, 'running', 'pending');
+    }
+    return dead.length;
+  }
+
+  /** Cuts leases that end later than any lease can: they were given before the clock was set back. */
+  clamp(latest: number): void {
+    this.shorten.run(latest, latest);
+  }
+}

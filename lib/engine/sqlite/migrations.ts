@@ -1,0 +1,111 @@
+import { EngineError } from '../../core/errors.js';
+import type { SqliteDatabase } from './driver/driver.interface.js';
+import { rollback } from './rollback.js';
+
+/** Marks a database file as Flowrra's ("Flow" in ASCII): https://sqlite.org/pragma.html#pragma_application_id */
+const APPLICATION_ID = 0x466c_6f77;
+
+/**
+ * The steps from an empty file to the present schema. Forward only: a released step is never
+ * changed, a new one is added at the end. A file's `user_version` is the number of steps it has had.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  -- One row a job, from its submission until its result is dropped.
+  CREATE TABLE jobs (
+    id            INTEGER PRIMARY KEY,          -- in the order of submission
+    task_id       TEXT    NOT NULL,             -- what submit returned; carries id, unless it was chosen
+    chosen        INTEGER NOT NULL DEFAULT 0,   -- 1 if the submitter chose task_id
+    task          TEXT    NOT NULL,             -- the task's name
+    queue         TEXT    NOT NULL,
+    status        TEXT    NOT NULL
+      CHECK (status IN ('pending', 'running', 'retrying', 'success', 'failed', 'cancelled')),
+    priority      INTEGER NOT NULL,             -- lower runs first
+    place         INTEGER,                      -- its place in line, while it is due and waits
+    due_at        INTEGER,                      -- when it comes due, while it is delayed
+    leased_until  INTEGER,                      -- how long its worker has it for itself, while it runs
+    claims        INTEGER NOT NULL DEFAULT 0,   -- how often a worker has taken it; its latest is the only valid one
+    rescues       INTEGER NOT NULL DEFAULT 0,   -- how often the present attempt was taken over from a dead worker
+    retries       INTEGER NOT NULL DEFAULT 0,
+    submitted_at  INTEGER NOT NULL,             -- times are milliseconds since 1970
+    started_at    INTEGER,                      -- of the latest attempt
+    finished_at   INTEGER,
+    finish_order  INTEGER,                      -- grows with every job that finishes
+    args          TEXT,                         -- JSON; NULL if it lies in large_args
+    overrides     TEXT,                         -- JSON: the policy that was given with the job
+    errors        TEXT,                         -- JSON: what failed attempts threw
+    result        TEXT,                         -- JSON, of a job with status success
+    reason        TEXT                          -- why it was cancelled
+  ) STRICT;
+
+  CREATE INDEX jobs_line     ON jobs (queue, priority, place) WHERE place IS NOT NULL;
+  CREATE INDEX jobs_delayed  ON jobs (queue, due_at)          WHERE due_at IS NOT NULL;
+  CREATE INDEX jobs_leased   ON jobs (leased_until)           WHERE leased_until IS NOT NULL;
+  CREATE INDEX jobs_finished ON jobs (finish_order)           WHERE finish_order IS NOT NULL;
+  CREATE UNIQUE INDEX jobs_chosen ON jobs (task_id)           WHERE chosen = 1;
+
+  -- Arguments of some size lie apart, so that a change of status does not write them anew.
+  CREATE TABLE large_args (
+    job  INTEGER PRIMARY KEY,
+    args TEXT NOT NULL
+  ) STRICT;
+
+  -- How many jobs there are of each kind, so that nobody has to count them.
+  CREATE TABLE counts (
+    queue  TEXT    NOT NULL,
+    status TEXT    NOT NULL,
+    jobs   INTEGER NOT NULL,
+    PRIMARY KEY (queue, status)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE numbers (
+    name  TEXT    PRIMARY KEY,
+    value INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO numbers (name, value) VALUES
+    ('last', 0),            -- the last number given out: ids, places and finish_order come from it
+    ('pruned_at', 0),       -- when results were last looked through for old ones
+    ('tag', abs(random() % 16777216));  -- tells this file's ids from another's
+  `,
+];
+
+/**
+ * Brings a file to the present schema, in one transaction.
+ *
+ * @throws {EngineError} if the file is another program's, or a newer version's.
+ */
+export function migrate(database: SqliteDatabase, file: string): void {
+  if (versionOf(database, file) === MIGRATIONS.length) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    // Another process may have been faster.
+    const version = versionOf(database, file);
+    for (const step of MIGRATIONS.slice(version)) database.exec(step);
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    rollback(database);
+    throw error;
+  }
+}
+
+function versionOf(database: SqliteDatabase, file: string): number {
+  const [{ application, version, tables }] = database
+    .prepare<{ application: number; version: number; tables: number }>(
+      `SELECT (SELECT application_id FROM pragma_application_id) AS application,
+              (SELECT user_version FROM pragma_user_version) AS version,
+              (SELECT count(*) FROM sqlite_schema) AS tables`,
+    )
+    .all() as [{ application: number; version: number; tables: number }];
+  if (application !== APPLICATION_ID && (application !== 0 || tables > 0)) {
+    throw new EngineError(
+      `${file} is another program's database. Give Flowrra a file of its own, one that does not exist yet.`,
+    );
+  }
+  if (version > MIGRATIONS.length) {
+    throw new EngineError(
+      `${file} was written by a newer version of Flowrra: its schema is ${version}, and this version knows ${MIGRATIONS.length}. Install that version, or give another file.`,
+    );
+  }
+  return version;
+}

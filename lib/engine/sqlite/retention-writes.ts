@@ -1,0 +1,75 @@
+import type { TaskStatus } from '../../core/task-result.js';
+import type { Retention } from '../engine.interface.js';
+import type { SqliteDatabase } from './driver/driver.interface.js';
+import type { Ledger } from './ledger.js';
+
+/** Results are dropped this many at a time. */
+const MAX_DROPPED = 500;
+
+interface FinishedRow {
+  readonly id: number;
+  readonly queue: string;
+  readonly status: TaskStatus;
+  readonly finished_at: number;
+  readonly args: string | null;
+}
+
+/** Drops results, the oldest finished out first: those beyond `maxResults`, and those older than `resultTtl`. */
+export class RetentionWrites {
+  private readonly count;
+  private readonly oldest;
+  private readonly deleteJob;
+  private readonly deleteArgs;
+  private readonly prunedAt;
+  private readonly setPrunedAt;
+
+  constructor(
+    database: SqliteDatabase,
+    private readonly ledger: Ledger,
+    private readonly retention: Retention,
+  ) {
+    this.count = database.prepare<{ finished: number | null }>(
+      `SELECT sum(jobs) AS finished FROM counts WHERE status IN ('success', 'failed', 'cancelled')`,
+    );
+    this.oldest = database.prepare<FinishedRow>(
+      `SELECT id, queue, status, finished_at, args FROM jobs
+       WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT ?`,
+    );
+    this.deleteJob = database.prepare('DELETE FROM jobs WHERE id = ?');
+    this.deleteArgs = database.prepare('DELETE FROM large_args WHERE job = ?');
+    this.prunedAt = database.prepare<{ value: number }>(`SELECT value FROM numbers WHERE name = 'pruned_at'`);
+    this.setPrunedAt = database.prepare(`UPDATE numbers SET value = ? WHERE name = 'pruned_at'`);
+  }
+
+  /** To be called at the end of a transaction, before its counts are written. */
+  dropExcess(): void {
+    const added = this.ledger.finished;
+    if (added <= 0) return;
+    const { finished } = this.count.get() as { finished: number | null };
+    const excess = (finished ?? 0) + added - this.retention.maxResults;
+    if (excess > 0) for (const row of this.oldest.all(excess)) this.drop(row);
+  }
+
+  /** Returns whether there may be more to drop. */
+  dropExpired(now: number): boolean {
+    const expired = now - this.retention.resultTtl;
+    const rows = this.oldest.all(MAX_DROPPED);
+    const old = rows.filter(({ finished_at: at }) => at <= expired);
+    for (const row of old) this.drop(row);
+    return old.length === MAX_DROPPED;
+  }
+
+  /** Whether this process is the one to look for old results now: one of them is enough. */
+  takeTurn(now: number, interval: number): boolean {
+    const { value } = this.prunedAt.get() as { value: number };
+    if (Math.abs(now - value) < interval) return false;
+    this.setPrunedAt.run(now);
+    return true;
+  }
+
+  private drop({ id, queue, status, args }: FinishedRow): void {
+    this.deleteJob.run(id);
+    if (args === null) this.deleteArgs.run(id);
+    this.ledger.count(queue, status, -1);
+  }
+}

@@ -1,0 +1,87 @@
+import { payloadFromText } from '../../core/payload/payload-text.js';
+import type { TaskStatus } from '../../core/task-result.js';
+import type { PolicyOverrides } from '../../options/resolved-options.js';
+import type { Attempt, AttemptError } from '../engine.interface.js';
+import { errorsFrom } from './job-row.js';
+
+/** A row of `jobs`, as a worker takes it. */
+export interface ClaimedRow {
+  readonly id: number;
+  readonly task_id: string;
+  readonly task: string;
+  readonly queue: string;
+  readonly status: TaskStatus;
+  readonly priority: number;
+  /** Where it stood in line. */
+  readonly place: number;
+  /** Of the claim, which is its token. */
+  readonly claims: number;
+  readonly rescues: number;
+  readonly retries: number;
+  readonly submitted_at: number;
+  /** Of the attempt before, if there was one. */
+  readonly started_at: number | null;
+  readonly args: string | null;
+  readonly overrides: string | null;
+  readonly errors: string | null;
+}
+
+/** One attempt at a job of the file. */
+export class SqliteAttempt implements Attempt {
+  startedAt = 0;
+  leasedUntil = 0;
+  readonly overrides: PolicyOverrides | undefined;
+  readonly errors: readonly AttemptError[];
+  /** Why the row cannot be read, if it cannot: somebody else has written to it. */
+  private readonly unreadable: unknown = null;
+
+  /**
+   * @param largeArgs Reads arguments that do not lie in the row.
+   * @param lost Whether it was taken over from dead workers too often to be run once more.
+   */
+  constructor(
+    readonly row: ClaimedRow,
+    private readonly largeArgs: (id: number) => string,
+    readonly lost: boolean,
+  ) {
+    try {
+      this.overrides =
+        row.overrides === null ? undefined : (payloadFromText(row.overrides) as PolicyOverrides);
+      this.errors = errorsFrom(row.errors);
+    } catch (error) {
+      this.unreadable = error;
+      this.overrides = undefined;
+      this.errors = [];
+    }
+  }
+
+  get taskId(): string {
+    return this.row.task_id;
+  }
+
+  get taskName(): string {
+    return this.row.task;
+  }
+
+  get queue(): string {
+    return this.row.queue;
+  }
+
+  get priority(): number {
+    return this.row.priority;
+  }
+
+  get submittedAt(): number {
+    return this.row.submitted_at;
+  }
+
+  get retries(): number {
+    return this.row.retries;
+  }
+
+  /** @throws {PayloadError} if what lies in the file is no payload of Flowrra's. */
+  args(): unknown[] {
+    if (this.unreadable !== null) throw this.unreadable;
+    return payloadFromText(this.row.args ?? this.largeArgs(this.row.id)) as unknown[];
+  }
+}

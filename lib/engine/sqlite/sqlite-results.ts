@@ -1,0 +1,136 @@
+import type { Clock } from '../../core/clock.js';
+import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
+import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
+import { isFinal, taskResultOf } from '../../core/task-snapshot.js';
+import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
+import { waitUntil } from '../../results/wait-until.js';
+import { type ResultRow, stateOf } from './job-row.js';
+import type { JobReads } from './job-reads.js';
+
+/** Finished jobs of other processes are looked at this many at a time. */
+const SEEN_AT_ONCE = 500;
+
+type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
+
+export interface ResultsSource {
+  readonly clock: Clock;
+  readonly resultTtl: number;
+  readonly reads: JobReads;
+  /** The row as this process knows it: what was taken and has not been started still waits. */
+  asSeen(row: ResultRow): ResultRow;
+}
+
+/** Results as the file keeps them, and those who wait for one, whichever process it comes from. */
+export class SqliteResults extends ResultBackend {
+  private source: ResultsSource | null = null;
+  private readonly waiters = new Map<number, Set<Waiter>>();
+  /** Where in the order of finished jobs to go on looking. */
+  private seen = 0;
+
+  open(source: ResultsSource): void {
+    this.source = source;
+  }
+
+  /** The row is the result already. */
+  store(): void {}
+
+  get(taskId: string): TaskResult | null {
+    const row = this.find(taskId);
+    return row ? taskResultOf(stateOf(row)) : null;
+  }
+
+  async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
+    const row = this.find(taskId);
+    if (row === undefined) throw this.missing(taskId);
+    if (isFinal(row.status)) return taskResultOf(stateOf(row)) as FinishedTaskResult;
+    return waitUntil(taskId, options, this.opened.clock, (waiter) => this.subscribe(row.id, waiter));
+  }
+
+  /** A job of that row has finished, here. */
+  finished(id: number): void {
+    const waiters = this.waiters.get(id);
+    if (waiters === undefined) return;
+    this.waiters.delete(id);
+    const row = this.opened.reads.at(id);
+    for (const waiter of waiters) waiter(row ? resultOf(row) : this.dropped());
+  }
+
+  /** Other processes may have finished jobs. */
+  look(): void {
+    if (this.waiters.size === 0) return;
+    for (;;) {
+      const some = this.opened.reads.finishedAfter(this.seen, SEEN_AT_ONCE);
+      for (const { id, finish_order: order } of some) {
+        this.seen = order;
+        this.finished(id);
+      }
+      if (some.length < SEEN_AT_ONCE || this.waiters.size === 0) return;
+    }
+  }
+
+  /** Ends the waits for jobs whose results came and were dropped between two looks. */
+  lookForDropped(): void {
+    for (const [id, waiters] of this.waiters) {
+      if (this.opened.reads.at(id) !== undefined) continue;
+      this.waiters.delete(id);
+      for (const waiter of waiters) waiter(this.dropped());
+    }
+  }
+
+  override close(): void {
+    this.source = null;
+    const closed = (): Promise<never> =>
+      Promise.reject(
+        new ExecutorNotRunningError(
+          'The executor stopped while this result was waited for. The job goes on at the next start; ask again then.',
+        ),
+      );
+    const all = [...this.waiters.values()];
+    this.waiters.clear();
+    for (const waiters of all) for (const waiter of waiters) waiter(closed());
+  }
+
+  /** Results that are older than they may be are gone, though they may still lie in the file. */
+  private find(taskId: string): ResultRow | undefined {
+    const { reads, clock, resultTtl, asSeen } = this.opened;
+    const row = reads.find(taskId);
+    if (row === undefined) return undefined;
+    const old = row.finished_at !== null && row.finished_at <= clock.now() - resultTtl;
+    return old ? undefined : asSeen(row);
+  }
+
+  private subscribe(id: number, waiter: Waiter): () => void {
+    if (this.waiters.size === 0) this.seen = this.opened.reads.lastNumber();
+    const waiters = this.waiters.get(id) ?? new Set<Waiter>();
+    this.waiters.set(id, waiters.add(waiter));
+    return () => {
+      waiters.delete(waiter);
+      if (waiters.size === 0 && this.waiters.get(id) === waiters) this.waiters.delete(id);
+    };
+  }
+
+  private missing(taskId: string): Error {
+    return this.opened.reads.wasIssued(taskId)
+      ? new ResultExpiredError(
+          `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
+        )
+      : new ResultNotFoundError(`No job ${taskId} is known to this database file.`);
+  }
+
+  private dropped(): Promise<never> {
+    return Promise.reject(
+      new ResultExpiredError(
+        'The result has been dropped, by resultTtl or maxResults, before it could be read.',
+      ),
+    );
+  }
+
+  private get opened(): ResultsSource {
+    if (this.source !== null) return this.source;
+    throw new ExecutorNotRunningError('The database file is not open.');
+  }
+}
+
+function resultOf(row: ResultRow): FinishedTaskResult {
+  return taskResultOf(stateOf(row)) as FinishedTaskResult;
+}
