@@ -1,6 +1,7 @@
 import { backPressureCases } from './back-pressure.cases.js';
 import { contextCases } from './context.cases.js';
 import { Beds, type EngineUnderTest } from './engine-under-test.js';
+import { durabilityCases } from './durability.cases.js';
 import { hostileCases } from './hostile.cases.js';
 import { orderCases } from './order.cases.js';
 import { payloadCases } from './payload.cases.js';
@@ -26,6 +27,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('context', () => contextCases(beds));
     describe('back-pressure', () => backPressureCases(beds));
     describe('hostile tasks', () => hostileCases(beds));
+    describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));
   });
 }

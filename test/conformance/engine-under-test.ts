@@ -10,8 +10,8 @@ export type Limitation = 'keeps jobs across processes';
 export interface EngineUnderTest {
   /** The folder below `lib/engine`. */
   readonly folder: string;
-  /** A fresh engine with storage of its own. */
-  create(): Engine | string;
+  /** A new engine. Those that are made with the same name share their storage. */
+  create(storage: string): Engine | string;
   /** Virtual time where the engine lives by the injected clock. */
   readonly clock: 'virtual';
   readonly cannot: readonly Limitation[];
@@ -24,6 +24,7 @@ export interface Bed {
   readonly clock: ManualClock;
   /** Everything that has happened, as `type taskName#attempt`. */
   readonly seen: FlowrraEvent[];
+  readonly storage: string;
   /** Lets time pass, and everything that comes due in it happen. */
   advance(ms: number): Promise<void>;
 }
@@ -31,34 +32,38 @@ export interface Bed {
 /** Starts applications on one engine, and closes after each test whatever it started. */
 export class Beds {
   private readonly open: Bed[] = [];
+  private storages = 0;
 
   constructor(private readonly engine: EngineUnderTest) {}
 
+  /** @param beside An application whose storage and time the new one shares. */
   async start(
     providers: NonNullable<ModuleMetadata['providers']>,
     options: FlowrraModuleOptions = {},
+    beside?: Pick<Bed, 'clock' | 'storage'>,
   ): Promise<Bed> {
-    const clock = new ManualClock();
+    const { clock, storage } = beside ?? { clock: new ManualClock(), storage: `storage-${this.storages++}` };
     const { app, flowrra } = await startApp(
-      { engine: this.engine.create(), clock, ...options },
+      { engine: this.engine.create(storage), clock, ...options },
       { providers },
     );
     const seen: FlowrraEvent[] = [];
     flowrra.events$.subscribe((event) => seen.push(event));
-    const bed: Bed = { app, flowrra, clock, seen, advance: (ms) => clock.advance(ms) };
+    const bed: Bed = { app, flowrra, clock, seen, storage, advance: (ms) => clock.advance(ms) };
     this.open.push(bed);
     return bed;
   }
 
   /** Ends every application at once, however much of its work is left. */
   async closeAll(): Promise<void> {
-    for (const { app, flowrra, clock } of this.open.splice(0)) {
+    const open = this.open.splice(0);
+    for (const { app, flowrra, clock } of open) {
       const stopped = flowrra.stop({ wait: false });
       await clock.advance(60_000);
       await stopped;
       await app.close();
-      expect(clock.armed).toBe(0);
     }
+    for (const { clock } of open) expect(clock.armed).toBe(0);
   }
 }
 

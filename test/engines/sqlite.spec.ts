@@ -1,9 +1,9 @@
 import { describeEngine } from '../conformance/engine-conformance.js';
-import { sqliteEngine } from '../support/sqlite.js';
+import { sqliteEngine, tempFile } from '../support/sqlite.js';
 
 describeEngine({
   folder: 'sqlite',
-  create: () => sqliteEngine(),
+  create: (storage) => sqliteEngine({ file: tempFile(storage) }),
   clock: 'virtual',
   cannot: [],
 });

@@ -13,14 +13,14 @@ export const DRIVER = (process.env.FLOWRRA_TEST_SQLITE ?? 'better-sqlite3') as D
 const folder = mkdtempSync(join(tmpdir(), 'flowrra-sqlite-'));
 let files = 0;
 
-/** A file that does not exist yet, in a folder that is gone after the tests of the present spec. */
-export function freshFile(): string {
-  return join(folder, `${files++}.db`);
+/** A file in a folder that is gone after the tests of the present spec: a new one, unless it has a name. */
+export function tempFile(name = `file-${files++}`): string {
+  return join(folder, `${name}.db`);
 }
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** An engine on a file of its own, or on the one that is given. */
 export function sqliteEngine(options: Partial<SqliteOptions> = {}): ReturnType<typeof sqlite> {
-  return sqlite({ file: freshFile(), driver: DRIVER, ...options });
+  return sqlite({ file: tempFile(), driver: DRIVER, ...options });
 }

@@ -13,6 +13,8 @@ interface Shelf {
   /** How many to take ahead next. */
   extent: number;
   filledAt: number;
+  /** Whether what was taken last was used up quickly; `null` until it is used up. */
+  quick: boolean | null;
 }
 
 /**
@@ -46,18 +48,16 @@ export class ClaimAhead {
 
   /** The next jobs to start. */
   take(queue: string, limit: number): SqliteAttempt[] {
-    const shelf = this.shelves.get(queue);
-    if (shelf === undefined || shelf.attempts.length === 0) return [];
-    const taken = shelf.attempts.splice(0, limit);
-    for (const { row } of taken) this.ids.delete(row.id);
-    return taken;
+    const shelf = this.shelf(queue);
+    // Asked for more, and there is none: what was taken last has been used up.
+    if (shelf.attempts.length === 0) shelf.quick ??= this.clock.now() - shelf.filledAt <= QUICK_MS;
+    return this.remove(shelf, limit);
   }
 
   /** How many to take ahead along with `limit` that start at once. */
   extent(queue: string, limit: number): number {
     const shelf = this.shelf(queue);
-    const quick = this.clock.now() - shelf.filledAt <= QUICK_MS;
-    shelf.extent = quick ? Math.min(MAX_AHEAD, 2 * shelf.extent + limit) : shelf.extent >> 2;
+    shelf.extent = shelf.quick ? Math.min(MAX_AHEAD, 2 * shelf.extent + limit) : shelf.extent >> 2;
     return shelf.extent;
   }
 
@@ -66,25 +66,33 @@ export class ClaimAhead {
     const shelf = this.shelf(queue);
     shelf.attempts = attempts;
     shelf.filledAt = this.clock.now();
+    shelf.quick = null;
     for (const { row } of attempts) this.ids.add(row.id);
     if (attempts.length > 0) this.arm();
   }
 
   /** A new job goes before what was taken ahead, if that is less urgent. */
   yieldTo(queue: string, priority: number): void {
-    const last = this.shelves.get(queue)?.attempts.at(-1);
-    if (last !== undefined && last.priority > priority) this.clear(queue);
+    const shelf = this.shelf(queue);
+    const last = shelf.attempts.at(-1);
+    if (last !== undefined && last.priority > priority) this.clear(shelf);
   }
 
   clearAll(): void {
-    for (const queue of this.shelves.keys()) this.clear(queue);
+    for (const shelf of this.shelves.values()) this.clear(shelf);
     this.cancelTimer?.();
     this.cancelTimer = null;
   }
 
-  private clear(queue: string): void {
-    const attempts = this.take(queue, MAX_AHEAD);
+  private clear(shelf: Shelf): void {
+    const attempts = this.remove(shelf, MAX_AHEAD);
     if (attempts.length > 0) this.giveBack(attempts);
+  }
+
+  private remove(shelf: Shelf, limit: number): SqliteAttempt[] {
+    const removed = shelf.attempts.splice(0, limit);
+    for (const { row } of removed) this.ids.delete(row.id);
+    return removed;
   }
 
   private arm(): void {
@@ -94,10 +102,10 @@ export class ClaimAhead {
   private readonly onTimer = (): void => {
     this.cancelTimer = null;
     const stale = this.clock.now() - PATIENCE_MS;
-    for (const [queue, shelf] of this.shelves) {
+    for (const shelf of this.shelves.values()) {
       if (shelf.filledAt > stale || shelf.attempts.length === 0) continue;
       shelf.extent = 0;
-      this.clear(queue);
+      this.clear(shelf);
     }
     if (this.ids.size > 0) this.arm();
   };
@@ -105,7 +113,7 @@ export class ClaimAhead {
   private shelf(queue: string): Shelf {
     let shelf = this.shelves.get(queue);
     if (shelf === undefined)
-      this.shelves.set(queue, (shelf = { attempts: [], extent: 0, filledAt: -Infinity }));
+      this.shelves.set(queue, (shelf = { attempts: [], extent: 0, filledAt: 0, quick: false }));
     return shelf;
   }
 }

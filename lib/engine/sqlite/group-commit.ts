@@ -7,7 +7,7 @@ import { engineError, faultOf } from './sqlite-fault.js';
 
 /** Rows that one transaction may write, and the time after which it takes up no more. */
 const MAX_ROWS = 500;
-const BUDGET_MS = 4;
+const BUDGET_MS = 3;
 /** While another process writes, a group that cannot begin tries again after this long, more or less. */
 const LOCKED_RETRY_MS = 3;
 /** Pages in the write-ahead log after which they are carried over into the database. */

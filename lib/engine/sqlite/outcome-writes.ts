@@ -3,6 +3,7 @@ import type { TaskStatus } from '../../core/task-result.js';
 import { MAX_ERRORS } from '../../core/task-snapshot.js';
 import type { AttemptError, Outcome } from '../engine.interface.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
+import type { ResultRow } from './job-row.js';
 import type { Ledger } from './ledger.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 
@@ -19,6 +20,25 @@ export function storedOutcome(attempt: SqliteAttempt, outcome: Outcome): StoredO
     outcome,
     errors: error === null ? attempt.row.errors : withError(attempt.errors, error),
     result: outcome.kind === 'success' ? payloadToText(outcome.result) : null,
+  };
+}
+
+/** What the row of a job says after that outcome, if it was a final one. */
+export function finishedRow(attempt: SqliteAttempt, stored: StoredOutcome, now: number): ResultRow {
+  const { row, startedAt } = attempt;
+  const { outcome, errors, result } = stored;
+  return {
+    id: row.id,
+    task_id: row.task_id,
+    task: row.task,
+    status: outcome.kind as 'success' | 'failed' | 'cancelled',
+    retries: row.retries,
+    submitted_at: row.submitted_at,
+    started_at: startedAt,
+    finished_at: now,
+    errors,
+    result,
+    reason: outcome.kind === 'cancelled' ? outcome.reason : null,
   };
 }
 

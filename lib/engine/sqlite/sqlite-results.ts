@@ -46,12 +46,16 @@ export class SqliteResults extends ResultBackend {
     return waitUntil(taskId, options, this.opened.clock, (waiter) => this.subscribe(row.id, waiter));
   }
 
-  /** A job of that row has finished, here. */
-  finished(id: number): void {
+  /**
+   * The job of a row has finished.
+   *
+   * @param read What the row says now.
+   */
+  finished(id: number, read: () => ResultRow | undefined): void {
     const waiters = this.waiters.get(id);
     if (waiters === undefined) return;
     this.waiters.delete(id);
-    const row = this.opened.reads.at(id);
+    const row = read();
     for (const waiter of waiters) waiter(row ? resultOf(row) : this.dropped());
   }
 
@@ -62,7 +66,7 @@ export class SqliteResults extends ResultBackend {
       const some = this.opened.reads.finishedAfter(this.seen, SEEN_AT_ONCE);
       for (const { id, finish_order: order } of some) {
         this.seen = order;
-        this.finished(id);
+        this.finished(id, () => this.opened.reads.at(id));
       }
       if (some.length < SEEN_AT_ONCE || this.waiters.size === 0) return;
     }

@@ -6,7 +6,7 @@ import { ClaimAhead } from './claim-ahead.js';
 import { Housekeeping } from './housekeeping.js';
 import type { ResultRow } from './job-row.js';
 import { JobsFile } from './jobs-file.js';
-import { storedOutcome } from './outcome-writes.js';
+import { finishedRow, storedOutcome } from './outcome-writes.js';
 import { type ClaimedRow, SqliteAttempt } from './sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
@@ -97,7 +97,8 @@ export class SqliteStore implements JobStore {
     const stored = storedOutcome(mine, outcome);
     const applied = await this.file.commit.write(() => this.file.outcomes.settle(mine, stored, now));
     this.release(mine);
-    if (applied && isEnd(outcome)) this.results.finished(mine.row.id);
+    if (applied && isEnd(outcome))
+      this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
     return applied;
   }
 
