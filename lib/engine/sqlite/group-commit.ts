@@ -41,6 +41,8 @@ export class GroupCommit {
   private scheduled = false;
   private retry: NodeJS.Timeout | null = null;
   private closed = false;
+  /** The write at which a transaction stands, or has failed. */
+  private applying: Write | null = null;
   private unmerged = 0;
   private readonly begin;
   private readonly commit;
@@ -128,11 +130,18 @@ export class GroupCommit {
     } catch (error) {
       rollback(this.database);
       this.ledger.reset();
-      refuseAll(group, engineError(error, this.options.file));
+      this.refuse(group, error);
       return null;
     }
     for (const write of group) write.done();
     return null;
+  }
+
+  /** A write that is at fault itself takes no other with it: those get a transaction without it. */
+  private refuse(group: Write[], error: unknown): void {
+    const culprit = faultOf(error) === 'other' ? this.applying : null;
+    if (culprit !== null) this.waiting = [...group.filter((write) => write !== culprit), ...this.waiting];
+    refuseAll(culprit === null ? group : [culprit], engineError(error, this.options.file));
   }
 
   /** Moves waiting writes into the transaction, as many as one may hold, and returns how many rows they write. */
@@ -144,8 +153,10 @@ export class GroupCommit {
         if (rows > 0 && (rows + write.rows > MAX_ROWS || performance.now() - started > BUDGET_MS)) break;
         rows += write.rows;
         group.push(write);
+        this.applying = write;
         write.apply();
       }
+      this.applying = null;
     } finally {
       this.waiting = this.waiting.slice(group.length);
     }

@@ -1,0 +1,88 @@
+import type { Attempt } from '../../lib/engine/engine.interface.js';
+import { settle } from '../support/manual-clock.js';
+import { tempFile } from '../support/sqlite.js';
+import { newJob, openStore, type OpenStore } from './stores.js';
+
+const claim = async ({ store, clock }: OpenStore, limit = 1): Promise<Attempt[]> => [
+  ...(await store.claim('q', limit, clock.now())),
+];
+
+/** A worker that has just used up some jobs in no time, so that it takes further ones ahead. */
+async function quickWorker(jobs: number) {
+  const file = tempFile();
+  const worker = await openStore({ file });
+  const other = await openStore({ file });
+  const ids = await worker.store.insertMany(
+    Array.from({ length: jobs + 3 }, () => newJob({ priority: 5 })),
+    worker.clock.now(),
+  );
+  for (let n = 0; n < 3; n++) await claim(worker);
+  return { worker, other, ids: ids.slice(3) };
+}
+
+it('what is taken ahead still waits, for everybody who asks in this process', async () => {
+  const { worker, other, ids } = await quickWorker(20);
+  const [next] = await claim(worker);
+  expect(next?.taskId).toBe(ids[0]);
+  expect(other.store.results.get(ids[1] as string)?.status).toBe('running');
+  expect(worker.store.results.get(ids[1] as string)).toMatchObject({ status: 'pending', startedAt: null });
+  expect(worker.store.results.get(ids[0] as string)?.status).toBe('running');
+  expect(worker.store.pendingCount()).toBe(19);
+  expect(worker.store.nextDue('q')).toBe(0);
+});
+
+it('hands out in order what it has taken ahead, each with the time of its own start', async () => {
+  const { worker, ids } = await quickWorker(20);
+  const starts: number[] = [];
+  for (const id of ids) {
+    const [attempt] = (await claim(worker)) as [Attempt];
+    expect(attempt.taskId).toBe(id);
+    starts.push(attempt.startedAt);
+    await worker.clock.advance(1);
+  }
+  expect(starts).toEqual(ids.map((_, n) => (starts[0] as number) + n));
+  expect(worker.store.pendingCount()).toBe(0);
+});
+
+it('gives back, to where it was, what has not started within 10 ms', async () => {
+  const { worker, other, ids } = await quickWorker(10);
+  await claim(worker);
+  expect(other.store.results.get(ids[1] as string)?.status).toBe('running');
+  await worker.clock.advance(10);
+  for (const id of ids.slice(1))
+    expect(other.store.results.get(id)).toMatchObject({ status: 'pending', startedAt: null });
+  expect(other.store.pendingCount()).toBe(9);
+  const rest: string[] = [];
+  while (rest.length < 9) rest.push(...(await claim(other)).map(({ taskId }) => taskId));
+  expect(rest).toEqual(ids.slice(1));
+});
+
+it('a more urgent job goes first', async () => {
+  const { worker, ids } = await quickWorker(10);
+  await claim(worker);
+  const urgent = await worker.store.insert(newJob({ priority: 1 }), worker.clock.now());
+  const order: string[] = [];
+  while (order.length < 10) order.push(...(await claim(worker)).map(({ taskId }) => taskId));
+  expect(order).toEqual([urgent, ...ids.slice(1)]);
+});
+
+it('takes nothing ahead where jobs take their time', async () => {
+  const file = tempFile();
+  const worker = await openStore({ file });
+  const other = await openStore({ file });
+  const ids = await worker.store.insertMany(Array.from({ length: 10 }, newJob), worker.clock.now());
+  for (let n = 0; n < 5; n++) {
+    await claim(worker);
+    await worker.clock.advance(50);
+  }
+  expect(other.store.results.get(ids[5] as string)?.status).toBe('pending');
+});
+
+it('puts everything back when it closes', async () => {
+  const { worker, other, ids } = await quickWorker(10);
+  await claim(worker);
+  worker.store.close();
+  await settle();
+  expect(other.store.pendingCount()).toBe(9);
+  expect(other.store.results.get(ids[1] as string)?.status).toBe('pending');
+});

@@ -1,0 +1,135 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { EngineError } from '../../lib/index.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
+import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import { GroupCommit } from '../../lib/engine/sqlite/group-commit.js';
+import { Ledger } from '../../lib/engine/sqlite/ledger.js';
+import { migrate } from '../../lib/engine/sqlite/migrations.js';
+import { DRIVER, tempFile } from '../support/sqlite.js';
+
+async function openDatabase(file: string): Promise<SqliteDatabase> {
+  const database = (await loadDriver(DRIVER)).open(file);
+  migrate(database, file);
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 0; CREATE TABLE IF NOT EXISTS notes (n)');
+  return database;
+}
+
+/** Counts the transactions that reach the database. */
+function counted(database: SqliteDatabase): SqliteDatabase & { commits: number } {
+  const counting = {
+    commits: 0,
+    exec: (sql: string) => database.exec(sql),
+    close: () => database.close(),
+    prepare: <R>(sql: string) => {
+      const statement = database.prepare<R>(sql);
+      if (sql !== 'COMMIT') return statement;
+      const run = (): number => {
+        counting.commits++;
+        return statement.run();
+      };
+      return { ...statement, run };
+    },
+  };
+  return counting;
+}
+
+async function start(options: { lockTimeout?: number } = {}) {
+  const file = tempFile();
+  const database = counted(await openDatabase(file));
+  const commit = new GroupCommit(database, new Ledger(database), {
+    file,
+    lockTimeout: options.lockTimeout ?? 5_000,
+    finish: () => undefined,
+  });
+  const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
+  const note = (n: number, rows?: number): Promise<number> => commit.write(() => insert.run(n), rows);
+  const notes = (): number[] =>
+    database
+      .prepare<{ n: number }>('SELECT n FROM notes ORDER BY n')
+      .all()
+      .map(({ n }) => n);
+  return { file, database, commit, note, notes };
+}
+
+it('writes of the same moment share one transaction', async () => {
+  const { database, note, notes } = await start();
+  await Promise.all([1, 2, 3, 4, 5].map((n) => note(n)));
+  expect([database.commits, notes()]).toEqual([1, [1, 2, 3, 4, 5]]);
+  await note(6);
+  expect(database.commits).toBe(2);
+});
+
+it('a transaction holds a bounded number of rows, and others get their turn in between', async () => {
+  const { database, note } = await start();
+  const writes = Promise.all(Array.from({ length: 1_200 }, (_, n) => note(n)));
+  let turns = 0;
+  const turn = (): void => {
+    turns++;
+    if (database.commits < 3) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await writes;
+  expect(database.commits).toBeGreaterThanOrEqual(3);
+  expect(turns).toBeGreaterThanOrEqual(2);
+});
+
+it('a write that fails takes no other with it, and does not turn up later', async () => {
+  const { database, commit, note, notes } = await start();
+  const insertTwice = (): void => database.exec('INSERT INTO notes (n) VALUES (7), (8)');
+  const outcomes = await Promise.allSettled([
+    note(1),
+    commit.write(() => {
+      insertTwice();
+      throw new Error('half done');
+    }),
+    note(2),
+  ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  await note(3);
+  expect(notes()).toEqual([1, 2, 3]);
+});
+
+it('what waits while another program holds the file locked is written when it lets go', async () => {
+  const { file, note, notes } = await start();
+  const other = await openDatabase(file);
+  other.exec('BEGIN IMMEDIATE');
+  const written = note(1);
+  await pause(1);
+  expect(notes()).toEqual([]);
+  other.exec('COMMIT');
+  await written;
+  expect(notes()).toEqual([1]);
+  other.close();
+});
+
+it('what is locked out for too long is refused, says why, and does not turn up later', async () => {
+  const { file, note, notes } = await start({ lockTimeout: 10 });
+  const other = await openDatabase(file);
+  other.exec('BEGIN IMMEDIATE');
+  const error = await note(1).catch((refusal: unknown) => refusal);
+  expect(error).toBeInstanceOf(EngineError);
+  expect((error as Error).message).toMatch(/another program holds the database locked.*lockTimeout/);
+  other.exec('COMMIT');
+  other.close();
+  await note(2);
+  expect(notes()).toEqual([2]);
+});
+
+it('writes what waits when it closes, and takes nothing afterwards', async () => {
+  const { commit, note, notes } = await start();
+  const written = Promise.all([note(1), note(2)]);
+  commit.close();
+  await written;
+  expect(notes()).toEqual([1, 2]);
+  await expect(note(3)).rejects.toThrow(/closed/);
+});
+
+it('refuses what waits if the file is still locked when it closes', async () => {
+  const { file, commit, note } = await start({ lockTimeout: 1 });
+  const other = await openDatabase(file);
+  other.exec('BEGIN IMMEDIATE');
+  const written = note(1);
+  commit.close();
+  await expect(written).rejects.toThrow(EngineError);
+  other.close();
+});

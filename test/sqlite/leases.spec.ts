@@ -1,0 +1,161 @@
+import type { Attempt } from '../../lib/engine/engine.interface.js';
+import { settle } from '../support/manual-clock.js';
+import { tempFile } from '../support/sqlite.js';
+import { newJob, openStore, type OpenStore } from './stores.js';
+
+const LEASE = 10_000;
+const RIGHT = { kind: 'success', result: 'the right one' } as const;
+const SUCCESS = { kind: 'success', result: 'done' } as const;
+
+async function two(options: { maxRescues?: number } = {}) {
+  const file = tempFile();
+  const first = await openStore({ file, lease: LEASE, ...options });
+  const second = await openStore({ file, lease: LEASE, ...options });
+  return { first, second };
+}
+
+async function claim({ store, clock }: OpenStore, limit = 1): Promise<Attempt[]> {
+  return [...(await store.claim('q', limit, clock.now()))];
+}
+
+async function submit({ store, clock }: OpenStore): Promise<string> {
+  return store.insert(newJob(), clock.now());
+}
+
+it('a job belongs to its worker while the lease lasts, and to the next one afterwards', async () => {
+  const { first, second } = await two();
+  await submit(first);
+  const [attempt] = await claim(first);
+  await second.clock.advance(LEASE - 1);
+  expect(await claim(second)).toEqual([]);
+  await second.clock.advance(LEASE / 5);
+  const [again] = await claim(second);
+  expect(again).toMatchObject({ taskId: attempt?.taskId, retries: 0, errors: [], lost: false });
+});
+
+it('what comes with a stale token changes nothing: neither a settlement nor a renewal', async () => {
+  const { first, second } = await two();
+  const id = await submit(first);
+  const [stale] = (await claim(first)) as [Attempt];
+  await second.clock.advance(2 * LEASE);
+  const [current] = (await claim(second)) as [Attempt];
+  for (const outcome of [
+    SUCCESS,
+    { kind: 'failed', error: { attempt: 1, name: 'E', message: '', code: null, stack: null, at: 0 } },
+    { kind: 'released', delay: 0 },
+  ] as const)
+    expect(await first.store.settle(stale, outcome, first.clock.now())).toBe(false);
+  expect(await second.store.settle(current, RIGHT, second.clock.now())).toBe(true);
+  expect(second.store.results.get(id)).toMatchObject({ status: 'success', result: 'the right one' });
+});
+
+it('a worker renews while it lives, for as long as it takes', async () => {
+  const { first, second } = await two();
+  await submit(first);
+  const [attempt] = (await claim(first)) as [Attempt];
+  for (let round = 0; round < 10; round++) {
+    await first.clock.advance(LEASE / 2);
+    await second.clock.advance(LEASE / 2);
+    expect(await claim(second)).toEqual([]);
+  }
+  expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
+});
+
+it('tells a worker that was too late that its job has been taken over', async () => {
+  const { first, second } = await two();
+  await submit(first);
+  const [attempt] = await claim(first);
+  await second.clock.advance(2 * LEASE);
+  await claim(second);
+  expect(first.lost).toEqual([]);
+  await first.clock.advance(LEASE);
+  expect(first.lost).toEqual([attempt]);
+  await first.clock.advance(LEASE);
+  expect(first.lost).toHaveLength(1);
+});
+
+it('a worker that was merely late keeps what nobody else has taken', async () => {
+  const { first } = await two();
+  await submit(first);
+  const [attempt] = (await claim(first)) as [Attempt];
+  first.clock.jump(5 * LEASE);
+  await first.clock.advance(LEASE);
+  expect(await claim(first)).toEqual([]);
+  expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
+});
+
+it('a job that outlives too many workers is handed out as lost', async () => {
+  const file = tempFile();
+  const seen: boolean[] = [];
+  for (let round = 0; round < 4; round++) {
+    const worker = await openStore({ file, lease: LEASE, maxRescues: 2 });
+    if (round === 0) await submit(worker);
+    await worker.clock.advance(2 * LEASE * round);
+    const [attempt] = (await claim(worker)) as [Attempt];
+    seen.push(attempt.lost);
+    // Its time stands still from here on: it has died.
+  }
+  expect(seen).toEqual([false, false, false, true]);
+});
+
+it('a job that a worker has died with is never taken ahead, so that nobody is lost beside it', async () => {
+  const { first, second } = await two();
+  const suspect = await first.store.insert(newJob({ priority: 5 }), first.clock.now());
+  await claim(first);
+  await second.clock.advance(2 * LEASE);
+  const others = await second.store.insertMany(Array.from({ length: 10 }, newJob), second.clock.now());
+  for (const id of others) expect(await claim(second)).toMatchObject([{ taskId: id }]);
+  expect(first.store.results.get(suspect)?.status).toBe('pending');
+  expect(await claim(second)).toMatchObject([{ taskId: suspect, lost: false }]);
+});
+
+describe('when the clock is set', () => {
+  it('forward: no job runs twice, since its owner has time to renew', async () => {
+    const { first, second } = await two();
+    await submit(first);
+    const [attempt] = (await claim(first)) as [Attempt];
+    for (const { clock } of [first, second]) clock.jump(3_600_000);
+    for (let round = 0; round < 10; round++) {
+      await second.clock.advance(LEASE / 5);
+      expect(await claim(second)).toEqual([]);
+      await first.clock.advance(LEASE / 5);
+    }
+    expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
+  });
+
+  it('forward: the job of a dead worker is taken over one lease later', async () => {
+    const { first, second } = await two();
+    await submit(first);
+    await claim(first);
+    second.clock.jump(3_600_000);
+    await second.clock.advance(LEASE);
+    expect(await claim(second)).toEqual([]);
+    await second.clock.advance(LEASE / 2);
+    expect(await claim(second)).toHaveLength(1);
+  });
+
+  it('back: the job of a dead worker is taken over one lease later', async () => {
+    const { first, second } = await two();
+    await submit(first);
+    await claim(first);
+    second.clock.jump(-3_600_000);
+    await second.clock.advance(LEASE / 2);
+    expect(await claim(second)).toEqual([]);
+    await second.clock.advance(LEASE);
+    expect(await claim(second)).toHaveLength(1);
+  });
+});
+
+it('an attempt that has ended keeps its lease until its outcome is in the file', async () => {
+  const { first, second } = await two();
+  const id = await submit(first);
+  const [attempt] = (await claim(first)) as [Attempt];
+  for (let round = 0; round < 6; round++) {
+    await first.clock.advance(LEASE / 2);
+    await second.clock.advance(LEASE / 2);
+  }
+  expect(await claim(second)).toEqual([]);
+  expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
+  await settle();
+  expect(second.store.results.get(id)).toMatchObject({ result: 'done' });
+});
