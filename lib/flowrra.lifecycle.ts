@@ -33,6 +33,7 @@ export class FlowrraLifecycle implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   async onModuleInit(): Promise<void> {
+    this.discovery.judgeNamesFor(await this.runtime.loadEngine());
     this.discovery.discover();
     await this.runtime.connect();
     this.enterRootModule();

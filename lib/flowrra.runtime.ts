@@ -62,6 +62,12 @@ export class FlowrraRuntime {
     );
   }
 
+  /** The engine that was configured, not connected yet. */
+  async loadEngine(): Promise<Engine> {
+    const link = threadLink();
+    return (this.engine ??= link ? new ThreadLinkEngine(link) : await resolveEngine(this.options.engine));
+  }
+
   /** Opens the engine and the backend; from here on submissions are taken. */
   async connect(): Promise<void> {
     this.connecting ??= this.open();
@@ -117,7 +123,7 @@ export class FlowrraRuntime {
     const { clock, queues, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes } = this.options;
     const codec = new PayloadCodec({ maxBytes: maxPayloadBytes });
     const observer = new RunObserver(this.events, clock);
-    const engine = await this.openEngine();
+    const engine = await this.loadEngine();
     const backend = await this.openBackend();
     const recorder = backend && new ResultRecorder(backend, clock);
     const submitter = new Submitter(engine, codec, observer, recorder);
@@ -142,11 +148,6 @@ export class FlowrraRuntime {
       settled: (attempt, outcome) => observer.settled(attempt, outcome),
     });
     return { engine, results: backend ?? engine.results, submitter, cpu };
-  }
-
-  private async openEngine(): Promise<Engine> {
-    const link = threadLink();
-    return (this.engine ??= link ? new ThreadLinkEngine(link) : await resolveEngine(this.options.engine));
   }
 
   private async openBackend(): Promise<ResultBackend | null> {

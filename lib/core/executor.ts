@@ -62,9 +62,16 @@ export class Executor {
     attempt: Attempt,
     abort: AbortHandle,
   ): MaybePromise<Outcome> {
+    let args: unknown[];
+    try {
+      args = attempt.args();
+    } catch (error) {
+      // What cannot be read today cannot be read at the next attempt.
+      return { kind: 'failed', error: this.describe(error, attempt) };
+    }
     let value: unknown;
     try {
-      value = this.run(task, policy, attempt, abort);
+      value = this.run(task, policy, attempt, args, abort);
     } catch (error) {
       return this.failure(error, policy, attempt, abort);
     }
@@ -76,7 +83,13 @@ export class Executor {
   }
 
   /** What the task's code returns: a value, or a native promise of one. */
-  private run(task: TaskDefinition, policy: TaskPolicy, attempt: Attempt, abort: AbortHandle): unknown {
+  private run(
+    task: TaskDefinition,
+    policy: TaskPolicy,
+    attempt: Attempt,
+    args: unknown[],
+    abort: AbortHandle,
+  ): unknown {
     const { runners, clock } = this.parts;
     const runner = task.cpuBound ? runners.cpu : runners.inline;
     const value = settleable(
@@ -84,7 +97,7 @@ export class Executor {
         taskId: attempt.taskId,
         taskName: attempt.taskName,
         attempt: attempt.retries + 1,
-        args: attempt.args(),
+        args,
         abort,
         killGrace: policy.killGrace,
       }),

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { FlowrraConfigError } from '../core/errors.js';
 import type { TaskDefinition } from '../core/task-definition.js';
 import type { TaskRegistry } from '../core/task-registry.js';
+import type { Engine } from '../engine/engine.interface.js';
 import type { TaskMetadata } from '../decorators/task-metadata.js';
 import type { ResolvedOptions, ResolvedTask } from '../options/resolved-options.js';
 import { resolveTaskOptions } from '../options/resolve-task-options.js';
@@ -20,6 +21,7 @@ export class TaskDiscovery {
   private readonly logger = new Logger('Flowrra');
   private readonly known = new Map<object, TaskHost>();
   private readonly queues: ReadonlySet<string>;
+  private namesOutliveBuilds = false;
 
   constructor(
     private readonly explorer: TaskExplorer,
@@ -27,6 +29,11 @@ export class TaskDiscovery {
     private readonly options: ResolvedOptions,
   ) {
     this.queues = new Set(options.queues.map((queue) => queue.name));
+  }
+
+  /** Names are judged by how long jobs carry them. */
+  judgeNamesFor({ durable }: Pick<Engine, 'durable'>): void {
+    this.namesOutliveBuilds = durable;
   }
 
   /** Finds tasks that have come since the last time; throws at the first that cannot be one. */
@@ -71,7 +78,7 @@ export class TaskDiscovery {
 
   private definition(host: TaskHost, key: string, metadata: TaskMetadata): TaskDefinition {
     const resolved = resolveTaskOptions(metadata.options, defaultName(host, key), this.queues);
-    if (metadata.options.name === undefined) this.warnOfMinifiedName(host, key);
+    if (metadata.options.name === undefined) this.judgeName(host, key);
     return {
       ...resolved,
       contextIndex: metadata.contextIndex,
@@ -80,13 +87,16 @@ export class TaskDiscovery {
     };
   }
 
-  /** A minifier gives classes other names at each build, and a job that waits carries the old one. */
-  private warnOfMinifiedName({ prototype }: TaskHost, key: string): void {
+  /**
+   * A minifier gives classes other names at each build, and a job that waits carries the old one.
+   * Where jobs outlive a build, that loses them.
+   */
+  private judgeName({ prototype }: TaskHost, key: string): void {
     const className = prototype.constructor.name;
     if (className.length > MINIFIED && key.length > MINIFIED) return;
-    this.logger.warn(
-      `The task '${className}.${key}' is called after a very short name, which a minifier may have made and may change. Give it a name: @Task({ name: '…' }).`,
-    );
+    const problem = `The task '${className}.${key}' is called after a very short name, which a minifier may have made and may change. Give it a name: @Task({ name: '…' }).`;
+    if (this.namesOutliveBuilds) throw new FlowrraConfigError(problem);
+    this.logger.warn(problem);
   }
 
   private classTarget(

@@ -174,6 +174,15 @@ export function durabilityCases(beds: Beds, engine: EngineUnderTest): void {
     expect(await waiting).toMatchObject({ result: 'by the other', retries: 0 });
   });
 
+  it('refuses a default name that a minifier may have made: jobs would outlive it', async () => {
+    @Injectable()
+    class q {
+      @Task()
+      work(): void {}
+    }
+    await expect(beds.start([q])).rejects.toThrow(/'q\.work'.*@Task\(\{ name/);
+  });
+
   it('bounds what waits for all who submit', async () => {
     const options = { maxPending: 2, whenFull: 'reject', role: 'producer', ...REMOTE } as const;
     const first = await beds.start([], options);

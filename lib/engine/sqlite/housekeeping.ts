@@ -90,7 +90,8 @@ export class Housekeeping {
     const { file, held, lease, rescued } = this.parts;
     const trusted = this.jumps.trustLeases();
     const first = file.reads.firstLeaseEnd();
-    if (first > now + lease && first < Infinity) await file.commit.write(() => file.leases.clamp(now + lease));
+    if (first > now + lease && first < Infinity)
+      await file.commit.write(() => file.leases.clamp(now + lease));
     if (!trusted || first > now) return;
     const rescue = (): number => file.leases.rescue(now, (id) => held.has(id));
     let count = 0;

@@ -8,6 +8,7 @@ import { LeaseWrites } from './lease-writes.js';
 import { Ledger } from './ledger.js';
 import { OutcomeWrites } from './outcome-writes.js';
 import { RetentionWrites } from './retention-writes.js';
+import { engineError } from './sqlite-fault.js';
 import { SqliteIds } from './sqlite-id.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SubmissionWrites } from './submission-writes.js';
@@ -45,7 +46,12 @@ export class JobsFile {
   /** @throws {EngineError} that says what is wrong with the file. */
   static async open(options: ResolvedSqliteOptions, retention: Retention): Promise<JobsFile> {
     const database = await openDatabaseFile(options);
-    return new JobsFile(database, options, retention);
+    try {
+      return new JobsFile(database, options, retention);
+    } catch (error) {
+      database.close();
+      throw engineError(error, options.file);
+    }
   }
 
   /** Writes what is still to be written, and lets go of the file. */

@@ -90,17 +90,7 @@ export class OutcomeWrites {
     now: number,
   ): boolean {
     const order = this.ledger.next();
-    const ended = this.finish.run(
-      status,
-      startedAt,
-      now,
-      order,
-      errors,
-      result,
-      reason,
-      row.id,
-      row.claims,
-    );
+    const ended = this.finish.run(status, startedAt, now, order, errors, result, reason, row.id, row.claims);
     if (ended === 0) return false;
     this.ledger.moved(row.queue, 'running', status);
     return true;

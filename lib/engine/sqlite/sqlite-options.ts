@@ -74,7 +74,11 @@ function resolveFile(file: unknown): string {
     throw wrong('sqlite file', file, "It must be a path, such as './data/tasks.db'.");
   }
   if (file.startsWith(':')) {
-    throw wrong('sqlite file', file, "A database in memory keeps nothing: use the engine 'memory:' for that.");
+    throw wrong(
+      'sqlite file',
+      file,
+      "A database in memory keeps nothing: use the engine 'memory:' for that.",
+    );
   }
   return resolve(file);
 }

@@ -97,8 +97,7 @@ export class SqliteStore implements JobStore {
     const stored = storedOutcome(mine, outcome);
     const applied = await this.file.commit.write(() => this.file.outcomes.settle(mine, stored, now));
     this.release(mine);
-    if (applied && isEnd(outcome))
-      this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
+    if (applied && isEnd(outcome)) this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
     return applied;
   }
 

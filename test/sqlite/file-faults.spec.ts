@@ -1,0 +1,164 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError, PayloadError } from '../../lib/index.js';
+import { openDatabaseFile } from '../../lib/engine/sqlite/database-file.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
+import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
+import { Beds } from '../conformance/engine-under-test.js';
+import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
+import { newJob, openStore } from './stores.js';
+
+const beds = new Beds({
+  folder: 'sqlite',
+  create: (storage) => sqliteEngine({ file: tempFile(`faults-${storage}`), lockTimeout: 50 }),
+  clock: 'virtual',
+  cannot: [],
+});
+afterEach(() => beds.closeAll());
+
+const raw = async (file: string): Promise<SqliteDatabase> => (await loadDriver(DRIVER)).open(file);
+
+async function refusal(file: string): Promise<string> {
+  const opened = openDatabaseFile(resolveSqliteOptions({ file, driver: DRIVER, lockTimeout: 20 }));
+  const error: unknown = await opened.then(
+    (database) => database.close(),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(EngineError);
+  return (error as Error).message;
+}
+
+describe('a file that cannot be used is refused at the start, with what to do', () => {
+  it('its folder is missing', async () => {
+    expect(await refusal(join(tempFile(), 'nowhere/tasks.db'))).toMatch(/folder does not exist.*mkdir -p/);
+  });
+
+  it('it is a folder', async () => {
+    const file = tempFile();
+    mkdirSync(file);
+    expect(await refusal(file)).toMatch(/cannot be opened/);
+    rmSync(file, { recursive: true });
+  });
+
+  it('it is no database', async () => {
+    const file = tempFile();
+    writeFileSync(
+      file,
+      'a text that somebody has put here, longer than the header of a database would be'.repeat(20),
+    );
+    expect(await refusal(file)).toMatch(/damaged, or is no SQLite database.*backup or a new file/);
+  });
+
+  it("it is another program's database", async () => {
+    const file = tempFile();
+    const other = await raw(file);
+    other.exec('CREATE TABLE accounts (id INTEGER PRIMARY KEY)');
+    other.close();
+    expect(await refusal(file)).toMatch(/another program's database.*a file of its own/);
+  });
+
+  it('it was written by a newer version', async () => {
+    const file = tempFile();
+    const { store } = await openStore({ file });
+    store.close();
+    const newer = await raw(file);
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    expect(await refusal(file)).toMatch(/newer version of Flowrra: its schema is 99/);
+  });
+
+  it('another program holds it locked', async () => {
+    const file = tempFile();
+    const other = await raw(file);
+    other.exec('BEGIN EXCLUSIVE');
+    expect(await refusal(file)).toMatch(/another program holds the database locked/);
+    other.exec('ROLLBACK');
+    other.close();
+  });
+});
+
+describe('a file that is damaged later is reported as such', () => {
+  async function damaged(fromPage: number): Promise<string> {
+    const file = tempFile();
+    const { store, clock } = await openStore({ file });
+    const jobs = Array.from({ length: 2_000 }, (_, n) => newJob({ args: [n] }));
+    await store.insertMany(jobs, clock.now());
+    store.close();
+    const bytes = readFileSync(file);
+    bytes.fill(0xa5, 4_096 * (fromPage - 1));
+    writeFileSync(file, bytes);
+    return file;
+  }
+
+  it('at the start, if that is hindered', async () => {
+    await expect(openStore({ file: await damaged(2) })).rejects.toThrow(/damaged.*backup or a new file/);
+  });
+
+  it('to whoever submits: no submission hangs', async () => {
+    const { store } = await openStore({ file: await damaged(20) });
+    await expect(store.insert(newJob(), 0)).rejects.toThrow(EngineError);
+    await expect(store.insert(newJob(), 0)).rejects.toThrow(/damaged/);
+  });
+});
+
+it('while another program holds the file locked, submit rejects in bounded time and results are kept for later', async () => {
+  const { flowrra, storage, advance } = await beds.start([]);
+  const file = tempFile(`faults-${storage}`);
+  let finish!: (value: string) => void;
+  flowrra.register({ name: 'hold' }, () => new Promise((resolve) => (finish = resolve)));
+  const running = await flowrra.submit('hold');
+  await advance(0);
+  const other = await raw(file);
+  other.exec('BEGIN IMMEDIATE');
+  const refused = flowrra.submit('hold');
+  finish('not lost');
+  await expect(refused).rejects.toThrow(/holds the database locked/);
+  expect(await flowrra.pendingCount()).toBe(0);
+  other.exec('COMMIT');
+  other.close();
+  const waiting = flowrra.waitForResult(running);
+  await advance(10_000);
+  expect(await waiting).toMatchObject({ status: 'success', result: 'not lost' });
+  expect(await flowrra.pendingCount()).toBe(0);
+});
+
+describe('rows that somebody else has written', () => {
+  it.each([
+    ['args', 'no JSON at all'],
+    ['args', '[{"$type":"Hologram","value":1}]'],
+    ['overrides', '{'],
+    ['errors', 'null and void'],
+  ])(
+    'unreadable %s fail their own job for good, with a clear error, and no other: %s',
+    async (column, text) => {
+      const { flowrra, storage, advance } = await beds.start([]);
+      flowrra.register({ name: 'echo' }, (value: unknown) => value);
+      const bad = await flowrra.with({ delay: 10 }).submit('echo', 1);
+      const good = await flowrra.with({ delay: 20 }).submit('echo', 2);
+      const other = await raw(tempFile(`faults-${storage}`));
+      other.prepare(`UPDATE jobs SET ${column} = ? WHERE task_id = ?`).run(text, bad);
+      other.close();
+      await advance(1_000);
+      expect(await flowrra.getResult(bad)).toMatchObject({
+        status: 'failed',
+        errors: [{ name: PayloadError.name }],
+      });
+      expect(await flowrra.getResult(good)).toMatchObject({ status: 'success', result: 2 });
+    },
+  );
+
+  it('large arguments that have been taken away, too', async () => {
+    const { flowrra, storage, advance } = await beds.start([]);
+    flowrra.register({ name: 'length' }, (value: string) => value.length);
+    const big = 'x'.repeat(100_000);
+    const bad = await flowrra.with({ delay: 10 }).submit('length', big);
+    const good = await flowrra.with({ delay: 20 }).submit('length', big);
+    const other = await raw(tempFile(`faults-${storage}`));
+    other.exec('DELETE FROM large_args WHERE job = (SELECT min(job) FROM large_args)');
+    other.close();
+    await advance(1_000);
+    expect((await flowrra.getResult(bad))?.error).toMatch(/PayloadError.*no arguments/);
+    expect(await flowrra.getResult(good)).toMatchObject({ result: 100_000 });
+  });
+});
