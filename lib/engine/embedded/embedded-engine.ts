@@ -202,14 +202,14 @@ export class EmbeddedEngine implements Engine {
   private whenQuiet(ms: number, runAll: boolean): Promise<void> {
     const deadline = this.host.clock.now() + ms;
     this.quiet = new Quiet(this.host.clock, ms, async () => {
-      if (this.running.size > 0 || this.settlements.size > 0 || this.isClaiming) return false;
+      if (this.running.size > 0 || this.settlements.size > 0 || this.isWaiting) return false;
       return !runAll || !(await this.somethingDue(deadline));
     });
     return this.quiet.done.finally(() => (this.quiet = null));
   }
 
-  private get isClaiming(): boolean {
-    return [...this.lanes.values()].some((lane) => lane.isClaiming);
+  private get isWaiting(): boolean {
+    return [...this.lanes.values()].some((lane) => lane.isWaiting);
   }
 
   private async somethingDue(deadline: number): Promise<boolean> {

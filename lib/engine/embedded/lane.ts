@@ -27,6 +27,8 @@ export class Lane {
   private active = 0;
   private open = false;
   private claiming = false;
+  /** A claim that the store takes its time for. */
+  private awaited: Promise<readonly Attempt[]> | null = null;
   private woken = false;
   private cancelTimer: (() => void) | null = null;
   private timerDue = Infinity;
@@ -38,8 +40,8 @@ export class Lane {
   ) {}
 
   /** Whether jobs may be on their way out of the store. */
-  get isClaiming(): boolean {
-    return this.claiming;
+  get isWaiting(): boolean {
+    return this.awaited !== null;
   }
 
   resume(): void {
@@ -99,9 +101,11 @@ export class Lane {
   }
 
   private later(claimed: Promise<readonly Attempt[]>): void {
+    this.awaited = claimed;
     claimed.then(
       (attempts) => {
         this.claiming = false;
+        this.awaited = null;
         if (!this.open) this.parts.refuse(attempts);
         else if (attempts.length === 0) this.sleep();
         else {
@@ -112,6 +116,7 @@ export class Lane {
       },
       (error: unknown) => {
         this.claiming = false;
+        this.awaited = null;
         this.troubled(error);
         this.parts.idle();
       },

@@ -1,0 +1,56 @@
+import { jest } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { compileFixtures, runFixture } from '../support/fixtures.js';
+import { DRIVER } from '../support/sqlite.js';
+import { openStore } from './stores.js';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = compileFixtures(join(here, 'fixtures'), `sqlite-${DRIVER.replace(':', '-')}`);
+const folder = mkdtempSync(join(tmpdir(), 'flowrra-faults-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+jest.setTimeout(60_000);
+
+/** Runs a fixture with a file system of 3 MB that exists for it alone (Linux: a namespace of its own, no rights needed). */
+async function runOnSmallDisk(file: string): Promise<Record<string, unknown>> {
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  const script = 'mount -t tmpfs -o size=3m tmpfs "$1" && exec "$2" --no-warnings "$3" "$1" "$4"';
+  const { stdout } = await promisify(execFile)(
+    'unshare',
+    ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh', disk, process.execPath, file, DRIVER],
+    { timeout: 50_000 },
+  );
+  return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Record<string, unknown>;
+}
+
+it('a full disk: submit rejects with the cause, what was accepted runs once there is room, results are kept trying', async () => {
+  const report = await runOnSmallDisk(join(out, 'full-disk.js'));
+  expect(report).toMatchObject({
+    refusal: { code: 'FLOWRRA_ENGINE', message: expect.stringMatching(/the disk is full. Make room/) },
+    again: 'FLOWRRA_ENGINE',
+    result: 'kept in spite of all',
+    lengths: [50_000],
+    ranOnceEach: true,
+  });
+  expect(report['accepted']).toBeGreaterThan(5);
+});
+
+it('a file that may not be written is refused at the start, with what to check', async () => {
+  const file = join(folder, 'read-only.db');
+  const { store } = await openStore({ file });
+  store.close();
+  chmodSync(file, 0o444);
+  chmodSync(folder, 0o555);
+  const report = await runFixture(join(out, 'read-only.js'), [file, DRIVER], ['--no-warnings']);
+  chmodSync(folder, 0o755);
+  expect(report).toEqual({
+    code: 'FLOWRRA_ENGINE',
+    message: expect.stringMatching(/cannot be written. Check who owns both/),
+  });
+});
