@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { EngineError } from '../../lib/index.js';
 import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
 import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import { FileTransaction } from '../../lib/engine/sqlite/file-transaction.js';
 import { GroupCommit } from '../../lib/engine/sqlite/group-commit.js';
 import { Ledger } from '../../lib/engine/sqlite/ledger.js';
 import { migrate } from '../../lib/engine/sqlite/migrations.js';
@@ -36,11 +37,8 @@ function counted(database: SqliteDatabase): SqliteDatabase & { commits: number }
 async function start(options: { lockTimeout?: number } = {}) {
   const file = tempFile();
   const database = counted(await openDatabase(file));
-  const commit = new GroupCommit(database, new Ledger(database), {
-    file,
-    lockTimeout: options.lockTimeout ?? 5_000,
-    finish: () => undefined,
-  });
+  const transaction = new FileTransaction(database, new Ledger(database), () => undefined);
+  const commit = new GroupCommit(transaction, file, options.lockTimeout ?? 5_000);
   const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
   const note = (n: number, rows?: number): Promise<number> => commit.write(() => insert.run(n), rows);
   const notes = (): number[] =>
@@ -113,6 +111,48 @@ it('what is locked out for too long is refused, says why, and does not turn up l
   other.close();
   await note(2);
   expect(notes()).toEqual([2]);
+});
+
+it('a long write takes a turn for each step, is seen as a whole, and lets nothing in between', async () => {
+  const { file, database, commit, note, notes } = await start();
+  const other = await openDatabase(file);
+  const seen = other.prepare<{ notes: number }>('SELECT count(*) AS notes FROM notes');
+  const counts = new Set<number | undefined>();
+  const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
+  const steps = [1, 2, 3, 4].map((n) => (): number => {
+    counts.add(seen.get()?.notes);
+    return insert.run(n);
+  });
+  const [before, long, after] = await Promise.all([note(0), commit.writeAll(steps, 4), note(5)]);
+  expect([before, long, after]).toEqual([1, [1, 1, 1, 1], 1]);
+  expect([database.commits, [...counts], notes()]).toEqual([3, [1], [0, 1, 2, 3, 4, 5]]);
+  other.close();
+});
+
+it('a long write that fails leaves nothing of itself', async () => {
+  const { database, commit, note, notes } = await start();
+  const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
+  const fail = (): number => {
+    throw new Error('the last step');
+  };
+  const [long, after] = await Promise.allSettled([
+    commit.writeAll([(): number => insert.run(1), (): number => insert.run(2), fail], 3),
+    note(3),
+  ]);
+  expect([long.status, after.status, notes()]).toEqual(['rejected', 'fulfilled', [3]]);
+});
+
+it('a long write is finished when it closes in between', async () => {
+  const { database, commit, notes } = await start();
+  const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
+  const long = commit.writeAll(
+    [1, 2, 3].map((n) => () => insert.run(n)),
+    3,
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  commit.close();
+  await long;
+  expect(notes()).toEqual([1, 2, 3]);
 });
 
 it('writes what waits when it closes, and takes nothing afterwards', async () => {

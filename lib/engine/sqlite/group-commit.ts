@@ -1,8 +1,6 @@
 import { detached } from '../../core/detached.js';
 import { EngineError } from '../../core/errors.js';
-import type { SqliteDatabase } from './driver/driver.interface.js';
-import type { Ledger } from './ledger.js';
-import { rollback } from './rollback.js';
+import type { FileTransaction } from './file-transaction.js';
 import { engineError, faultOf } from './sqlite-fault.js';
 
 /** Rows that one transaction may write, and the time after which it takes up no more. */
@@ -10,26 +8,15 @@ const MAX_ROWS = 500;
 const BUDGET_MS = 3;
 /** While another process writes, a group that cannot begin tries again after this long, more or less. */
 const LOCKED_RETRY_MS = 3;
-/** Pages in the write-ahead log after which they are carried over into the database. */
-const CHECKPOINT_PAGES = 400;
-/** About what a transaction writes: a few pages each, and many rows to a page. */
-const PAGES_PER_COMMIT = 4;
-const ROWS_PER_PAGE = 12;
 
 interface Write {
   readonly rows: number;
   readonly since: number;
-  apply(): void;
+  /** More than one: a transaction of its own, each step in a turn of the event loop. */
+  readonly steps: readonly (() => void)[];
   /** Called once the transaction is durable. */
   done(): void;
   refuse(error: EngineError): void;
-}
-
-export interface GroupCommitOptions {
-  readonly file: string;
-  readonly lockTimeout: number;
-  /** The last step of every transaction. */
-  finish(): void;
 }
 
 /**
@@ -41,22 +28,17 @@ export class GroupCommit {
   private scheduled = false;
   private retry: NodeJS.Timeout | null = null;
   private closed = false;
-  /** The write at which a transaction stands, or has failed. */
+  /** The write at which a group stands, or has failed. */
   private applying: Write | null = null;
-  private unmerged = 0;
-  private readonly begin;
-  private readonly commit;
-  private readonly checkpoint;
+  /** A write of several steps that is under way, and the step that comes next. */
+  private long: { readonly write: Write; next: number } | null = null;
 
+  /** @param lockTimeout How long a write waits while another program holds the file, in milliseconds. */
   constructor(
-    private readonly database: SqliteDatabase,
-    private readonly ledger: Ledger,
-    private readonly options: GroupCommitOptions,
-  ) {
-    this.begin = database.prepare('BEGIN IMMEDIATE');
-    this.commit = database.prepare('COMMIT');
-    this.checkpoint = database.prepare('PRAGMA wal_checkpoint(PASSIVE)');
-  }
+    private readonly transaction: FileTransaction,
+    private readonly file: string,
+    private readonly lockTimeout: number,
+  ) {}
 
   /**
    * Applies `apply` within a transaction, some time after the caller has returned, and resolves
@@ -67,18 +49,23 @@ export class GroupCommit {
    */
   write<T>(apply: () => T, rows = 1): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.closed) return reject(new EngineError(`${this.options.file} has been closed.`));
       let value: T;
-      this.waiting.push({
-        rows,
-        since: performance.now(),
-        apply: () => {
-          value = apply();
-        },
-        done: () => resolve(value),
-        refuse: reject,
+      const step = (): void => {
+        value = apply();
+      };
+      this.add(rows, [step], () => resolve(value), reject);
+    });
+  }
+
+  /** The same for a write that is too long for one turn of the event loop: all of it, or nothing. */
+  writeAll<T>(steps: readonly (() => T)[], rows: number): Promise<T[]> {
+    return new Promise((resolve, reject) => {
+      const values: T[] = [];
+      // By index: a step is taken again if its transaction fails through somebody else's fault.
+      const filling = steps.map((step, index) => () => {
+        values[index] = step();
       });
-      this.schedule();
+      this.add(rows, filling, () => resolve(values), reject);
     });
   }
 
@@ -86,11 +73,16 @@ export class GroupCommit {
   close(): void {
     this.closed = true;
     if (this.retry !== null) clearTimeout(this.retry);
-    if (this.waiting.length > 0) this.database.exec(`PRAGMA busy_timeout = ${this.options.lockTimeout}`);
-    while (this.waiting.length > 0) {
-      const locked = this.flush();
-      if (locked !== null) refuseAll(this.waiting.splice(0), locked);
+    if (this.waiting.length > 0) this.transaction.waitAtMost(this.lockTimeout);
+    while (this.long !== null || this.waiting.length > 0) {
+      if (!this.advance()) refuseAll(this.waiting.splice(0), this.locked());
     }
+  }
+
+  private add(rows: number, steps: Write['steps'], done: Write['done'], refuse: Write['refuse']): void {
+    if (this.closed) return refuse(new EngineError(`${this.file} has been closed.`));
+    this.waiting.push({ rows, since: performance.now(), steps, done, refuse });
+    this.schedule();
   }
 
   private schedule(): void {
@@ -99,49 +91,62 @@ export class GroupCommit {
     detached(() => setImmediate(this.turn));
   }
 
-  /** Either a transaction or a checkpoint: neither makes the event loop wait for both. */
+  /** A group, a step or a checkpoint: none makes the event loop wait for another. */
   private readonly turn = (): void => {
     this.scheduled = false;
     if (this.closed) return;
-    if (this.unmerged >= CHECKPOINT_PAGES) this.merge();
-    else if (this.waiting.length > 0) {
-      const locked = this.flush();
-      if (locked !== null) return this.postpone(locked);
-    }
-    if (this.waiting.length > 0 || this.unmerged >= CHECKPOINT_PAGES) this.schedule();
+    if (this.long === null && this.transaction.shouldMerge) this.transaction.merge();
+    else if (!this.advance()) return this.postpone();
+    if (this.long !== null || this.waiting.length > 0 || this.transaction.shouldMerge) this.schedule();
   };
 
-  /** One transaction. Returns the error if the file is locked, and nothing has been done. */
-  private flush(): EngineError | null {
-    const group: Write[] = [];
-    try {
-      this.begin.run();
-    } catch (error) {
-      if (faultOf(error) === 'locked') return engineError(error, this.options.file);
-      refuseAll(this.waiting.splice(0), engineError(error, this.options.file));
-      return null;
+  /** The next group or step. Says `false`, having done nothing, if the file is locked. */
+  private advance(): boolean {
+    if (this.long !== null) {
+      this.step(this.long);
+      return true;
     }
+    const [first] = this.waiting;
+    if (first === undefined) return true;
     try {
-      const rows = this.applyInto(group);
-      this.options.finish();
-      this.ledger.write();
-      this.commit.run();
-      this.unmerged += PAGES_PER_COMMIT + rows / ROWS_PER_PAGE;
+      if (!this.transaction.begin()) return false;
     } catch (error) {
-      rollback(this.database);
-      this.ledger.reset();
-      this.refuse(group, error);
-      return null;
+      refuseAll(this.waiting.splice(0), engineError(error, this.file));
+      return true;
     }
-    for (const write of group) write.done();
-    return null;
+    if (first.steps.length === 1) {
+      this.flush();
+    } else {
+      this.waiting.shift();
+      this.step((this.long = { write: first, next: 0 }));
+    }
+    return true;
   }
 
-  /** A write that is at fault itself takes no other with it: those get a transaction without it. */
-  private refuse(group: Write[], error: unknown): void {
-    const culprit = faultOf(error) === 'other' ? this.applying : null;
-    if (culprit !== null) this.waiting = [...group.filter((write) => write !== culprit), ...this.waiting];
-    refuseAll(culprit === null ? group : [culprit], engineError(error, this.options.file));
+  private flush(): void {
+    const group: Write[] = [];
+    try {
+      this.transaction.end(this.applyInto(group));
+    } catch (error) {
+      this.transaction.cancel();
+      return this.refuse(group, error);
+    }
+    for (const write of group) write.done();
+  }
+
+  private step(long: { readonly write: Write; next: number }): void {
+    const { write } = long;
+    try {
+      write.steps[long.next++]?.();
+      if (long.next < write.steps.length) return;
+      this.transaction.end(write.rows);
+    } catch (error) {
+      this.long = null;
+      this.transaction.cancel();
+      return write.refuse(engineError(error, this.file));
+    }
+    this.long = null;
+    write.done();
   }
 
   /** Moves waiting writes into the transaction, as many as one may hold, and returns how many rows they write. */
@@ -150,11 +155,12 @@ export class GroupCommit {
     let rows = 0;
     try {
       for (const write of this.waiting) {
+        if (write.steps.length > 1) break;
         if (rows > 0 && (rows + write.rows > MAX_ROWS || performance.now() - started > BUDGET_MS)) break;
         rows += write.rows;
         group.push(write);
         this.applying = write;
-        write.apply();
+        write.steps[0]?.();
       }
       this.applying = null;
     } finally {
@@ -163,11 +169,19 @@ export class GroupCommit {
     return rows;
   }
 
-  private postpone(locked: EngineError): void {
-    const since = performance.now() - this.options.lockTimeout;
+  /** A write that is at fault itself takes no other with it: those get a transaction without it. */
+  private refuse(group: Write[], error: unknown): void {
+    const culprit = faultOf(error) === 'other' ? this.applying : null;
+    if (culprit !== null) this.waiting = [...group.filter((write) => write !== culprit), ...this.waiting];
+    this.applying = null;
+    refuseAll(culprit === null ? group : [culprit], engineError(error, this.file));
+  }
+
+  private postpone(): void {
+    const since = performance.now() - this.lockTimeout;
     const tired = this.waiting.filter((write) => write.since <= since);
     this.waiting = this.waiting.filter((write) => write.since > since);
-    refuseAll(tired, locked);
+    refuseAll(tired, this.locked());
     if (this.waiting.length === 0) return;
     // Not all at the same pace, or the same process would always come too late.
     const wait = LOCKED_RETRY_MS * (0.5 + Math.random());
@@ -179,13 +193,9 @@ export class GroupCommit {
     );
   }
 
-  private merge(): void {
-    this.unmerged = 0;
-    try {
-      this.checkpoint.get();
-    } catch {
-      // What the disk does not take now stays in the log, from which it is read as well.
-    }
+  private locked(): EngineError {
+    const cause = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+    return engineError(cause, this.file);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Retention } from '../engine.interface.js';
 import { ClaimWrites } from './claim-writes.js';
 import { openDatabaseFile } from './database-file.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
+import { FileTransaction } from './file-transaction.js';
 import { GroupCommit } from './group-commit.js';
 import { JobReads } from './job-reads.js';
 import { LeaseWrites } from './lease-writes.js';
@@ -36,11 +37,8 @@ export class JobsFile {
     this.outcomes = new OutcomeWrites(database, ledger);
     this.leases = new LeaseWrites(database, ledger);
     this.retention = new RetentionWrites(database, ledger, retention);
-    this.commit = new GroupCommit(database, ledger, {
-      file,
-      lockTimeout,
-      finish: () => this.retention.dropExcess(),
-    });
+    const transaction = new FileTransaction(database, ledger, () => this.retention.dropExcess());
+    this.commit = new GroupCommit(transaction, file, lockTimeout);
   }
 
   /** @throws {EngineError} that says what is wrong with the file. */

@@ -10,9 +10,9 @@ import { finishedRow, storedOutcome } from './outcome-writes.js';
 import { type ClaimedRow, SqliteAttempt } from './sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
-import { type StoredJob, storedForm } from './submission-writes.js';
+import { storedForm } from './submission-writes.js';
 
-/** Jobs of one submission that share a transaction; a larger one takes several. */
+/** Jobs of one submission that are written in one turn of the event loop. */
 const INSERTED_AT_ONCE = 500;
 /** How long to wait before what could not be put back is tried again. */
 const PUT_BACK_RETRY_MS = 1_000;
@@ -74,14 +74,16 @@ export class SqliteStore implements JobStore {
     return this.file.commit.write(() => this.file.submissions.insert(stored, now));
   }
 
-  /** Up to {@link INSERTED_AT_ONCE} jobs are kept all or none. */
+  /** All of them or, if one cannot be stored, none. */
   async insertMany(jobs: readonly NewJob[], now: number): Promise<string[]> {
-    const stored = jobs.map(storedForm);
+    const { commit, submissions } = this.file;
     for (const { queue, priority } of jobs) this.ahead.yieldTo(queue, priority);
-    const parts: Promise<string[]>[] = [];
-    for (let from = 0; from < stored.length; from += INSERTED_AT_ONCE)
-      parts.push(this.insertPart(stored.slice(from, from + INSERTED_AT_ONCE), now));
-    return (await Promise.all(parts)).flat();
+    const steps: (() => string[])[] = [];
+    for (let from = 0; from < jobs.length; from += INSERTED_AT_ONCE) {
+      const some = jobs.slice(from, from + INSERTED_AT_ONCE);
+      steps.push(() => some.map((job) => submissions.insert(storedForm(job), now)));
+    }
+    return (await commit.writeAll(steps, jobs.length)).flat();
   }
 
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
@@ -127,11 +129,6 @@ export class SqliteStore implements JobStore {
     this.ahead.clearAll();
     this.file.close();
     this.results.close();
-  }
-
-  private insertPart(jobs: readonly StoredJob[], now: number): Promise<string[]> {
-    const { commit, submissions } = this.file;
-    return commit.write(() => jobs.map((job) => submissions.insert(job, now)), jobs.length);
   }
 
   private async claimFromFile(queue: string, limit: number, now: number): Promise<readonly Attempt[]> {
