@@ -34,6 +34,16 @@ export function configured(): DynamicModule {
   );
 }
 
+/** The same application on either engine. */
+export function engines(): DynamicModule[] {
+  return [
+    // #region engines
+    FlowrraModule.forRoot({ engine: 'memory:' }), // the default
+    FlowrraModule.forRoot({ engine: 'sqlite:./data/tasks.db' }),
+    // #endregion
+  ];
+}
+
 export async function idempotent(flowrra: FlowrraService, emails: ReceiptTasks): Promise<string> {
   // #region idempotent
   const taskId = await flowrra.with({ taskId: 'order-42-receipt' }).submit(emails.sendReceipt, 'order-42');

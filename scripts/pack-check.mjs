@@ -41,6 +41,7 @@ import 'reflect-metadata';
 import { Global, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowrraModule, FlowrraService } from 'flowrra';
+import { sqlite } from 'flowrra/sqlite';
 import { resultBackendConformance } from 'flowrra/testing';
 import { Tasks } from './tasks${extension}';
 
@@ -76,14 +77,22 @@ async function main(): Promise<void> {
   });
   for (let n = 0; n < 10; n++) await flowrra.submit('late');
   await app.close();
+  @Module({ imports: [FlowrraModule.forRoot({ engine: sqlite({ file: './tasks.db' }) })] })
+  class DurableModule {}
+  const durable = await NestFactory.createApplicationContext(DurableModule, { logger: false, abortOnError: false })
+    .then((other) => other.close())
+    .then(() => 'kept in a file')
+    .catch((error: Error) => (error.message.includes('npm install better-sqlite3') ? 'no driver' : error.message));
   const drained = closing.length === 11 && closing[10] === 'database closed';
-  console.log(JSON.stringify([text, squared.result, typeof resultBackendConformance, drained ? 'drained' : closing]));
+  console.log(JSON.stringify([text, squared.result, typeof resultBackendConformance, drained ? 'drained' : closing, durable]));
 }
 
 void main();
 `;
 
-const EXPECTED = '["hello Ada, attempt 1",144,"function","drained"]';
+/** Neither project has better-sqlite3, so SQLite needs a Node that has a driver of its own. */
+const DURABLE = process.getBuiltinModule('node:sqlite') ? 'kept in a file' : 'no driver';
+const EXPECTED = `["hello Ada, attempt 1",144,"function","drained","${DURABLE}"]`;
 
 const SPEC = `
 import 'reflect-metadata';

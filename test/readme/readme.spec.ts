@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   configured,
+  engines,
   idempotent,
   ReceiptTasks,
   results,
@@ -15,6 +17,8 @@ import { NestFactory } from '@nestjs/core';
 import { FlowrraService } from 'flowrra';
 import { parseDuration } from '../../lib/core/duration.js';
 import * as flowrraErrors from '../../lib/core/errors.js';
+import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { resolveModuleOptions } from '../../lib/options/resolve-module-options.js';
 import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
 import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
@@ -137,6 +141,7 @@ it.each([
   ],
   ['`flowrra.waitForResult(id, options)`', fieldsOf('lib/flowrra.service.ts', 'WaitForResultOptions')],
   ['`flowrra.stop(options)`', fieldsOf('lib/flowrra.service.ts', 'StopOptions')],
+  ['SQLite', fieldsOf('lib/engine/sqlite/sqlite-options.ts', 'SqliteOptions')],
 ])('lists the options of %s, and no other', (heading, names) => {
   expect(names.length).toBeGreaterThan(1);
   expect([...table(heading).keys()].sort()).toEqual([...names].sort());
@@ -164,6 +169,13 @@ it('prints the defaults that hold', () => {
   const { policy } = resolveTaskOptions({}, 'Class.method', new Set(['default', 'cpu']));
   const task = table('`@Task(options)`');
   expect(Object.fromEntries(POLICY.map((name) => [name, meaning(task.get(name) ?? '')]))).toEqual(policy);
+
+  const { file, ...sqlite } = resolveSqliteOptions({ file: 'tasks.db' });
+  expect(file).toBe(join(process.cwd(), 'tasks.db'));
+  const sqliteTable = table('SQLite');
+  expect(
+    Object.fromEntries(Object.keys(sqlite).map((name) => [name, meaning(sqliteTable.get(name) ?? '')])),
+  ).toEqual(sqlite);
 
   const { priority, delay } = resolveSubmitOptions({ taskId: 'a' }, 0);
   const submit = table('`flowrra.with(options)`');
@@ -240,4 +252,54 @@ it('runs what it shows of submitting and of results', async () => {
     'order-6',
     'order-7',
   ]);
+});
+
+describe('keeping jobs in a file', () => {
+  const before = process.cwd();
+  const folder = mkdtempSync(join(tmpdir(), 'flowrra-readme-'));
+  beforeAll(() => {
+    process.chdir(folder);
+    mkdirSync('data');
+  });
+  afterAll(() => {
+    process.chdir(before);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('takes one line', async () => {
+    for (const module of engines()) {
+      @Module({ imports: [module], providers: [ReceiptTasks] })
+      class EngineModule {}
+      const app = opened(await NestFactory.createApplicationContext(EngineModule, { logger: false }));
+      const flowrra = app.get(FlowrraService);
+      const id = await flowrra.tasks(ReceiptTasks).sendReceipt('order-1');
+      expect((await flowrra.waitForResult(id)).status).toBe('success');
+    }
+  });
+
+  it('and the file answers the questions that are shown', async () => {
+    const { durable } = await import('../../sample-app/durable.js');
+    @Module({ imports: [durable] })
+    class DurableModule {}
+    const app = opened(await NestFactory.createApplicationContext(DurableModule, { logger: false }));
+    const flowrra = app.get(FlowrraService);
+    flowrra.register({ name: 'fails', maxRetries: 0 }, () => {
+      throw new Error('as expected');
+    });
+    const id = await flowrra.submit('fails');
+    await flowrra.waitForResult(id);
+    const database = (await loadDriver('auto')).open('tasks.db');
+    const [counts, failed] = (/```sql\n(.*?)```/s.exec(readme)?.[1] ?? '')
+      .split(';')
+      .map((sql) => sql.trim())
+      .filter((sql) => sql !== '')
+      .map((sql) => database.prepare(sql).all());
+    const schema = database
+      .prepare<{ sql: string }>(`SELECT sql FROM sqlite_schema WHERE name = 'jobs'`)
+      .get();
+    database.close();
+    expect(counts).toContainEqual({ queue: 'default', status: 'failed', jobs: 1 });
+    expect(failed?.map((row) => row['task_id'])).toEqual([id]);
+    expect(schema?.sql).toMatch(/place .* -- its place in line/);
+  });
 });
