@@ -1,4 +1,9 @@
-import { ResultExpiredError, ResultNotFoundError, TaskTimeoutError } from '../../lib/index.js';
+import {
+  InMemoryBackend,
+  ResultExpiredError,
+  ResultNotFoundError,
+  TaskTimeoutError,
+} from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import type { Beds } from './engine-under-test.js';
 
@@ -123,6 +128,23 @@ export function resultCases(beds: Beds): void {
     }
     for (const id of old.slice(0, -1)) expect(await flowrra.getResult(id)).toBeNull();
     expect((await flowrra.getResult(old.at(-1) as string))?.result).toBe(49);
+  });
+
+  it('a configured backend keeps them instead, and loses nothing of them', async () => {
+    const backend = new InMemoryBackend();
+    const { flowrra, gate, advance } = await start({ backend, numWorkers: 1 });
+    flowrra.register({ name: 'fails', maxRetries: 0 }, () => {
+      throw new TypeError('as expected');
+    });
+    const held = await flowrra.submit('hold');
+    const failed = await flowrra.submit('fails');
+    await advance(0);
+    expect(await backend.get(held)).toMatchObject({ status: 'running' });
+    expect(await backend.get(failed)).toMatchObject({ status: 'pending' });
+    gate.open('done');
+    expect(await flowrra.waitForResult(held)).toMatchObject({ status: 'success', result: 'done' });
+    expect(await flowrra.waitForResult(failed)).toMatchObject({ error: 'TypeError: as expected' });
+    expect(await flowrra.getResult(held)).toEqual(await backend.get(held));
   });
 
   it('shows itself as plain JSON', async () => {

@@ -123,6 +123,15 @@ it('while another program holds the file locked, submit rejects in bounded time 
   expect(await flowrra.pendingCount()).toBe(0);
 });
 
+it('a file that is removed while it is in use takes no more: what is written to it would be lost', async () => {
+  const file = tempFile();
+  const { store, clock } = await openStore({ file, lease: 10_000 });
+  await store.insert(newJob(), clock.now());
+  rmSync(file);
+  await clock.advance(2_000);
+  await expect(store.insert(newJob(), clock.now())).rejects.toThrow(/removed or replaced.*Put it back/);
+});
+
 describe('rows that somebody else has written', () => {
   it.each([
     ['args', 'no JSON at all'],

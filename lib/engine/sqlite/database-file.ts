@@ -14,6 +14,8 @@ import type { ResolvedSqliteOptions } from './sqlite-options.js';
  */
 const BUSY_TIMEOUT_MS = 5;
 const OPEN_RETRY_MS = 20;
+/** Bytes of the log that are kept for reuse, however long a large submission has made it. */
+const LONGEST_LOG = 16_777_216;
 
 /**
  * Opens the file, creates it if need be, and brings its schema up to date.
@@ -45,8 +47,11 @@ function open(driver: SqliteDriver, { file, durability }: ResolvedSqliteOptions)
     migrate(database, file);
     enterWal(database, file);
     database.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
-    // Checkpoints are made between transactions, not within one: see GroupCommit.
-    database.exec('PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768');
+    // Checkpoints are made between transactions, not within one: see FileTransaction.
+    database.exec('PRAGMA wal_autocheckpoint = 0');
+    database.exec(
+      `PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA journal_size_limit = ${LONGEST_LOG}`,
+    );
     return database;
   } catch (error) {
     database.close();

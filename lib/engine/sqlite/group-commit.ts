@@ -28,6 +28,7 @@ export class GroupCommit {
   private scheduled = false;
   private retry: NodeJS.Timeout | null = null;
   private closed = false;
+  private broken: EngineError | null = null;
   /** The write at which a group stands, or has failed. */
   private applying: Write | null = null;
   /** A write of several steps that is under way, and the step that comes next. */
@@ -79,8 +80,14 @@ export class GroupCommit {
     }
   }
 
+  /** Takes no more: what is written from now on would not be kept. */
+  refuseFromNowOn(reason: EngineError): void {
+    this.broken = reason;
+  }
+
   private add(rows: number, steps: Write['steps'], done: Write['done'], refuse: Write['refuse']): void {
     if (this.closed) return refuse(new EngineError(`${this.file} has been closed.`));
+    if (this.broken !== null) return refuse(this.broken);
     this.waiting.push({ rows, since: performance.now(), steps, done, refuse });
     this.schedule();
   }

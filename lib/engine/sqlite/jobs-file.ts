@@ -1,3 +1,6 @@
+import { statSync } from 'node:fs';
+import { Logger } from '@nestjs/common';
+import { EngineError } from '../../core/errors.js';
 import type { Retention } from '../engine.interface.js';
 import { ClaimWrites } from './claim-writes.js';
 import { openDatabaseFile } from './database-file.js';
@@ -24,11 +27,17 @@ export class JobsFile {
   readonly leases: LeaseWrites;
   readonly retention: RetentionWrites;
 
+  private readonly path: string;
+  private readonly identity: string | null;
+  private gone = false;
+
   private constructor(
     private readonly database: SqliteDatabase,
     { file, lockTimeout }: ResolvedSqliteOptions,
     retention: Retention,
   ) {
+    this.path = file;
+    this.identity = identityOf(file);
     const ids = new SqliteIds(tagOf(database));
     const ledger = new Ledger(database);
     this.reads = new JobReads(database, ids);
@@ -52,11 +61,30 @@ export class JobsFile {
     }
   }
 
+  /**
+   * Refuses to write any more once the file's name stands for no file, or for another one: what is
+   * written to a file that has been removed is gone when its last process ends.
+   */
+  checkPresence(): void {
+    if (this.gone || identityOf(this.path) === this.identity) return;
+    this.gone = true;
+    const reason = new EngineError(
+      `${this.path} has been removed or replaced while it was in use, so nothing more can be kept in it. Put it back and start the application again.`,
+    );
+    this.commit.refuseFromNowOn(reason);
+    new Logger('Flowrra').error(reason.message);
+  }
+
   /** Writes what is still to be written, and lets go of the file. */
   close(): void {
     this.commit.close();
     this.database.close();
   }
+}
+
+function identityOf(file: string): string | null {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
 }
 
 function tagOf(database: SqliteDatabase): number {

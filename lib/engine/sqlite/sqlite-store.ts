@@ -59,7 +59,10 @@ export class SqliteStore implements JobStore {
       held: this.held,
       rescued: () => config.changed(),
       lost: (attempt) => this.lost(attempt),
-      round: () => this.results.lookForDropped(),
+      round: () => {
+        this.file.checkPresence();
+        this.results.lookForDropped();
+      },
     });
     this.housekeeping.start();
   }
