@@ -34,6 +34,43 @@ function throughput(jobs, targets) {
   };
 }
 
+const SUBMITTED = {
+  single: ['submit one by one', null],
+  flight64: ['submit, 64 in flight', 50_000],
+  flight1000: ['submit, 1,000 in flight', 80_000],
+  bulk: ['submitMany of 1,000', 120_000],
+  process: ['process what waits', null],
+};
+
+function reportDurable(
+  { 'flowrra-sqlite': ours, 'durable-plainjob': plainjob, 'durable-bullmq': bullmq },
+  print,
+) {
+  print('| measure | flowrra | plainjob | BullMQ on Redis | target |');
+  print('|---|---|---|---|---|');
+  for (const [key, [what, target]] of Object.entries(SUBMITTED)) {
+    const reached = target === null ? '' : `at least ${verdict(ours[key], target)}`;
+    print(`| ${what} | ${per(ours[key])} | ${per(plainjob[key])} | ${per(bullmq[key])} | ${reached} |`);
+  }
+  print(
+    `| submit to result, 1,000 in flight | ${per(ours.through)} | | | at least ${verdict(ours.through, 20_000)} |`,
+  );
+  const times = ours.process / plainjob.process;
+  print(`| processing, times plainjob | ${times.toFixed(1)} | | | at least ${verdict(times, 3)} |`);
+  print();
+  const bound = 2 * ours.commit + 1;
+  print(
+    `Idle round trip ${ours.trip.toFixed(2)} ms, where a bare commit takes ${ours.commit.toFixed(2)} ms; target at most ${verdict(ours.trip, Number(bound.toFixed(2)), false)} ms.`,
+  );
+  print(
+    `The event loop was held at the 99.9th percentile for ${ours.submitHeld.toFixed(1)} ms while submitting, ${ours.processHeld.toFixed(1)} ms while processing, ${ours.throughHeld.toFixed(1)} ms with both at once; target 10.`,
+  );
+  print();
+  print(
+    'plainjob runs as it ships, with synchronous=NORMAL: a power failure may lose what it has accepted. BullMQ runs on a Redis with appendfsync always. liteque 0.8 does not run on better-sqlite3 12, and sidequest needs Node 22; neither is measured.',
+  );
+}
+
 export const BENCHES = [
   throughput(100_000, { fastq: 1 }),
   throughput(1_000_000, { fastq: 1.3, 'async.queue': 0.85 }),
@@ -105,6 +142,33 @@ export const BENCHES = [
           .map((megabytes) => `${megabytes.toFixed(1)} MB`)
           .join(', '),
       );
+    },
+  },
+  {
+    name: 'durable',
+    title: 'SQLite, durable (synchronous=FULL), one process, concurrency 4; jobs/s',
+    contenders: ['flowrra-sqlite', 'durable-plainjob', 'durable-bullmq'],
+    rounds: 3,
+    args: (quick, folder) => ({ jobs: quick ? 5_000 : 50_000, folder }),
+    report: reportDurable,
+  },
+  {
+    name: 'durable-growth',
+    title:
+      'SQLite: time per job as the backlog grows, and the file after 1,000,000 jobs with maxResults 10,000',
+    contenders: ['flowrra-sqlite-growth'],
+    rounds: 1,
+    args: (quick, folder) => ({ jobs: quick ? 100_000 : 1_000_000, folder }),
+    report({ 'flowrra-sqlite-growth': found }, print) {
+      const growth = found.many / found.few;
+      print(
+        `${found.few.toFixed(0)} µs a job at a backlog of 1,000, ${found.many.toFixed(0)} µs at 1,000,000: ${growth.toFixed(2)} times; target at most ${verdict(growth, 2, false)}.`,
+      );
+      print();
+      const after = [1, 2, 3, 4].map(
+        (n) => `${found[`megabytes${n}`].toFixed(1)} MB with ${found[`handles${n}`]} open handles`,
+      );
+      print(`The file after each quarter of the jobs: ${after.join(', ')}.`);
     },
   },
   {

@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import Database from 'better-sqlite3';
 import { sqlite } from '../dist/engine/sqlite/index.js';
 import { start } from './nest-app.mjs';
+import { inFlight } from './rate.mjs';
 
 const PAYLOAD = { to: 'ada@example.com', name: 'Ada' };
 const REMOTE = { remoteTasks: { work: {} }, role: 'producer' };
@@ -17,14 +18,6 @@ async function timed(jobs, run) {
   const rate = (1000 * jobs) / (performance.now() - started);
   delay.disable();
   return { rate, held: delay.percentile(99.9) / 1e6 };
-}
-
-async function inFlight(jobs, width, run) {
-  let left = jobs;
-  const lane = async () => {
-    while (left-- > 0) await run();
-  };
-  await Promise.all(Array.from({ length: width }, lane));
 }
 
 /** What one durable commit takes here, in milliseconds: a bare insert, by the driver alone. */

@@ -1,13 +1,16 @@
 // Runs every benchmark, each contender in a process of its own and in turns, and writes RESULTS.md.
 // `node bench/run.mjs throughput --quick` runs one, with a tenth of the work.
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BENCHES } from './benches.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
+/** For files: on the disk of the project, since a temporary folder may lie in memory. */
+const folder = join(here, '../.tmp/bench');
+mkdirSync(folder, { recursive: true });
 const quick = process.argv.includes('--quick');
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 
@@ -53,7 +56,7 @@ for (const bench of BENCHES) {
   const samples = new Map(bench.contenders.map((contender) => [contender, []]));
   for (let round = 0; round < rounds; round++) {
     for (const contender of bench.contenders)
-      samples.get(contender).push(measure(contender, bench.args(quick)));
+      samples.get(contender).push(measure(contender, bench.args(quick, folder)));
   }
   const medians = Object.fromEntries(
     [...samples].map(([contender, list]) => [

@@ -1,0 +1,35 @@
+export interface ServiceControls {
+  /** Whether it was started here. Otherwise what follows throws: pass `own: true` to get one that can. */
+  readonly own: boolean;
+  readonly url: string;
+  readonly port: number;
+  /** Ends the server at once, as a crash would. */
+  kill(): Promise<void>;
+  /** The server stands still: connections stay open, and nothing answers. */
+  pause(): void;
+  resume(): void;
+  /** Starts the server again, also after kill(): same port, same data (a Redis has some if it is durable). */
+  restart(): Promise<void>;
+}
+
+export interface ServicesOptions {
+  /** Default true. */
+  redis?: boolean;
+  /** Default true. */
+  postgres?: boolean;
+  /** What was acknowledged outlives kill(), at the price of an fsync. Default false. */
+  durable?: boolean;
+  /** Private instances even if FLOWRRA_TEST_REDIS_URL or FLOWRRA_TEST_POSTGRES_URL are set. Default false. */
+  own?: boolean;
+}
+
+export interface Services<O extends ServicesOptions = object> {
+  readonly redisUrl: O extends { redis: false } ? undefined : string;
+  readonly postgresUrl: O extends { postgres: false } ? undefined : string;
+  readonly redis: O extends { redis: false } ? undefined : ServiceControls;
+  readonly postgres: O extends { postgres: false } ? undefined : ServiceControls;
+  /** Ends what was started here and removes its data. */
+  stop(): Promise<void>;
+}
+
+export function startServices<const O extends ServicesOptions = object>(options?: O): Promise<Services<O>>;
