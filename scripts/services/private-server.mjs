@@ -112,7 +112,9 @@ export class PrivateServer {
     this.resume();
     child.kill(this.stopSignal);
     let forced = Promise.resolve();
-    const late = setTimeout(() => (forced = this.kill()), STOP_BOUND_MS);
+    const late = setTimeout(() => {
+      forced = this.kill();
+    }, STOP_BOUND_MS);
     await ended;
     clearTimeout(late);
     await forced;
