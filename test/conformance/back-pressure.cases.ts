@@ -1,6 +1,5 @@
 import { ExecutorNotRunningError, QueueFullError } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
-import { settle } from '../support/manual-clock.js';
 import type { Beds } from './engine-under-test.js';
 
 export function backPressureCases(beds: Beds): void {
@@ -42,7 +41,7 @@ export function backPressureCases(beds: Beds): void {
         return id;
       }),
     );
-    await settle();
+    await advance(0);
     expect(admitted).toEqual([0, 1]);
     expect(await flowrra.pendingCount()).toBe(2);
     gate.open();
@@ -78,7 +77,7 @@ export function backPressureCases(beds: Beds): void {
     const { flowrra, advance } = await start('wait');
     await flowrra.submitMany('echo', [[1], [2]]);
     const waiting = expect(flowrra.submit('echo', 3)).rejects.toThrow(ExecutorNotRunningError);
-    await settle();
+    await advance(0);
     const stopped = flowrra.stop({ wait: false });
     await advance(60_000);
     await Promise.all([stopped, waiting]);

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { FatalTaskError, Task, TaskContext, TaskCtx } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
-import { settle } from '../support/manual-clock.js';
 import { type Beds, type EngineUnderTest, types } from './engine-under-test.js';
 
 @Injectable()
@@ -170,7 +169,7 @@ export function durabilityCases(beds: Beds, engine: EngineUnderTest): void {
     const stopped = first.flowrra.stop({ wait: false });
     await first.advance(60_000);
     await stopped;
-    await settle();
+    await second.advance(0);
     expect(await waiting).toMatchObject({ result: 'by the other', retries: 0 });
   });
 
@@ -197,7 +196,7 @@ export function durabilityCases(beds: Beds, engine: EngineUnderTest): void {
     const producer = await beds.start([], { maxPending: 1, role: 'producer', ...REMOTE });
     await producer.flowrra.submit('Kept.note', 'a');
     const waiting = producer.flowrra.submit('Kept.note', 'b');
-    await settle();
+    await producer.advance(0);
     await beds.start([Kept], {}, producer);
     expect((await producer.flowrra.waitForResult(await waiting)).result).toBe('noted b');
   });

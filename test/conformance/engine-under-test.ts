@@ -1,7 +1,7 @@
 import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
 import type { Engine, FlowrraEvent, FlowrraModuleOptions, FlowrraService } from '../../lib/index.js';
 import { startApp } from '../support/app.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { ManualClock, type World } from '../support/manual-clock.js';
 
 /** What an engine may say that it cannot do. The suite then checks that it says so. */
 export type Limitation = 'keeps jobs across processes';
@@ -15,6 +15,10 @@ export interface EngineUnderTest {
   /** Virtual time where the engine lives by the injected clock. */
   readonly clock: 'virtual';
   readonly cannot: readonly Limitation[];
+  /** What happens to a storage outside this process. Default: nothing. */
+  world?(storage: string): World;
+  /** For an engine that reads the system's clock: sets it. */
+  live?(clock: ManualClock): void;
 }
 
 /** A started application on the engine under test. */
@@ -42,7 +46,8 @@ export class Beds {
     options: FlowrraModuleOptions = {},
     beside?: Pick<Bed, 'clock' | 'storage'>,
   ): Promise<Bed> {
-    const { clock, storage } = beside ?? { clock: new ManualClock(), storage: `storage-${this.storages++}` };
+    const { clock, storage } = beside ?? this.place();
+    this.engine.live?.(clock);
     const { app, flowrra } = await startApp(
       { engine: this.engine.create(storage), clock, ...options },
       { providers },
@@ -52,6 +57,12 @@ export class Beds {
     const bed: Bed = { app, flowrra, clock, seen, storage, advance: (ms) => clock.advance(ms) };
     this.open.push(bed);
     return bed;
+  }
+
+  /** A time and a storage for one test. */
+  private place(): Pick<Bed, 'clock' | 'storage'> {
+    const storage = `storage-${this.storages++}`;
+    return { storage, clock: new ManualClock(this.engine.world?.(storage)) };
   }
 
   /** Ends every application at once, however much of its work is left. */

@@ -7,7 +7,6 @@ import {
   TaskCtx,
 } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
-import { settle } from '../support/manual-clock.js';
 import type { Beds, EngineUnderTest } from './engine-under-test.js';
 
 @Injectable()
@@ -61,7 +60,7 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
     const id = await flowrra.submit('parent');
     await advance(0);
     const stopped = flowrra.stop();
-    await settle();
+    await advance(0);
     expect(flowrra.isRunning).toBe(false);
     tasks.gate.open('go');
     const followUp = await submitted.passed;
@@ -145,7 +144,7 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
     await advance(60_000);
     await stopped;
     tasks.gate.open('too late');
-    await settle();
+    await advance(0);
     await flowrra.start();
     if (loses) expect(await flowrra.getResult(id)).toMatchObject({ status: 'cancelled', result: null });
     else expect((await flowrra.waitForResult(id)).result).toBe('too late');

@@ -80,6 +80,16 @@ export function submissionCases(beds: Beds): void {
     expect(sums.runs).toBe(1);
   });
 
+  it('submitting with the id of a job that is known submits nothing, whoever made the id', async () => {
+    const { flowrra, seen } = await beds.start([Sums]);
+    const id = await flowrra.tasks(Sums).add(1);
+    await flowrra.waitForResult(id);
+    expect(await flowrra.with({ taskId: id }).submit('Sums.add', 2)).toBe(id);
+    expect((await flowrra.waitForResult(id)).result).toBe(11);
+    expect(await flowrra.pendingCount()).toBe(0);
+    expect(seen.filter(({ type }) => type === 'started')).toHaveLength(1);
+  });
+
   it.each(['', 'a:b', '123', 'x'.repeat(256)])('refuses the task id %j', async (taskId) => {
     const { flowrra } = await beds.start([Sums]);
     expect(() => flowrra.with({ taskId })).toThrow(FlowrraConfigError);

@@ -6,12 +6,23 @@ interface Timer {
   readonly fn: () => void;
 }
 
+/** What lives by the clock without timers of its own on it. */
+export interface World {
+  /** Resolves when everything has happened that needs no time. */
+  settle(): Promise<void>;
+  /** When something happens by itself next. */
+  nextDue(): Promise<number | null>;
+}
+
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {
   private time = 1_700_000_000_000;
   private jumped = 0;
   private orders = 0;
   private timers: Timer[] = [];
+
+  /** @param world What else there is that time passes for; by default, nothing but promises. */
+  constructor(private readonly world: World = { settle, nextDue: async () => null }) {}
 
   /** How many timers are armed: a test that ends with some has found a leak. */
   get armed(): number {
@@ -38,15 +49,23 @@ export class ManualClock implements Clock {
   /** Moves on by `ms`, stopping at each timer that is due, in order, until what it caused has happened. */
   async advance(ms: number): Promise<void> {
     const end = this.time + ms;
-    await settle();
-    for (let next = this.next(end); next; next = this.next(end)) {
-      this.timers = this.timers.filter((timer) => timer !== next);
-      this.time = Math.max(this.time, next.due);
-      next.fn();
-      await settle();
+    await this.world.settle();
+    for (;;) {
+      const timer = this.next(end);
+      const due = await this.world.nextDue();
+      if (due !== null && due > this.time && due <= Math.min(end, timer?.due ?? end)) this.time = due;
+      else if (timer === undefined) break;
+      else this.fire(timer);
+      await this.world.settle();
     }
     this.time = end;
-    await settle();
+    await this.world.settle();
+  }
+
+  private fire(timer: Timer): void {
+    this.timers = this.timers.filter((other) => other !== timer);
+    this.time = Math.max(this.time, timer.due);
+    timer.fn();
   }
 
   private next(end: number): Timer | undefined {

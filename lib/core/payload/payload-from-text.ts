@@ -32,6 +32,22 @@ export function payloadFromText(text: string): unknown {
   }
 }
 
+/**
+ * The plain data behind `payloadToJson`'s value, which it may change.
+ *
+ * @throws {PayloadError} if the value is none of its making.
+ */
+export function payloadFromJson(json: unknown): unknown {
+  try {
+    return revive(json);
+  } catch (error) {
+    if (error instanceof PayloadError) throw error;
+    throw new PayloadError('payload', `it is none that Flowrra has written: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
 /** Works in place: what `JSON.parse` has made is nobody else's. */
 function revive(json: unknown): unknown {
   if (typeof json !== 'object' || json === null) return json;

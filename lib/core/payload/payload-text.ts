@@ -4,7 +4,7 @@ import { errorParts } from './payload-error-parts.js';
 import { kindOf } from './payload-kind.js';
 import { TAG, type Tagged, escapeText, isSafeText } from './payload-tags.js';
 
-export { payloadFromText } from './payload-from-text.js';
+export { payloadFromJson, payloadFromText } from './payload-from-text.js';
 
 /**
  * Plain data as JSON text that loses nothing. What JSON has a word for looks like itself, all else is
@@ -14,7 +14,12 @@ export { payloadFromText } from './payload-from-text.js';
  * @throws {PayloadError} if `plain` has not been through the codec and holds what cannot travel.
  */
 export function payloadToText(plain: unknown): string {
-  return JSON.stringify(isJson(plain) ? plain : jsonOf(plain));
+  return JSON.stringify(payloadToJson(plain));
+}
+
+/** The same before it becomes text, for storage that makes text itself. May share objects with `plain`. */
+export function payloadToJson(plain: unknown): unknown {
+  return isJson(plain) ? plain : jsonOf(plain);
 }
 
 /** Whether `JSON.stringify` alone would lose nothing: most payloads, which are then not copied. */

@@ -35,7 +35,7 @@ export class MemoryStore implements JobStore {
   }
 
   insert(job: NewJob, now: number): string {
-    if (job.taskId !== undefined && this.named.has(job.taskId)) return job.taskId;
+    if (job.taskId !== undefined && this.find(job.taskId) !== undefined) return job.taskId;
     const record = this.record(job, now);
     if (job.delay > 0) this.queue(job.queue).pushDelayed(record, now + job.delay);
     else this.queue(job.queue).push(record);

@@ -27,6 +27,7 @@ export function storedForm(job: NewJob): StoredJob {
 export class SubmissionWrites {
   private readonly insertJob;
   private readonly insertArgs;
+  private readonly idAt;
 
   constructor(
     database: SqliteDatabase,
@@ -38,11 +39,13 @@ export class SubmissionWrites {
        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     );
+    this.idAt = database.prepare<{ task_id: string }>('SELECT task_id FROM jobs WHERE id = ?');
     this.insertArgs = database.prepare('INSERT INTO large_args (job, args) VALUES (?, ?)');
   }
 
   /** Stores the job, or finds the one that has its chosen id, and returns the id. */
   insert({ job, args, overrides }: StoredJob, now: number): string {
+    if (job.taskId !== undefined && this.isMinted(job.taskId)) return job.taskId;
     const id = this.ledger.next();
     const taskId = job.taskId ?? this.ids.mint(id);
     const inline = args.length <= MAX_INLINE_ARGS;
@@ -64,5 +67,11 @@ export class SubmissionWrites {
     if (!inline) this.insertArgs.run(id, args);
     this.ledger.count(job.queue, 'pending', 1);
     return taskId;
+  }
+
+  /** Whether somebody gives the id of a job that chose none: the index of chosen ids does not know it. */
+  private isMinted(taskId: string): boolean {
+    const row = this.ids.rowOf(taskId);
+    return row >= 0 && this.idAt.get(row)?.task_id === taskId;
   }
 }
