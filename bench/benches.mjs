@@ -67,7 +67,7 @@ function reportDurable(
   );
   print();
   print(
-    'plainjob runs as it ships, with synchronous=NORMAL: a power failure may lose what it has accepted. BullMQ runs on a Redis with appendfsync always. liteque 0.8 does not run on better-sqlite3 12, and sidequest needs Node 22; neither is measured.',
+    'plainjob runs as it ships, with synchronous=NORMAL: a power failure may lose what it has accepted. BullMQ runs on a Redis with appendfsync always. Not measured: liteque 0.8, whose worker better-sqlite3 12 refuses (its transaction returns a promise), and sidequest, which asks for Node 22.',
   );
 }
 

@@ -18,6 +18,8 @@ const LONGEST_PAUSE_MS = 30_000;
  */
 export class ResultRecorder {
   private readonly logger = new Logger('Flowrra');
+  /** Whether the last write of an intermediate state failed, which is said once. */
+  private troubled = false;
   /** The last write of each job that is under way: the next one waits for it. */
   private readonly writes = new Map<string, Promise<void>>();
 
@@ -67,10 +69,13 @@ export class ResultRecorder {
   private async tryOnce(state: JobState): Promise<void> {
     try {
       await this.write(state);
+      this.troubled = false;
     } catch (error) {
-      this.logger.warn(
-        `The status '${state.status}' of ${state.taskId} could not be recorded: ${String(error)}`,
-      );
+      if (!this.troubled)
+        this.logger.warn(
+          `The status '${state.status}' of ${state.taskId} could not be recorded, and maybe others: ${String(error)}`,
+        );
+      this.troubled = true;
     }
   }
 

@@ -81,7 +81,7 @@ it('takes nothing ahead where jobs take their time', async () => {
 it('puts everything back when it closes', async () => {
   const { worker, other, ids } = await quickWorker(10);
   await claim(worker);
-  worker.store.close();
+  await worker.store.close();
   await settle();
   expect(other.store.pendingCount()).toBe(9);
   expect(other.store.results.get(ids[1] as string)?.status).toBe('pending');

@@ -1,6 +1,7 @@
 import type { Attempt } from '../../lib/engine/engine.interface.js';
+import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
 import { settle } from '../support/manual-clock.js';
-import { tempFile } from '../support/sqlite.js';
+import { DRIVER, tempFile } from '../support/sqlite.js';
 import { newJob, openStore, type OpenStore } from './stores.js';
 
 const LEASE = 10_000;
@@ -109,6 +110,51 @@ it('a job that a worker has died with is never taken ahead, so that nobody is lo
   expect(await claim(second)).toMatchObject([{ taskId: suspect, lost: false }]);
 });
 
+it('a lease begins when it is given, however long the file was locked before', async () => {
+  const file = tempFile();
+  const worker = await openStore({ file, lease: LEASE });
+  await submit(worker);
+  const other = (await loadDriver(DRIVER)).open(file);
+  other.exec('BEGIN IMMEDIATE');
+  const claiming = claim(worker);
+  worker.clock.sleep(5 * LEASE);
+  other.exec('COMMIT');
+  other.close();
+  const [attempt] = (await claiming) as [Attempt];
+  const second = await openStore({ file, lease: LEASE }, {}, worker.clock.now());
+  await second.clock.advance(LEASE - 1);
+  expect(await claim(second)).toEqual([]);
+  expect(await worker.store.settle(attempt, SUCCESS, worker.clock.now())).toBe(true);
+});
+
+it('a process with shorter leases leaves the longer ones of others alone', async () => {
+  const file = tempFile();
+  const owner = await openStore({ file, lease: 10 * LEASE });
+  const hasty = await openStore({ file, lease: LEASE });
+  await submit(owner);
+  const [attempt] = (await claim(owner)) as [Attempt];
+  for (let round = 0; round < 20; round++) {
+    await hasty.clock.advance(LEASE / 2);
+    await owner.clock.advance(LEASE / 2);
+    expect(await claim(hasty)).toEqual([]);
+  }
+  expect(await owner.store.settle(attempt, SUCCESS, owner.clock.now())).toBe(true);
+});
+
+it('what was taken ahead is not started once its lease has ended', async () => {
+  const { first, second } = await two();
+  await first.store.insertMany(Array.from({ length: 8 }, newJob), first.clock.now());
+  for (let n = 0; n < 2; n++) await claim(first);
+  // The process stands still, and wakes up again after another one has taken over.
+  await second.clock.advance(2 * LEASE);
+  const others: Attempt[] = [];
+  for (let some = await claim(second, 8); some.length > 0; some = await claim(second, 8))
+    others.push(...some);
+  first.clock.sleep(2 * LEASE);
+  const mine = await claim(first, 8);
+  expect(new Set([...mine, ...others].map(({ taskId }) => taskId)).size).toBe(mine.length + others.length);
+});
+
 describe('when the clock is set', () => {
   it('forward: no job runs twice, since its owner has time to renew', async () => {
     const { first, second } = await two();
@@ -132,6 +178,33 @@ describe('when the clock is set', () => {
     expect(await claim(second)).toEqual([]);
     await second.clock.advance(LEASE / 2);
     expect(await claim(second)).toHaveLength(1);
+  });
+
+  it('forward, just before another process starts: it gives owners the time to renew', async () => {
+    const file = tempFile();
+    const owner = await openStore({ file, lease: LEASE });
+    await submit(owner);
+    await claim(owner);
+    owner.clock.jump(3_600_000);
+    const late = await openStore({ file, lease: LEASE }, {}, owner.clock.now());
+    await late.clock.advance(LEASE / 10);
+    expect(await claim(late)).toEqual([]);
+    await owner.clock.advance(LEASE / 2);
+    await late.clock.advance(LEASE / 2);
+    expect(await claim(late)).toEqual([]);
+  });
+
+  it('back: no job runs twice, since its owner goes on renewing', async () => {
+    const { first, second } = await two();
+    await submit(first);
+    const [attempt] = (await claim(first)) as [Attempt];
+    for (const { clock } of [first, second]) clock.jump(-3_600_000);
+    for (let round = 0; round < 20; round++) {
+      await second.clock.advance(LEASE / 5);
+      expect(await claim(second)).toEqual([]);
+      await first.clock.advance(LEASE / 5);
+    }
+    expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
   });
 
   it('back: the job of a dead worker is taken over one lease later', async () => {

@@ -44,7 +44,7 @@ it('a full disk: submit rejects with the cause, what was accepted runs once ther
 it('a file that may not be written is refused at the start, with what to check', async () => {
   const file = join(folder, 'read-only.db');
   const { store } = await openStore({ file });
-  store.close();
+  await store.close();
   chmodSync(file, 0o444);
   chmodSync(folder, 0o555);
   const report = await runFixture(join(out, 'read-only.js'), [file, DRIVER], ['--no-warnings']);

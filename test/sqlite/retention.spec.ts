@@ -78,6 +78,18 @@ it('one process of several looks for old results, not each of them', async () =>
   expect(await figures(file)).toMatchObject({ jobs: 5, wrongCounts: 0 });
 });
 
+it('a lower limit takes effect bit by bit, not all in one transaction', async () => {
+  const file = tempFile();
+  const before = await openStore({ file });
+  await work(before, 3_000);
+  await before.store.close();
+  const after = await openStore({ file }, { maxResults: 10 });
+  await work(after, 1);
+  expect((await figures(file)).jobs).toBeGreaterThan(2_000);
+  for (let n = 0; n < 10; n++) await work(after, 1);
+  expect(await figures(file)).toMatchObject({ jobs: 10, wrongCounts: 0 });
+});
+
 it('an unfinished job is never dropped', async () => {
   const file = tempFile();
   const worker = await openStore({ file }, { maxResults: 1, resultTtl: 1_000 });
@@ -103,12 +115,12 @@ it('opening and closing leaves no file handle and no log file behind', async () 
   const file = tempFile();
   const handles = (): number => (existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0);
   const first = await openStore({ file });
-  first.store.close();
+  await first.store.close();
   const before = handles();
   for (let round = 0; round < 20; round++) {
     const { store, clock } = await openStore({ file });
     await store.insert(newJob(), clock.now());
-    store.close();
+    await store.close();
   }
   expect(handles()).toBe(before);
   expect([existsSync(`${file}-wal`), existsSync(`${file}-shm`)]).toEqual([false, false]);

@@ -18,8 +18,10 @@ const open: OpenStore[] = [];
 export async function openStore(
   options: Partial<SqliteOptions> & { file: string },
   limits: { resultTtl?: number; maxResults?: number } = {},
+  now?: number,
 ): Promise<OpenStore> {
   const clock = new ManualClock();
+  if (now !== undefined) clock.jump(now - clock.now());
   const store = new SqliteStore(resolveSqliteOptions({ driver: DRIVER, ...options }));
   const opened: OpenStore = { store, clock, lost: [], changes: 0 };
   await store.open({
@@ -33,8 +35,8 @@ export async function openStore(
   return opened;
 }
 
-afterEach(() => {
-  for (const { store } of open.splice(0)) store.close();
+afterEach(async () => {
+  for (const { store } of open.splice(0)) await store.close();
 });
 
 export function newJob(values: Partial<NewJob> = {}): NewJob {

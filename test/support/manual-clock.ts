@@ -46,6 +46,11 @@ export class ManualClock implements Clock {
     this.jumped += ms;
   }
 
+  /** Time passes while the process stands still: no timer fires. */
+  sleep(ms: number): void {
+    this.time += ms;
+  }
+
   /** Moves on by `ms`, stopping at each timer that is due, in order, until what it caused has happened. */
   async advance(ms: number): Promise<void> {
     const end = this.time + ms;

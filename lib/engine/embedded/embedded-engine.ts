@@ -20,6 +20,9 @@ import { Quiet } from './quiet.js';
 import { Settlements } from './settlements.js';
 import { TimeSlice } from './time-slice.js';
 
+/** How long a trouble that lasts is not reported again. */
+const REPORT_AGAIN_MS = 30_000;
+
 /** One attempt while it runs. */
 class Run extends AttemptAbort {
   /** Given back at the end of a stop: whatever it still answers comes too late. */
@@ -48,6 +51,7 @@ export class EmbeddedEngine implements Engine {
   private quiet: Quiet | null = null;
   private consuming = false;
   private accepting = false;
+  private reportedAt = -Infinity;
 
   constructor(
     readonly name: string,
@@ -252,7 +256,11 @@ export class EmbeddedEngine implements Engine {
       this.settlements.settle(attempt, { kind: 'released', delay: 0 }, () => undefined);
   };
 
+  /** One line for all queues, and another one if it lasts. */
   private readonly unreadable = (error: unknown): void => {
+    const now = this.host.clock.now();
+    if (now - this.reportedAt < REPORT_AGAIN_MS) return;
+    this.reportedAt = now;
     this.logger.error(
       `Jobs could not be read from the ${this.name} engine; it is tried again: ${String(error)}`,
     );

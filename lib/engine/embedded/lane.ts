@@ -129,7 +129,12 @@ export class Lane {
   }
 
   private sleep(): void {
-    const due: MaybePromise<number | null> = this.parts.store.nextDue(this.queue);
+    let due: MaybePromise<number | null>;
+    try {
+      due = this.parts.store.nextDue(this.queue);
+    } catch (error) {
+      return this.troubled(error);
+    }
     if (isPromise(due))
       due.then(
         (at) => this.wakeAt(at),

@@ -32,15 +32,13 @@ export class ChangeWatch {
   }
 
   private readonly look = (): void => {
-    let version: number;
     try {
-      version = this.version();
+      const version = this.version();
+      if (version === this.seen) return;
+      this.seen = version;
+      this.changed();
     } catch {
       // A file that cannot be read is reported by whoever needs what it holds.
-      return;
     }
-    if (version === this.seen) return;
-    this.seen = version;
-    this.changed();
   };
 }

@@ -7,26 +7,38 @@ import type { Clock } from '../../core/clock.js';
  */
 export class ClockJumps {
   private skew: number;
-  private trustedFrom = -Infinity;
+  private trustedFrom: number;
 
-  /** @param tolerance Milliseconds: what a clock that is merely adjusted does not exceed. */
+  /** @param round Milliseconds within which every living owner renews; what the clock is adjusted by is less. */
   constructor(
     private readonly clock: Clock,
     private readonly lease: number,
-    private readonly tolerance: number,
+    private readonly round: number,
   ) {
     this.skew = clock.now() - this.steady();
+    // It may have been set just before this process began.
+    this.trustedFrom = this.steady() + 2 * round;
+  }
+
+  /** No lease counts as ended for the time of a whole one: owners may have been unable to renew. */
+  distrust(): void {
+    this.trustedFrom = this.steady() + this.lease;
   }
 
   /** Whether a lease that seems to have ended has ended. */
   trustLeases(): boolean {
     const skew = this.clock.now() - this.steady();
-    if (Math.abs(skew - this.skew) > this.tolerance) this.trustedFrom = this.steady() + this.lease;
+    if (Math.abs(skew - this.skew) > this.round) this.distrust();
     this.skew = skew;
     return this.steady() >= this.trustedFrom;
   }
 
   private steady(): number {
-    return this.clock.steady?.() ?? this.clock.now();
+    return steadyTime(this.clock);
   }
+}
+
+/** Milliseconds in a time that nobody can set. */
+export function steadyTime(clock: Clock): number {
+  return clock.steady?.() ?? clock.now();
 }

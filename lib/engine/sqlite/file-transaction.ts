@@ -64,9 +64,4 @@ export class FileTransaction {
       // What the disk does not take now stays in the log, from which it is read as well.
     }
   }
-
-  /** How long SQLite itself may wait for the file, holding up everything else meanwhile. */
-  waitAtMost(ms: number): void {
-    this.database.exec(`PRAGMA busy_timeout = ${ms}`);
-  }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { detached } from '../../core/detached.js';
 import { EngineError } from '../../core/errors.js';
 import type { FileTransaction } from './file-transaction.js';
@@ -10,10 +11,12 @@ const BUDGET_MS = 3;
 const LOCKED_RETRY_MS = 3;
 
 interface Write {
-  readonly rows: number;
+  /** About how many rows of usual size it writes; of a long one, so far. */
+  rows: number;
   readonly since: number;
-  /** More than one: a transaction of its own, each step in a turn of the event loop. */
-  readonly steps: readonly (() => void)[];
+  /** A long one has a transaction of its own, and is asked again, each time in another turn, until it says it is done. */
+  readonly long: boolean;
+  step(): boolean;
   /** Called once the transaction is durable. */
   done(): void;
   refuse(error: EngineError): void;
@@ -31,8 +34,8 @@ export class GroupCommit {
   private broken: EngineError | null = null;
   /** The write at which a group stands, or has failed. */
   private applying: Write | null = null;
-  /** A write of several steps that is under way, and the step that comes next. */
-  private long: { readonly write: Write; next: number } | null = null;
+  /** A long write that is under way. */
+  private long: Write | null = null;
 
   /** @param lockTimeout How long a write waits while another program holds the file, in milliseconds. */
   constructor(
@@ -51,32 +54,42 @@ export class GroupCommit {
   write<T>(apply: () => T, rows = 1): Promise<T> {
     return new Promise((resolve, reject) => {
       let value: T;
-      const step = (): void => {
+      const step = (): boolean => {
         value = apply();
+        return true;
       };
-      this.add(rows, [step], () => resolve(value), reject);
+      this.add({ rows, long: false, step, done: () => resolve(value), refuse: reject });
     });
   }
 
-  /** The same for a write that is too long for one turn of the event loop: all of it, or nothing. */
-  writeAll<T>(steps: readonly (() => T)[], rows: number): Promise<T[]> {
+  /** The same for many items, however long it takes: all of them, or none. */
+  writeEach<I, T>(items: readonly I[], apply: (item: I) => { value: T; rows: number }): Promise<T[]> {
     return new Promise((resolve, reject) => {
       const values: T[] = [];
-      // By index: a step is taken again if its transaction fails through somebody else's fault.
-      const filling = steps.map((step, index) => () => {
-        values[index] = step();
-      });
-      this.add(rows, filling, () => resolve(values), reject);
+      const step = (): boolean => {
+        const started = performance.now();
+        while (values.length < items.length && performance.now() - started < BUDGET_MS) {
+          const { value, rows } = apply(items[values.length] as I);
+          values.push(value);
+          write.rows += rows;
+        }
+        return values.length === items.length;
+      };
+      const write = { rows: 0, long: true, step, done: () => resolve(values), refuse: reject };
+      this.add(write);
     });
   }
 
-  /** Writes everything that waits, now. What the file does not take within `lockTimeout` is refused. */
-  close(): void {
+  /** Writes everything that waits. What the file does not take within `lockTimeout` is refused. */
+  async close(): Promise<void> {
     this.closed = true;
     if (this.retry !== null) clearTimeout(this.retry);
-    if (this.waiting.length > 0) this.transaction.waitAtMost(this.lockTimeout);
+    const deadline = performance.now() + this.lockTimeout;
     while (this.long !== null || this.waiting.length > 0) {
-      if (!this.advance()) refuseAll(this.waiting.splice(0), this.locked());
+      if (this.advance()) continue;
+      if (performance.now() > deadline) refuseAll(this.waiting.splice(0), this.locked());
+      // Whoever holds the file may live in this very process.
+      else await pause(LOCKED_RETRY_MS);
     }
   }
 
@@ -85,10 +98,10 @@ export class GroupCommit {
     this.broken = reason;
   }
 
-  private add(rows: number, steps: Write['steps'], done: Write['done'], refuse: Write['refuse']): void {
-    if (this.closed) return refuse(new EngineError(`${this.file} has been closed.`));
-    if (this.broken !== null) return refuse(this.broken);
-    this.waiting.push({ rows, since: performance.now(), steps, done, refuse });
+  private add(write: Omit<Write, 'since'>): void {
+    if (this.closed) return write.refuse(new EngineError(`${this.file} has been closed.`));
+    if (this.broken !== null) return write.refuse(this.broken);
+    this.waiting.push(Object.assign(write, { since: performance.now() }));
     this.schedule();
   }
 
@@ -121,11 +134,11 @@ export class GroupCommit {
       refuseAll(this.waiting.splice(0), engineError(error, this.file));
       return true;
     }
-    if (first.steps.length === 1) {
-      this.flush();
-    } else {
+    if (first.long) {
       this.waiting.shift();
-      this.step((this.long = { write: first, next: 0 }));
+      this.step((this.long = first));
+    } else {
+      this.flush();
     }
     return true;
   }
@@ -141,19 +154,17 @@ export class GroupCommit {
     for (const write of group) write.done();
   }
 
-  private step(long: { readonly write: Write; next: number }): void {
-    const { write } = long;
+  private step(long: Write): void {
     try {
-      write.steps[long.next++]?.();
-      if (long.next < write.steps.length) return;
-      this.transaction.end(write.rows);
+      if (!long.step()) return;
+      this.transaction.end(long.rows);
     } catch (error) {
       this.long = null;
       this.transaction.cancel();
-      return write.refuse(engineError(error, this.file));
+      return this.refuse([long], error);
     }
     this.long = null;
-    write.done();
+    long.done();
   }
 
   /** Moves waiting writes into the transaction, as many as one may hold, and returns how many rows they write. */
@@ -162,12 +173,12 @@ export class GroupCommit {
     let rows = 0;
     try {
       for (const write of this.waiting) {
-        if (write.steps.length > 1) break;
+        if (write.long) break;
         if (rows > 0 && (rows + write.rows > MAX_ROWS || performance.now() - started > BUDGET_MS)) break;
         rows += write.rows;
         group.push(write);
         this.applying = write;
-        write.steps[0]?.();
+        write.step();
       }
       this.applying = null;
     } finally {
@@ -181,6 +192,8 @@ export class GroupCommit {
     const culprit = faultOf(error) === 'other' ? this.applying : null;
     if (culprit !== null) this.waiting = [...group.filter((write) => write !== culprit), ...this.waiting];
     this.applying = null;
+    // The log may hold what the database has room for.
+    if (faultOf(error) === 'full') this.transaction.merge();
     refuseAll(culprit === null ? group : [culprit], engineError(error, this.file));
   }
 

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../../core/clock.js';
 import { detached } from '../../core/detached.js';
-import { ClockJumps } from './clock-jumps.js';
+import { ClockJumps, steadyTime } from './clock-jumps.js';
 import type { JobsFile } from './jobs-file.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 
@@ -34,6 +34,7 @@ export class Housekeeping {
   private readonly interval: number;
   private readonly jumps: ClockJumps;
   private cancelTimer: (() => void) | null = null;
+  private inTrouble = false;
 
   constructor(private readonly parts: HousekeepingParts) {
     this.interval = Math.floor(parts.lease / ROUNDS_PER_LEASE);
@@ -64,41 +65,60 @@ export class Housekeeping {
   }
 
   private round(): void {
-    const now = this.parts.clock.now();
-    Promise.all([this.renew(now), this.rescue(now), this.prune(now)]).catch((error: unknown) =>
-      this.logger.warn(`Housekeeping is tried again in a moment: ${String(error)}`),
+    void this.work().then(
+      () => this.recovered(),
+      (error: unknown) => this.troubled(error),
     );
-    this.parts.round();
   }
 
-  /** Leases that were given within the last round can wait for the next. */
-  private async renew(now: number): Promise<void> {
-    const { file, held, lease, lost } = this.parts;
-    const fresh = now + lease - this.interval;
-    const due = [...held.values()].filter(({ leasedUntil }) => leasedUntil <= fresh);
+  private async work(): Promise<void> {
+    this.parts.round();
+    await Promise.all([this.renew(), this.rescue(), this.prune(this.parts.clock.now())]);
+  }
+
+  /** Leases that were given within the last half of a round can wait for the next. */
+  private async renew(): Promise<void> {
+    const { file, held, lease, lost, clock } = this.parts;
+    const fresh = steadyTime(clock) - this.interval / 2;
+    const due = [...held.values()].filter(({ renewedAt }) => renewedAt <= fresh);
     for (let from = 0; from < due.length; from += RENEWED_AT_ONCE) {
       const some = due.slice(from, from + RENEWED_AT_ONCE);
+      const renew = (attempt: SqliteAttempt): boolean => {
+        attempt.renewedAt = steadyTime(clock);
+        return file.leases.renew(attempt, clock.now() + lease);
+      };
       const gone = await file.commit.write(
-        () => some.filter((attempt) => held.has(attempt.row.id) && !file.leases.renew(attempt, now + lease)),
+        () => some.filter((attempt) => held.get(attempt.row.id) === attempt && !renew(attempt)),
         some.length,
       );
       for (const attempt of gone) lost(attempt);
     }
   }
 
-  private async rescue(now: number): Promise<void> {
-    const { file, held, lease, rescued } = this.parts;
+  private async rescue(): Promise<void> {
+    const { file, clock, rescued } = this.parts;
+    const { reads, leases, commit } = file;
     const trusted = this.jumps.trustLeases();
-    const first = file.reads.firstLeaseEnd();
-    if (first > now + lease && first < Infinity)
-      await file.commit.write(() => file.leases.clamp(now + lease));
-    if (!trusted || first > now) return;
-    const rescue = (): number => file.leases.rescue(now, (id) => held.has(id));
+    const latest = (): number => clock.now() + reads.longestLease();
+    if (reads.lastLeaseEnd() > latest()) await commit.write(() => leases.clamp(latest()));
+    if (!trusted || reads.firstLeaseEnd() > clock.now()) return;
     let count = 0;
-    for (let some = -1; some !== 0; count += some) some = await file.commit.write(rescue);
+    for (let some = -1; some !== 0; count += some) some = await this.rescueSome();
     if (count === 0) return;
     this.logger.warn(`${count} jobs of a worker that has gone are taken over: their leases had ended.`);
     rescued();
+  }
+
+  private rescueSome(): Promise<number> {
+    const { file, held, clock } = this.parts;
+    const asked = steadyTime(clock);
+    return file.commit.write(() => {
+      if (steadyTime(clock) - asked <= this.interval)
+        return file.leases.rescue(clock.now(), (id) => held.has(id));
+      // The file was locked for so long that nobody could renew.
+      this.jumps.distrust();
+      return 0;
+    });
   }
 
   private async prune(now: number): Promise<void> {
@@ -106,5 +126,16 @@ export class Housekeeping {
     if (file.reads.oldestResult() > now - resultTtl) return;
     if (!(await file.commit.write(() => file.retention.takeTurn(now, PRUNE_MS)))) return;
     while (await file.commit.write(() => file.retention.dropExpired(now)));
+  }
+
+  /** One line when it begins and one when it ends, however many rounds that takes. */
+  private troubled(error: unknown): void {
+    if (!this.inTrouble) this.logger.warn(`Housekeeping is tried again in a moment: ${String(error)}`);
+    this.inTrouble = true;
+  }
+
+  private recovered(): void {
+    if (this.inTrouble) this.logger.log('Housekeeping works again.');
+    this.inTrouble = false;
   }
 }

@@ -16,6 +16,9 @@ export class JobReads {
   private readonly version;
   private readonly lease;
   private readonly oldest;
+  private readonly lastLease;
+  private readonly longest;
+  private readonly exists;
 
   constructor(
     database: SqliteDatabase,
@@ -43,6 +46,13 @@ export class JobReads {
     this.oldest = database.prepare<{ finished_at: number }>(
       'SELECT finished_at FROM jobs WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT 1',
     );
+    this.lastLease = database.prepare<{ leased_until: number }>(
+      'SELECT leased_until FROM jobs WHERE leased_until IS NOT NULL ORDER BY leased_until DESC LIMIT 1',
+    );
+    this.longest = database.prepare<{ value: number }>(
+      `SELECT value FROM numbers WHERE name = 'longest_lease'`,
+    );
+    this.exists = database.prepare('SELECT 1 FROM jobs WHERE id = ?');
     this.version = database.prepare<{ data_version: number }>('PRAGMA data_version');
   }
 
@@ -79,6 +89,20 @@ export class JobReads {
   /** When the first of all leases ends; `Infinity` if nothing runs. */
   firstLeaseEnd(): number {
     return this.lease.get()?.leased_until ?? Infinity;
+  }
+
+  /** When the last of all leases ends; `-Infinity` if nothing runs. */
+  lastLeaseEnd(): number {
+    return this.lastLease.get()?.leased_until ?? -Infinity;
+  }
+
+  /** The longest lease that any process gives. */
+  longestLease(): number {
+    return this.longest.get()?.value ?? 0;
+  }
+
+  isThere(id: number): boolean {
+    return this.exists.get(id) !== undefined;
   }
 
   /** When the oldest result was finished; `Infinity` if there is none. */

@@ -17,6 +17,8 @@ import { SqliteIds } from './sqlite-id.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SubmissionWrites } from './submission-writes.js';
 
+const UNKNOWN = 'unknown';
+
 /** The open file: what may be asked of it, what may be written, and the one way to write it. */
 export class JobsFile {
   readonly commit: GroupCommit;
@@ -66,7 +68,8 @@ export class JobsFile {
    * written to a file that has been removed is gone when its last process ends.
    */
   checkPresence(): void {
-    if (this.gone || identityOf(this.path) === this.identity) return;
+    const identity = identityOf(this.path);
+    if (this.gone || identity === this.identity || identity === UNKNOWN) return;
     this.gone = true;
     const reason = new EngineError(
       `${this.path} has been removed or replaced while it was in use, so nothing more can be kept in it. Put it back and start the application again.`,
@@ -76,15 +79,20 @@ export class JobsFile {
   }
 
   /** Writes what is still to be written, and lets go of the file. */
-  close(): void {
-    this.commit.close();
+  async close(): Promise<void> {
+    await this.commit.close();
     this.database.close();
   }
 }
 
+/** `null` if there is no such file; `'unknown'` if it cannot be told. */
 function identityOf(file: string): string | null {
-  const found = statSync(file, { throwIfNoEntry: false });
-  return found === undefined ? null : `${found.dev}:${found.ino}`;
+  try {
+    const found = statSync(file, { throwIfNoEntry: false });
+    return found === undefined ? null : `${found.dev}:${found.ino}`;
+  } catch {
+    return UNKNOWN;
+  }
 }
 
 function tagOf(database: SqliteDatabase): number {

@@ -16,6 +16,7 @@ export class LeaseWrites {
   private readonly ended;
   private readonly release;
   private readonly shorten;
+  private readonly longest;
 
   constructor(
     database: SqliteDatabase,
@@ -31,11 +32,11 @@ export class LeaseWrites {
       `UPDATE jobs SET status = 'pending', leased_until = NULL, place = id, rescues = rescues + 1 WHERE id = ?`,
     );
     this.shorten = database.prepare('UPDATE jobs SET leased_until = ? WHERE leased_until > ?');
+    this.longest = database.prepare(`UPDATE numbers SET value = max(value, ?) WHERE name = 'longest_lease'`);
   }
 
   /** Says `false` if somebody else has taken the job since. */
   renew(attempt: SqliteAttempt, leasedUntil: number): boolean {
-    attempt.leasedUntil = leasedUntil;
     return this.extend.run(leasedUntil, attempt.row.id, attempt.row.claims) > 0;
   }
 
@@ -50,6 +51,11 @@ export class LeaseWrites {
       this.ledger.moved(queue, 'running', 'pending');
     }
     return dead.length;
+  }
+
+  /** Tells all who share the file how long the leases of this process are. */
+  announce(lease: number): void {
+    this.longest.run(lease);
   }
 
   /** Cuts leases that end later than any lease can: they were given before the clock was set back. */

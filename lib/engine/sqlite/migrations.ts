@@ -64,6 +64,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   INSERT INTO numbers (name, value) VALUES
     ('last', 0),            -- the last number given out: ids, places and finish_order come from it
+    ('longest_lease', 0),   -- of all processes that have ever used the file: no lease can end later than that from now
     ('pruned_at', 0),       -- when results were last looked through for old ones
     ('tag', abs(random() % 16777216));  -- tells this file's ids from another's
   `,

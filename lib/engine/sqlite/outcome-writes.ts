@@ -5,6 +5,7 @@ import type { AttemptError, Outcome } from '../engine.interface.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { ResultRow } from './job-row.js';
 import type { Ledger } from './ledger.js';
+import { timeAfter } from './time-after.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 
 /** An outcome whose parts have been put into the form in which they are stored. */
@@ -12,6 +13,11 @@ export interface StoredOutcome {
   readonly outcome: Outcome;
   readonly errors: string | null;
   readonly result: string | null;
+}
+
+/** How many rows of usual size a result takes as much room as. */
+export function resultRows({ result }: StoredOutcome): number {
+  return 1 + Math.floor((result?.length ?? 0) / 340);
 }
 
 export function storedOutcome(attempt: SqliteAttempt, outcome: Outcome): StoredOutcome {
@@ -110,7 +116,7 @@ export class OutcomeWrites {
       status,
       startedAt,
       delay > 0 ? null : place,
-      delay > 0 ? now + delay : null,
+      delay > 0 ? timeAfter(now, delay) : null,
       errors,
       row.retries + (outcome.kind === 'retry' ? 1 : 0),
       released ? row.rescues : 0,

@@ -11,7 +11,8 @@ interface FinishedRow {
   readonly queue: string;
   readonly status: TaskStatus;
   readonly finished_at: number;
-  readonly args: string | null;
+  /** Whether its arguments lie in large_args. */
+  readonly apart: 0 | 1;
 }
 
 /** Drops results, the oldest finished out first: those beyond `maxResults`, and those older than `resultTtl`. */
@@ -32,7 +33,7 @@ export class RetentionWrites {
       `SELECT sum(jobs) AS finished FROM counts WHERE status IN ('success', 'failed', 'cancelled')`,
     );
     this.oldest = database.prepare<FinishedRow>(
-      `SELECT id, queue, status, finished_at, args FROM jobs
+      `SELECT id, queue, status, finished_at, args IS NULL AS apart FROM jobs
        WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT ?`,
     );
     this.deleteJob = database.prepare('DELETE FROM jobs WHERE id = ?');
@@ -47,7 +48,8 @@ export class RetentionWrites {
     if (added <= 0) return;
     const { finished } = this.count.get() as { finished: number | null };
     const excess = (finished ?? 0) + added - this.retention.maxResults;
-    if (excess > 0) for (const row of this.oldest.all(excess)) this.drop(row);
+    // What a lower limit leaves too many goes bit by bit.
+    if (excess > 0) for (const row of this.oldest.all(Math.min(excess, added + MAX_DROPPED))) this.drop(row);
   }
 
   /** Returns whether there may be more to drop. */
@@ -67,9 +69,9 @@ export class RetentionWrites {
     return true;
   }
 
-  private drop({ id, queue, status, args }: FinishedRow): void {
+  private drop({ id, queue, status, apart }: FinishedRow): void {
     this.deleteJob.run(id);
-    if (args === null) this.deleteArgs.run(id);
+    if (apart === 1) this.deleteArgs.run(id);
     this.ledger.count(queue, status, -1);
   }
 }

@@ -29,7 +29,8 @@ export interface ClaimedRow {
 /** One attempt at a job of the file. */
 export class SqliteAttempt implements Attempt {
   startedAt = 0;
-  leasedUntil = 0;
+  /** When the lease was last renewed, in steady time. */
+  renewedAt = 0;
   readonly overrides: PolicyOverrides | undefined;
   readonly errors: readonly AttemptError[];
   /** Why the row cannot be read, if it cannot: somebody else has written to it. */

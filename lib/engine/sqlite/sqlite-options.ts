@@ -49,6 +49,8 @@ const KEYS = keysOf<SqliteOptions>({
 
 /** Shorter ones could not be renewed in time on a busy machine. */
 const SHORTEST_LEASE_MS = 100;
+const LONGEST_LEASE_MS = 86_400_000;
+const LONGEST_POLL_MS = 3_600_000;
 
 /** @throws {FlowrraConfigError} naming the option, the value and what would be right. */
 export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOptions {
@@ -56,9 +58,9 @@ export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOpti
   return {
     file: resolveFile(options.file),
     durability: oneOf(options.durability, 'sqlite durability', ['full', 'normal'], 'full'),
-    lease: atLeast(SHORTEST_LEASE_MS, options.lease, 'sqlite lease', 30_000),
+    lease: between(SHORTEST_LEASE_MS, LONGEST_LEASE_MS, options.lease, 'sqlite lease', 30_000),
     maxRescues: wholeNumber(options.maxRescues, 'sqlite maxRescues', { min: 0, fallback: 3 }),
-    pollInterval: atLeast(1, options.pollInterval, 'sqlite pollInterval', 20),
+    pollInterval: between(1, LONGEST_POLL_MS, options.pollInterval, 'sqlite pollInterval', 20),
     lockTimeout: duration(options.lockTimeout, 'sqlite lockTimeout', 5_000),
     driver: oneOf(options.driver, 'sqlite driver', ['auto', 'node:sqlite', 'better-sqlite3'], 'auto'),
   };
@@ -83,8 +85,8 @@ function resolveFile(file: unknown): string {
   return resolve(file);
 }
 
-function atLeast(min: number, value: unknown, path: string, fallback: number): number {
+function between(min: number, max: number, value: unknown, path: string, fallback: number): number {
   const ms = duration(value, path, fallback);
-  if (ms >= min) return ms;
-  throw wrong(path, value, `It must be at least ${min} ms.`);
+  if (ms >= min && ms <= max) return ms;
+  throw wrong(path, value, `It must be at least ${min} ms and at most ${max} ms.`);
 }

@@ -26,6 +26,8 @@ export class SqliteResults extends ResultBackend {
   private readonly waiters = new Map<number, Set<Waiter>>();
   /** Where in the order of finished jobs to go on looking. */
   private seen = 0;
+  /** Where {@link lookForDropped} stands. */
+  private round: IterableIterator<number> | null = null;
 
   open(source: ResultsSource): void {
     this.source = source;
@@ -40,6 +42,8 @@ export class SqliteResults extends ResultBackend {
   }
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
+    // Before the row is read: a job that finishes in between is seen by the next look.
+    if (this.waiters.size === 0) this.seen = this.opened.reads.lastNumber();
     const row = this.find(taskId);
     if (row === undefined) throw this.missing(taskId);
     if (isFinal(row.status)) return taskResultOf(stateOf(row)) as FinishedTaskResult;
@@ -56,33 +60,37 @@ export class SqliteResults extends ResultBackend {
     if (waiters === undefined) return;
     this.waiters.delete(id);
     const row = read();
-    for (const waiter of waiters) waiter(row ? resultOf(row) : this.dropped());
+    for (const waiter of waiters) waiter(row ? readable(row) : this.dropped());
   }
 
   /** Other processes may have finished jobs. */
-  look(): void {
-    if (this.waiters.size === 0) return;
-    for (;;) {
-      const some = this.opened.reads.finishedAfter(this.seen, SEEN_AT_ONCE);
-      for (const { id, finish_order: order } of some) {
-        this.seen = order;
-        this.finished(id, () => this.opened.reads.at(id));
-      }
-      if (some.length < SEEN_AT_ONCE || this.waiters.size === 0) return;
+  readonly look = (): void => {
+    if (this.waiters.size === 0 || this.source === null) return;
+    const some = this.source.reads.finishedAfter(this.seen, SEEN_AT_ONCE);
+    for (const { id, finish_order: order } of some) {
+      this.seen = order;
+      this.finished(id, () => this.opened.reads.at(id));
     }
-  }
+    // The rest in another turn of the event loop.
+    if (some.length === SEEN_AT_ONCE) setImmediate(this.look);
+  };
 
-  /** Ends the waits for jobs whose results came and were dropped between two looks. */
+  /** Ends waits for jobs whose results came and were dropped between two looks: some at a time, in turns. */
   lookForDropped(): void {
-    for (const [id, waiters] of this.waiters) {
-      if (this.opened.reads.at(id) !== undefined) continue;
-      this.waiters.delete(id);
-      for (const waiter of waiters) waiter(this.dropped());
+    this.round ??= this.waiters.keys();
+    for (let looked = 0; looked < SEEN_AT_ONCE; looked++) {
+      const { value: id, done } = this.round.next();
+      if (done || id === undefined) {
+        this.round = null;
+        return;
+      }
+      if (!this.opened.reads.isThere(id)) this.finished(id, () => undefined);
     }
   }
 
   override close(): void {
     this.source = null;
+    this.round = null;
     const closed = (): Promise<never> =>
       Promise.reject(
         new ExecutorNotRunningError(
@@ -104,7 +112,6 @@ export class SqliteResults extends ResultBackend {
   }
 
   private subscribe(id: number, waiter: Waiter): () => void {
-    if (this.waiters.size === 0) this.seen = this.opened.reads.lastNumber();
     const waiters = this.waiters.get(id) ?? new Set<Waiter>();
     this.waiters.set(id, waiters.add(waiter));
     return () => {
@@ -135,6 +142,11 @@ export class SqliteResults extends ResultBackend {
   }
 }
 
-function resultOf(row: ResultRow): FinishedTaskResult {
-  return taskResultOf(stateOf(row)) as FinishedTaskResult;
+/** What a row says; if somebody has made it unreadable, only those who wait for it are told. */
+function readable(row: ResultRow): FinishedTaskResult | Promise<never> {
+  try {
+    return taskResultOf(stateOf(row)) as FinishedTaskResult;
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

@@ -2,18 +2,21 @@ import { Logger } from '@nestjs/common';
 import type { JobStore, StoreConfig } from '../embedded/job-store.interface.js';
 import type { Attempt, MaybePromise, NewJob, Outcome } from '../engine.interface.js';
 import { ChangeWatch } from './change-watch.js';
+import { steadyTime } from './clock-jumps.js';
 import { ClaimAhead } from './claim-ahead.js';
 import { Housekeeping } from './housekeeping.js';
 import type { ResultRow } from './job-row.js';
 import { JobsFile } from './jobs-file.js';
-import { finishedRow, storedOutcome } from './outcome-writes.js';
+import { finishedRow, resultRows, storedOutcome } from './outcome-writes.js';
 import { type ClaimedRow, SqliteAttempt } from './sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
-import { storedForm } from './submission-writes.js';
+import { rowsOf, storedForm } from './submission-writes.js';
 
-/** Jobs of one submission that are written in one turn of the event loop. */
-const INSERTED_AT_ONCE = 500;
+/** As many jobs as may share a transaction with whatever else is written. */
+const FEW = 20;
+/** How often to look whether the file is still there. */
+const PRESENCE_MS = 1_000;
 /** How long to wait before what could not be put back is tried again. */
 const PUT_BACK_RETRY_MS = 1_000;
 
@@ -30,6 +33,7 @@ export class SqliteStore implements JobStore {
   private housekeeping!: Housekeeping;
   private watch!: ChangeWatch;
   private closing = false;
+  private presence: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ResolvedSqliteOptions) {}
 
@@ -59,12 +63,12 @@ export class SqliteStore implements JobStore {
       held: this.held,
       rescued: () => config.changed(),
       lost: (attempt) => this.lost(attempt),
-      round: () => {
-        this.file.checkPresence();
-        this.results.lookForDropped();
-      },
+      round: () => this.results.lookForDropped(),
     });
     this.housekeeping.start();
+    this.presence = setInterval(() => this.file.checkPresence(), PRESENCE_MS);
+    this.presence.unref();
+    await this.file.commit.write(() => this.file.leases.announce(this.options.lease));
   }
 
   consume(): void {
@@ -74,23 +78,26 @@ export class SqliteStore implements JobStore {
   insert(job: NewJob, now: number): Promise<string> {
     const stored = storedForm(job);
     this.ahead.yieldTo(job.queue, job.priority);
-    return this.file.commit.write(() => this.file.submissions.insert(stored, now));
+    return this.file.commit.write(() => this.file.submissions.insert(stored, now), rowsOf(stored));
   }
 
   /** All of them or, if one cannot be stored, none. */
   async insertMany(jobs: readonly NewJob[], now: number): Promise<string[]> {
     const { commit, submissions } = this.file;
     for (const { queue, priority } of jobs) this.ahead.yieldTo(queue, priority);
-    const steps: (() => string[])[] = [];
-    for (let from = 0; from < jobs.length; from += INSERTED_AT_ONCE) {
-      const some = jobs.slice(from, from + INSERTED_AT_ONCE);
-      steps.push(() => some.map((job) => submissions.insert(storedForm(job), now)));
+    if (jobs.length <= FEW) {
+      const stored = jobs.map(storedForm);
+      const rows = stored.reduce((sum, each) => sum + rowsOf(each), 0);
+      return commit.write(() => stored.map((each) => submissions.insert(each, now)), rows);
     }
-    return (await commit.writeAll(steps, jobs.length)).flat();
+    return commit.writeEach(jobs, (job) => {
+      const stored = storedForm(job);
+      return { value: submissions.insert(stored, now), rows: rowsOf(stored) };
+    });
   }
 
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
-    const ready = this.ahead.take(queue, limit);
+    const ready = this.ahead.take(queue, limit).filter((attempt) => this.isHeld(attempt));
     if (ready.length > 0) return started(ready, now);
     const due = this.file.reads.nextDue(queue);
     if (due === null || due > now) return [];
@@ -100,7 +107,8 @@ export class SqliteStore implements JobStore {
   async settle(attempt: Attempt, outcome: Outcome, now: number): Promise<boolean> {
     const mine = attempt as SqliteAttempt;
     const stored = storedOutcome(mine, outcome);
-    const applied = await this.file.commit.write(() => this.file.outcomes.settle(mine, stored, now));
+    const settle = (): boolean => this.file.outcomes.settle(mine, stored, now);
+    const applied = await this.file.commit.write(settle, resultRows(stored));
     this.release(mine);
     if (applied && isEnd(outcome)) this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
     return applied;
@@ -124,35 +132,48 @@ export class SqliteStore implements JobStore {
     return 0;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     if (this.file === undefined || this.closing) return;
     this.closing = true;
     this.watch.stop();
+    clearInterval(this.presence);
     this.housekeeping.stop();
     this.ahead.clearAll();
-    this.file.close();
+    await this.file.close();
     this.results.close();
   }
 
   private async claimFromFile(queue: string, limit: number, now: number): Promise<readonly Attempt[]> {
     const { commit, claims, reads } = this.file;
+    const { clock } = this.config;
     const extent = this.ahead.extent(queue, limit);
-    const leasedUntil = now + this.options.lease;
-    const rows = await commit.write(
+    let claimedAt = 0;
+    const claim = (): ClaimedRow[] => {
       // At the end of a stop there is nobody left to run them.
-      () => (this.closing ? [] : claims.claim(queue, limit, extent, now, leasedUntil)),
-      limit + extent,
-    );
-    const attempts = rows.map((row) => this.attempt(row, leasedUntil, (id) => reads.argsOf(id)));
+      if (this.closing) return [];
+      claimedAt = steadyTime(clock);
+      // The file may have been locked for a while: a lease begins when it is given.
+      return claims.claim(queue, limit, extent, now, clock.now() + this.options.lease);
+    };
+    const rows = await commit.write(claim, limit + extent);
+    const attempts = rows.map((row) => this.attempt(row, claimedAt, (id) => reads.argsOf(id)));
     this.ahead.fill(queue, attempts.splice(limit));
     return started(attempts, this.config.clock.now());
   }
 
-  private attempt(row: ClaimedRow, leasedUntil: number, args: (id: number) => string): SqliteAttempt {
+  private attempt(row: ClaimedRow, claimedAt: number, args: (id: number) => string): SqliteAttempt {
     const attempt = new SqliteAttempt(row, args, row.rescues > this.options.maxRescues);
-    attempt.leasedUntil = leasedUntil;
+    attempt.renewedAt = claimedAt;
     this.held.set(row.id, attempt);
     return attempt;
+  }
+
+  /** Whether it is still this process's to start. After a standstill it may be somebody else's by now. */
+  private isHeld(attempt: SqliteAttempt): boolean {
+    const ours = this.held.get(attempt.row.id) === attempt;
+    if (ours && steadyTime(this.config.clock) - attempt.renewedAt < this.options.lease) return true;
+    this.release(attempt);
+    return false;
   }
 
   private async putBack(attempts: readonly SqliteAttempt[]): Promise<void> {

@@ -2,16 +2,24 @@ import { payloadToText } from '../../core/payload/payload-text.js';
 import type { NewJob } from '../engine.interface.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { Ledger } from './ledger.js';
+import { timeAfter } from './time-after.js';
 import type { SqliteIds } from './sqlite-id.js';
 
 /** Longer arguments lie in a table of their own. A page holds 4,096 bytes. */
 const MAX_INLINE_ARGS = 2_000;
+/** Characters of a row. */
+const USUAL_ROW = 340;
 
 /** A job whose parts have been put into the form in which they are stored. */
 export interface StoredJob {
   readonly job: NewJob;
   readonly args: string;
   readonly overrides: string | null;
+}
+
+/** How many rows of usual size it takes as much room as. */
+export function rowsOf({ args }: StoredJob): number {
+  return 1 + Math.floor(args.length / USUAL_ROW);
 }
 
 /** Done before the transaction, so that it is short, and so that what has no form refuses only its own job. */
@@ -37,7 +45,7 @@ export class SubmissionWrites {
     this.insertJob = database.prepare(
       `INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, due_at, submitted_at, args, overrides)
        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO NOTHING`,
+       ON CONFLICT (task_id) WHERE chosen = 1 DO NOTHING`,
     );
     this.idAt = database.prepare<{ task_id: string }>('SELECT task_id FROM jobs WHERE id = ?');
     this.insertArgs = database.prepare('INSERT INTO large_args (job, args) VALUES (?, ?)');
@@ -58,7 +66,7 @@ export class SubmissionWrites {
       job.queue,
       job.priority,
       delayed ? null : id,
-      delayed ? now + job.delay : null,
+      delayed ? timeAfter(now, job.delay) : null,
       now,
       inline ? args : null,
       overrides,
