@@ -69,8 +69,8 @@ class JobsLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onApplicationBootstrap(): Promise<void> {
     await this.runtime.start();
-    // A thread gets no signals.
-    if (threadLink() === null)
+    // A thread gets no signals, and a producer runs nothing that could be cut off.
+    if (threadLink() === null && this.options.role !== 'producer')
       this.cancelCheck = this.options.clock.after(HOOKS_CHECK_MS, warnWithoutShutdownHooks, {
         background: true,
       });

@@ -38,7 +38,7 @@ export class EngineError extends FlowrraError {
   readonly code = 'FLOWRRA_ENGINE';
 }
 
-/** A job's worker died with it, or lost it to another one, which then runs it again. */
+/** A job's worker died with it or stood still for too long, or lost it to another one, which then runs it again. */
 export class TaskLostError extends FlowrraError {
   readonly code = 'FLOWRRA_TASK_LOST';
 }

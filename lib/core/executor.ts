@@ -131,7 +131,7 @@ export class Executor {
 
   private lost(attempt: Attempt): Outcome {
     const error = new TaskLostError(
-      'Its worker died while it ran, again and again, so it is not run any more. Look for what ends the process: a crash in native code, a lack of memory, an event loop that is blocked for longer than a lease.',
+      'Its worker died or stood still while it ran, again and again, so it is not run any more. Look for what ends the process, or blocks it for longer than a lease: a crash in native code, a lack of memory, a long synchronous computation.',
     );
     return { kind: 'failed', error: this.describe(error, attempt) };
   }

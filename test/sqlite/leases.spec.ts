@@ -232,3 +232,19 @@ it('an attempt that has ended keeps its lease until its outcome is in the file',
   await settle();
   expect(second.store.results.get(id)).toMatchObject({ result: 'done' });
 });
+
+it('a worker that stood still keeps a job that has been put back and that nobody else has taken', async () => {
+  const { first, second } = await two();
+  const ids = [await submit(first), await submit(first)];
+  const [running, ended] = (await claim(first, 2)) as [Attempt, Attempt];
+  await second.clock.advance(2 * LEASE);
+  expect(second.store.pendingCount()).toBe(2);
+  first.clock.sleep(2 * LEASE);
+  expect(await first.store.settle(ended, SUCCESS, first.clock.now())).toBe(true);
+  // It does not take the other one over from itself, either.
+  expect(await claim(first)).toEqual([]);
+  expect(first.lost).toEqual([]);
+  expect(await first.store.settle(running, SUCCESS, first.clock.now())).toBe(true);
+  for (const id of ids) expect(second.store.results.get(id)?.status).toBe('success');
+  expect(second.store.pendingCount()).toBe(0);
+});

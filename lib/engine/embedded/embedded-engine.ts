@@ -248,6 +248,9 @@ export class EmbeddedEngine implements Engine {
     const reason = new TaskLostError(
       'The job has been taken over by another process: its lease ended before it was renewed, so what this attempt answers no longer counts.',
     );
+    this.logger.warn(
+      `${attempt.taskName} ${attempt.taskId}: ${reason.message} Has the event loop, or the process, stood still for longer than a lease?`,
+    );
     for (const run of this.running) if (run.attempt === attempt) run.abort(reason);
   };
 

@@ -105,7 +105,9 @@ export class Housekeeping {
     let count = 0;
     for (let some = -1; some !== 0; count += some) some = await this.rescueSome();
     if (count === 0) return;
-    this.logger.warn(`${count} jobs of a worker that has gone are taken over: their leases had ended.`);
+    this.logger.warn(
+      `${count === 1 ? '1 job was' : `${count} jobs were`} put back into line: a worker has shown no sign of life for the whole of its lease.`,
+    );
     rescued();
   }
 

@@ -13,6 +13,7 @@ interface LeasedRow {
 /** Keeps running jobs with their workers while those live, and no longer. */
 export class LeaseWrites {
   private readonly extend;
+  private readonly takeBack;
   private readonly ended;
   private readonly release;
   private readonly shorten;
@@ -25,6 +26,10 @@ export class LeaseWrites {
     this.extend = database.prepare(
       `UPDATE jobs SET leased_until = ? WHERE id = ? AND claims = ? AND status = 'running'`,
     );
+    this.takeBack = database.prepare(
+      `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, rescues = rescues - 1
+       WHERE id = ? AND claims = ? AND status = 'pending'`,
+    );
     this.ended = database.prepare<LeasedRow>(
       'SELECT id, queue FROM jobs WHERE leased_until <= ? ORDER BY leased_until LIMIT ?',
     );
@@ -35,9 +40,15 @@ export class LeaseWrites {
     this.longest = database.prepare(`UPDATE numbers SET value = max(value, ?) WHERE name = 'longest_lease'`);
   }
 
-  /** Says `false` if somebody else has taken the job since. */
-  renew(attempt: SqliteAttempt, leasedUntil: number): boolean {
-    return this.extend.run(leasedUntil, attempt.row.id, attempt.row.claims) > 0;
+  /**
+   * Says `false` if somebody else has taken the job since. One that was put back into line, while
+   * this process stood still, and that nobody has taken yet, it keeps.
+   */
+  renew({ row }: SqliteAttempt, leasedUntil: number): boolean {
+    if (this.extend.run(leasedUntil, row.id, row.claims) > 0) return true;
+    if (this.takeBack.run(leasedUntil, row.id, row.claims) === 0) return false;
+    this.ledger.moved(row.queue, 'pending', 'running');
+    return true;
   }
 
   /**

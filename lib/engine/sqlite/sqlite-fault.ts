@@ -50,7 +50,7 @@ function advice(fault: Fault): string {
     case 'damaged':
       return 'the file is damaged, or is no SQLite database. Put it aside, see what can be saved (sqlite3 FILE .recover), and start with a backup or a new file.';
     case 'unopenable':
-      return 'the database cannot be opened. Check that its folder exists and may be written.';
+      return 'the database cannot be opened. Check that it is no folder, and that it and its folder may be written.';
     case 'other':
       return 'the database reported an error.';
   }

@@ -68,6 +68,12 @@ export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOpti
 
 /** The file that a URL such as `sqlite:./data/tasks.db` or `sqlite:///var/lib/app/tasks.db` names. */
 export function fileOfUrl(url: string): string {
+  if (url.includes('?'))
+    throw wrong(
+      'engine',
+      url,
+      "The URL names the file and nothing else. For options: sqlite({ file, … }) from 'flowrra/sqlite'.",
+    );
   return url.replace(/^sqlite:(\/\/(?=\/))?/i, '');
 }
 
@@ -75,6 +81,7 @@ function resolveFile(file: unknown): string {
   if (typeof file !== 'string' || file === '' || file.includes('\0')) {
     throw wrong('sqlite file', file, "It must be a path, such as './data/tasks.db'.");
   }
+  if (file.startsWith('file:')) throw wrong('sqlite file', file, 'It must be a path, not a URL.');
   if (file.startsWith(':')) {
     throw wrong(
       'sqlite file',

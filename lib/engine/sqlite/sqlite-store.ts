@@ -41,6 +41,7 @@ export class SqliteStore implements JobStore {
     const { clock, retention } = config;
     this.config = config;
     this.file = await JobsFile.open(this.options, retention);
+    this.logger.log(`Jobs lie in ${this.options.file}`);
     this.closing = false;
     this.held.clear();
     this.ahead = new ClaimAhead(clock, (attempts) => void this.putBack(attempts));
@@ -107,7 +108,11 @@ export class SqliteStore implements JobStore {
   async settle(attempt: Attempt, outcome: Outcome, now: number): Promise<boolean> {
     const mine = attempt as SqliteAttempt;
     const stored = storedOutcome(mine, outcome);
-    const settle = (): boolean => this.file.outcomes.settle(mine, stored, now);
+    const { outcomes, leases } = this.file;
+    // Late, but nobody else has taken the job: what was done still counts.
+    const settle = (): boolean =>
+      outcomes.settle(mine, stored, now) ||
+      (leases.renew(mine, now + this.options.lease) && outcomes.settle(mine, stored, now));
     const applied = await this.file.commit.write(settle, resultRows(stored));
     this.release(mine);
     if (applied && isEnd(outcome)) this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
@@ -152,6 +157,7 @@ export class SqliteStore implements JobStore {
       // At the end of a stop there is nobody left to run them.
       if (this.closing) return [];
       claimedAt = steadyTime(clock);
+      this.renewOverdue(claimedAt);
       // The file may have been locked for a while: a lease begins when it is given.
       return claims.claim(queue, limit, extent, now, clock.now() + this.options.lease);
     };
@@ -166,6 +172,15 @@ export class SqliteStore implements JobStore {
     attempt.renewedAt = claimedAt;
     this.held.set(row.id, attempt);
     return attempt;
+  }
+
+  /** After a standstill this process must not take over from itself. */
+  private renewOverdue(steady: number): void {
+    const { lease } = this.options;
+    for (const attempt of this.held.values()) {
+      if (steady - attempt.renewedAt < lease) continue;
+      if (this.file.leases.renew(attempt, this.config.clock.now() + lease)) attempt.renewedAt = steady;
+    }
   }
 
   /** Whether it is still this process's to start. After a standstill it may be somebody else's by now. */

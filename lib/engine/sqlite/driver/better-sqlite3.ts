@@ -21,6 +21,8 @@ const PACKAGE: string = 'better-sqlite3';
 /** @throws whatever importing the package throws: that it is missing, or that it was built for another Node. */
 export async function betterSqlite3(): Promise<SqliteDriver> {
   const { default: Database } = (await import(PACKAGE)) as { default: BetterSqlite3 };
+  // Its native part is loaded with the first database.
+  new Database(':memory:').close();
   return { name: 'better-sqlite3', open: (file) => wrap(new Database(file)) };
 }
 

@@ -20,7 +20,7 @@ export async function loadDriver(wanted: DriverName | 'auto'): Promise<SqliteDri
     return await betterSqlite3();
   } catch (cause) {
     throw new FlowrraConfigError(
-      `The SQLite engine needs a driver. Node ${process.versions.node} has none built in (22.13 and later have), and better-sqlite3 could not be loaded: ${String(cause)} Run: npm install better-sqlite3`,
+      `The SQLite engine needs a driver. Node ${process.versions.node} has none built in (22.13 and later have), and better-sqlite3 could not be loaded. Run: npm install better-sqlite3@12, or, if it is installed and its native part was not built: npm rebuild better-sqlite3. (${String(cause).split('\n')[0]})`,
       { cause },
     );
   }
