@@ -5,8 +5,10 @@ import type { FileTransaction } from './file-transaction.js';
 import { engineError, faultOf } from './sqlite-fault.js';
 
 /** Rows that one transaction may write, and the time after which it takes up no more. */
-const MAX_ROWS = 500;
-const BUDGET_MS = 3;
+const MAX_ROWS = 300;
+const BUDGET_MS = 2;
+/** How much of a long write is done in one turn of the event loop. */
+const STEP_MS = 3;
 /** While another process writes, a group that cannot begin tries again after this long, more or less. */
 const LOCKED_RETRY_MS = 3;
 
@@ -68,7 +70,7 @@ export class GroupCommit {
       const values: T[] = [];
       const step = (): boolean => {
         const started = performance.now();
-        while (values.length < items.length && performance.now() - started < BUDGET_MS) {
+        while (values.length < items.length && performance.now() - started < STEP_MS) {
           const { value, rows } = apply(items[values.length] as I);
           values.push(value);
           write.rows += rows;
