@@ -93,7 +93,6 @@ export function findServers({ redis, postgres }) {
       'Do one of these:',
       `- install: apt-get install ${missing(found).join(' ')}, or your system's equivalent;`,
       `- or use servers which run elsewhere: set ${variables.join(' and ')} (see docker-compose.yml);`,
-      '- or run the tests which need no server: npm run test:core',
     ].join('\n'),
   );
 }

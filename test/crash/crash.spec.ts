@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -44,14 +44,14 @@ class Processes {
     const journal = join(this.folder, `journal-${run}`);
     const settings = { file: this.file, driver: DRIVER, journal, run, taskIds };
     const child = spawn(process.execPath, ['--no-warnings', worker, JSON.stringify(settings)], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.runs.push({ journal, child, killed: false });
-    while (!existsSync(journal) || !readFileSync(journal, 'utf8').includes('ready\n')) {
-      if (child.exitCode !== null)
-        throw new Error(`Process ${run} ended with ${child.exitCode} before it was ready`);
-      await pause(5);
-    }
+    const ended = once(child, 'close').then(([code]) => {
+      throw new Error(`Process ${run} ended with ${String(code)} before it was ready`);
+    });
+    ended.catch(() => undefined);
+    await Promise.race([once(child.stdout, 'data'), ended]);
     return run;
   }
 

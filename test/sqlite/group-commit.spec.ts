@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { EngineError } from '../../lib/index.js';
 import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
 import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
@@ -92,7 +91,7 @@ it('what waits while another program holds the file locked is written when it le
   const other = await openDatabase(file);
   other.exec('BEGIN IMMEDIATE');
   const written = note(1);
-  await pause(1);
+  await new Promise((resolve) => setImmediate(resolve));
   expect(notes()).toEqual([]);
   other.exec('COMMIT');
   await written;

@@ -1,5 +1,7 @@
 import type { Attempt } from '../../lib/engine/engine.interface.js';
 import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import type { JobsFile } from '../../lib/engine/sqlite/jobs-file.js';
+import type { SqliteAttempt } from '../../lib/engine/sqlite/sqlite-attempt.js';
 import { settle } from '../support/manual-clock.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { newJob, openStore, type OpenStore } from './stores.js';
@@ -248,3 +250,20 @@ it('a worker that stood still keeps a job that has been put back and that nobody
   for (const id of ids) expect(second.store.results.get(id)?.status).toBe('success');
   expect(second.store.pendingCount()).toBe(0);
 });
+
+it.each([
+  { kind: 'snoozed', delay: 60_000 },
+  { kind: 'snoozed', delay: 0 },
+  { kind: 'released', delay: 0 },
+] as const)(
+  'what a worker has put back itself ($kind) it does not take back with a late renewal',
+  async (outcome) => {
+    const { first } = await two();
+    const id = await submit(first);
+    const [attempt] = (await claim(first)) as [Attempt];
+    await first.store.settle(attempt, outcome, first.clock.now());
+    const { file } = first.store as unknown as { file: JobsFile };
+    expect(await file.commit.write(() => file.leases.renew(attempt as SqliteAttempt, Infinity))).toBe(false);
+    expect(first.store.results.get(id)?.status).toBe('pending');
+  },
+);

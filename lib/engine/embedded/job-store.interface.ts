@@ -27,8 +27,6 @@ export interface JobStore {
   nextDue(queue: string): MaybePromise<number | null>;
   /** Unfinished jobs that are not running. */
   pendingCount(): MaybePromise<number>;
-  /** Drops results that are older than `resultTtl` or beyond `maxResults`. */
-  prune(now: number): MaybePromise<void>;
   /** Ends unfinished jobs that cannot survive, as `cancelled` for this reason, and says how many there were. */
   abandon(reason: string, now: number): MaybePromise<number>;
   close(): MaybePromise<void>;

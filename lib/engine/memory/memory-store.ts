@@ -97,10 +97,6 @@ export class MemoryStore implements JobStore {
     return count;
   }
 
-  prune(now: number): void {
-    this.finished.prune(now);
-  }
-
   abandon(reason: string, now: number): number {
     let count = 0;
     for (const job of [...this.jobs.values(), ...this.named.values()]) {

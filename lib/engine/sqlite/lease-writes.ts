@@ -28,7 +28,7 @@ export class LeaseWrites {
     );
     this.takeBack = database.prepare(
       `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, rescues = rescues - 1
-       WHERE id = ? AND claims = ? AND status = 'pending'`,
+       WHERE id = ? AND claims = ? AND status = 'pending' AND rescues = ?`,
     );
     this.ended = database.prepare<LeasedRow>(
       'SELECT id, queue FROM jobs WHERE leased_until <= ? ORDER BY leased_until LIMIT ?',
@@ -46,7 +46,8 @@ export class LeaseWrites {
    */
   renew({ row }: SqliteAttempt, leasedUntil: number): boolean {
     if (this.extend.run(leasedUntil, row.id, row.claims) > 0) return true;
-    if (this.takeBack.run(leasedUntil, row.id, row.claims) === 0) return false;
+    // One rescue more than it had when it was taken: that, and not an outcome of its own, put it back.
+    if (this.takeBack.run(leasedUntil, row.id, row.claims, row.rescues + 1) === 0) return false;
     this.ledger.moved(row.queue, 'pending', 'running');
     return true;
   }

@@ -15,11 +15,6 @@ export interface StoredOutcome {
   readonly result: string | null;
 }
 
-/** How many rows of usual size a result takes as much room as. */
-export function resultRows({ result }: StoredOutcome): number {
-  return 1 + Math.floor((result?.length ?? 0) / 340);
-}
-
 export function storedOutcome(attempt: SqliteAttempt, outcome: Outcome): StoredOutcome {
   const error = outcome.kind === 'failed' || outcome.kind === 'retry' ? outcome.error : null;
   return {
@@ -82,7 +77,6 @@ export class OutcomeWrites {
       case 'retry':
         return this.again(attempt, 'retrying', stored, outcome.delay, now);
       case 'snoozed':
-        return this.again(attempt, 'pending', stored, outcome.delay, now);
       case 'released':
         return this.again(attempt, 'pending', stored, outcome.delay, now);
     }

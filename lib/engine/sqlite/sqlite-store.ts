@@ -7,11 +7,12 @@ import { ClaimAhead } from './claim-ahead.js';
 import { Housekeeping } from './housekeeping.js';
 import type { ResultRow } from './job-row.js';
 import { JobsFile } from './jobs-file.js';
-import { finishedRow, resultRows, storedOutcome } from './outcome-writes.js';
+import { finishedRow, storedOutcome } from './outcome-writes.js';
+import { rowsFor } from './row-size.js';
 import { type ClaimedRow, SqliteAttempt } from './sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
-import { rowsOf, storedForm } from './submission-writes.js';
+import { storedForm } from './submission-writes.js';
 
 /** As many jobs as may share a transaction with whatever else is written. */
 const FEW = 20;
@@ -79,7 +80,7 @@ export class SqliteStore implements JobStore {
   insert(job: NewJob, now: number): Promise<string> {
     const stored = storedForm(job);
     this.ahead.yieldTo(job.queue, job.priority);
-    return this.file.commit.write(() => this.file.submissions.insert(stored, now), rowsOf(stored));
+    return this.file.commit.write(() => this.file.submissions.insert(stored, now), rowsFor(stored.args));
   }
 
   /** All of them or, if one cannot be stored, none. */
@@ -88,12 +89,12 @@ export class SqliteStore implements JobStore {
     for (const { queue, priority } of jobs) this.ahead.yieldTo(queue, priority);
     if (jobs.length <= FEW) {
       const stored = jobs.map(storedForm);
-      const rows = stored.reduce((sum, each) => sum + rowsOf(each), 0);
+      const rows = stored.reduce((sum, each) => sum + rowsFor(each.args), 0);
       return commit.write(() => stored.map((each) => submissions.insert(each, now)), rows);
     }
     return commit.writeEach(jobs, (job) => {
       const stored = storedForm(job);
-      return { value: submissions.insert(stored, now), rows: rowsOf(stored) };
+      return { value: submissions.insert(stored, now), rows: rowsFor(stored.args) };
     });
   }
 
@@ -113,7 +114,7 @@ export class SqliteStore implements JobStore {
     const settle = (): boolean =>
       outcomes.settle(mine, stored, now) ||
       (leases.renew(mine, now + this.options.lease) && outcomes.settle(mine, stored, now));
-    const applied = await this.file.commit.write(settle, resultRows(stored));
+    const applied = await this.file.commit.write(settle, rowsFor(stored.result));
     this.release(mine);
     if (applied && isEnd(outcome)) this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
     return applied;
@@ -125,10 +126,6 @@ export class SqliteStore implements JobStore {
 
   pendingCount(): number {
     return this.file.reads.pendingCount() + this.ahead.size;
-  }
-
-  async prune(now: number): Promise<void> {
-    while (await this.file.commit.write(() => this.file.retention.dropExpired(now)));
   }
 
   /** Nothing is lost: what waits is there at the next start. */

@@ -7,19 +7,12 @@ import type { SqliteIds } from './sqlite-id.js';
 
 /** Longer arguments lie in a table of their own. A page holds 4,096 bytes. */
 const MAX_INLINE_ARGS = 2_000;
-/** Characters of a row. */
-const USUAL_ROW = 340;
 
 /** A job whose parts have been put into the form in which they are stored. */
 export interface StoredJob {
   readonly job: NewJob;
   readonly args: string;
   readonly overrides: string | null;
-}
-
-/** How many rows of usual size it takes as much room as. */
-export function rowsOf({ args }: StoredJob): number {
-  return 1 + Math.floor(args.length / USUAL_ROW);
 }
 
 /** Done before the transaction, so that it is short, and so that what has no form refuses only its own job. */
