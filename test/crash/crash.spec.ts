@@ -21,6 +21,9 @@ const worker = join(fixtures, 'worker.js');
 
 jest.setTimeout(300_000);
 
+/** Code and signal that a process ended with. */
+type End = [code: number | null, signal: string | null];
+
 /** A small generator of numbers from 0 to 1 (mulberry32), so that a seed tells all kills. */
 function randomFrom(seed: number): () => number {
   let state = seed;
@@ -36,7 +39,8 @@ function randomFrom(seed: number): () => number {
 class Processes {
   readonly folder = mkdtempSync(join(tmpdir(), 'flowrra-crash-'));
   readonly file = join(this.folder, 'tasks.db');
-  private readonly runs: { journal: string; child: ChildProcess; killed: boolean }[] = [];
+  private readonly runs: { journal: string; child: ChildProcess; ended: Promise<End>; killed: boolean }[] =
+    [];
 
   /** Starts one more, and resolves when it is at work. */
   async start(taskIds: string | null = null): Promise<number> {
@@ -46,21 +50,19 @@ class Processes {
     const child = spawn(process.execPath, ['--no-warnings', worker, JSON.stringify(settings)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    this.runs.push({ journal, child, killed: false });
-    const ended = once(child, 'close').then(([code]) => {
-      throw new Error(`Process ${run} ended with ${String(code)} before it was ready`);
-    });
-    ended.catch(() => undefined);
-    await Promise.race([once(child.stdout, 'data'), ended]);
+    const ended = once(child, 'close') as Promise<End>;
+    this.runs.push({ journal, child, ended, killed: false });
+    const ready = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
+    if (!ready) throw new Error(`Process ${run} ended with ${String(child.exitCode)} before it was ready`);
     return run;
   }
 
   async kill(run: number): Promise<void> {
-    const { child } = this.runs[run] as (typeof this.runs)[number];
-    const closed = once(child, 'close');
-    child.kill('SIGKILL');
-    await closed;
-    (this.runs[run] as { killed: boolean }).killed = true;
+    const it = this.runs[run] as (typeof this.runs)[number];
+    it.child.kill('SIGKILL');
+    const [code] = await it.ended;
+    if (code !== null) throw new Error(`Process ${run} ended by itself with ${code} before it was killed`);
+    it.killed = true;
   }
 
   journals(): Journal[] {
@@ -75,8 +77,7 @@ class Processes {
       JSON.stringify(this.journals().flatMap(({ submitted }) => [...submitted.values()])),
     );
     const run = await this.start(taskIds);
-    const { child } = this.runs[run] as (typeof this.runs)[number];
-    if (child.exitCode === null) await once(child, 'close');
+    await (this.runs[run] as (typeof this.runs)[number]).ended;
     return this.journals()[run] as Journal;
   }
 
@@ -109,7 +110,7 @@ async function verdict(all: Processes) {
     problems: problems(journals, last.results),
     integrity: await all.integrity(),
     jobs: journals.reduce((sum, { submitted }) => sum + submitted.size, 0),
-    interrupted: journals.reduce((sum, { began, ended }) => sum + began.length - ended.length, 0),
+    interrupted: journals.reduce((sum, { began, ended }) => sum + began.size - ended.length, 0),
   };
 }
 

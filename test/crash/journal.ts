@@ -6,7 +6,7 @@ export interface Journal {
   /** Ids by the key of the job, of every `submit` that resolved. */
   readonly submitted: ReadonlyMap<string, string>;
   /** Attempts that began, and that ran to their end, as `key attempt`. */
-  readonly began: readonly string[];
+  readonly began: ReadonlySet<string>;
   readonly ended: readonly string[];
   /** Ids of jobs whose success was announced, which is after it was stored. */
   readonly stored: readonly string[];
@@ -17,15 +17,17 @@ export interface Journal {
 export function readJournal(file: string, killed: boolean): Journal {
   const submitted = new Map<string, string>();
   const results = new Map<string, string>();
-  const lines: Record<'began' | 'ended' | 'stored', string[]> = { began: [], ended: [], stored: [] };
+  const began = new Set<string>();
+  const lines: Record<'ended' | 'stored', string[]> = { ended: [], stored: [] };
   for (const line of readFileSync(file, 'utf8').split('\n')) {
     const [word, first = '', ...rest] = line.split(' ');
     if (word === 'submitted') submitted.set(first, rest[0] as string);
     else if (word === 'result') results.set(first, rest.join(' '));
     else if (word === 'stored') lines.stored.push(first);
-    else if (word === 'began' || word === 'ended') lines[word].push([first, ...rest].join(' '));
+    else if (word === 'began') began.add([first, ...rest].join(' '));
+    else if (word === 'ended') lines.ended.push([first, ...rest].join(' '));
   }
-  return { killed, submitted, results, ...lines };
+  return { killed, submitted, results, began, ...lines };
 }
 
 /**
@@ -41,7 +43,7 @@ export function problems(journals: readonly Journal[], results: ReadonlyMap<stri
   const stored = count(journals.flatMap((journal) => journal.stored));
   for (const [taskId, times] of stored) if (times > 1) found.push(`${taskId} was finished ${times} times`);
   for (const [attempt, times] of count(journals.flatMap(({ ended }) => ended))) {
-    const interrupted = journals.filter(({ killed, began }) => killed && began.includes(attempt)).length;
+    const interrupted = journals.filter(({ killed, began }) => killed && began.has(attempt)).length;
     if (times > 1 + interrupted)
       found.push(`${attempt} ran ${times} times, and ${interrupted} kills can explain it`);
   }
