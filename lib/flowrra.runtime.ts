@@ -39,6 +39,7 @@ export class FlowrraRuntime {
   private connected: Connected | null = null;
   private draining: Promise<void> | null = null;
   private consuming = false;
+  private closing = new AbortController();
   /** The same after a stop and a start, so that it keeps what it knows. */
   private engine: Engine | null = null;
   private turn: Promise<void> = Promise.resolve();
@@ -97,6 +98,7 @@ export class FlowrraRuntime {
 
   /** Drains what is not drained yet, and releases everything. */
   close(graceMs: number): Promise<void> {
+    this.closing.abort();
     return this.inTurn(async () => {
       await this.connecting?.catch(() => undefined);
       await this.drain(graceMs);
@@ -105,6 +107,7 @@ export class FlowrraRuntime {
       this.connecting = null;
       this.draining = null;
       this.consuming = false;
+      this.closing = new AbortController();
       if (connected === null) return;
       await connected.cpu.close();
       await connected.engine.close();
@@ -144,8 +147,10 @@ export class FlowrraRuntime {
       clock,
       retention: { resultTtl, maxResults },
       backPressure: { maxPending, whenFull },
+      closing: this.closing.signal,
       execute: (attempt, abort) => executor.execute(attempt, abort),
       settled: (attempt, outcome) => observer.settled(attempt, outcome),
+      heard: (event) => this.events.emit(event),
     });
     return { engine, results: backend ?? engine.results, submitter, cpu };
   }

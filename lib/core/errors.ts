@@ -38,6 +38,28 @@ export class EngineError extends FlowrraError {
   readonly code = 'FLOWRRA_ENGINE';
 }
 
+/** A submission got no answer in time, so it may have been accepted or not. Submitting with the same id again is safe. */
+export class SubmitUncertainError extends FlowrraError {
+  readonly code = 'FLOWRRA_SUBMIT_UNCERTAIN';
+  /** The id that the job has if it was accepted; of several, the first. */
+  readonly taskId: string;
+
+  /** @param taskIds The ids that the jobs have, if they were accepted, in their order. */
+  constructor(
+    readonly taskIds: readonly string[],
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    const [first = ''] = taskIds;
+    const what = taskIds.length > 1 ? `Each of ${taskIds.length} jobs` : first;
+    super(
+      `${what} may have been accepted or not: ${problem} Ask with getResult later, or submit it again with({ taskId: '${first}' }).`,
+      options,
+    );
+    this.taskId = first;
+  }
+}
+
 /** A job's worker died with it or stood still for too long, or lost it to another one, which then runs it again. */
 export class TaskLostError extends FlowrraError {
   readonly code = 'FLOWRRA_TASK_LOST';

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import type { FlowrraEvent } from '../core/events.js';
 import type { PolicyOverrides, ResolvedQueue } from '../options/resolved-options.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
@@ -43,10 +44,14 @@ export interface EngineHost {
   readonly clock: Clock;
   readonly retention: Retention;
   readonly backPressure: BackPressure;
+  /** Aborted when the application closes, also while `connect` or `consume` still waits for something. */
+  readonly closing: AbortSignal;
   /** Runs an attempt and says what became of it. Never throws, never rejects. */
   execute(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome>;
   /** To be called once the outcome has been stored: observers are told. */
   settled(attempt: Attempt, outcome: Outcome): void;
+  /** What another process has done, for an engine that can tell of the whole fleet and was asked to. */
+  heard(event: FlowrraEvent): void;
 }
 
 export interface Retention {

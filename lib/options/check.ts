@@ -71,6 +71,19 @@ export function duration(value: unknown, path: string, fallback: number): number
   return value === undefined ? fallback : parseDuration(value, path);
 }
 
+/** Milliseconds within bounds, or `fallback` if it was not given. */
+export function durationBetween(
+  min: number,
+  max: number,
+  value: unknown,
+  path: string,
+  fallback: number,
+): number {
+  const ms = duration(value, path, fallback);
+  if (ms >= min && ms <= max) return ms;
+  throw wrong(path, value, `It must be at least ${min} ms and at most ${max} ms.`);
+}
+
 /** Milliseconds of which there is at least one, or `Infinity` for no limit: given so, or not given. */
 export function timeLimit(value: unknown, path: string): number {
   if (value === undefined || value === Infinity) return Infinity;

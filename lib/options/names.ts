@@ -6,6 +6,20 @@ const LONGEST_TASK_ID = 255;
 /** No `:`, which engines put between the parts of their keys. */
 const QUEUE_NAME = /^[\w.-]{1,100}$/;
 
+/** What BullMQ takes for a number of its own. */
+const NUMBER = /^(-?\d+|NaN)$/;
+
+/**
+ * What the queues of BullMQ keep on Redis beside their jobs, under names where a job of that id would lie.
+ *
+ * @see https://github.com/taskforcesh/bullmq/blob/master/src/classes/queue-keys.ts
+ */
+const TAKEN = new Set(
+  'active,completed,de,delayed,events,failed,id,limiter,marker,meta,metrics,paused,pc,prioritized,priority,repeat,stalled,stalled-check,wait,waiting,waiting-children'.split(
+    ',',
+  ),
+);
+
 /** Control characters, and halves of surrogate pairs, which are no Unicode that every store could keep. */
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
@@ -30,10 +44,10 @@ export function checkTaskName(name: unknown, path: string): string {
 /** @throws {FlowrraConfigError} unless it can be a job's id on every engine. */
 export function checkTaskId(id: unknown, path: string): string {
   const fits = typeof id === 'string' && id !== '' && id.length <= LONGEST_TASK_ID && !UNFIT.test(id);
-  if (fits && !id.includes(':') && !/^\d+$/.test(id)) return id;
+  if (fits && !id.includes(':') && !NUMBER.test(id) && !TAKEN.has(id)) return id;
   throw wrong(
     path,
     id,
-    `An id is 1 to ${LONGEST_TASK_ID} characters, without ':' and control characters, and not digits alone.`,
+    `An id is 1 to ${LONGEST_TASK_ID} characters, without ':' and control characters, no whole number, and no name of a part of a queue, such as wait.`,
   );
 }

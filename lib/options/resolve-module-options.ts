@@ -3,7 +3,7 @@ import type { ResourceLimits } from 'node:worker_threads';
 import { type Clock, systemClock } from '../core/clock.js';
 import type { Engine } from '../engine/engine.interface.js';
 import { ResultBackend } from '../results/result-backend.js';
-import { checkKeys, checkObject, duration, keysOf, oneOf, wholeNumber, wrong } from './check.js';
+import { checkKeys, checkObject, duration, keysOf, oneOf, suggest, wholeNumber, wrong } from './check.js';
 import { fileUrl } from './file-url.js';
 import type { CpuOptions, FlowrraModuleOptions, QueueOptions, RemoteTaskOptions } from './module-options.js';
 import { checkQueueName, checkTaskName } from './names.js';
@@ -56,8 +56,9 @@ export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOpt
     fallback: availableParallelism(),
   });
   const engine = resolveEngineOption(options.engine);
+  const queues = resolveQueues(options, cpuWorkers);
   return {
-    queues: resolveQueues(options, cpuWorkers),
+    queues,
     cpu: resolveCpu(options.cpu, cpuWorkers),
     engine,
     backend: resolveBackend(options.backend),
@@ -68,7 +69,7 @@ export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOpt
     maxResults: wholeNumber(options.maxResults, 'maxResults', { min: 1, fallback: 100_000 }),
     maxPayloadBytes: wholeNumber(options.maxPayloadBytes, 'maxPayloadBytes', { min: 1, fallback: 1_048_576 }),
     shutdownTimeout: duration(options.shutdownTimeout, 'shutdownTimeout', 30_000),
-    remoteTasks: resolveRemoteTasks(options.remoteTasks),
+    remoteTasks: resolveRemoteTasks(options.remoteTasks, queues),
     clock: resolveClock(options.clock),
   };
 }
@@ -144,7 +145,7 @@ function resolveEngineOption(engine: unknown = 'memory:'): ResolvedOptions['engi
   throw wrong(
     'engine',
     engine,
-    `It must be a URL such as 'memory:', or an engine: an object with ${ENGINE_METHODS.join(', ')}.`,
+    `It must be a URL such as 'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app', or an engine: an object with ${ENGINE_METHODS.join(', ')}.`,
   );
 }
 
@@ -179,7 +180,11 @@ function isBackendClass(
   return prototype instanceof ResultBackend || hasMethods(prototype, BACKEND_METHODS);
 }
 
-function resolveRemoteTasks(tasks: FlowrraModuleOptions['remoteTasks'] = {}): ResolvedOptions['remoteTasks'] {
+function resolveRemoteTasks(
+  tasks: FlowrraModuleOptions['remoteTasks'] = {},
+  queues: readonly ResolvedQueue[],
+): ResolvedOptions['remoteTasks'] {
+  const known = queues.map(({ name }) => name);
   checkObject(
     tasks,
     'remoteTasks',
@@ -190,7 +195,9 @@ function resolveRemoteTasks(tasks: FlowrraModuleOptions['remoteTasks'] = {}): Re
       const path = `remoteTasks['${name}']`;
       checkTaskName(name, path);
       checkKeys(task, REMOTE_TASK_KEYS, path);
-      return [name, { queue: checkQueueName(task.queue ?? DEFAULT_QUEUE, `${path}.queue`) }];
+      const queue = checkQueueName(task.queue ?? DEFAULT_QUEUE, `${path}.queue`);
+      if (known.includes(queue)) return [name, { queue }];
+      throw wrong(`${path}.queue`, queue, `Declare it in forRoot({ queues }). ${suggest(queue, known)}`);
     }),
   );
 }

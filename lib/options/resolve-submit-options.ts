@@ -54,7 +54,8 @@ function resolveDelay({ delay, runAt }: { delay?: unknown; runAt?: unknown }, no
 }
 
 /** `undefined` if the job is to be treated as its task says. */
-function resolveOverrides(options: SubmitOptions): PolicyOverrides | undefined {
+/** @throws {FlowrraConfigError} naming what is wrong. */
+export function resolveOverrides(options: SubmitOptions): PolicyOverrides | undefined {
   const { maxRetries, retryDelay, timeout } = options;
   const backoff: unknown = options.backoff;
   const given = [maxRetries, retryDelay, backoff, timeout].some((value) => value !== undefined);

@@ -70,7 +70,7 @@ export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'r
   /**
    * Your own id for the job. Submitting the same id again, while the job or its result is
    * known, submits nothing and returns the id: a repeated request becomes harmless.
-   * 1 to 255 characters, no `:`, not digits alone.
+   * 1 to 255 characters, no `:`, no whole number.
    */
   taskId?: string;
   /** Overrides the task's own `backoff`; a function cannot travel with a job. */

@@ -31,6 +31,11 @@ class Hostile {
   }
 
   @Task({ maxRetries: 0 })
+  unprintableError(): void {
+    throw new Error('a NUL \0 and half a pair \ud800');
+  }
+
+  @Task({ maxRetries: 0 })
   hugeError(): void {
     throw new Error('x'.repeat(5_000_000));
   }
@@ -85,6 +90,7 @@ const FAILURES: readonly [keyof Hostile, RegExp][] = [
   ['rejectsNull', /NonError: The task threw null/],
   ['throwsText', /NonError: The task threw 'just text'/],
   ['throwsTrap', /./],
+  ['unprintableError', /a NUL . and half a pair ./],
   ['brokenObservable', /Error: the source broke/],
   ['stream', /PayloadError: result\.body/],
   ['throwingGetter', /PayloadError: result\.value/],

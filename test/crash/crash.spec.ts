@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
 import { compileFixtures } from '../support/fixtures.js';
+import { randomFrom } from '../support/random.js';
 import { DRIVER } from '../support/sqlite.js';
 import { type Journal, problems, readJournal } from './journal.js';
 
@@ -23,17 +24,6 @@ jest.setTimeout(300_000);
 
 /** Code and signal that a process ended with. */
 type End = [code: number | null, signal: string | null];
-
-/** A small generator of numbers from 0 to 1 (mulberry32), so that a seed tells all kills. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Processes that share one file, and what they wrote about themselves. */
 class Processes {

@@ -57,18 +57,6 @@ it('gives back, to where it was, what has not started within 10 ms', async () =>
   expect(rest).toEqual(ids.slice(1));
 });
 
-it('says that there is something to do once it has given back: nobody sees it on its way', async () => {
-  const { worker, ids } = await quickWorker(1);
-  const { store, clock } = worker;
-  await store.insertMany([newJob({ priority: 5 }), newJob({ priority: 5 })], clock.now());
-  await claim(worker);
-  const before = worker.changes;
-  await clock.advance(10);
-  expect(worker.changes).toBe(before + 1);
-  expect(store.results.get(ids[0] as string)?.status).toBe('running');
-  expect(store.nextDue('q')).toBe(0);
-});
-
 it('a more urgent job goes first', async () => {
   const { worker, ids } = await quickWorker(10);
   await claim(worker);

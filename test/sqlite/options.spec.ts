@@ -52,6 +52,7 @@ it.each([
 it('an engine URL loads the engine, and one without a file is refused', async () => {
   expect(await resolveEngine('sqlite:./tasks.db')).toMatchObject({ name: 'sqlite', durable: true });
   await expect(resolveEngine('sqlite:')).rejects.toThrow(/sqlite file: ''/);
+  await expect(resolveEngine('sqlite://tasks.db')).rejects.toThrow(/Write sqlite:\.\/tasks\.db/);
   await expect(resolveEngine('sqlite::memory:')).rejects.toThrow(/engine 'memory:'/);
 });
 

@@ -53,7 +53,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
-      remoteTasks: { 'EmailTasks.sendWelcome': { queue: 'mail' }, 'Images.shrink': {} },
+      remoteTasks: { 'EmailTasks.sendWelcome': { queue: 'reports' }, 'Images.shrink': {} },
       clock,
     };
     expect(resolve(options)).toEqual({
@@ -79,7 +79,7 @@ describe('resolveModuleOptions', () => {
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
       remoteTasks: new Map([
-        ['EmailTasks.sendWelcome', { queue: 'mail' }],
+        ['EmailTasks.sendWelcome', { queue: 'reports' }],
         ['Images.shrink', { queue: 'default' }],
       ]),
       clock,
@@ -90,7 +90,7 @@ describe('resolveModuleOptions', () => {
     const options = {
       queues: { reports: { concurrency: 3 } },
       cpu: { resourceLimits: { stackSizeMb: 4 } },
-      remoteTasks: { far: { queue: 'mail' } },
+      remoteTasks: { far: { queue: 'reports' } },
     };
     const untouched = structuredClone(options);
     const resolved = resolve(options);
@@ -100,7 +100,7 @@ describe('resolveModuleOptions', () => {
     options.remoteTasks.far.queue = 'other';
     expect(resolved.queues).toContainEqual({ name: 'reports', concurrency: 3 });
     expect(resolved.cpu.resourceLimits).toEqual({ stackSizeMb: 4 });
-    expect(resolved.remoteTasks.get('far')).toEqual({ queue: 'mail' });
+    expect(resolved.remoteTasks.get('far')).toEqual({ queue: 'reports' });
   });
 
   it('takes options that are undefined for options not given', () => {
@@ -183,7 +183,7 @@ describe('engine and backend', () => {
 
 describe('what is refused', () => {
   const ENGINE_NEED =
-    "It must be a URL such as 'memory:', or an engine: an object with connect, consume, drain, enqueue, enqueueMany, pendingCount, close.";
+    "It must be a URL such as 'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app', or an engine: an object with connect, consume, drain, enqueue, enqueueMany, pendingCount, close.";
   const BACKEND_NEED =
     'It must be a ResultBackend, or a class that extends it: one with store, get, waitFor.';
   const QUEUE_NEED = 'A queue is named by 1 to 100 letters (a to z), digits, _ . and -.';
@@ -309,6 +309,10 @@ describe('what is refused', () => {
     [
       { cpu: { resourceLimits: { stackSizeMb: 0 } } },
       'cpu.resourceLimits.stackSizeMb: 0 is not valid. It must be a number of megabytes above 0.',
+    ],
+    [
+      { remoteTasks: { far: { queue: 'mail' } } },
+      "remoteTasks['far'].queue: 'mail' is not valid. Declare it in forRoot({ queues }). Known: default, cpu.",
     ],
     [
       { remoteTasks: ['a'] },

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ExecutorNotRunningError, QueueFullError } from '../../core/errors.js';
 import type { BackPressure, MaybePromise } from '../engine.interface.js';
-import { whenDone } from '../maybe-promise.js';
+
+/** How often waiting jobs are counted again because some have gone in meanwhile. */
+const MAX_COUNTS = 5;
 
 interface Waiting {
   readonly size: number;
@@ -17,6 +19,9 @@ export class Admission {
   private readonly waiting: Waiting[] = [];
   /** Places promised to submissions that are on their way into the store. */
   private reserved = 0;
+  /** Submissions that have gone in: they may or may not be in a count that was under way. */
+  private inserted = 0;
+  private turn: Promise<unknown> = Promise.resolve();
   private readonly insideTask = new AsyncLocalStorage<true>();
 
   constructor(
@@ -47,27 +52,32 @@ export class Admission {
     }
     const wait = whenFull === 'wait';
     if (wait && this.insideTask.getStore()) return insert();
-    const pending = (await this.pendingCount()) + this.reserved;
-    if (this.waiting.length > 0 || pending + size > maxPending) {
-      if (!wait)
-        throw new QueueFullError(
-          `${pending} jobs are waiting and maxPending is ${maxPending}. Try again later.`,
-        );
-      await new Promise<void>((admit, refuse) => this.waiting.push({ size, admit, refuse }));
-    } else {
-      this.reserved += size;
-    }
+    const { room } = await this.inTurn(async () => {
+      const pending = await this.pendingAndReserved();
+      if (this.waiting.length === 0 && pending + size <= maxPending) {
+        this.reserved += size;
+        return { room: null };
+      }
+      if (wait) return { room: this.roomFor(size) };
+      throw new QueueFullError(
+        `${pending} jobs are waiting and maxPending is ${maxPending}. Try again later.`,
+      );
+    });
+    if (room !== null) await room;
     try {
       return await insert();
     } finally {
       this.reserved -= size;
+      this.inserted++;
       this.left();
     }
   }
 
   /** To be called when jobs have left the queue. */
   left(): void {
-    if (this.waiting.length > 0) void whenDone(this.pendingCount(), (pending) => this.admit(pending));
+    if (this.waiting.length === 0) return;
+    // A count that fails is asked for again when the next job leaves.
+    void this.admitNext().catch(() => undefined);
   }
 
   close(): void {
@@ -78,6 +88,32 @@ export class Admission {
         ),
       );
     }
+  }
+
+  /** Answers to a count may overtake each other; submissions do not. */
+  private inTurn<R>(decide: () => Promise<R>): Promise<R> {
+    const decided = this.turn.then(decide);
+    this.turn = decided.catch(() => undefined);
+    return decided;
+  }
+
+  private async pendingAndReserved(): Promise<number> {
+    for (let tries = 1; ; tries++) {
+      const { inserted } = this;
+      const pending = await this.pendingCount();
+      if (inserted === this.inserted || tries === MAX_COUNTS) return pending + this.reserved;
+    }
+  }
+
+  private async admitNext(): Promise<void> {
+    const { inserted } = this;
+    const pending = await this.pendingCount();
+    // What has gone in meanwhile may be missing in the count; it asks for another one itself.
+    if (inserted === this.inserted) this.admit(pending);
+  }
+
+  private roomFor(size: number): Promise<void> {
+    return new Promise((admit, refuse) => this.waiting.push({ size, admit, refuse }));
   }
 
   private admit(pending: number): void {

@@ -1,6 +1,14 @@
 import { resolve } from 'node:path';
 import type { Duration } from '../../core/duration.js';
-import { checkKeys, duration, keysOf, oneOf, wholeNumber, wrong } from '../../options/check.js';
+import {
+  checkKeys,
+  duration,
+  durationBetween,
+  keysOf,
+  oneOf,
+  wholeNumber,
+  wrong,
+} from '../../options/check.js';
 import type { DriverName } from './driver/driver.interface.js';
 
 /** Options of the SQLite engine. */
@@ -58,9 +66,9 @@ export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOpti
   return {
     file: resolveFile(options.file),
     durability: oneOf(options.durability, 'sqlite durability', ['full', 'normal'], 'full'),
-    lease: between(SHORTEST_LEASE_MS, LONGEST_LEASE_MS, options.lease, 'sqlite lease', 30_000),
+    lease: durationBetween(SHORTEST_LEASE_MS, LONGEST_LEASE_MS, options.lease, 'sqlite lease', 30_000),
     maxRescues: wholeNumber(options.maxRescues, 'sqlite maxRescues', { min: 0, fallback: 3 }),
-    pollInterval: between(1, LONGEST_POLL_MS, options.pollInterval, 'sqlite pollInterval', 20),
+    pollInterval: durationBetween(1, LONGEST_POLL_MS, options.pollInterval, 'sqlite pollInterval', 20),
     lockTimeout: duration(options.lockTimeout, 'sqlite lockTimeout', 5_000),
     driver: oneOf(options.driver, 'sqlite driver', ['auto', 'node:sqlite', 'better-sqlite3'], 'auto'),
   };
@@ -74,6 +82,9 @@ export function fileOfUrl(url: string): string {
       url,
       "The URL names the file and nothing else. For options: sqlite({ file, … }) from 'flowrra/sqlite'.",
     );
+  const [, relative] = /^sqlite:\/\/([^/].*)/i.exec(url) ?? [];
+  if (relative !== undefined)
+    throw wrong('engine', url, `Write sqlite:./${relative}, or sqlite:/ and the whole path.`);
   return url.replace(/^sqlite:(\/\/(?=\/))?/i, '');
 }
 
@@ -90,10 +101,4 @@ function resolveFile(file: unknown): string {
     );
   }
   return resolve(file);
-}
-
-function between(min: number, max: number, value: unknown, path: string, fallback: number): number {
-  const ms = duration(value, path, fallback);
-  if (ms >= min && ms <= max) return ms;
-  throw wrong(path, value, `It must be at least ${min} ms and at most ${max} ms.`);
 }

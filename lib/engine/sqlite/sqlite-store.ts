@@ -193,8 +193,6 @@ export class SqliteStore implements JobStore {
     try {
       await this.file.commit.write(() => this.file.claims.putBack(rows), rows.length);
       for (const attempt of attempts) this.release(attempt);
-      // A worker that had room while they were neither here nor in line has seen nothing to do.
-      if (!this.closing) this.config.changed();
     } catch (error) {
       if (this.closing) return;
       this.logger.warn(`Jobs that were not started could not be put back yet: ${String(error)}`);
