@@ -1,11 +1,14 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
+  // Much of the time is spent waiting for servers and other processes.
+  maxWorkers: 2,
   roots: ['<rootDir>/test', '<rootDir>/sample-app'],
   testMatch: ['**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^flowrra$': '<rootDir>/lib/index.ts',
+    '^flowrra/bullmq$': '<rootDir>/lib/engine/bullmq/index.ts',
     '^flowrra/sqlite$': '<rootDir>/lib/engine/sqlite/index.ts',
     '^flowrra/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

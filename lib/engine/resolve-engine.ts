@@ -1,4 +1,5 @@
 import { FlowrraConfigError } from '../core/errors.js';
+import { masked } from '../core/masked.js';
 import type { Engine } from './engine.interface.js';
 
 /** Loads the engine that a URL names, and nothing of the others. */
@@ -14,7 +15,22 @@ export async function resolveEngine(engine: string | Engine): Promise<Engine> {
     const { fileOfUrl } = await import('./sqlite/sqlite-options.js');
     return sqlite({ file: fileOfUrl(engine) });
   }
+  if (/^(rediss?|postgres(ql)?)$/.test(scheme ?? '')) {
+    const { bullmq } = await loadBullMq(/^p/i.test(engine) ? 'pg' : 'ioredis');
+    return bullmq({ connection: engine });
+  }
   throw new FlowrraConfigError(
-    `engine: '${engine}' names no engine of this version. Known: 'memory:', 'sqlite:./path/to/file.db', or an Engine object.`,
+    `engine: '${masked(engine)}' names no engine of this version. Known: 'memory:', 'sqlite:./path/to/file.db', 'redis://host:6379', 'postgres://user@host/database', or an Engine object.`,
   );
+}
+
+async function loadBullMq(client: string): Promise<typeof import('./bullmq/bullmq-engine.js')> {
+  try {
+    return await import('./bullmq/bullmq-engine.js');
+  } catch (cause) {
+    throw new FlowrraConfigError(
+      `This engine needs the packages bullmq and ${client}. Run: npm install bullmq ${client}`,
+      { cause },
+    );
+  }
 }

@@ -20,7 +20,7 @@ it('every engine runs the conformance suite', () => {
     [...source.matchAll(/folder: '([^']+)'/g)].map(([, folder]) => folder),
   );
   expect(engines.length).toBeGreaterThan(0);
-  expect(wired.sort()).toEqual(engines.sort());
+  expect([...new Set(wired)].sort()).toEqual(engines.sort());
 });
 
 it('every group of cases is part of the suite', () => {

@@ -51,11 +51,11 @@ export function compileFixtures(
   mkdirSync(dirname(link), { recursive: true });
   if (!existsSync(link)) symlinkSync(root, link, 'junction');
   writeFileSync(join(out, 'package.json'), JSON.stringify({ type }));
-  for (const file of readdirSync(folder)) {
-    writeFileSync(
-      join(out, file.replace(/\.ts$/, '.js')),
-      compile(readFileSync(join(folder, file), 'utf8'), join(folder, file)),
-    );
+  for (const file of readdirSync(folder, { recursive: true }).map(String)) {
+    if (!file.endsWith('.ts')) continue;
+    const target = join(out, file.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, compile(readFileSync(join(folder, file), 'utf8'), join(folder, file)));
   }
   return out;
 }

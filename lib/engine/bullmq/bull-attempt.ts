@@ -1,0 +1,42 @@
+import type { PolicyOverrides } from '../../options/resolved-options.js';
+import type { Attempt, AttemptError } from '../engine.interface.js';
+import { argsOf, type BullJob, errorsOf, overridesOf } from './job-mapping.js';
+
+/** One attempt at a BullMQ job. */
+export class BullAttempt implements Attempt {
+  readonly taskId: string;
+  readonly taskName: string;
+  readonly submittedAt: number;
+  readonly retries: number;
+  readonly overrides: PolicyOverrides | undefined;
+  readonly errors: readonly AttemptError[];
+  private readonly data: unknown;
+  private readonly unreadable: unknown = null;
+
+  constructor(
+    job: BullJob,
+    readonly queue: string,
+    readonly priority: number,
+    readonly startedAt: number,
+    readonly lost: boolean,
+  ) {
+    this.taskId = job.id as string;
+    this.taskName = job.name;
+    this.submittedAt = job.timestamp;
+    this.retries = job.attemptsMade;
+    this.errors = errorsOf(job.data);
+    this.data = job.data;
+    try {
+      this.overrides = overridesOf(job.data);
+    } catch (error) {
+      this.unreadable = error;
+      this.overrides = undefined;
+    }
+  }
+
+  /** @throws {PayloadError} if what the job holds is no payload of Flowrra's. */
+  args(): unknown[] {
+    if (this.unreadable !== null) throw this.unreadable;
+    return argsOf(this.data);
+  }
+}

@@ -1,0 +1,261 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { EngineError, ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
+import { Admission } from '../embedded/admission.js';
+import { Quiet } from '../embedded/quiet.js';
+import type { DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
+import type { BullServer } from './bull-server.interface.js';
+import { BullQueues } from './bull-queues.js';
+import type { BullRun } from './bull-run.js';
+import {
+  type BullMqOptions,
+  isPostgres,
+  resolveBullMqOptions,
+  type ResolvedBullMqOptions,
+} from './bullmq-options.js';
+import { BullMqResults } from './bullmq-results.js';
+import { FleetEvents } from './fleet-events.js';
+import { Intake } from './intake.js';
+import { atMost, Patience } from './io-time.js';
+import { loading } from './loading.js';
+import { QueueWorker } from './queue-worker.js';
+import { reach } from './reach.js';
+import { Sluice } from './sluice.js';
+import { discreet, messageOf, Trouble } from './trouble.js';
+
+/** How often those who wait for a result, or for room, are looked after, whatever events have come. */
+const LOOK_MS = 1_000;
+/** The longest that a step of closing waits for a server. */
+const CLOSE_MS = 1_000;
+/** A server that has not answered by then counts as away when it comes to closing. */
+const PING_MS = 500;
+
+/** The engine for many machines: BullMQ over Redis or PostgreSQL. */
+export class BullMqEngine implements Engine {
+  readonly name = 'bullmq';
+  readonly durable = true;
+  readonly results = new BullMqResults();
+  private readonly trouble = new Trouble(() => this.server);
+  private host!: EngineHost;
+  private admission!: Admission;
+  private server!: BullServer;
+  private queues!: BullQueues;
+  private intake!: Intake;
+  private reads!: Sluice;
+  private workers: readonly QueueWorker[] = [];
+  private readonly hearing = new Set<Promise<void>>();
+  private quiet: Quiet | null = null;
+  private look: NodeJS.Timeout | null = null;
+  private accepting = false;
+  /** By this name BullMQ shows where a job has run. */
+  private readonly worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+
+  private readonly patience: Patience;
+
+  constructor(private readonly options: ResolvedBullMqOptions) {
+    this.patience = new Patience(options.submitTimeout);
+  }
+
+  async connect(host: EngineHost): Promise<void> {
+    this.host = host;
+    this.server = await this.makeServer(host.queues.length);
+    try {
+      this.queues = await this.reached(() => this.openQueues());
+    } catch (error) {
+      await atMost(CLOSE_MS, this.server.close());
+      throw error;
+    }
+    this.reads = new Sluice(this.server.reads, this.patience);
+    const fleet = await this.openFleetEvents();
+    this.intake = new Intake(host, this.server, this.queues, fleet, this.trouble);
+    this.admission = new Admission(host.backPressure, () => this.pendingCount());
+    this.results.open({
+      clock: host.clock,
+      resultTtl: host.retention.resultTtl,
+      state: (taskId) => this.answered(() => this.queues.state(taskId)),
+      listen: async (taskId) => {
+        await this.queues.listen(taskId);
+        return !this.isTelling(taskId);
+      },
+      trouble: this.trouble.report,
+    });
+    this.look = setInterval(this.onLook, LOOK_MS);
+    this.look.unref();
+    this.trouble.start();
+    this.accepting = true;
+  }
+
+  async consume(): Promise<void> {
+    this.workers = await this.reached(() => this.openWorkers());
+    for (const worker of this.workers) worker.start();
+  }
+
+  async enqueue(job: NewJob): Promise<string> {
+    const [taskId] = await this.enqueueMany([job]);
+    return taskId as string;
+  }
+
+  enqueueMany(jobs: readonly NewJob[]): Promise<string[]> {
+    if (!this.accepting) return Promise.reject(notAccepting());
+    const insert = (): Promise<string[]> => this.intake.insert(jobs);
+    return this.admission.unbounded ? insert() : this.admission.enter(jobs.length, insert);
+  }
+
+  pendingCount(): Promise<number> {
+    return this.answered(() => this.queues.pendingCount());
+  }
+
+  async drain(graceMs: number, killMs: number): Promise<DrainReport> {
+    await Promise.all(this.workers.map((worker) => worker.pause()));
+    if (graceMs > 0) await this.whenQuiet(graceMs);
+    if (this.running > 0) {
+      const reason = new ExecutorStoppingError(
+        'The application is stopping and its deadline for running tasks has come.',
+      );
+      for (const worker of this.workers) worker.abort(reason);
+      await this.whenQuiet(killMs);
+    }
+    let unfinished = 0;
+    for (const worker of this.workers) unfinished += worker.giveBack();
+    const force = !(await this.answers());
+    await atMost(CLOSE_MS, Promise.all(this.workers.map((worker) => worker.close(force))));
+    return { unfinished, dropped: 0 };
+  }
+
+  async close(): Promise<void> {
+    this.accepting = false;
+    this.admission?.close();
+    if (this.look !== null) clearInterval(this.look);
+    this.workers = [];
+    await atMost(CLOSE_MS, Promise.all(this.hearing));
+    this.results.close();
+    if (this.queues !== undefined) await atMost(CLOSE_MS, this.queues.close());
+    if (this.server !== undefined) await atMost(CLOSE_MS, this.server.close());
+  }
+
+  private async makeServer(queues: number): Promise<BullServer> {
+    const { options, trouble } = this;
+    if (isPostgres(options.connection)) {
+      const { PostgresServer } = await import('./postgres-server.js');
+      return PostgresServer.create(options, queues, trouble.report);
+    }
+    const { RedisServer } = await loading('ioredis', () => import('./redis-server.js'));
+    return new RedisServer(options, trouble.report);
+  }
+
+  /** A worker waits for a server that is away until it is back. */
+  private answers(): Promise<boolean> {
+    return new Patience(PING_MS).with(this.server.ping()).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  private reached<T>(step: () => Promise<T>): Promise<T> {
+    return reach(this.server, this.options, this.trouble, this.host.closing, step);
+  }
+
+  private async openQueues(): Promise<BullQueues> {
+    await this.server.connect();
+    const names = this.host.queues.map(({ name }) => name);
+    return BullQueues.open(names, {
+      server: this.server,
+      patience: this.patience,
+      trouble: this.trouble.report,
+      ended: (taskId) => this.hear(taskId),
+    });
+  }
+
+  private async openFleetEvents(): Promise<FleetEvents | null> {
+    if (!this.options.fleetEvents) return null;
+    const fleet = new FleetEvents(this.worker, this.host.heard, this.trouble.report);
+    await this.reached(() => this.queues.listenToAll((...queue) => fleet.listen(...queue)));
+    return fleet;
+  }
+
+  private async openWorkers(): Promise<readonly QueueWorker[]> {
+    const { host, server, options, admission } = this;
+    const workers = host.queues.map(
+      ({ name, concurrency }) =>
+        new QueueWorker(name, concurrency, {
+          worker: this.worker,
+          host,
+          server,
+          options,
+          asTask: (run) => (admission.unbounded ? run() : admission.asTask(run)),
+          left: () => admission.left(),
+          stored: this.stored,
+          changed: () => this.quiet?.check(),
+          trouble: this.trouble.report,
+        }),
+    );
+    try {
+      await Promise.all(workers.map((worker) => worker.ready()));
+      return workers;
+    } catch (error) {
+      for (const worker of workers) void atMost(CLOSE_MS, worker.close(true));
+      throw error;
+    }
+  }
+
+  /** Reading waits no longer for a server than submitting does. */
+  private async answered<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await this.reads.run(read);
+    } catch (cause) {
+      throw new EngineError(`${this.server.name} could not be asked: ${messageOf(cause)}`, {
+        cause: discreet(cause),
+      });
+    }
+  }
+
+  private readonly stored = (run: BullRun): void => {
+    const { outcome, attempt } = run;
+    if (outcome === null) return;
+    this.host.settled(attempt, outcome);
+    this.hear(attempt.taskId);
+  };
+
+  private hear(taskId: string): void {
+    if (this.isTelling(taskId)) return;
+    const hearing = this.results
+      .look(taskId)
+      .catch(this.trouble.report)
+      .finally(() => this.hearing.delete(hearing));
+    this.hearing.add(hearing);
+  }
+
+  private isTelling(taskId: string): boolean {
+    return this.workers.some((worker) => worker.isTelling(taskId));
+  }
+
+  private readonly onLook = (): void => {
+    void this.trouble.look();
+    this.admission.left();
+    for (const taskId of this.results.nextAwaited()) this.hear(taskId);
+  };
+
+  private get running(): number {
+    return this.workers.reduce((sum, worker) => sum + worker.size, 0);
+  }
+
+  private whenQuiet(ms: number): Promise<void> {
+    this.quiet = new Quiet(this.host.clock, ms, async () => this.running === 0);
+    return this.quiet.done.finally(() => (this.quiet = null));
+  }
+}
+
+/**
+ * The engine for many machines, over Redis or PostgreSQL.
+ *
+ * @throws {FlowrraConfigError} naming an option that is wrong.
+ */
+export function bullmq(options: BullMqOptions): BullMqEngine {
+  return new BullMqEngine(resolveBullMqOptions(options));
+}
+
+function notAccepting(): Error {
+  return new ExecutorNotRunningError(
+    'The engine takes no jobs: it is not connected yet, or it has been stopped.',
+  );
+}

@@ -1,0 +1,93 @@
+import type { QueuedJob } from './bull-queues.js';
+import type { AnyQueue } from './bull-server.interface.js';
+import type { Patience } from './io-time.js';
+import { NotSentError } from './sluice.js';
+
+/** The most jobs of one call. */
+const MAX_AT_ONCE = 500;
+
+/** PostgreSQL takes so many jobs one by one in the time of a call for many, which makes tables of its own. */
+const FEW = 10;
+
+interface Add {
+  readonly jobs: readonly QueuedJob[];
+  done(): void;
+  refuse(error: unknown): void;
+}
+
+/**
+ * Adds jobs to one queue in the order in which they were submitted. A pool's connections overtake
+ * each other; so there is one call at a time, and what is submitted meanwhile shares the next.
+ */
+export class OrderedAdds {
+  private waiting: Add[] = [];
+  private busy = false;
+
+  /**
+   * @param patience How long an addition is waited for.
+   * @param isRefused Whether an error says that the server has taken nothing.
+   */
+  constructor(
+    private readonly queue: AnyQueue,
+    private readonly patience: Patience,
+    private readonly isRefused: (error: unknown) => boolean,
+  ) {}
+
+  add(jobs: readonly QueuedJob[]): Promise<void> {
+    let add!: Add;
+    const answer = new Promise<void>((done, refuse) => (add = { jobs, done, refuse }));
+    this.waiting.push(add);
+    if (!this.busy) void this.run();
+    return this.patience.with(answer, () => this.late(add));
+  }
+
+  private async run(): Promise<void> {
+    this.busy = true;
+    while (this.waiting.length > 0) await this.send(this.take());
+    this.busy = false;
+  }
+
+  private async send(group: readonly Add[]): Promise<void> {
+    const [first] = group;
+    if (group.length > 1 && sizeOf(group) <= FEW) return this.sendEach(group);
+    try {
+      if (group.length === 1 && first?.jobs.length === 1) await this.addOne(first.jobs[0] as QueuedJob);
+      else await this.addBulk(group.flatMap(({ jobs }) => jobs));
+      for (const { done } of group) done();
+    } catch (error) {
+      // One of them is at fault, and the others should not suffer for it.
+      if (group.length > 1 && this.isRefused(error)) return this.sendEach(group);
+      for (const { refuse } of group) refuse(error);
+    }
+  }
+
+  private async sendEach(group: readonly Add[]): Promise<void> {
+    for (const add of group) await this.send([add]);
+  }
+
+  private async addOne({ name, data, options }: QueuedJob): Promise<void> {
+    await this.queue.add(name, data, options);
+  }
+
+  private async addBulk(jobs: readonly QueuedJob[]): Promise<void> {
+    await this.queue.addBulk(jobs.map(({ name, data, options }) => ({ name, data, opts: options })));
+  }
+
+  /** What still waits here when its time is over must not be sent any more. */
+  private late(add: Add): Error {
+    const index = this.waiting.indexOf(add);
+    if (index < 0) return this.patience.silence();
+    this.waiting.splice(index, 1);
+    return new NotSentError(`earlier submissions have had ${this.patience.silence().message}`);
+  }
+
+  private take(): Add[] {
+    let size = 0;
+    const end = this.waiting.findIndex((add, index) => (size += add.jobs.length) > MAX_AT_ONCE && index > 0);
+    return this.waiting.splice(0, end < 0 ? this.waiting.length : end);
+  }
+}
+
+function sizeOf(group: readonly Add[]): number {
+  return group.reduce((sum, { jobs }) => sum + jobs.length, 0);
+}

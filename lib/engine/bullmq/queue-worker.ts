@@ -1,0 +1,187 @@
+import { Logger } from '@nestjs/common';
+import { TaskLostError } from '../../core/errors.js';
+import { detached, isolated } from '../../core/detached.js';
+import type { EngineHost, MaybePromise, Outcome } from '../engine.interface.js';
+import { BullAttempt } from './bull-attempt.js';
+import { type AnyJob, BullRun } from './bull-run.js';
+import type { AnyWorker, BullServer } from './bull-server.interface.js';
+import type { ResolvedBullMqOptions } from './bullmq-options.js';
+import { type Kept, keptFor } from './job-mapping.js';
+import type { StoringObserver } from './stored-outcome.js';
+import { countResultsRarely } from './kept-results.js';
+
+/** How soon after a failed call a worker tries again. BullMQ's own 15 s would let a lease end meanwhile. */
+const RETRY_MS = 500;
+
+/** The core fails a job whose workers die too often, so that observers and backends hear of it: BullMQ never has to. */
+const NEVER = 2_000_000_000;
+
+/** How soon a job that this process still runs is looked at again. */
+const WHILE_RUNNING_MS = 1_000;
+
+/** BullMQ's words for a lease that has ended: it is told in ours. */
+const LOST = /could not renew lock|Missing lock|Lock mismatch|is not in the active state/;
+
+export interface QueueWorkerParts {
+  /** What this process's workers are called. */
+  readonly worker: string;
+  readonly host: EngineHost;
+  readonly server: BullServer;
+  readonly options: ResolvedBullMqOptions;
+  /** Runs a task's code so that its own submissions are recognised. */
+  asTask(run: () => MaybePromise<Outcome>): MaybePromise<Outcome>;
+  /** A job has left the line. */
+  left(): void;
+  /** An outcome is stored; the job is over if it says so. */
+  stored(run: BullRun): void;
+  /** Something has ended: whoever waits for quiet may look again. */
+  changed(): void;
+  trouble(error: Error): void;
+}
+
+/** One queue at work: a BullMQ worker whose processor asks the core. */
+export class QueueWorker implements StoringObserver {
+  private readonly worker: AnyWorker;
+  private readonly runs = new Map<AnyJob, BullRun>();
+  private readonly logger = new Logger('Flowrra');
+  private readonly keep: Kept;
+  private paused = false;
+
+  constructor(
+    private readonly queue: string,
+    concurrency: number,
+    private readonly parts: QueueWorkerParts,
+  ) {
+    const { server, options, host } = parts;
+    this.keep = keptFor(host.retention);
+    this.worker = server.worker(queue, this.process, {
+      lockDuration: options.lease,
+      stalledInterval: options.lease,
+      maxStalledCount: NEVER,
+      runRetryDelay: RETRY_MS,
+      // For jobs that another program has added without a word about it.
+      removeOnComplete: this.keep,
+      removeOnFail: this.keep,
+      ...options.workerOptions,
+      name: parts.worker,
+      concurrency,
+      autorun: false,
+      settings: {
+        backoffStrategy: (_made, _type, _error, job) => this.runs.get(job as AnyJob)?.retryDelay ?? 0,
+      },
+    });
+    this.worker.on('error', (error) => LOST.test(error.message) || parts.trouble(error));
+    this.worker.on('completed', (job) => this.settled(job));
+    this.worker.on('failed', (job) => job && this.settled(job));
+    this.worker.on('lockRenewalFailed', (taskIds) => this.late(taskIds));
+  }
+
+  /** Rejects if the server is out of reach. */
+  async ready(): Promise<void> {
+    await this.worker.waitUntilReady();
+  }
+
+  /** Whether the end of that job is about to be announced here. */
+  isTelling(taskId: string): boolean {
+    for (const run of this.runs.values()) if (run.attempt.taskId === taskId && run.isBeingTold) return true;
+    return false;
+  }
+
+  /** Attempts that run, or whose outcome is not stored yet. */
+  get size(): number {
+    return this.runs.size;
+  }
+
+  start(): void {
+    void detached(() => this.worker.run()).catch(this.parts.trouble);
+  }
+
+  /** Hands out no more; what runs goes on. */
+  async pause(): Promise<void> {
+    this.paused = true;
+    await this.worker.pause(true);
+  }
+
+  abort(reason: unknown): void {
+    for (const run of this.runs.values()) run.abort(reason);
+  }
+
+  /** Gives back what still runs, and says how many. */
+  giveBack(): number {
+    const running = [...this.runs.values()].filter(({ outcome }) => outcome === null);
+    for (const run of running) run.giveBack();
+    return running.length;
+  }
+
+  /**
+   * Ends when nothing of it runs any more.
+   *
+   * @param force Without the server, which could otherwise be waited for in vain.
+   */
+  close(force = false): Promise<void> {
+    return this.worker.close(force);
+  }
+
+  private readonly process = async (job: AnyJob): Promise<unknown> => {
+    const { host, server, options, asTask, left } = this.parts;
+    const { now } = host.clock;
+    const lost = job.stalledCounter > options.maxRescues;
+    const attempt = new BullAttempt(job, this.queue, job.opts.priority ?? 0, now(), lost);
+    const run = new BullRun(job, attempt, now, this);
+    // It was on its way when the stop began.
+    if (this.paused) return run.tell({ kind: 'released', delay: 0 });
+    // Its lease has ended while it runs here: BullMQ would mix up the leases of two runs of one job.
+    if (this.isRunning(attempt.taskId)) return run.tell({ kind: 'released', delay: WHILE_RUNNING_MS });
+    if (server.countsSlowly) countResultsRarely(job.opts, this.keep);
+    this.runs.set(job, run);
+    left();
+    const ended = isolated(() => asTask(() => host.execute(attempt, run)));
+    return run.tell(await Promise.race([run.abandoned, ended]));
+  };
+
+  /** Leases have ended before they could be renewed: others may run these by now. */
+  private late(taskIds: readonly string[]): void {
+    for (const run of this.runs.values()) {
+      const { taskId } = run.attempt;
+      if (taskIds.includes(taskId)) this.sayLost(run);
+    }
+  }
+
+  private isRunning(taskId: string): boolean {
+    for (const run of this.runs.values()) if (run.attempt.taskId === taskId) return true;
+    return false;
+  }
+
+  private sayLost(run: BullRun): void {
+    const { taskName, taskId } = run.attempt;
+    const reason = new TaskLostError(
+      'The lease of the job has ended before it was renewed: it runs again, and what this attempt answers no longer counts.',
+    );
+    if (!run.aborted) this.logger.warn(`${taskName} ${taskId}: ${reason.message}`);
+    run.abort(reason);
+  }
+
+  lost(job: AnyJob): void {
+    const run = this.runs.get(job);
+    if (run === undefined) return;
+    this.sayLost(run);
+    this.runs.delete(job);
+    this.parts.changed();
+  }
+
+  cannotHold(error: unknown): boolean {
+    return this.parts.server.cannotHold(error);
+  }
+
+  trouble(error: Error): void {
+    this.parts.trouble(error);
+  }
+
+  private settled(job: AnyJob): void {
+    const run = this.runs.get(job);
+    if (run === undefined) return;
+    this.runs.delete(job);
+    this.parts.stored(run);
+    this.parts.changed();
+  }
+}

@@ -1,0 +1,45 @@
+import { createPostgresBackend, Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { startServices } from '../../scripts/services/services.mjs';
+
+/** A server, and how another program that uses BullMQ sees its queues. */
+export interface BothServer {
+  readonly url: string;
+  queue(prefix: string, name: string): Queue;
+}
+
+/** The same cases on Redis and on PostgreSQL. */
+export async function onBoth(cases: (server: BothServer) => void): Promise<void> {
+  const services = await startServices();
+  const client = new Redis(services.redisUrl, { maxRetriesPerRequest: null });
+  const pool = new pg.Pool({ connectionString: services.postgresUrl, options: '-c search_path=bullmq' });
+  // Where something fails, the server may go first.
+  pool.on('error', () => undefined);
+  const queues: Queue[] = [];
+  const kept = (queue: Queue): Queue => {
+    queues.push(queue);
+    return queue;
+  };
+
+  afterEach(async () => {
+    for (const queue of queues.splice(0)) await queue.close();
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await pool.end();
+    await services.stop();
+  });
+
+  describe('over Redis', () =>
+    cases({
+      url: services.redisUrl,
+      queue: (prefix, name) => kept(new Queue(name, { prefix, connection: client })),
+    }));
+  describe('over PostgreSQL', () =>
+    cases({
+      url: services.postgresUrl,
+      queue: (prefix, name) =>
+        kept(new Queue(`${prefix}.${name}`, { connection: pool }, createPostgresBackend as never)),
+    }));
+}

@@ -1,0 +1,118 @@
+import { OrderedAdds } from '../../lib/engine/bullmq/ordered-adds.js';
+import { NotSentError } from '../../lib/engine/bullmq/sluice.js';
+import type { QueuedJob } from '../../lib/engine/bullmq/bull-queues.js';
+import type { AnyQueue } from '../../lib/engine/bullmq/bull-server.interface.js';
+import { Patience } from '../../lib/engine/bullmq/io-time.js';
+import { settle } from '../support/manual-clock.js';
+
+interface Call {
+  readonly names: string[];
+  succeed(): void;
+  fail(error: Error): void;
+}
+
+const REFUSED = new Error('refused');
+
+/** A queue whose calls the test answers. */
+function fakeQueue(timeout = 60_000) {
+  const calls: Call[] = [];
+  const call = (names: string[]): Promise<unknown> =>
+    new Promise<unknown>((succeed, fail) => calls.push({ names, succeed: () => succeed(null), fail }));
+  const queue = {
+    add: (name: string) => call([name]),
+    addBulk: (jobs: readonly { name: string }[]) => call(jobs.map(({ name }) => name)),
+  };
+  const adds = new OrderedAdds(
+    queue as unknown as AnyQueue,
+    new Patience(timeout),
+    (error) => error === REFUSED,
+  );
+  const add = (...names: string[]): Promise<void> =>
+    adds.add(names.map((name) => ({ queue: 'q', name, data: null, options: {} }) as unknown as QueuedJob));
+  return { calls, add };
+}
+
+const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `${prefix}${n}`);
+
+it('has one call under way at a time, and what comes meanwhile shares the next', async () => {
+  const { calls, add } = fakeQueue();
+  const first = add('a');
+  const others = names('b', 20).map((name) => add(name));
+  expect(calls.map((call) => call.names)).toEqual([['a']]);
+  calls[0]?.succeed();
+  await first;
+  await settle();
+  expect(calls.map((call) => call.names)).toEqual([['a'], names('b', 20)]);
+  calls[1]?.succeed();
+  await Promise.all(others);
+});
+
+it('a few go one by one, though not those that were handed in together', async () => {
+  const { calls, add } = fakeQueue();
+  const all = [add('a'), add('b'), add('c', 'd'), add('e')];
+  for (let n = 0; n < 4; n++) {
+    await settle();
+    calls[n]?.succeed();
+  }
+  await Promise.all(all);
+  expect(calls.map((call) => call.names)).toEqual([['a'], ['b'], ['c', 'd'], ['e']]);
+});
+
+it('a call has no more than 500 jobs, unless they were handed in together', async () => {
+  const { calls, add } = fakeQueue();
+  const all = [add('a'), add(...names('b', 400)), add(...names('c', 200)), add(...names('d', 900))];
+  for (let n = 0; n < 4; n++) {
+    await settle();
+    calls[n]?.succeed();
+  }
+  await Promise.all(all);
+  expect(calls.map((call) => call.names.length)).toEqual([1, 400, 200, 900]);
+});
+
+it('one that the server refuses does not take the others with it', async () => {
+  const { calls, add } = fakeQueue();
+  const first = add('a');
+  const all = Promise.allSettled(names('b', 12).map((name) => add(name)));
+  calls[0]?.succeed();
+  await first;
+  await settle();
+  calls[1]?.fail(REFUSED);
+  for (let n = 0; n < 12; n++) {
+    await settle();
+    const call = calls[n + 2] as Call;
+    if (call.names[0] === 'b5') call.fail(REFUSED);
+    else call.succeed();
+  }
+  const outcomes = await all;
+  expect(outcomes.map(({ status }) => status)).toEqual(
+    names('b', 12).map((name) => (name === 'b5' ? 'rejected' : 'fulfilled')),
+  );
+});
+
+it('any other failure is that of all who shared the call, and none is sent again', async () => {
+  const { calls, add } = fakeQueue();
+  const first = add('a');
+  const all = Promise.allSettled(names('b', 12).map((name) => add(name)));
+  calls[0]?.succeed();
+  await first;
+  await settle();
+  calls[1]?.fail(new Error('broken'));
+  const outcomes = await all;
+  expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(calls).toHaveLength(2);
+});
+
+it('what still waits when its time is over is not sent any more, and says so', async () => {
+  const { calls, add } = fakeQueue(20);
+  const sent = add('a');
+  const waiting = add('b');
+  await expect(waiting).rejects.toBeInstanceOf(NotSentError);
+  await expect(sent).rejects.not.toBeInstanceOf(NotSentError);
+  calls[0]?.succeed();
+  await settle();
+  expect(calls).toHaveLength(1);
+  const next = add('c');
+  calls[1]?.succeed();
+  await next;
+});

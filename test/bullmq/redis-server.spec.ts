@@ -1,0 +1,130 @@
+import { Injectable } from '@nestjs/common';
+import { jest } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { inspect } from 'node:util';
+import { startServices } from '../../scripts/services/services.mjs';
+import { FlowrraService, Task } from '../../lib/index.js';
+import { place, startOn } from './apps.js';
+
+jest.setTimeout(30_000);
+
+@Injectable()
+class Work {
+  @Task()
+  double(n: number): number {
+    return 2 * n;
+  }
+}
+
+// Some of these change how the server is set.
+const services = await startServices({ postgres: false, own: true });
+const url = services.redisUrl;
+const admin = new Redis(url);
+
+afterAll(async () => {
+  admin.disconnect();
+  await services.stop();
+});
+
+async function doubles(flowrra: FlowrraService, n: number): Promise<unknown> {
+  const { result } = await flowrra.waitForResult(await flowrra.submit('Work.double', n));
+  return result;
+}
+
+async function clients(): Promise<number> {
+  return ((await admin.client('LIST')) as string).trim().split('\n').length;
+}
+
+describe('a client of the application', () => {
+  it.each([{}, { maxRetriesPerRequest: null }, { enableOfflineQueue: false }])(
+    'lends its settings (%j), and stays open',
+    async (settings) => {
+      const given = new Redis(url, settings);
+      await new Promise((ready) => given.once('ready', ready));
+      const { app, flowrra } = await startOn({ connection: given, prefix: place() }, Work);
+      expect(await doubles(flowrra, 4)).toBe(8);
+      await app.close();
+      expect(await given.ping()).toBe('PONG');
+      given.disconnect();
+    },
+  );
+
+  it('must have no keyPrefix, since BullMQ cannot use it', async () => {
+    const given = new Redis(url, { keyPrefix: 'mine:', lazyConnect: true });
+    await expect(startOn({ connection: given }, Work)).rejects.toMatchObject({
+      code: 'FLOWRRA_CONFIG',
+      message: expect.stringMatching(/keyPrefix.*'prefix'/),
+    });
+  });
+});
+
+it('takes options as ioredis does', async () => {
+  const { hostname: host, port } = new URL(url);
+  const { flowrra } = await startOn(
+    { connection: { host, port: Number(port), db: 3 }, prefix: place() },
+    Work,
+  );
+  expect(await doubles(flowrra, 4)).toBe(8);
+});
+
+it('leaves no connection behind', async () => {
+  const before = await clients();
+  const { app, flowrra } = await startOn({ connection: url, prefix: place() }, Work);
+  expect(await doubles(flowrra, 4)).toBe(8);
+  expect(await clients()).toBeGreaterThan(before);
+  await app.close();
+  while ((await clients()) > before);
+});
+
+it('a wrong password is an error at once, also where an outage is waited for', async () => {
+  const wrong = new URL(url);
+  wrong.username = 'somebody';
+  wrong.password = 'not-to-be-printed';
+  const error: unknown = await startOn({ connection: wrong.href, whenUnreachable: 'wait' }, Work).catch(
+    (refusal: unknown) => refusal,
+  );
+  expect(error).toMatchObject({
+    code: 'FLOWRRA_ENGINE',
+    message: expect.stringMatching(/WRONGPASS.*waiting will not help/),
+  });
+  expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('not-to-be-printed');
+});
+
+it('a replica, and a database that does not exist, are errors at once', async () => {
+  await expect(startOn({ connection: `${url}/99` }, Work)).rejects.toMatchObject({
+    code: 'FLOWRRA_ENGINE',
+    message: expect.stringMatching(/DB index is out of range/),
+  });
+  await admin.replicaof('127.0.0.1', 1);
+  await expect(startOn({ connection: url }, Work)).rejects.toMatchObject({
+    code: 'FLOWRRA_ENGINE',
+    message: expect.stringMatching(/replica/),
+  });
+  await admin.replicaof('NO', 'ONE');
+});
+
+it('what a full server refuses is an error, and does not turn up when there is room', async () => {
+  const { flowrra } = await startOn({ connection: url, prefix: place() }, Work);
+  expect(await doubles(flowrra, 1)).toBe(2);
+  await admin.config('SET', 'maxmemory', '1');
+  await expect(flowrra.submit('Work.double', 3)).rejects.toMatchObject({
+    code: 'FLOWRRA_ENGINE',
+    message: expect.stringMatching(/Redis has refused it: OOM/),
+  });
+  await expect(flowrra.submitMany('Work.double', [[4], [5]])).rejects.toMatchObject({
+    code: 'FLOWRRA_SUBMIT_UNCERTAIN',
+    taskIds: [expect.any(String), expect.any(String)],
+  });
+  await admin.config('SET', 'maxmemory', '0');
+  expect(await doubles(flowrra, 6)).toBe(12);
+  expect(await flowrra.pendingCount()).toBe(0);
+});
+
+it('applications with different prefixes do not see each other', async () => {
+  const here = await startOn({ connection: url, prefix: place() }, Work, { role: 'producer' });
+  const there = await startOn({ connection: url, prefix: place() }, Work);
+  const taskId = await here.flowrra.submit('Work.double', 1);
+  expect(await there.flowrra.getResult(taskId)).toBeNull();
+  expect(await there.flowrra.pendingCount()).toBe(0);
+  expect(await here.flowrra.pendingCount()).toBe(1);
+});

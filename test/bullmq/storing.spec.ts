@@ -1,0 +1,140 @@
+import { jest } from '@jest/globals';
+import type { JobsOptions } from 'bullmq';
+import { TaskLostError } from '../../lib/core/errors.js';
+import { BullAttempt } from '../../lib/engine/bullmq/bull-attempt.js';
+import { type AnyJob, BullRun } from '../../lib/engine/bullmq/bull-run.js';
+import { countResultsRarely } from '../../lib/engine/bullmq/kept-results.js';
+import type { AttemptError, Outcome } from '../../lib/engine/engine.interface.js';
+
+const TOKEN = 'token';
+const ERROR: AttemptError = { attempt: 1, name: 'Error', message: 'no', code: null, stack: null, at: 0 };
+const deadlock = () => Object.assign(new Error('deadlock detected'), { code: '40P01' });
+const taken = () => Object.assign(new Error('Lock mismatch'), { code: -6 });
+/** What BullMQ itself tries again; it takes any other error as the job's failure. */
+const toTryAgain = { code: 'ECONNREFUSED' };
+
+function setUp() {
+  const server = {
+    moveToCompleted: jest.fn(async () => [] as unknown[]),
+    moveToFailed: jest.fn(async () => [] as unknown[]),
+    moveToWait: jest.fn(async () => 0),
+    moveToDelayed: jest.fn(async () => undefined),
+    updateData: jest.fn(async (_data: unknown) => undefined),
+  };
+  const job = { id: 'id', name: 'task', data: { args: [] }, opts: {}, attemptsMade: 0, timestamp: 0 };
+  const bull = { ...job, ...server } as unknown as AnyJob;
+  const observer = {
+    lost: jest.fn(),
+    trouble: jest.fn(),
+    cannotHold: (error: unknown) => (error as { code?: unknown }).code === '22P05',
+  };
+  const run = new BullRun(bull, new BullAttempt(bull, 'default', 0, 0, false), () => 1_000, observer);
+  /** As BullMQ goes about it, once. */
+  const store = async (outcome: Outcome): Promise<unknown> => {
+    let value: unknown;
+    try {
+      value = run.tell(outcome);
+    } catch (error) {
+      return bull.moveToFailed(error as Error, TOKEN, true);
+    }
+    return bull.moveToCompleted(value, TOKEN, true);
+  };
+  return { server, bull, run, observer, store };
+}
+
+it('a success that the server could not store is tried again, and never becomes a failure', async () => {
+  const { server, bull, observer, store } = setUp();
+  server.moveToCompleted.mockRejectedValue(deadlock());
+  await expect(store({ kind: 'success', result: 1 })).rejects.toMatchObject(toTryAgain);
+  expect(observer.trouble).toHaveBeenCalledTimes(1);
+  await expect(bull.moveToFailed(deadlock(), TOKEN)).rejects.toMatchObject(toTryAgain);
+  expect(server.moveToFailed).not.toHaveBeenCalled();
+  expect(observer.lost).not.toHaveBeenCalled();
+});
+
+it('a job that another worker has by now ends here at once', async () => {
+  const { server, observer, store } = setUp();
+  server.moveToCompleted.mockRejectedValue(taken());
+  await expect(store({ kind: 'success', result: 1 })).rejects.toMatchObject({ code: -6 });
+  expect(observer.lost).toHaveBeenCalledTimes(1);
+  expect(observer.trouble).not.toHaveBeenCalled();
+});
+
+it('a failure whose error could not be noted is tried again, and notes it once', async () => {
+  const { server, bull, store } = setUp();
+  server.updateData.mockRejectedValueOnce(deadlock());
+  await expect(store({ kind: 'retry', error: ERROR, delay: 20 })).rejects.toMatchObject(toTryAgain);
+  expect(server.moveToFailed).not.toHaveBeenCalled();
+  await bull.moveToFailed(new Error('no'), TOKEN, true);
+  expect(server.updateData).toHaveBeenLastCalledWith({ args: [], errors: [ERROR] });
+  expect(server.moveToFailed).toHaveBeenCalledTimes(1);
+});
+
+it.each([
+  ['at once', 0, 'moveToWait', [TOKEN]],
+  ['later', 500, 'moveToDelayed', [1_500, TOKEN]],
+] as const)('what is given back to run %s is no failure', async (_when, delay, call, args) => {
+  const { server, store } = setUp();
+  await expect(store({ kind: 'released', delay })).resolves.toBeUndefined();
+  expect(server[call]).toHaveBeenCalledWith(...args);
+  expect(server.moveToFailed).not.toHaveBeenCalled();
+});
+
+it('what seemed to be lost, and was not, is given back', async () => {
+  const { server, run, store } = setUp();
+  run.abort(new TaskLostError('its lease had ended'));
+  await expect(store({ kind: 'success', result: 1 })).resolves.toBeUndefined();
+  expect(run.outcome).toEqual({ kind: 'released', delay: 0 });
+  expect(server.moveToWait).toHaveBeenCalledWith(TOKEN);
+  expect(server.moveToFailed).not.toHaveBeenCalled();
+});
+
+it('many results are counted now and then, few of them each time', () => {
+  const counted = (count: number): unknown => {
+    const options: JobsOptions = { removeOnComplete: { age: 60, count }, removeOnFail: false };
+    countResultsRarely(options, { age: 1, count: 1 });
+    expect(options.removeOnFail).toBe(false);
+    return options.removeOnComplete;
+  };
+  const random = jest.spyOn(Math, 'random').mockReturnValue(0.5);
+  expect(counted(100_000)).toEqual({ age: 60 });
+  expect(counted(100)).toEqual({ age: 60, count: 100 });
+  random.mockReturnValue(0.0001);
+  expect(counted(100_000)).toEqual({ age: 60, count: 100_000 });
+  random.mockRestore();
+});
+
+it('a rule that keeps nothing, which would drop the results of all other jobs, is replaced by the usual one', () => {
+  for (const none of [true, 0, { count: 0 }] as const) {
+    const options: JobsOptions = { removeOnComplete: none };
+    countResultsRarely(options, { age: 60, count: 50 });
+    expect(options.removeOnComplete).toEqual({ age: 60, count: 50 });
+  }
+});
+
+it('an outcome that the server can never hold becomes a failure that says so', async () => {
+  const { server, bull, run, store } = setUp();
+  server.moveToCompleted.mockRejectedValue(
+    Object.assign(new Error('unsupported Unicode'), { code: '22P05' }),
+  );
+  await expect(store({ kind: 'success', result: 1 })).rejects.not.toHaveProperty('code');
+  await bull.moveToFailed(new Error(''), TOKEN);
+  expect(server.updateData).toHaveBeenCalledWith({
+    args: [],
+    errors: [expect.objectContaining({ message: 'The outcome could not be stored: unsupported Unicode' })],
+  });
+  expect(server.moveToFailed).toHaveBeenCalledTimes(1);
+  expect(run.outcome).toMatchObject({ kind: 'failed' });
+});
+
+it("BullMQ sees a task's words only when it stores them: it obeys some", async () => {
+  const { server, run, store } = setUp();
+  const error = { ...ERROR, message: 'bullmq:rateLimitExceeded' };
+  expect(() => run.tell({ kind: 'failed', error })).toThrow(/^$/);
+  await store({ kind: 'failed', error });
+  expect(server.moveToFailed.mock.calls[0]).toEqual([
+    expect.objectContaining({ message: 'bullmq:rateLimitExceeded', name: 'UnrecoverableError' }),
+    TOKEN,
+    true,
+  ]);
+});

@@ -1,0 +1,143 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { jest } from '@jest/globals';
+import { Queue, createPostgresBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { bullmq, type BullMqOptions } from '../../lib/engine/bullmq/index.js';
+import type { BullMqEngine } from '../../lib/engine/bullmq/bullmq-engine.js';
+import type { ManualClock, World } from './manual-clock.js';
+
+const QUEUES = ['default', 'cpu', 'side'];
+/** Looks that have to agree before a server counts as quiet. */
+const LOOKS = 3;
+const BETWEEN_MS = 12;
+
+/** A server that a spec uses, and how to make time pass on it. */
+export abstract class TestServer {
+  private readonly queues = new Map<string, Queue>();
+
+  abstract connection(): BullMqOptions['connection'];
+  protected abstract queue(storage: string, name: string): Queue;
+  /** Makes workers that wait for the next delayed job look at the time. */
+  protected abstract wake(storage: string, name: string): Promise<void>;
+  /** When the next delayed job is due. */
+  protected abstract nextDelayed(storage: string, name: string): Promise<number | null>;
+  abstract close(): Promise<void>;
+
+  engine(storage: string, options: Partial<BullMqOptions> = {}): BullMqEngine {
+    return bullmq({
+      connection: this.connection(),
+      prefix: storage,
+      bullmq: { worker: { drainDelay: 0.01 } },
+      ...options,
+    });
+  }
+
+  /** BullMQ reads the system's clock: here, the test's. */
+  live(clock: ManualClock): void {
+    jest.spyOn(Date, 'now').mockImplementation(clock.now);
+  }
+
+  world(storage: string): World {
+    return {
+      settle: () => this.settle(storage),
+      nextDue: async () => {
+        const due = await Promise.all(QUEUES.map((name) => this.nextDelayed(storage, name)));
+        const first = Math.min(...due.map((at) => at ?? Infinity));
+        return first === Infinity ? null : first;
+      },
+    };
+  }
+
+  /** Waits until workers have taken what is due, and nothing changes any more. */
+  async settle(storage: string): Promise<void> {
+    for (const name of QUEUES) await this.wake(storage, name);
+    let last = '';
+    for (let same = 0; same < LOOKS;) {
+      await pause(BETWEEN_MS);
+      const counts = await Promise.all(QUEUES.map((name) => this.opened(storage, name).getJobCounts()));
+      const now = JSON.stringify(counts);
+      same = now === last ? same + 1 : 0;
+      last = now;
+    }
+  }
+
+  protected async closeQueues(): Promise<void> {
+    for (const queue of this.queues.values()) await queue.close();
+  }
+
+  private opened(storage: string, name: string): Queue {
+    const key = `${storage}.${name}`;
+    let queue = this.queues.get(key);
+    if (queue === undefined) this.queues.set(key, (queue = this.queue(storage, name)));
+    return queue;
+  }
+}
+
+export class TestRedis extends TestServer {
+  private readonly client: Redis;
+
+  constructor(private readonly url: string) {
+    super();
+    this.client = new Redis(url, { maxRetriesPerRequest: null });
+  }
+
+  connection(): string {
+    return this.url;
+  }
+
+  protected queue(storage: string, name: string): Queue {
+    return new Queue(name, { prefix: storage, connection: this.client });
+  }
+
+  protected async wake(storage: string, name: string): Promise<void> {
+    await this.client.zadd(`${storage}:${name}:marker`, 0, '0');
+  }
+
+  /** BullMQ's scores are times shifted by twelve bits. */
+  protected async nextDelayed(storage: string, name: string): Promise<number | null> {
+    const [, score] = await this.client.zrange(`${storage}:${name}:delayed`, '0', '0', 'WITHSCORES');
+    return score === undefined ? null : Math.floor(Number(score) / 4_096);
+  }
+
+  async close(): Promise<void> {
+    await this.closeQueues();
+    this.client.disconnect();
+  }
+}
+
+export class TestPostgres extends TestServer {
+  private readonly pool: pg.Pool;
+
+  constructor(private readonly url: string) {
+    super();
+    this.pool = new pg.Pool({ connectionString: url, options: '-c search_path=bullmq' });
+    // Where something fails, the server may go first.
+    this.pool.on('error', () => undefined);
+  }
+
+  connection(): string {
+    return this.url;
+  }
+
+  protected queue(storage: string, name: string): Queue {
+    return new Queue(`${storage}.${name}`, { connection: this.pool }, createPostgresBackend as never);
+  }
+
+  protected async wake(storage: string, name: string): Promise<void> {
+    await this.pool.query(`SELECT pg_notify('bullmq_jobs', $1)`, [`${storage}.${name}`]);
+  }
+
+  protected async nextDelayed(storage: string, name: string): Promise<number | null> {
+    const { rows } = await this.pool.query<{ due: string | null }>('SELECT next_delay($1) AS due', [
+      `${storage}.${name}`,
+    ]);
+    const due = rows[0]?.due ?? null;
+    return due === null ? null : Number(due);
+  }
+
+  async close(): Promise<void> {
+    await this.closeQueues();
+    await this.pool.end();
+  }
+}
