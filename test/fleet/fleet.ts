@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { compileFixtures } from '../support/fixtures.js';
+import { type Journal, readJournal } from './journal.js';
+
+/** Code and signal that a process ended with. */
+export type End = [code: number | null, signal: string | null];
+
+/** How every worker of a fleet is set up. */
+export interface WorkerSettings {
+  readonly connection: string;
+  readonly prefix: string;
+  readonly lease: string;
+  readonly maxRescues: number;
+  readonly numWorkers: number;
+  readonly shutdownTimeout: string;
+}
+
+interface Member {
+  readonly journal: string;
+  readonly child: ChildProcess;
+  readonly ended: Promise<End>;
+  killed: boolean;
+}
+
+const LOOK_MS = 20;
+/** Longer than anything takes that works, even on a machine with other things to do. */
+const PATIENCE_MS = 60_000;
+
+const fixtures = compileFixtures(join(dirname(fileURLToPath(import.meta.url)), 'fixtures'), 'fleet');
+
+/** Worker processes that share one server, and what they wrote about themselves. */
+export class Fleet {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'flowrra-fleet-'));
+  private readonly members: Member[] = [];
+
+  constructor(private readonly settings: WorkerSettings) {}
+
+  /** Starts one more worker, and resolves with its number when it is at work. */
+  async start(env: Record<string, string> = {}): Promise<number> {
+    const number = this.members.length;
+    const journal = join(this.folder, `journal-${number}`);
+    const args = ['--no-warnings', join(fixtures, 'worker.js'), JSON.stringify(this.settings)];
+    const child = spawn(process.execPath, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...env, FLEET_JOURNAL: journal },
+    });
+    const ended = once(child, 'close') as Promise<End>;
+    this.members.push({ journal, child, ended, killed: false });
+    const ready = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
+    if (!ready) throw new Error(`Worker ${number} ended with ${String(child.exitCode)} before it was ready`);
+    return number;
+  }
+
+  async kill(number: number): Promise<void> {
+    const member = this.member(number);
+    member.child.kill('SIGKILL');
+    const [code] = await member.ended;
+    if (code !== null) throw new Error(`Worker ${number} ended by itself with ${code} before it was killed`);
+    member.killed = true;
+  }
+
+  /** Asks it to end, as a rolling deployment does, and resolves with how it did. */
+  async stop(number: number): Promise<End> {
+    const { child, ended } = this.member(number);
+    child.kill('SIGTERM');
+    const late = new AbortController();
+    const never = pause(PATIENCE_MS, null, { signal: late.signal });
+    const end = await Promise.race([ended, never]).finally(() => late.abort());
+    if (end === null) throw new Error(`Worker ${number} was asked to stop and did not end`);
+    return end;
+  }
+
+  /** Resolves when this worker is killed by what it runs. */
+  async death(number: number): Promise<void> {
+    const member = this.member(number);
+    const [code] = await member.ended;
+    if (code !== null) throw new Error(`Worker ${number} ended by itself with ${code}`);
+    member.killed = true;
+  }
+
+  journal(number: number): Journal {
+    const { journal, killed } = this.member(number);
+    return readJournal(journal, killed);
+  }
+
+  journals(): Journal[] {
+    return this.members.map((_member, number) => this.journal(number));
+  }
+
+  remove(): void {
+    for (const { child } of this.members) child.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private member(number: number): Member {
+    return this.members[number] as Member;
+  }
+}
+
+/** Looks again and again until something holds. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !holds();) {
+    if (Date.now() > end) throw new Error(`It never came to this: ${what}`);
+    await pause(LOOK_MS);
+  }
+}
