@@ -15,6 +15,7 @@ import { UsersModule } from './users/users.module.js';
     // #region module
     FlowrraModule.forRoot({
       engine: settings.engine,
+      role: settings.role,
       numWorkers: 10,
       cpuWorkers: 2,
       cpu: { mode: settings.cpuMode },

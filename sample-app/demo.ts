@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
+import { settings } from './config/settings.js';
 import type { Summary } from './datasets/column-summary.js';
 
 // Drives the whole sample over HTTP, on a free port, and prints what happened. It ends with 1 if any
@@ -21,7 +22,7 @@ const LIMIT_MS = 15_000;
 
 const started = performance.now();
 const deadline = AbortSignal.timeout(LIMIT_MS);
-const app = await NestFactory.create(AppModule, { logger: false });
+const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
 await app.listen(0, '127.0.0.1');
 const url = await app.getUrl();
 
@@ -61,7 +62,8 @@ async function register(email: string, name: string): Promise<Status> {
 }
 
 try {
-  console.log(`The sample application listens on ${url}\n`);
+  // Without the rest of the URL, which may hold a password.
+  console.log(`The sample application listens on ${url}; its engine: ${settings.engine.split(':')[0]}\n`);
   const primes = await post('/reports/primes', { below: 5_000_000 });
   say('POST /reports/primes', `${primes.status}, a CPU-bound report runs in a thread: ${primes.location}`);
 

@@ -34,12 +34,14 @@ export function configured(): DynamicModule {
   );
 }
 
-/** The same application on either engine. */
+/** The same application on each engine. */
 export function engines(): DynamicModule[] {
   return [
     // #region engines
     FlowrraModule.forRoot({ engine: 'memory:' }), // the default
     FlowrraModule.forRoot({ engine: 'sqlite:./data/tasks.db' }),
+    FlowrraModule.forRoot({ engine: 'redis://localhost:6379' }),
+    FlowrraModule.forRoot({ engine: 'postgres://app@localhost/app' }),
     // #endregion
   ];
 }

@@ -1,6 +1,6 @@
 // sample-app/tasks/flowrra-error.filter.ts
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import { FlowrraError } from 'flowrra';
+import { FlowrraError, SubmitUncertainError } from 'flowrra';
 
 /** What a client can do about each error; any other is the server's own. */
 const STATUS: Record<string, number> = {
@@ -9,6 +9,8 @@ const STATUS: Record<string, number> = {
   FLOWRRA_RESULT_EXPIRED: 410,
   FLOWRRA_QUEUE_FULL: 503,
   FLOWRRA_NOT_RUNNING: 503,
+  FLOWRRA_ENGINE: 503,
+  FLOWRRA_SUBMIT_UNCERTAIN: 503,
 };
 
 @Catch(FlowrraError)
@@ -17,7 +19,11 @@ export class FlowrraErrorFilter implements ExceptionFilter<FlowrraError> {
     const statusCode = STATUS[error.code] ?? 500;
     const response = host.switchToHttp().getResponse<Response>();
     if (statusCode === 503) response.setHeader('Retry-After', '5');
-    response.status(statusCode).json({ statusCode, code: error.code, message: error.message });
+    const { code, message } = error;
+    const taskId = error instanceof SubmitUncertainError ? error.taskId : undefined;
+    // It may have been accepted: that can be asked there, once the engine answers again.
+    if (taskId !== undefined) response.setHeader('Location', `/tasks/${taskId}`);
+    response.status(statusCode).json({ statusCode, code, message, taskId });
   }
 }
 

@@ -12,17 +12,19 @@ import {
   SettingsModule,
   submitting,
 } from '../../sample-app/snippets.js';
-import { type INestApplicationContext, Module } from '@nestjs/common';
+import { type DynamicModule, type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowrraService } from 'flowrra';
 import { parseDuration } from '../../lib/core/duration.js';
 import * as flowrraErrors from '../../lib/core/errors.js';
+import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
 import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { resolveModuleOptions } from '../../lib/options/resolve-module-options.js';
 import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
 import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
 import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
+import { AudioService, AudioTasks } from '../../sample-app/audio.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
 
@@ -83,7 +85,7 @@ it('lists every error with its code, and no other', () => {
 
 /** An error's code, whatever its constructor asks for. */
 function codeOf(type: new (...args: unknown[]) => { code: string }): string {
-  return new type(1_000, 'a problem').code;
+  return new type('1s', 'a problem').code;
 }
 
 /** A table of options as the README prints it: name to the cell of its default. */
@@ -142,6 +144,7 @@ it.each([
   ['`flowrra.waitForResult(id, options)`', fieldsOf('lib/flowrra.service.ts', 'WaitForResultOptions')],
   ['`flowrra.stop(options)`', fieldsOf('lib/flowrra.service.ts', 'StopOptions')],
   ['SQLite', fieldsOf('lib/engine/sqlite/sqlite-options.ts', 'SqliteOptions')],
+  ['Redis and PostgreSQL', fieldsOf('lib/engine/bullmq/bullmq-options.ts', 'BullMqOptions')],
 ])('lists the options of %s, and no other', (heading, names) => {
   expect(names.length).toBeGreaterThan(1);
   expect([...table(heading).keys()].sort()).toEqual([...names].sort());
@@ -176,6 +179,15 @@ it('prints the defaults that hold', () => {
   expect(
     Object.fromEntries(Object.keys(sqlite).map((name) => [name, meaning(sqliteTable.get(name) ?? '')])),
   ).toEqual(sqlite);
+
+  const { connection, queueOptions, workerOptions, ...fleet } = resolveBullMqOptions({
+    connection: 'redis://localhost',
+  });
+  expect([connection, queueOptions, workerOptions]).toEqual(['redis://localhost', {}, {}]);
+  const fleetTable = table('Redis and PostgreSQL');
+  expect(
+    Object.fromEntries(Object.keys(fleet).map((name) => [name, meaning(fleetTable.get(name) ?? '')])),
+  ).toEqual(fleet);
 
   const { priority, delay } = resolveSubmitOptions({ taskId: 'a' }, 0);
   const submit = table('`flowrra.with(options)`');
@@ -267,7 +279,10 @@ describe('keeping jobs in a file', () => {
   });
 
   it('takes one line', async () => {
-    for (const module of engines()) {
+    const [memory, sqlite, ...shared] = engines();
+    // Nothing answers at the usual ports; the same URLs are served below.
+    expect(shared).toHaveLength(2);
+    for (const module of [memory, sqlite] as DynamicModule[]) {
       @Module({ imports: [module], providers: [ReceiptTasks] })
       class EngineModule {}
       const app = opened(await NestFactory.createApplicationContext(EngineModule, { logger: false }));
@@ -302,4 +317,14 @@ describe('keeping jobs in a file', () => {
     expect(failed?.map((row) => row['task_id'])).toEqual([id]);
     expect(schema?.sql).toMatch(/place .* -- its place in line/);
   });
+});
+
+it('moves from another library as it shows', async () => {
+  const { app, flowrra } = await startApp(
+    { queues: { audio: {} } },
+    { providers: [AudioTasks, AudioService] },
+  );
+  opened(app);
+  const result = await flowrra.waitForResult(await app.get(AudioService).convert('talk.wav'));
+  expect(result).toMatchObject({ taskName: 'AudioTasks.transcode', result: { file: 'talk.mp3' } });
 });

@@ -1,0 +1,187 @@
+import type { AddressInfo } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FlowrraService } from 'flowrra';
+import { SMTPServer } from 'smtp-server';
+import request from 'supertest';
+
+/** The sample as one process. Its settings are read once, so each engine needs a spec of its own. */
+export function describeSample(engine: string): void {
+  describe(`the sample on ${engine.split(':')[0]}`, () => sample(engine));
+}
+
+function sample(engine: string): void {
+  const uploads = mkdtempSync(join(tmpdir(), 'flowrra-e2e-'));
+  const mails: { to: string[]; text: string }[] = [];
+  let smtp: SMTPServer;
+  let app: INestApplication;
+  let flowrra: FlowrraService;
+
+  beforeAll(async () => {
+    smtp = new SMTPServer({
+      authOptional: true,
+      disabledCommands: ['STARTTLS'],
+      onData(stream, session, done) {
+        let text = '';
+        stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        stream.on('end', () => {
+          mails.push({ to: session.envelope.rcptTo.map(({ address }) => address), text });
+          done();
+        });
+      },
+    });
+    const port = await new Promise<number>((resolve) => {
+      const server = smtp.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+    });
+    process.env['SMTP_URL'] = `smtp://127.0.0.1:${port}`;
+    process.env['FLOWRRA_CPU'] = 'inline';
+    process.env['UPLOADS'] = uploads;
+    process.env['FLOWRRA_ENGINE'] = engine;
+    // Read when the module is loaded, so the environment comes first.
+    const { AppModule } = await import('../../sample-app/app.module.js');
+    app = await NestFactory.create(AppModule, { logger: false });
+    await app.init();
+    flowrra = app.get(FlowrraService);
+  });
+
+  afterAll(async () => {
+    await app.close();
+    await new Promise<void>((resolve) => smtp.close(resolve));
+    rmSync(uploads, { recursive: true, force: true });
+    for (const name of ['SMTP_URL', 'FLOWRRA_CPU', 'UPLOADS', 'FLOWRRA_ENGINE']) delete process.env[name];
+  });
+
+  async function accepted(sent: request.Test): Promise<{ taskId: string; location: string }> {
+    const response = await sent;
+    expect(response.status).toBe(202);
+    expect(response.headers['location']).toBe(`/tasks/${response.body.taskId}`);
+    return { taskId: response.body.taskId as string, location: response.headers['location'] as string };
+  }
+
+  async function register(email: string): Promise<request.Response> {
+    const { taskId, location } = await accepted(
+      request(app.getHttpServer()).post('/users').send({ email, name: 'Ada' }),
+    );
+    await flowrra.waitForResult(taskId, { timeout: '10s' });
+    return request(app.getHttpServer()).get(location).expect(200);
+  }
+
+  it('sends a welcome e-mail to a real SMTP server', async () => {
+    const { body } = await register('ada@example.com');
+    expect(body).toMatchObject({ taskName: 'EmailTasks.sendWelcome', status: 'success', retries: 0 });
+    expect(mails).toHaveLength(1);
+    expect(mails[0]?.to).toEqual(['ada@example.com']);
+    expect(mails[0]?.text).toContain('Hello Ada');
+  });
+
+  it('shows retries, and a failure for good', async () => {
+    const flaky = await register('bob@flaky.test');
+    expect(flaky.body).toMatchObject({
+      status: 'success',
+      retries: 2,
+      errors: [{ attempt: 1 }, { attempt: 2 }],
+    });
+    const invalid = await register('eve@invalid.test');
+    expect(invalid.body).toMatchObject({
+      status: 'failed',
+      retries: 0,
+      error: expect.stringContaining('cannot exist'),
+    });
+  });
+
+  it('summarises an uploaded CSV as an independent count does', async () => {
+    const file = join(
+      createRequire(import.meta.url).resolve('vega-datasets'),
+      '../../data/seattle-weather.csv',
+    );
+    const { taskId } = await accepted(request(app.getHttpServer()).post('/datasets').attach('file', file));
+    const { result } = await flowrra.waitForResult(taskId);
+    const [header, ...rows] = readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(','));
+    const { columns, ...rest } = result as { columns: { name: string; mean: number | null }[] };
+    expect(rest).toEqual({ name: 'seattle-weather.csv', rows: 1461 });
+    expect(rows).toHaveLength(1461);
+    expect(columns.map(({ name }) => name)).toEqual(header);
+    for (const [index, column] of columns.entries()) {
+      const values = rows.map((row) => row[index] as string);
+      if (['date', 'weather'].includes(column.name)) {
+        const sorted = [...values].sort();
+        const type = column.name === 'date' ? 'date' : 'text';
+        expect(column).toMatchObject({ type, missing: 0, min: sorted[0], max: sorted.at(-1), mean: null });
+      } else {
+        const numbers = values.map(Number);
+        const [min, max] = [Math.min(...numbers), Math.max(...numbers)];
+        expect(column).toMatchObject({ type: 'number', missing: 0, min, max });
+        expect(column.mean).toBeCloseTo(numbers.reduce((sum, value) => sum + value, 0) / numbers.length, 2);
+      }
+    }
+  });
+
+  it('counts empty and blank cells as missing', async () => {
+    const csv = Buffer.from('a,b\n1,x\n  ,y\n,z\n4,\n');
+    const { taskId } = await accepted(
+      request(app.getHttpServer()).post('/datasets').attach('file', csv, 'gaps.csv'),
+    );
+    const columns = [
+      { name: 'a', type: 'number', missing: 2, min: 1, max: 4, mean: 2.5 },
+      { name: 'b', type: 'text', missing: 1, min: 'x', max: 'z', mean: null },
+    ];
+    expect((await flowrra.waitForResult(taskId)).result).toEqual({ name: 'gaps.csv', rows: 4, columns });
+  });
+
+  it('tries a file that cannot be read again, and the process survives it', async () => {
+    const { DatasetTasks } = await import('../../sample-app/datasets/dataset.tasks.js');
+    const submission = flowrra.with({ retryDelay: 1 });
+    const taskId = await submission
+      .tasks(DatasetTasks)
+      .summarise(join(uploads, 'nowhere.csv'), 'nowhere.csv');
+    expect(await flowrra.waitForResult(taskId)).toMatchObject({
+      status: 'failed',
+      retries: 1,
+      error: expect.stringContaining('ENOENT'),
+    });
+  });
+
+  it('fails a file that is no CSV, once', async () => {
+    const { taskId } = await accepted(
+      request(app.getHttpServer())
+        .post('/datasets')
+        .attach('file', Buffer.from('a,b\n1,2,3\n'), 'broken.csv'),
+    );
+    expect(await flowrra.waitForResult(taskId)).toMatchObject({
+      status: 'failed',
+      retries: 0,
+      error: expect.stringContaining('broken.csv is no CSV'),
+    });
+  });
+
+  it('counts primes', async () => {
+    const { taskId } = await accepted(
+      request(app.getHttpServer()).post('/reports/primes').send({ below: 100_000 }),
+    );
+    expect((await flowrra.waitForResult(taskId)).result).toEqual({ limit: 100_000, count: 9_592 });
+  });
+
+  it('answers bad input with 400, and an unknown task with 404', async () => {
+    const http = app.getHttpServer();
+    for (const body of [
+      {},
+      { email: 'nobody', name: 'A' },
+      { email: 'a@b.c', name: ' ' },
+      { email: ['a@b.c'], name: 'A' },
+    ]) {
+      await request(http).post('/users').send(body).expect(400);
+    }
+    for (const below of ['many', 1, 1.5, 1e12, null])
+      await request(http).post('/reports/primes').send({ below }).expect(400);
+    await request(http).post('/datasets').expect(400);
+    await request(http).get('/tasks/nobody-knows-it').expect(404);
+    await request(http).get('/').expect(200);
+  });
+}

@@ -1,0 +1,64 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { jest } from '@jest/globals';
+import { type INestApplication, Module } from '@nestjs/common';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
+import { FlowrraModule } from 'flowrra';
+import { bullmq } from 'flowrra/bullmq';
+import request from 'supertest';
+import { FlowrraErrorFilter } from '../../sample-app/tasks/flowrra-error.filter.js';
+import { TasksModule } from '../../sample-app/tasks/tasks.module.js';
+import { UsersModule } from '../../sample-app/users/users.module.js';
+import { startServices } from '../../scripts/services/services.mjs';
+
+jest.setTimeout(30_000);
+
+/** Between two looks at a task; the test's own time-out bounds them. */
+const LOOK_MS = 20;
+
+const services = await startServices({ own: true });
+let app: INestApplication;
+
+afterEach(() => app.close());
+afterAll(() => services.stop());
+
+it.each([
+  ['redis', services.redis, services.redisUrl],
+  ['postgres', services.postgres, services.postgresUrl],
+])(
+  'a client is told what to do while %s stands still, and nothing is lost',
+  async (_name, server, connection) => {
+    @Module({
+      imports: [
+        FlowrraModule.forRoot({ engine: bullmq({ connection, submitTimeout: '1s' }) }),
+        UsersModule,
+        TasksModule,
+      ],
+      providers: [{ provide: APP_FILTER, useClass: FlowrraErrorFilter }],
+    })
+    class SmallModule {}
+    app = await NestFactory.create(SmallModule, { logger: false });
+    await app.init();
+    const http = app.getHttpServer();
+    const user = { email: 'ada@example.com', name: 'Ada' };
+
+    const done = async (taskId: string): Promise<void> => {
+      for (let status = ''; status !== 'success'; await pause(LOOK_MS)) {
+        const { body } = await request(http).get(`/tasks/${taskId}`);
+        status = (body as { status: string }).status;
+      }
+    };
+    const { body } = await request(http).post('/users').send(user);
+    await done((body as { taskId: string }).taskId);
+
+    server.pause();
+    const uncertain = await request(http).post('/users').send(user);
+    server.resume();
+    expect(uncertain.status).toBe(503);
+    expect(uncertain.headers['retry-after']).toBe('5');
+    const { taskId } = uncertain.body as { taskId: string };
+    expect(uncertain.headers['location']).toBe(`/tasks/${taskId}`);
+    expect(uncertain.body).toMatchObject({ statusCode: 503, code: 'FLOWRRA_SUBMIT_UNCERTAIN' });
+    // It was sent before the server stood still, so it turns up.
+    await done(taskId);
+  },
+);

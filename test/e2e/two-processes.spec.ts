@@ -1,0 +1,144 @@
+import { jest } from '@jest/globals';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { startServices } from '../../scripts/services/services.mjs';
+import { compileFixtures } from '../support/fixtures.js';
+import { ownPlace } from '../support/own-place.js';
+
+jest.setTimeout(60_000);
+
+/** Between two looks at a task. */
+const LOOK_MS = 20;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const sample = compileFixtures(join(root, 'sample-app'), 'two-processes');
+const services = await startServices();
+const place = await ownPlace(services, 1);
+const folder = mkdtempSync(join(tmpdir(), 'flowrra-two-'));
+const uploads = join(folder, 'uploads');
+const running = new Set<Program>();
+
+// Here, so that a test which fails leaves nothing running behind it.
+afterEach(async () => {
+  for (const program of running) await program.end('SIGKILL');
+});
+afterAll(async () => {
+  await place.remove();
+  await services.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Status {
+  status: string;
+  result: unknown;
+  retries: number;
+  isComplete: boolean;
+}
+
+/** One of the sample's processes, and what it has printed. */
+class Program {
+  readonly closed: Promise<[code: number | null, signal: string | null]>;
+  printed = '';
+  private readonly child: ChildProcess;
+
+  constructor(file: 'main.js' | 'worker.js', env: NodeJS.ProcessEnv) {
+    const child = spawn(process.execPath, ['--no-warnings', join(sample, file)], {
+      cwd: root,
+      env: { ...process.env, PORT: '0', UPLOADS: uploads, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (this.printed += chunk.toString()));
+    this.child = child;
+    this.closed = once(child, 'close') as typeof this.closed;
+    running.add(this);
+    child.once('close', () => running.delete(this));
+  }
+
+  /** The address that it prints when it listens. */
+  async address(): Promise<string> {
+    for (;;) {
+      const [, url] = /(http:\/\/\S+)\/users/.exec(this.printed) ?? [];
+      if (url !== undefined) return url;
+      if (!running.has(this)) throw new Error(`It ended before it listened: ${this.printed}`);
+      await pause(LOOK_MS);
+    }
+  }
+
+  async end(signal: NodeJS.Signals): Promise<unknown> {
+    this.child.kill(signal);
+    return (await this.closed)[1];
+  }
+}
+
+async function post(url: string, body: object): Promise<string> {
+  const response = await fetch(
+    url,
+    body instanceof FormData
+      ? { method: 'POST', body }
+      : { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } },
+  );
+  expect(response.status).toBe(202);
+  return response.headers.get('location') as string;
+}
+
+async function status(url: string): Promise<Status> {
+  return (await (await fetch(url)).json()) as Status;
+}
+
+/** Asks until a task has ended, as a client would; the test's own time-out bounds it. */
+async function outcome(url: string): Promise<Status> {
+  for (;;) {
+    const seen = await status(url);
+    if (seen.isComplete) return seen;
+    await pause(LOOK_MS);
+  }
+}
+
+const csv = new FormData();
+csv.append('file', new Blob(['a,b\n1,x\n2,y\n']), 'small.csv');
+
+it.each([
+  ['sqlite', `sqlite:${join(folder, 'tasks.db')}`],
+  ['redis', place.redis],
+  ['postgres', place.postgres],
+])('a web process takes work and a worker process does it: %s', async (_name, engine) => {
+  const web = new Program('main.js', { FLOWRRA_ENGINE: engine, FLOWRRA_ROLE: 'producer' });
+  const url = await web.address();
+  const user = await post(`${url}/users`, { email: 'bob@flaky.test', name: 'Bob' });
+  const dataset = await post(`${url}/datasets`, csv);
+  const report = await post(`${url}/reports/primes`, { below: 100_000 });
+  for (const location of [user, dataset, report])
+    expect(await status(url + location)).toMatchObject({ status: 'pending', retries: 0 });
+
+  const worker = new Program('worker.js', { FLOWRRA_ENGINE: engine });
+  expect(await outcome(url + user)).toMatchObject({ status: 'success', retries: 2 });
+  expect(await outcome(url + dataset)).toMatchObject({
+    status: 'success',
+    result: { name: 'small.csv', rows: 2 },
+  });
+  expect(await outcome(url + report)).toMatchObject({
+    status: 'success',
+    result: { limit: 100_000, count: 9_592 },
+  });
+
+  expect(await worker.end('SIGTERM')).toBe('SIGTERM');
+  expect(await status(url + report)).toMatchObject({ status: 'success' });
+  expect(await web.end('SIGTERM')).toBe('SIGTERM');
+});
+
+it('a worker that nobody could reach says so, and does not wait for ever', async () => {
+  for (const env of [
+    { FLOWRRA_ENGINE: 'memory:' },
+    { FLOWRRA_ENGINE: 'sqlite:x', FLOWRRA_ROLE: 'producer' },
+  ]) {
+    const worker = new Program('worker.js', env);
+    expect(await worker.closed).toEqual([1, null]);
+    expect(worker.printed).toContain('A worker needs an engine that the web server shares');
+  }
+});
