@@ -34,6 +34,33 @@ function throughput(jobs, targets) {
   };
 }
 
+/** The adapter over BullMQ against what it adapts, on a server of its own, in the same run. */
+function againstBullMq(server, jobs) {
+  return {
+    name: server === 'Redis' ? 'redis' : 'postgres',
+    title: `Over BullMQ on ${server}, against bare BullMQ on the same server`,
+    contenders: ['flowrra-bullmq', 'bare-bullmq'],
+    args: (quick) => ({ server: server === 'Redis' ? 'redis' : 'postgres', jobs: quick ? jobs / 5 : jobs }),
+    report({ 'flowrra-bullmq': ours, 'bare-bullmq': bare }, print) {
+      print('| measure | flowrra | bare BullMQ | ratio | target |');
+      print('|---|---|---|---|---|');
+      const row = (what, key, ratio, target, atLeast, show) =>
+        print(
+          `| ${what} | ${show(ours[key])} | ${show(bare[key])} | ${ratio.toFixed(2)} | at ${atLeast ? 'least' : 'most'} ${verdict(ratio, target, atLeast)} |`,
+        );
+      for (const [key, what] of [
+        ['single', 'submit one by one, jobs/s'],
+        ['flight', 'submit, 100 in flight, jobs/s'],
+        ['bulk', 'submit 1,000 at once, jobs/s'],
+        ['process', 'process at concurrency 100, jobs/s'],
+      ])
+        row(what, key, ours[key] / bare[key], 0.9, true, per);
+      row('round trip, median ms', 'trip', bare.trip / ours.trip, 0.9, true, (ms) => ms.toFixed(2));
+      row('peak memory, MB', 'rss', ours.rss / bare.rss, 1.2, false, per);
+    },
+  };
+}
+
 const SUBMITTED = {
   single: ['submit one by one', null],
   flight64: ['submit, 64 in flight', 50_000],
@@ -171,6 +198,8 @@ export const BENCHES = [
       print(`The file after each quarter of the jobs: ${after.join(', ')}.`);
     },
   },
+  againstBullMq('Redis', 20_000),
+  againstBullMq('PostgreSQL', 5_000),
   {
     name: 'cpu',
     title: 'CPU-bound tasks in 2 threads, against bare Piscina',

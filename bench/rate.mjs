@@ -13,3 +13,8 @@ export async function inFlight(jobs, width, run) {
   };
   await Promise.all(Array.from({ length: width }, lane));
 }
+
+export function percentile(numbers, share) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+}
