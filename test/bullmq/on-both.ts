@@ -14,7 +14,7 @@ export async function onBoth(cases: (server: BothServer) => void): Promise<void>
   const services = await startServices();
   const client = new Redis(services.redisUrl, { maxRetriesPerRequest: null });
   const pool = new pg.Pool({ connectionString: services.postgresUrl, options: '-c search_path=bullmq' });
-  // Where something fails, the server may go first.
+  // A pool counts as ended before its connections are: the server may go first.
   pool.on('error', () => undefined);
   const queues: Queue[] = [];
   const kept = (queue: Queue): Queue => {

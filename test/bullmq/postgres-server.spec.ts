@@ -19,7 +19,7 @@ class Work {
 const services = await startServices({ redis: false, own: true });
 const url = services.postgresUrl;
 const admin = new pg.Pool({ connectionString: url });
-// Where something fails, the server may go first.
+// A pool counts as ended before its connections are: the server may go first.
 admin.on('error', () => undefined);
 const role = `limited_${process.pid}`;
 const schema = `bare_${process.pid}`;

@@ -112,7 +112,7 @@ export class TestPostgres extends TestServer {
   constructor(private readonly url: string) {
     super();
     this.pool = new pg.Pool({ connectionString: url, options: '-c search_path=bullmq' });
-    // Where something fails, the server may go first.
+    // A pool counts as ended before its connections are: the server may go first.
     this.pool.on('error', () => undefined);
   }
 

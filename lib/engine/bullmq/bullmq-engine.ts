@@ -124,6 +124,7 @@ export class BullMqEngine implements Engine {
 
   async close(): Promise<void> {
     this.accepting = false;
+    this.trouble.stop();
     this.admission?.close();
     if (this.look !== null) clearInterval(this.look);
     this.workers = [];

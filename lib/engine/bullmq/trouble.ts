@@ -22,6 +22,12 @@ export class Trouble {
     this.started = true;
   }
 
+  /** What breaks afterwards was let go of. */
+  stop(): void {
+    this.started = false;
+    this.away = false;
+  }
+
   readonly report = (reported: unknown): void => {
     if (!this.started) return;
     const error = reported instanceof EngineError ? reported.cause : reported;
