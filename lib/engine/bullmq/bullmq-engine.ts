@@ -218,7 +218,7 @@ export class BullMqEngine implements Engine {
   };
 
   private hear(taskId: string): void {
-    if (this.isTelling(taskId)) return;
+    if (!this.results.isAwaited(taskId) || this.isTelling(taskId)) return;
     const hearing = this.results
       .look(taskId)
       .catch(this.trouble.report)

@@ -53,6 +53,10 @@ export class BullMqResults extends ResultBackend {
     });
   }
 
+  isAwaited(taskId: string): boolean {
+    return this.waiters.has(taskId);
+  }
+
   /** Some of the jobs that somebody waits for: those that it has not named for the longest time. */
   nextAwaited(): string[] {
     const next = [...this.waiters.keys()].slice(0, MOST_LOOKED_AFTER);

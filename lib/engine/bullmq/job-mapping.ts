@@ -114,13 +114,13 @@ export function optionsOf(job: NewJob, taskId: string, now: number, keep: Kept):
 /** The arguments of a job, fresh: one that another program has added gets its `data`, whatever that is. */
 export function argsOf(data: unknown): unknown[] {
   const args = isOurs(data) ? data.args : [data];
-  return payloadFromJson(structuredClone(args)) as unknown[];
+  return payloadFromJson(copyOf(args)) as unknown[];
 }
 
 export function overridesOf(data: unknown): PolicyOverrides | undefined {
   const overrides = isOurs(data) ? data.overrides : undefined;
   if (overrides === undefined) return undefined;
-  return checkOverrides(payloadFromJson(structuredClone(overrides)));
+  return checkOverrides(payloadFromJson(copyOf(overrides)));
 }
 
 export function errorsOf(data: unknown): readonly AttemptError[] {
@@ -160,7 +160,7 @@ export function stateOf(job: BullJob, list: string): JobState {
     taskId: job.id as string,
     taskName: job.name,
     status,
-    result: status === 'success' ? payloadFromJson(structuredClone(job.returnvalue)) : null,
+    result: status === 'success' ? payloadFromJson(copyOf(job.returnvalue)) : null,
     errors: status === 'failed' ? failures(job) : errorsOf(job.data),
     reason: status === 'cancelled' ? reason : null,
     submittedAt: job.timestamp,
@@ -203,6 +203,11 @@ function failures(job: BullJob): readonly AttemptError[] {
 
 function isOurs(data: unknown): data is JobData {
   return typeof data === 'object' && data !== null && Array.isArray((data as Partial<JobData>).args);
+}
+
+/** Of what has come as JSON: several times as fast as a structured clone. */
+function copyOf(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
 /** Another program may write anything there. */

@@ -42,7 +42,8 @@ export interface QueueWorkerParts {
 /** One queue at work: a BullMQ worker whose processor asks the core. */
 export class QueueWorker implements StoringObserver {
   private readonly worker: AnyWorker;
-  private readonly runs = new Map<AnyJob, BullRun>();
+  /** By job: a job runs here once at a time. */
+  private readonly runs = new Map<string, BullRun>();
   private readonly logger = new Logger('Flowrra');
   private readonly keep: Kept;
   private paused = false;
@@ -67,7 +68,7 @@ export class QueueWorker implements StoringObserver {
       concurrency,
       autorun: false,
       settings: {
-        backoffStrategy: (_made, _type, _error, job) => this.runs.get(job as AnyJob)?.retryDelay ?? 0,
+        backoffStrategy: (_made, _type, _error, job) => this.runs.get(job?.id ?? '')?.retryDelay ?? 0,
       },
     });
     this.worker.on('error', (error) => LOST.test(error.message) || parts.trouble(error));
@@ -83,8 +84,7 @@ export class QueueWorker implements StoringObserver {
 
   /** Whether the end of that job is about to be announced here. */
   isTelling(taskId: string): boolean {
-    for (const run of this.runs.values()) if (run.attempt.taskId === taskId && run.isBeingTold) return true;
-    return false;
+    return this.runs.get(taskId)?.isBeingTold ?? false;
   }
 
   /** Attempts that run, or whose outcome is not stored yet. */
@@ -131,9 +131,9 @@ export class QueueWorker implements StoringObserver {
     // It was on its way when the stop began.
     if (this.paused) return run.tell({ kind: 'released', delay: 0 });
     // Its lease has ended while it runs here: BullMQ would mix up the leases of two runs of one job.
-    if (this.isRunning(attempt.taskId)) return run.tell({ kind: 'released', delay: WHILE_RUNNING_MS });
+    if (this.runs.has(attempt.taskId)) return run.tell({ kind: 'released', delay: WHILE_RUNNING_MS });
     if (server.countsSlowly) countResultsRarely(job.opts, this.keep);
-    this.runs.set(job, run);
+    this.runs.set(attempt.taskId, run);
     left();
     const ended = isolated(() => asTask(() => host.execute(attempt, run)));
     return run.tell(await Promise.race([run.abandoned, ended]));
@@ -141,15 +141,10 @@ export class QueueWorker implements StoringObserver {
 
   /** Leases have ended before they could be renewed: others may run these by now. */
   private late(taskIds: readonly string[]): void {
-    for (const run of this.runs.values()) {
-      const { taskId } = run.attempt;
-      if (taskIds.includes(taskId)) this.sayLost(run);
+    for (const taskId of taskIds) {
+      const run = this.runs.get(taskId);
+      if (run !== undefined) this.sayLost(run);
     }
-  }
-
-  private isRunning(taskId: string): boolean {
-    for (const run of this.runs.values()) if (run.attempt.taskId === taskId) return true;
-    return false;
   }
 
   private sayLost(run: BullRun): void {
@@ -162,10 +157,10 @@ export class QueueWorker implements StoringObserver {
   }
 
   lost(job: AnyJob): void {
-    const run = this.runs.get(job);
+    const run = this.runOf(job);
     if (run === undefined) return;
     this.sayLost(run);
-    this.runs.delete(job);
+    this.runs.delete(run.attempt.taskId);
     this.parts.changed();
   }
 
@@ -178,10 +173,16 @@ export class QueueWorker implements StoringObserver {
   }
 
   private settled(job: AnyJob): void {
-    const run = this.runs.get(job);
+    const run = this.runOf(job);
     if (run === undefined) return;
-    this.runs.delete(job);
+    this.runs.delete(run.attempt.taskId);
     this.parts.stored(run);
     this.parts.changed();
+  }
+
+  /** `undefined` for a run that was put off before it began. */
+  private runOf(job: AnyJob): BullRun | undefined {
+    const run = this.runs.get(job.id as string);
+    return run?.job === job ? run : undefined;
   }
 }
