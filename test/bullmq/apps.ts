@@ -1,6 +1,6 @@
-import type { Provider } from '@nestjs/common';
+import { Injectable, type Provider } from '@nestjs/common';
 import { bullmq, type BullMqOptions } from '../../lib/engine/bullmq/index.js';
-import type { FlowrraModuleOptions } from '../../lib/index.js';
+import { type FlowrraModuleOptions, type FlowrraService, Task } from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 const open: { close(): Promise<void> }[] = [];
@@ -25,3 +25,17 @@ export async function startOn(
 afterEach(async () => {
   for (const app of open.splice(0)) await app.close();
 });
+
+/** The least that shows that an application works. */
+@Injectable()
+export class Work {
+  @Task()
+  double(n: number): number {
+    return 2 * n;
+  }
+}
+
+export async function doubles(flowrra: FlowrraService, n: number): Promise<unknown> {
+  const { result } = await flowrra.waitForResult(await flowrra.submit('Work.double', n));
+  return result;
+}

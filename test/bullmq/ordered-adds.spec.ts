@@ -1,6 +1,6 @@
 import { OrderedAdds } from '../../lib/engine/bullmq/ordered-adds.js';
 import { NotSentError } from '../../lib/engine/bullmq/sluice.js';
-import type { QueuedJob } from '../../lib/engine/bullmq/bull-queues.js';
+import type { QueuedJob } from '../../lib/engine/bullmq/queued-job.js';
 import type { AnyQueue } from '../../lib/engine/bullmq/bull-server.interface.js';
 import { Patience } from '../../lib/engine/bullmq/io-time.js';
 import { settle } from '../support/manual-clock.js';

@@ -1,20 +1,11 @@
-import { Injectable } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import pg from 'pg';
 import { startServices } from '../../scripts/services/services.mjs';
 import { bullmq } from '../../lib/engine/bullmq/index.js';
-import { FlowrraConfigError, FlowrraService, Task } from '../../lib/index.js';
-import { place, startOn } from './apps.js';
+import { FlowrraConfigError } from '../../lib/index.js';
+import { doubles, place, startOn, Work } from './apps.js';
 
 jest.setTimeout(30_000);
-
-@Injectable()
-class Work {
-  @Task()
-  double(n: number): number {
-    return 2 * n;
-  }
-}
 
 const services = await startServices({ redis: false, own: true });
 const url = services.postgresUrl;
@@ -35,11 +26,6 @@ afterAll(async () => {
 beforeAll(async () => {
   await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`);
 });
-
-async function doubles(flowrra: FlowrraService, n: number): Promise<unknown> {
-  const { result } = await flowrra.waitForResult(await flowrra.submit('Work.double', n));
-  return result;
-}
 
 function as(user: string, password: string, database?: string): string {
   const changed = new URL(url);

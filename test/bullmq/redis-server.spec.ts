@@ -1,20 +1,10 @@
-import { Injectable } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
 import { startServices } from '../../scripts/services/services.mjs';
-import { FlowrraService, Task } from '../../lib/index.js';
-import { place, startOn } from './apps.js';
+import { doubles, place, startOn, Work } from './apps.js';
 
 jest.setTimeout(30_000);
-
-@Injectable()
-class Work {
-  @Task()
-  double(n: number): number {
-    return 2 * n;
-  }
-}
 
 // Some of these change how the server is set.
 const services = await startServices({ postgres: false, own: true });
@@ -25,11 +15,6 @@ afterAll(async () => {
   admin.disconnect();
   await services.stop();
 });
-
-async function doubles(flowrra: FlowrraService, n: number): Promise<unknown> {
-  const { result } = await flowrra.waitForResult(await flowrra.submit('Work.double', n));
-  return result;
-}
 
 async function clients(): Promise<number> {
   return ((await admin.client('LIST')) as string).trim().split('\n').length;

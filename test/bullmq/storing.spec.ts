@@ -2,7 +2,8 @@ import { jest } from '@jest/globals';
 import type { JobsOptions } from 'bullmq';
 import { TaskLostError } from '../../lib/core/errors.js';
 import { BullAttempt } from '../../lib/engine/bullmq/bull-attempt.js';
-import { type AnyJob, BullRun } from '../../lib/engine/bullmq/bull-run.js';
+import { BullRun } from '../../lib/engine/bullmq/bull-run.js';
+import type { AnyJob } from '../../lib/engine/bullmq/bull-server.interface.js';
 import { countResultsRarely } from '../../lib/engine/bullmq/kept-results.js';
 import type { AttemptError, Outcome } from '../../lib/engine/engine.interface.js';
 

@@ -1,26 +1,9 @@
 import { jest } from '@jest/globals';
 import { startServices } from '../../scripts/services/services.mjs';
-import { describeEngine } from '../conformance/engine-conformance.js';
-import { TestRedis, type TestServer } from '../support/bullmq.js';
+import { TestRedis } from '../support/bullmq.js';
+import { describeEngineOn } from './bullmq.cases.js';
 
 jest.setTimeout(30_000);
 
-const services = await startServices({ redis: true, postgres: false });
-const server: TestServer = new TestRedis(services.redisUrl);
-/** Each run of this file is on its own. */
-const run = `t${process.pid}-${Math.trunc(performance.now())}`;
-
-afterEach(() => jest.restoreAllMocks());
-afterAll(async () => {
-  await server.close();
-  await services.stop();
-});
-
-describeEngine({
-  folder: 'bullmq',
-  create: (storage) => server.engine(`${run}-${storage}`),
-  clock: 'virtual',
-  cannot: [],
-  world: (storage) => server.world(`${run}-${storage}`),
-  live: (clock) => server.live(clock),
-});
+const services = await startServices({ postgres: false });
+describeEngineOn(new TestRedis(services.redisUrl), { folder: 'bullmq', stop: () => services.stop() });

@@ -1,17 +1,10 @@
 import type { JobState } from '../../core/task-snapshot.js';
 import type { AnyEvents, AnyQueue, BullServer } from './bull-server.interface.js';
 import type { Patience } from './io-time.js';
-import { type BullJobOptions, queueOf, stateOf } from './job-mapping.js';
+import { queueOf, stateOf } from './job-mapping.js';
 import { OrderedAdds } from './ordered-adds.js';
+import { addJobs, type QueuedJob } from './queued-job.js';
 import { Sluice } from './sluice.js';
-
-/** A job on its way into a queue. */
-export interface QueuedJob {
-  readonly queue: string;
-  readonly name: string;
-  readonly data: unknown;
-  readonly options: BullJobOptions;
-}
 
 export interface BullQueuesParts {
   readonly server: BullServer;
@@ -111,13 +104,7 @@ export class BullQueues {
 
   private addTo(name: string, jobs: readonly QueuedJob[]): Promise<void> {
     if (!this.parts.server.ordered) return (this.adds.get(name) as OrderedAdds).add(jobs);
-    return this.sluice.run(() => this.addAll(this.get(name), jobs));
-  }
-
-  private async addAll(queue: AnyQueue, jobs: readonly QueuedJob[]): Promise<void> {
-    const [only] = jobs;
-    if (only !== undefined && jobs.length === 1) await queue.add(only.name, only.data, only.options);
-    else await queue.addBulk(jobs.map((job) => ({ name: job.name, data: job.data, opts: job.options })));
+    return this.sluice.run(() => addJobs(this.get(name), jobs));
   }
 
   private get(name: string): AnyQueue {

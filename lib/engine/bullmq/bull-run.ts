@@ -1,9 +1,9 @@
-import type { Job } from 'bullmq';
 import { TaskLostError } from '../../core/errors.js';
 import { payloadToJson } from '../../core/payload/payload-text.js';
 import { AttemptAbort } from '../attempt-abort.js';
 import type { Outcome } from '../engine.interface.js';
 import type { BullAttempt } from './bull-attempt.js';
+import type { AnyJob } from './bull-server.interface.js';
 import { NoSuccess, type StoringObserver, StoredOutcome } from './stored-outcome.js';
 
 /** More attempts than any policy allows: it is ours that decides, and BullMQ only has to obey. */
@@ -11,8 +11,6 @@ const ENOUGH_ATTEMPTS = 2_000_000_000;
 
 /** After this long it has failed, whatever the reason. */
 const LONGEST_TELLING_MS = 2_000;
-
-export type AnyJob = Job<unknown, unknown, string>;
 
 /** One attempt while it runs, and how its outcome is told to BullMQ. */
 export class BullRun extends AttemptAbort {

@@ -1,7 +1,8 @@
-import type { IQueueBackend, Queue, Worker, WorkerOptions } from 'bullmq';
+import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
 
 /** BullMQ's classes, whichever server is behind them. */
 export type AnyQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>;
+export type AnyJob = Job<unknown, unknown, string>;
 export type AnyWorker = Worker<unknown, unknown, string, IQueueBackend>;
 export interface AnyEvents {
   on(

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { EngineError, ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
-import { Admission } from '../embedded/admission.js';
-import { Quiet } from '../embedded/quiet.js';
+import { Admission } from '../admission.js';
+import { Quiet } from '../quiet.js';
 import type { DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
 import type { BullServer } from './bull-server.interface.js';
 import { BullQueues } from './bull-queues.js';

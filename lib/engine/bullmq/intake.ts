@@ -1,9 +1,10 @@
 import { EngineError, SubmitUncertainError } from '../../core/errors.js';
 import type { EngineHost, NewJob } from '../engine.interface.js';
-import type { BullQueues, QueuedJob } from './bull-queues.js';
+import type { BullQueues } from './bull-queues.js';
 import type { BullServer } from './bull-server.interface.js';
 import type { FleetEvents } from './fleet-events.js';
 import { dataOf, IdMint, type Kept, keptFor, optionsOf } from './job-mapping.js';
+import type { QueuedJob } from './queued-job.js';
 import { NotSentError } from './sluice.js';
 import { discreet, isOutage, messageOf, type Trouble } from './trouble.js';
 

@@ -1,6 +1,6 @@
-import type { QueuedJob } from './bull-queues.js';
 import type { AnyQueue } from './bull-server.interface.js';
 import type { Patience } from './io-time.js';
+import { addJobs, type QueuedJob } from './queued-job.js';
 import { NotSentError } from './sluice.js';
 
 /** The most jobs of one call. */
@@ -48,11 +48,12 @@ export class OrderedAdds {
   }
 
   private async send(group: readonly Add[]): Promise<void> {
-    const [first] = group;
     if (group.length > 1 && sizeOf(group) <= FEW) return this.sendEach(group);
     try {
-      if (group.length === 1 && first?.jobs.length === 1) await this.addOne(first.jobs[0] as QueuedJob);
-      else await this.addBulk(group.flatMap(({ jobs }) => jobs));
+      await addJobs(
+        this.queue,
+        group.flatMap(({ jobs }) => jobs),
+      );
       for (const { done } of group) done();
     } catch (error) {
       // One of them is at fault, and the others should not suffer for it.
@@ -63,14 +64,6 @@ export class OrderedAdds {
 
   private async sendEach(group: readonly Add[]): Promise<void> {
     for (const add of group) await this.send([add]);
-  }
-
-  private async addOne({ name, data, options }: QueuedJob): Promise<void> {
-    await this.queue.add(name, data, options);
-  }
-
-  private async addBulk(jobs: readonly QueuedJob[]): Promise<void> {
-    await this.queue.addBulk(jobs.map(({ name, data, options }) => ({ name, data, opts: options })));
   }
 
   /** What still waits here when its time is over must not be sent any more. */

@@ -1,7 +1,7 @@
 import { UnrecoverableError } from 'bullmq';
 import type { AttemptError, Outcome } from '../engine.interface.js';
-import type { AnyJob } from './bull-run.js';
-import { errorsOf, storable, withError, withReason } from './job-mapping.js';
+import type { AnyJob } from './bull-server.interface.js';
+import { storable, withError, withReason } from './job-mapping.js';
 
 type Fail = AnyJob['moveToFailed'];
 
@@ -73,7 +73,7 @@ export class StoredOutcome {
   private replace(cause: Error): void {
     this.replaced = true;
     const error: AttemptError = {
-      attempt: errorsOf(this.before).length + 1,
+      attempt: this.job.attemptsMade + 1,
       name: 'EngineError',
       message: `The outcome could not be stored: ${storable(cause.message)}`,
       code: 'FLOWRRA_ENGINE',

@@ -13,10 +13,10 @@ import type {
   Outcome,
 } from '../engine.interface.js';
 import { isPromise, whenDone } from '../maybe-promise.js';
-import { Admission } from './admission.js';
+import { Admission } from '../admission.js';
 import type { JobStore } from './job-store.interface.js';
 import { Lane } from './lane.js';
-import { Quiet } from './quiet.js';
+import { Quiet } from '../quiet.js';
 import { Settlements } from './settlements.js';
 import { TimeSlice } from './time-slice.js';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../core/clock.js';
 
 /** Waits until a condition holds, asked again at each `check`, or until time is up. */
 export class Quiet {
