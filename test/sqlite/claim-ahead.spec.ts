@@ -86,3 +86,20 @@ it('puts everything back when it closes', async () => {
   expect(other.store.pendingCount()).toBe(9);
   expect(other.store.results.get(ids[1] as string)?.status).toBe('pending');
 });
+
+it('runs everything in the end, though it stood still while it held some ahead', async () => {
+  const { worker, ids } = await quickWorker(20);
+  const handedOut = new Set((await claim(worker)).map(({ taskId }) => taskId));
+  worker.clock.sleep(30_000);
+  const late = await worker.store.insert(newJob({ priority: 5 }), worker.clock.now());
+  for (let round = 0; round < 3; round++) {
+    for (let some = await claim(worker); some.length > 0; some = await claim(worker)) {
+      for (const attempt of some) {
+        handedOut.add(attempt.taskId);
+        await worker.store.settle(attempt, { kind: 'success', result: null }, worker.clock.now());
+      }
+    }
+    await worker.clock.advance(60_000);
+  }
+  expect([...handedOut].sort()).toEqual([...ids, late].sort());
+});

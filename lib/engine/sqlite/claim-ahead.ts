@@ -48,10 +48,13 @@ export class ClaimAhead {
 
   /** The next jobs to start. */
   take(queue: string, limit: number): SqliteAttempt[] {
+    return this.remove(this.shelf(queue), limit);
+  }
+
+  /** To be told when there is more to start and none is left of what was taken last. */
+  usedUp(queue: string): void {
     const shelf = this.shelf(queue);
-    // Asked for more, and there is none: what was taken last has been used up.
-    if (shelf.attempts.length === 0) shelf.quick ??= this.clock.now() - shelf.filledAt <= QUICK_MS;
-    return this.remove(shelf, limit);
+    shelf.quick ??= this.clock.now() - shelf.filledAt <= QUICK_MS;
   }
 
   /** How many to take ahead along with `limit` that start at once. */
@@ -61,7 +64,7 @@ export class ClaimAhead {
     return shelf.extent;
   }
 
-  /** Keeps what was taken ahead; also to be told of nothing. */
+  /** Keeps what was taken ahead, once nothing is left of what was before; also to be told of nothing. */
   fill(queue: string, attempts: SqliteAttempt[]): void {
     const shelf = this.shelf(queue);
     shelf.attempts = attempts;

@@ -99,8 +99,12 @@ export class SqliteStore implements JobStore {
   }
 
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
-    const ready = this.ahead.take(queue, limit).filter((attempt) => this.isHeld(attempt));
-    if (ready.length > 0) return started(ready, now);
+    // All of it is used up before more is taken: what a standstill has made stale is passed over.
+    while (this.ahead.holds(queue)) {
+      const ready = this.ahead.take(queue, limit).filter((attempt) => this.isHeld(attempt));
+      if (ready.length > 0) return started(ready, now);
+    }
+    this.ahead.usedUp(queue);
     const due = this.file.reads.nextDue(queue);
     if (due === null || due > now) return [];
     return this.claimFromFile(queue, limit, now);
