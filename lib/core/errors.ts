@@ -28,6 +28,11 @@ export class ExecutorStoppingError extends FlowrraError {
   readonly code = 'FLOWRRA_STOPPING';
 }
 
+/** The reason of an attempt's abort signal when its job has been cancelled; its message is the reason that was given. */
+export class TaskCancelledError extends FlowrraError {
+  readonly code = 'FLOWRRA_CANCELLED';
+}
+
 /** The result backend could not store or read. */
 export class BackendError extends FlowrraError {
   readonly code = 'FLOWRRA_BACKEND';

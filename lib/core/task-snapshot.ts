@@ -19,6 +19,8 @@ export interface JobState {
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
   readonly retries: number;
+  /** What it has said last of its progress; `null` for nothing. */
+  readonly progress: unknown;
 }
 
 const FINAL: ReadonlySet<TaskStatus> = new Set(['success', 'failed', 'cancelled']);

@@ -1,9 +1,15 @@
+import type { Clock } from '../core/clock.js';
+import { detached } from '../core/detached.js';
+import { TaskCancelledError } from '../core/errors.js';
 import type { AbortHandle } from './engine.interface.js';
 
 /** The usual {@link AbortHandle}: it allocates nothing until somebody asks or aborts. */
 export class AttemptAbort implements AbortHandle {
   aborted = false;
   reason: unknown = undefined;
+  cancelReason: string | null = null;
+  killGrace = 0;
+  private cancelTimer: (() => void) | null = null;
   private controller: AbortController | null = null;
   private listeners: ((reason: unknown) => void)[] | null = null;
 
@@ -22,6 +28,24 @@ export class AttemptAbort implements AbortHandle {
     this.controller?.abort(reason);
     for (const listener of this.listeners ?? []) listener(reason);
     this.listeners = null;
+  }
+
+  /**
+   * Aborts the attempt since its job has been cancelled.
+   *
+   * @param overdue Called if {@link ended} has not been within `killGrace`.
+   */
+  cancel(reason: string, clock: Clock, overdue: () => void): void {
+    if (this.cancelReason !== null) return;
+    this.cancelReason = reason;
+    this.abort(new TaskCancelledError(reason));
+    this.cancelTimer = detached(() => clock.after(this.killGrace, overdue));
+  }
+
+  /** To be called when the attempt is over. */
+  ended(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = null;
   }
 
   onAbort(listener: (reason: unknown) => void): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { FlowrraEvent } from '../core/events.js';
 import type { PolicyOverrides, ResolvedQueue } from '../options/resolved-options.js';
+import type { JobControl } from './job-control.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /** What is a promise only where an engine has to wait. Nobody awaits what is no promise. */
@@ -17,6 +18,8 @@ export interface Engine {
   readonly durable: boolean;
   /** Results as the engine keeps them by itself. */
   readonly results: ResultBackend;
+  /** What is done to jobs and queues from outside, and what is asked about them. */
+  readonly control: JobControl;
   /** Opens connections and storage. Afterwards `enqueue` works; a producer stops here. */
   connect(host: EngineHost): MaybePromise<void>;
   /** Starts handing out jobs. */
@@ -28,14 +31,22 @@ export interface Engine {
    * waiting jobs runs them first, within `graceMs`, and reports how many it had to drop.
    */
   drain(graceMs: number, killMs: number): Promise<DrainReport>;
-  /** Stores one job, or finds the one that has its id, and returns the id; resolves when what the engine promises to keep is kept. */
-  enqueue(job: NewJob): MaybePromise<string>;
+  /** Stores one job, or finds the one that has its id or its key; resolves when what the engine promises to keep is kept. */
+  enqueue(job: NewJob): MaybePromise<Accepted>;
   /** The same for many, in one go. */
-  enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]>;
+  enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]>;
   /** How many jobs are unfinished and not running: waiting, delayed, retrying. */
   pendingCount(): MaybePromise<number>;
   /** Releases everything. Waiters for results that can no longer come are rejected. */
   close(): MaybePromise<void>;
+}
+
+/** The id of a job that was submitted; or of the one that stands in its place. */
+export type Accepted = string | Duplicate;
+
+/** Nothing was added, since another job has the same id or the same key. */
+export class Duplicate {
+  constructor(readonly taskId: string) {}
 }
 
 /** What the core gives an engine. */
@@ -48,6 +59,11 @@ export interface EngineHost {
   readonly closing: AbortSignal;
   /** Runs an attempt and says what became of it. Never throws, never rejects. */
   execute(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome>;
+  /**
+   * What becomes of an attempt that was cancelled and has not ended within its `killGrace`. What it
+   * still answers is not to count.
+   */
+  overdue(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome>;
   /** To be called once the outcome has been stored: observers are told. */
   settled(attempt: Attempt, outcome: Outcome): void;
   /** What another process has done, for an engine that can tell of the whole fleet and was asked to. */
@@ -85,6 +101,26 @@ export interface NewJob {
   /** Checked plain data that nobody else holds. */
   readonly args: readonly unknown[];
   readonly overrides: PolicyOverrides | undefined;
+  /** Checked plain data of the submitter's own, which travels with the job. */
+  readonly metadata: Metadata | undefined;
+  readonly dedupe: Dedupe | undefined;
+}
+
+export type Metadata = Readonly<Record<string, unknown>>;
+
+/**
+ * Jobs of one key stand for each other:
+ * - `ignore`: while one is unfinished, no other is added;
+ * - `throttle`: for `ttl` from its submission, whatever becomes of it, no other is added;
+ * - `debounce`: while one is delayed, another one's arguments, options and metadata take the place
+ *   of its own, and its delay begins anew. Its id and its priority stay. The job's `delay` is `ttl`.
+ */
+export interface Dedupe {
+  /** Unique among all tasks: it begins with the task's name. At most 600 characters. */
+  readonly key: string;
+  readonly mode: 'ignore' | 'throttle' | 'debounce';
+  /** Milliseconds; 0 for `ignore`. */
+  readonly ttl: number;
 }
 
 /** One execution of a job, handed out by the engine. */
@@ -98,6 +134,7 @@ export interface Attempt {
   /** Retries made before this attempt: its number, less one. */
   readonly retries: number;
   readonly overrides: PolicyOverrides | undefined;
+  readonly metadata: Metadata | undefined;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   /** What earlier attempts threw, oldest first, capped. */
@@ -115,6 +152,10 @@ export interface AbortHandle {
   readonly aborted: boolean;
   /** What `abort` was called with; `undefined` before. */
   readonly reason: unknown;
+  /** Why the job has been cancelled; `null` if it has not. It may have been aborted for another reason before. */
+  readonly cancelReason: string | null;
+  /** How long the attempt may take to end after it was cancelled, in milliseconds. The core sets it when the attempt begins. */
+  killGrace: number;
   abort(reason: unknown): void;
   /** Calls `listener` at the abort, or at once if that has been; costs no `AbortSignal`. */
   onAbort(listener: (reason: unknown) => void): void;

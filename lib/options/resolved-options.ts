@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../core/clock.js';
-import type { Engine } from '../engine/engine.interface.js';
+import type { Dedupe, Engine, Metadata } from '../engine/engine.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { Backoff } from './task-options.js';
 
@@ -31,7 +31,20 @@ export interface ResolvedOptions {
 
 export interface ResolvedQueue {
   readonly name: string;
+  /** Of this process. */
   readonly concurrency: number;
+  /** Of all processes together; `Infinity` for no bound. */
+  readonly fleetConcurrency: number;
+  /** How many attempts this process may start. */
+  readonly rateLimit: RateLimit | null;
+  /** How many attempts all processes together may start. */
+  readonly fleetRateLimit: RateLimit | null;
+}
+
+/** So many starts within so many milliseconds, counted from the first of them. */
+export interface RateLimit {
+  readonly max: number;
+  readonly per: number;
 }
 
 /** A task's policy, complete. Times in milliseconds; `timeout` is `Infinity` for none. */
@@ -43,6 +56,10 @@ export interface TaskPolicy {
   readonly jitter: boolean;
   readonly timeout: number;
   readonly killGrace: number;
+  /** How long after its submission an attempt may still be started; `Infinity` for ever. */
+  readonly expires: number;
+  /** The task that is given what failed for good; `null` for none. */
+  readonly deadLetter: string | null;
 }
 
 /** The part of a policy that one job may override. It travels with the job as plain data. */
@@ -51,6 +68,7 @@ export interface PolicyOverrides {
   readonly retryDelay?: number;
   readonly backoff?: 'fixed' | 'exponential';
   readonly timeout?: number;
+  readonly expires?: number;
 }
 
 /** Where and how one task runs, from the options of `@Task()` or `register()`. */
@@ -69,6 +87,9 @@ export interface ResolvedSubmit {
   /** `undefined` to have the engine mint one. */
   readonly taskId: string | undefined;
   readonly overrides: PolicyOverrides | undefined;
+  readonly metadata: Metadata | undefined;
+  /** Its key as it was given: the task's name is put before it when it is submitted. */
+  readonly dedupe: Dedupe | undefined;
 }
 
 export const DEFAULT_QUEUE = 'default';

@@ -1,6 +1,8 @@
 import type { Clock } from '../../core/clock.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { Attempt, MaybePromise, NewJob, Outcome, Retention } from '../engine.interface.js';
+import type { ResolvedQueue } from '../../options/resolved-options.js';
+import type { Accepted, Attempt, MaybePromise, NewJob, Outcome, Retention } from '../engine.interface.js';
+import type { JobControl } from '../job-control.interface.js';
 
 /**
  * Storage for the embedded engine: a few primitives over jobs. A store decides order and keeps
@@ -13,17 +15,25 @@ export interface JobStore {
   open(config: StoreConfig): MaybePromise<void>;
   /** Told once this process runs jobs: it has to stay alive, and to look out for those of other processes. */
   consume?(): void;
-  /** Keeps a job, or finds the one with its id, and returns the id. A promise resolves when the job is safe. */
-  insert(job: NewJob, now: number): MaybePromise<string>;
-  insertMany(jobs: readonly NewJob[], now: number): MaybePromise<string[]>;
-  /** Marks up to `limit` due jobs of a queue as running and hands them out, in running order. */
+  /** What is done to jobs from outside. It calls `changed` where there may be something to claim afterwards. */
+  readonly control: JobControl;
+  /** Keeps a job, or finds the one with its id or its key. A promise resolves when the job is safe. */
+  insert(job: NewJob, now: number): MaybePromise<Accepted>;
+  insertMany(jobs: readonly NewJob[], now: number): MaybePromise<Accepted[]>;
+  /**
+   * Marks up to `limit` due jobs of a queue as running and hands them out, in running order: none of
+   * a paused queue, and no more than the fleet's concurrency and rate allow.
+   */
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]>;
   /**
    * Applies an outcome: result and acknowledgement in one write. Says `false`, and changes nothing,
    * if the attempt is no longer the job's current one.
    */
   settle(attempt: Attempt, outcome: Outcome, now: number): MaybePromise<boolean>;
-  /** When the next job of a queue is due, in milliseconds since the epoch: 0 for one that is due now, `null` for none. */
+  /**
+   * When to claim next, in milliseconds since the epoch: 0 if a job can be claimed now, `null` if
+   * nothing comes due, or while the queue is paused or as many run as may: `changed` is called then.
+   */
   nextDue(queue: string): MaybePromise<number | null>;
   /** Unfinished jobs that are not running. */
   pendingCount(): MaybePromise<number>;
@@ -35,9 +45,11 @@ export interface JobStore {
 export interface StoreConfig {
   readonly clock: Clock;
   readonly retention: Retention;
-  readonly queues: readonly string[];
+  readonly queues: readonly ResolvedQueue[];
   /** To be called when there may be jobs to claim, or room for more, that nobody here has brought about. */
   changed(): void;
   /** To be called when a running attempt has been taken over: whatever it still answers will not count. */
   lost(attempt: Attempt): void;
+  /** To be called when an attempt that was handed out here has been cancelled, by whichever process. */
+  cancelled(attempt: Attempt, reason: string): void;
 }
