@@ -1,6 +1,8 @@
 import { backPressureCases } from './back-pressure.cases.js';
+import { cancelCases } from './cancel.cases.js';
 import { contextCases } from './context.cases.js';
 import { Beds, type EngineUnderTest } from './engine-under-test.js';
+import { dedupeCases } from './dedupe.cases.js';
 import { durabilityCases } from './durability.cases.js';
 import { hostileCases } from './hostile.cases.js';
 import { orderCases } from './order.cases.js';
@@ -27,6 +29,8 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('context', () => contextCases(beds));
     describe('back-pressure', () => backPressureCases(beds));
     describe('hostile tasks', () => hostileCases(beds));
+    describe('cancelling', () => cancelCases(beds, engine));
+    describe('dedupe', () => dedupeCases(beds, engine));
     describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));
   });
