@@ -107,7 +107,9 @@ export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
     expect(await flowrra.cancel(id, { reason: 'stop it' })).toBe(true);
     await advance(1_000);
     expect(await waiting).toMatchObject({ status: 'cancelled', error: 'stop it', retries: 0 });
-    expect(long.reasons).toEqual([expect.objectContaining({ code: 'FLOWRRA_CANCELLED', message: 'stop it' })]);
+    expect(long.reasons).toEqual([
+      expect.objectContaining({ code: 'FLOWRRA_CANCELLED', message: 'stop it' }),
+    ]);
     await advance(60_000);
     expect(long.ran).toEqual(['obedient']);
     expect(types(seen, id)).toEqual(['submitted', 'started', 'cancelled']);
@@ -180,7 +182,9 @@ export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
     await advance(2_000);
     const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
     for (const [n, result] of results.entries()) {
-      const ends = types(seen, ids[n] as string).filter((type) => type === 'cancelled' || type === 'succeeded');
+      const ends = types(seen, ids[n] as string).filter(
+        (type) => type === 'cancelled' || type === 'succeeded',
+      );
       expect(ends).toHaveLength(1);
       if (result.status === 'success') expect(result.result).toBe(n);
       else expect(result).toMatchObject({ status: 'cancelled', error: `job ${n}` });
@@ -232,7 +236,10 @@ export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
     await stopped;
     const second = await beds.start([Long], {}, first);
     await second.advance(1_000);
-    expect(await second.flowrra.waitForResult(id)).toMatchObject({ status: 'cancelled', error: 'at the end' });
+    expect(await second.flowrra.waitForResult(id)).toMatchObject({
+      status: 'cancelled',
+      error: 'at the end',
+    });
     expect(second.app.get(Long).ran).toEqual([]);
   });
 }

@@ -125,12 +125,14 @@ export function dedupeCases(beds: Beds, engine: EngineUnderTest): void {
 
   it('in a batch, too: the first of a key stands, whichever jobs are beside it', async () => {
     const { flowrra, keyed, advance } = await start();
-    const ids = await flowrra.with({ delay: '1m' }).submitMany(keyed.note, [
-      { args: ['a'], dedupe: { key: 'k' } },
-      ['plain'],
-      { args: ['b'], dedupe: { key: 'k' } },
-      { args: ['c'], dedupe: { key: 'l' } },
-    ]);
+    const ids = await flowrra
+      .with({ delay: '1m' })
+      .submitMany(keyed.note, [
+        { args: ['a'], dedupe: { key: 'k' } },
+        ['plain'],
+        { args: ['b'], dedupe: { key: 'k' } },
+        { args: ['c'], dedupe: { key: 'l' } },
+      ]);
     expect(ids[2]).toBe(ids[0]);
     expect(new Set(ids).size).toBe(3);
     await advance(60_000);
