@@ -87,6 +87,7 @@ export class FlowrraRuntime {
   start(): Promise<void> {
     return this.inTurn(async () => {
       if (this.consuming) return;
+      this.registry.checkNames(this.options.tasks.keys());
       this.registry.checkDeadLetters();
       await this.connect();
       this.consuming = true;

@@ -42,6 +42,7 @@ export type {
   RegisterOptions,
   SubmitOptions,
   TaskOptions,
+  TaskOverrideOptions,
   TaskPolicyOptions,
 } from './options/task-options.js';
 export { InMemoryBackend, type InMemoryBackendOptions } from './results/in-memory-backend.js';

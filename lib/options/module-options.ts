@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import type { Engine } from '../engine/engine.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
+import type { TaskOverrideOptions } from './task-options.js';
 
 /** Options of one queue. */
 export interface QueueOptions {
@@ -77,6 +78,11 @@ export interface FlowrraModuleOptions {
   maxPayloadBytes?: number;
   /** How long `stop` waits for running jobs before it aborts their signal. Default 30 s. */
   shutdownTimeout?: Duration;
+  /**
+   * Options of tasks, by name, over those of their decorators, so that a deployment tunes them without
+   * touching code: `{ 'EmailTasks.sendWelcome': { maxRetries: 10 } }`.
+   */
+  tasks?: Record<string, TaskOverrideOptions>;
   /** The task that is given what failed for good, by its name, for every task that names none itself. */
   deadLetter?: string;
   /** Tasks that this application submits and another one runs, by name. */

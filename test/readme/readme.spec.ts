@@ -178,6 +178,7 @@ it('prints the defaults that hold', () => {
   const { policy } = resolveTaskOptions({}, 'Class.method', {
     knownQueues: new Set(['default', 'cpu']),
     deadLetter: null,
+    overrides: new Map(),
   });
   const task = table('`@Task(options)`');
   const { deadLetter, ...defaults } = policy;

@@ -30,6 +30,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 100_000,
       maxPayloadBytes: 1_048_576,
       shutdownTimeout: 30_000,
+      tasks: new Map(),
       deadLetter: null,
       remoteTasks: new Map(),
       clock: systemClock,
@@ -60,6 +61,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      tasks: { 'EmailTasks.sendWelcome': { maxRetries: 9, queue: 'reports' } },
       deadLetter: 'Ops.letter',
       remoteTasks: { 'EmailTasks.sendWelcome': { queue: 'reports' }, 'Images.shrink': {} },
       clock,
@@ -86,6 +88,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      tasks: new Map([['EmailTasks.sendWelcome', { maxRetries: 9, queue: 'reports' }]]),
       deadLetter: 'Ops.letter',
       remoteTasks: new Map([
         ['EmailTasks.sendWelcome', { queue: 'reports' }],
@@ -360,7 +363,7 @@ describe('what is refused', () => {
       "FlowrraModule options: unknown option 'numWorker' (given 4). Did you mean 'numWorkers'?",
     );
     expect(configError(() => resolve({ concurrency: 4 }))).toMatch(
-      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, deadLetter, remoteTasks, clock.",
+      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, deadLetter, remoteTasks, clock.",
     );
   });
 
