@@ -134,7 +134,7 @@ export class FlowrraRuntime {
     const engine = await this.loadEngine();
     const backend = await this.openBackend();
     const recorder = backend && new ResultRecorder(backend, clock);
-    const submitter = new Submitter(engine, codec, observer, recorder);
+    const submitter = new Submitter(engine, codec, observer, recorder, this.options.context);
     const inline = new InlineRunner();
     const cpu =
       this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
@@ -147,6 +147,7 @@ export class FlowrraRuntime {
       recorder,
       reports: { control: engine.control, codec, observer, recorder, clock },
       deadLetters: new DeadLetters(this.registry, submitter),
+      context: this.options.context,
       random: Math.random,
     });
     await engine.connect({

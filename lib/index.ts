@@ -29,6 +29,7 @@ export {
 } from './flowrra.service.js';
 export type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 export type {
+  ContextOptions,
   CpuOptions,
   FlowrraModuleOptions,
   QueueOptions,

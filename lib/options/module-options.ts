@@ -37,6 +37,17 @@ export interface CpuOptions {
   resourceLimits?: ResourceLimits;
 }
 
+/**
+ * What of the submitter's surroundings travels with each job, and how an attempt runs in it: a
+ * tenant, a user, a trace, from an `AsyncLocalStorage` of yours or of `nestjs-cls`.
+ */
+export interface ContextOptions<T = unknown> {
+  /** Called where a job is submitted. Plain data of at most 16 KiB, or `undefined` for nothing. */
+  capture(): T | undefined;
+  /** Called for each attempt: runs `next` within what was captured, and returns what that returns. */
+  run(captured: T | undefined, next: () => unknown): unknown;
+}
+
 /** A task that another application runs: this one only submits it. */
 export interface RemoteTaskOptions {
   /** The queue that the task's workers read. Default `'default'`. */
@@ -83,6 +94,8 @@ export interface FlowrraModuleOptions {
    * touching code: `{ 'EmailTasks.sendWelcome': { maxRetries: 10 } }`.
    */
   tasks?: Record<string, TaskOverrideOptions>;
+  /** What of the submitter's surroundings travels with each job. Default: nothing. */
+  context?: ContextOptions;
   /** The task that is given what failed for good, by its name, for every task that names none itself. */
   deadLetter?: string;
   /** Tasks that this application submits and another one runs, by name. */

@@ -3,6 +3,7 @@ import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../core/clock.js';
 import type { Dedupe, Engine, Metadata } from '../engine/engine.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
+import type { ContextOptions } from './module-options.js';
 import type { Backoff, TaskOverrideOptions } from './task-options.js';
 
 /** What the user configured, checked, in milliseconds and bytes, with every default filled in. */
@@ -27,6 +28,7 @@ export interface ResolvedOptions {
   readonly shutdownTimeout: number;
   /** Options over those of the tasks' own, by name. They are checked with these. */
   readonly tasks: ReadonlyMap<string, TaskOverrideOptions>;
+  readonly context: ContextOptions | null;
   /** For tasks that name none. */
   readonly deadLetter: string | null;
   readonly remoteTasks: ReadonlyMap<string, { readonly queue: string }>;
@@ -94,6 +96,8 @@ export interface ResolvedSubmit {
   readonly metadata: Metadata | undefined;
   /** Its key as it was given: the task's name is put before it when it is submitted. */
   readonly dedupe: Dedupe | undefined;
+  /** In the place of what would be captured. */
+  readonly context?: unknown;
 }
 
 export const DEFAULT_QUEUE = 'default';

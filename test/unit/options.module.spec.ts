@@ -31,6 +31,7 @@ describe('resolveModuleOptions', () => {
       maxPayloadBytes: 1_048_576,
       shutdownTimeout: 30_000,
       tasks: new Map(),
+      context: null,
       deadLetter: null,
       remoteTasks: new Map(),
       clock: systemClock,
@@ -39,7 +40,9 @@ describe('resolveModuleOptions', () => {
 
   it('takes everything that can be said', () => {
     const clock = new ManualClock();
+    const context = { capture: () => null, run: (_captured: unknown, next: () => unknown) => next() };
     const options = {
+      context,
       numWorkers: 10,
       cpuWorkers: 2,
       cpu: {
@@ -88,6 +91,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      context,
       tasks: new Map([['EmailTasks.sendWelcome', { maxRetries: 9, queue: 'reports' }]]),
       deadLetter: 'Ops.letter',
       remoteTasks: new Map([
@@ -363,7 +367,7 @@ describe('what is refused', () => {
       "FlowrraModule options: unknown option 'numWorker' (given 4). Did you mean 'numWorkers'?",
     );
     expect(configError(() => resolve({ concurrency: 4 }))).toMatch(
-      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, deadLetter, remoteTasks, clock.",
+      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, context, deadLetter, remoteTasks, clock.",
     );
   });
 
