@@ -7,7 +7,7 @@ import type { SqliteAttempt } from './sqlite-attempt.js';
 
 /** Rounds in the time of one lease: a living worker renews well before its lease ends. */
 const ROUNDS_PER_LEASE = 5;
-/** How often results are looked through for old ones, by one process for all. */
+/** How often results and keys are looked through for old ones, by one process for all. */
 const PRUNE_MS = 30_000;
 /** How many leases are renewed in one transaction. */
 const RENEWED_AT_ONCE = 250;
@@ -20,7 +20,7 @@ export interface HousekeepingParts {
   readonly resultTtl: number;
   /** What this process has taken, by row. */
   readonly held: ReadonlyMap<number, SqliteAttempt>;
-  /** Jobs of dead workers are in line again. */
+  /** Jobs of dead workers are in line again, or have ended as cancelled. */
   rescued(): void;
   /** A job of this process has been taken over by another one. */
   lost(attempt: SqliteAttempt): void;
@@ -28,7 +28,7 @@ export interface HousekeepingParts {
   round(): void;
 }
 
-/** What is done from time to time: renews leases, takes jobs over from dead workers, drops old results. */
+/** What is done from time to time: renews leases, takes jobs over from dead workers, drops old results and keys. */
 export class Housekeeping {
   private readonly logger = new Logger('Flowrra');
   private readonly interval: number;
@@ -125,9 +125,11 @@ export class Housekeeping {
 
   private async prune(now: number): Promise<void> {
     const { file, resultTtl } = this.parts;
-    if (file.reads.oldestResult() > now - resultTtl) return;
-    if (!(await file.commit.write(() => file.retention.takeTurn(now, PRUNE_MS)))) return;
-    while (await file.commit.write(() => file.retention.dropExpired(now)));
+    const { commit, reads, retention } = file;
+    if (reads.oldestResult() > now - resultTtl && reads.firstKeyEnd() > now) return;
+    if (!(await commit.write(() => retention.takeTurn(now, PRUNE_MS)))) return;
+    while (await commit.write(() => retention.dropExpired(now)));
+    while (await commit.write(() => retention.dropKeys(now)));
   }
 
   /** One line when it begins and one when it ends, however many rounds that takes. */
