@@ -157,6 +157,10 @@ export class FlowrraRuntime {
       execute: (attempt, abort) => executor.execute(attempt, abort),
       overdue: (attempt, abort) => executor.overdue(attempt, abort),
       settled: (attempt, outcome) => observer.settled(attempt, outcome),
+      cancelled: (job) => {
+        void recorder?.changed(job);
+        observer.cancelled(job);
+      },
       heard: (event) => this.events.emit(event),
     });
     const operations = new JobOperations(engine.control, observer, recorder);
