@@ -101,7 +101,8 @@ it.each(AGAIN)('a job whose worker has not heard of it does not run again: $kind
   const wait = worker.store.results.waitFor(id);
   await other.store.control.cancel(id, 'elsewhere');
   expect(worker.cancelled).toEqual([]);
-  expect(await worker.store.settle(attempt, outcome, worker.clock.now())).not.toBe(false);
+  expect(await worker.store.settle(attempt, outcome, worker.clock.now())).toBe(false);
+  expect(worker.ended).toEqual([id]);
   expect(await wait).toMatchObject({
     status: 'cancelled',
     error: 'elsewhere',
@@ -138,6 +139,7 @@ it('a job whose worker has died with it ends, and does not run again', async () 
   await other.store.control.cancel(id, 'gone');
   await other.clock.advance(2 * LEASE);
   expect(await wait).toMatchObject({ status: 'cancelled', error: 'gone' });
+  expect([worker.ended, other.ended]).toEqual([[], [id]]);
   expect(await claim(other)).toEqual([]);
 });
 
@@ -164,6 +166,7 @@ describe('of jobs that were taken ahead', () => {
     for (let some = await claim(worker); some.length > 0; some = await claim(worker))
       rest.push(...some.map(({ taskId }) => taskId));
     expect(rest).toEqual(ids.slice(1));
+    expect(worker.ended).toEqual([]);
     expect(worker.cancelled).toEqual([]);
     expect(worker.store.pendingCount()).toBe(0);
   });
@@ -174,6 +177,7 @@ describe('of jobs that were taken ahead', () => {
     const wait = worker.store.results.waitFor(last);
     await other.store.control.cancel(last, 'no');
     expect(await wait).toMatchObject({ status: 'cancelled', startedAt: null });
+    expect(worker.ended).toEqual([last]);
     expect(worker.cancelled).toEqual([]);
     expect(worker.store.pendingCount()).toBe(2);
   });

@@ -11,6 +11,8 @@ export interface OpenStore {
   readonly lost: Attempt[];
   /** What was told of attempts that have been cancelled. */
   readonly cancelled: { attempt: Attempt; reason: string }[];
+  /** Cancelled jobs that it said were over. */
+  readonly ended: string[];
   /** How often the store has said that something has changed. */
   changes: number;
 }
@@ -27,7 +29,7 @@ export async function openStore(
   const clock = new ManualClock();
   if (now !== undefined) clock.jump(now - clock.now());
   const store = new SqliteStore(resolveSqliteOptions({ driver: DRIVER, ...options }));
-  const opened: OpenStore = { store, clock, lost: [], cancelled: [], changes: 0 };
+  const opened: OpenStore = { store, clock, lost: [], cancelled: [], ended: [], changes: 0 };
   await store.open({
     clock,
     retention: { resultTtl: 3_600_000, maxResults: 100_000, ...limits },
@@ -43,6 +45,7 @@ export async function openStore(
     ],
     changed: () => opened.changes++,
     lost: (attempt) => opened.lost.push(attempt),
+    ended: ({ taskId }) => opened.ended.push(taskId),
     cancelled: (attempt, reason) => opened.cancelled.push({ attempt, reason }),
   });
   open.push(opened);

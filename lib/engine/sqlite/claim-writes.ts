@@ -60,16 +60,23 @@ export class ClaimWrites {
     });
   }
 
-  /** Puts back what was taken ahead and never started, to where it was; what has been cancelled meanwhile ends. */
-  putBack(rows: readonly ClaimedRow[], now: number): void {
+  /**
+   * Puts back what was taken ahead and never started, to where it was. What has been cancelled
+   * meanwhile ends instead: returns the rows of those jobs.
+   */
+  putBack(rows: readonly ClaimedRow[], now: number): number[] {
+    const over: number[] = [];
     for (const row of rows) {
       if (this.return.run(row.status, row.place, row.started_at, row.id, row.claims) > 0) {
         this.ledger.moved(row.queue, 'running', row.status);
         continue;
       }
       const reason = this.cancelling.get(row.id, row.claims)?.cancelling ?? null;
-      if (reason !== null) this.cancels.end({ ...row, status: 'running' }, reason, now);
+      if (reason === null) continue;
+      this.cancels.end({ ...row, status: 'running' }, reason, now);
+      over.push(row.id);
     }
+    return over;
   }
 
   /** Delayed jobs take their places when they are due, in the order in which they come due. */

@@ -1,5 +1,4 @@
 import type { TaskStatus } from '../../core/task-result.js';
-import { FlowrraConfigError } from '../../core/errors.js';
 import type { JobQuery, LogLine } from '../job-control.interface.js';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './driver/driver.interface.js';
 import { INFO_COLUMNS, type InfoRow } from './job-row.js';
@@ -94,16 +93,15 @@ export class ControlReads {
    *
    * @param statuses What the rows may say, `undefined` for anything.
    * @param expired Jobs that finished at that time or before are left out.
-   * @throws {FlowrraConfigError} for a cursor that is none.
    */
   page(query: JobQuery, statuses: readonly TaskStatus[] | undefined, expired: number): RowPage {
     const source = this.sourceFor(statuses);
     const before = idFrom(query.cursor);
-    const lowest = this.lowestLookedAt(source, before);
+    const next = this.notLookedAt(source, before);
     const { sql, params } = conditions(query, statuses);
-    const rows = this.statement(source, sql).all(before, lowest, expired, ...params, query.limit);
-    const last = rows.length === query.limit ? (rows.at(-1) as InfoRow).id : lowest;
-    return { rows, cursor: last > 0 ? last.toString(36) : null };
+    const rows = this.statement(source, sql).all(before, next, expired, ...params, query.limit);
+    if (rows.length === query.limit) return { rows, cursor: cursorBefore((rows.at(-1) as InfoRow).id) };
+    return { rows, cursor: next > 0 ? cursorBefore(next + 1) : null };
   }
 
   private sourceFor(statuses: readonly TaskStatus[] | undefined): Source {
@@ -113,14 +111,14 @@ export class ControlReads {
     return statuses[0] === 'running' && (this.running.get()?.jobs ?? 0) <= MAX_LOOKED_AT ? RUNNING : ALL;
   }
 
-  /** Where looking ends: 0 if it reaches the oldest job. */
-  private lowestLookedAt(source: Source, before: number): number {
+  /** The first row that is not looked at any more; 0 if all are. */
+  private notLookedAt(source: Source, before: number): number {
     if (source === RUNNING) return 0;
     let statement = this.lowest.get(source);
     if (statement === undefined) {
       statement = this.database.prepare<{ id: number }>(
         `SELECT id FROM ${source.from} WHERE ${source.condition} AND id < ?
-         ORDER BY id DESC LIMIT 1 OFFSET ${MAX_LOOKED_AT - 1}`,
+         ORDER BY id DESC LIMIT 1 OFFSET ${MAX_LOOKED_AT}`,
       );
       this.lowest.set(source, statement);
     }
@@ -129,7 +127,7 @@ export class ControlReads {
 
   private statement(source: Source, filter: string): SqliteStatement<InfoRow> {
     const sql = `SELECT ${INFO_COLUMNS} FROM ${source.from}
-      WHERE ${source.condition} AND id < ? AND id >= ? AND (finished_at IS NULL OR finished_at > ?)${filter}
+      WHERE ${source.condition} AND id < ? AND id > ? AND (finished_at IS NULL OR finished_at > ?)${filter}
       ORDER BY id DESC LIMIT ?`;
     let statement = this.statements.get(sql);
     if (statement === undefined) {
@@ -159,10 +157,13 @@ function conditions(
   };
 }
 
-/** A cursor is the row at which the page before has ended. */
+/** The next page holds rows below that one. */
+function cursorBefore(id: number): string {
+  return id.toString(36);
+}
+
+/** After what is no cursor there is nothing. */
 function idFrom(cursor: string | null): number {
   if (cursor === null) return Number.MAX_SAFE_INTEGER;
-  const id = /^[0-9a-z]{1,10}$/.test(cursor) ? parseInt(cursor, 36) : 0;
-  if (id > 0) return id;
-  throw new FlowrraConfigError(`cursor: '${cursor}' is none of this engine's. Give that of the page before.`);
+  return /^[0-9a-z]{1,10}$/.test(cursor) ? parseInt(cursor, 36) : 0;
 }

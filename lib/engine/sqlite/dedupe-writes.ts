@@ -6,21 +6,17 @@ import { timeAfter } from './time-after.js';
 
 /** A key, and its job as far as that still lies in the file. */
 interface KeyRow {
-  readonly mode: Dedupe['mode'];
   readonly job: number;
   readonly task_id: string;
   readonly until: number | null;
   readonly status: TaskStatus | null;
   readonly due_at: number | null;
-  readonly claims: number | null;
 }
 
 /** The job that stands in the place of another one. */
 export interface StandIn {
   readonly row: number;
   readonly taskId: string;
-  /** Whether what it is to do may still be replaced. */
-  readonly delayed: boolean;
 }
 
 /** The keys under which jobs stand for each other. */
@@ -30,41 +26,34 @@ export class DedupeWrites {
 
   constructor(database: SqliteDatabase) {
     this.find = database.prepare<KeyRow>(
-      `SELECT mode, job, dedupe_keys.task_id, until, status, due_at, claims
+      `SELECT job, dedupe_keys.task_id, until, status, due_at
        FROM dedupe_keys LEFT JOIN jobs ON jobs.id = dedupe_keys.job WHERE key = ?`,
     );
     this.take = database.prepare(
-      `INSERT INTO dedupe_keys (key, mode, job, task_id, until) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET mode = excluded.mode, job = excluded.job,
-                                 task_id = excluded.task_id, until = excluded.until`,
+      `INSERT INTO dedupe_keys (key, job, task_id, until) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET job = excluded.job, task_id = excluded.task_id, until = excluded.until`,
     );
   }
 
-  /** The job that was added with the same key, if it still stands for others. */
-  standIn({ key }: Dedupe, now: number): StandIn | null {
+  /** The job that was added with the same key, if it stands in the place of one that is added now. */
+  standIn({ key, mode }: Dedupe, now: number): StandIn | null {
     const row = this.find.get(key);
-    if (row === undefined || !stands(row, now)) return null;
-    return { row: row.job, taskId: row.task_id, delayed: isDelayed(row, now) };
+    return row !== undefined && stands(row, mode, now) ? { row: row.job, taskId: row.task_id } : null;
   }
 
   /** From now on the job of that row stands for others with its key. */
   hold({ key, mode, ttl }: Dedupe, row: number, taskId: string, now: number): void {
-    this.take.run(key, mode, row, taskId, mode === 'throttle' ? timeAfter(now, ttl) : null);
+    this.take.run(key, row, taskId, mode === 'throttle' ? timeAfter(now, ttl) : null);
   }
 }
 
-function stands(row: KeyRow, now: number): boolean {
-  switch (row.mode) {
+function stands({ status, until, due_at: dueAt }: KeyRow, mode: Dedupe['mode'], now: number): boolean {
+  switch (mode) {
     case 'ignore':
-      return row.status !== null && !isFinal(row.status);
+      return status !== null && !isFinal(status);
     case 'throttle':
-      return row.until !== null && row.until > now;
+      return until !== null && until > now;
     case 'debounce':
-      return isDelayed(row, now);
+      return status === 'pending' && dueAt !== null;
   }
-}
-
-/** One that has run before is put off, not delayed: what it does is settled. */
-function isDelayed({ status, due_at: dueAt, claims }: KeyRow, now: number): boolean {
-  return status === 'pending' && claims === 0 && dueAt !== null && dueAt > now;
 }

@@ -15,6 +15,14 @@ interface LeasedRow {
   readonly cancelling: string | null;
 }
 
+/** What has become of dead workers' jobs. */
+export interface Rescue {
+  /** How many are in line again. */
+  readonly inLine: number;
+  /** The rows of those that have been cancelled before, and are over. */
+  readonly over: readonly number[];
+}
+
 /** Keeps running jobs with their workers while those live, and no longer. */
 export class LeaseWrites {
   private readonly extend;
@@ -61,19 +69,21 @@ export class LeaseWrites {
 
   /**
    * Puts jobs whose lease has ended back into line, or ends them, if they have been cancelled; but
-   * for those that this process holds itself: it was merely late. Returns how many.
+   * for those that this process holds itself: it was merely late.
    */
-  rescue(now: number, holds: (id: number) => boolean): number {
+  rescue(now: number, holds: (id: number) => boolean): Rescue {
+    const over: number[] = [];
     const dead = this.ended.all(now, MAX_RESCUED).filter(({ id }) => !holds(id));
     for (const row of dead) {
       if (row.cancelling !== null) {
         this.cancels.end(row, row.cancelling, now);
+        over.push(row.id);
         continue;
       }
       this.release.run(row.id);
       this.ledger.moved(row.queue, 'running', 'pending');
     }
-    return dead.length;
+    return { inLine: dead.length - over.length, over };
   }
 
   /** Tells all who share the file how long the leases of this process are. */

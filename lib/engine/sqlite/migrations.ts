@@ -93,10 +93,9 @@ const MIGRATIONS: readonly string[] = [
   -- For each key the latest job that was added with it.
   CREATE TABLE dedupe_keys (
     key     TEXT    PRIMARY KEY,
-    mode    TEXT    NOT NULL,   -- ignore, throttle or debounce
     job     INTEGER NOT NULL,   -- its row, which may be gone while the key still stands
     task_id TEXT    NOT NULL,
-    until   INTEGER             -- how long the key stands, if it is throttle; NULL: that depends on the job
+    until   INTEGER             -- how long it stands, if for a time; NULL: as long as the job waits or runs
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX dedupe_keys_job   ON dedupe_keys (job);
   CREATE INDEX dedupe_keys_until ON dedupe_keys (until) WHERE until IS NOT NULL;

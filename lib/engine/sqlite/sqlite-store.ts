@@ -3,6 +3,7 @@ import type { JobStore, StoreConfig } from '../embedded/job-store.interface.js';
 import type { Accepted, Attempt, MaybePromise, NewJob, Outcome } from '../engine.interface.js';
 import { ChangeWatch } from './change-watch.js';
 import { Housekeeping } from './housekeeping.js';
+import { infoOf } from './job-row.js';
 import { JobsFile } from './jobs-file.js';
 import { finishedRow, type StoredOutcome, storedOutcome } from './outcome-writes.js';
 import { rowsFor } from './row-size.js';
@@ -89,11 +90,12 @@ export class SqliteStore implements JobStore {
     };
     const stored = await this.file.commit.write(settle, rowsFor(given.result));
     this.taken.release(mine);
-    if (stored !== null && isEnd(stored.outcome))
-      this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
+    if (stored === given && isEnd(outcome))
+      this.results.finished(mine.row.id, () => finishedRow(mine, given, now));
+    else if (stored !== given && stored !== null) this.ended(mine.row.id);
     // There is room for another one, which was not there when the attempt ended.
     if (queues.isLimited(mine.queue)) this.config.changed();
-    return stored !== null;
+    return stored === given;
   }
 
   nextDue(queue: string): number | null {
@@ -122,11 +124,18 @@ export class SqliteStore implements JobStore {
     this.results.close();
   }
 
+  /** A job that had been cancelled is over, and nobody else says so. */
+  private readonly ended = (id: number): void => {
+    const row = this.file.looks.at(id);
+    this.results.finished(id, () => row);
+    if (row !== undefined) this.config.ended(infoOf(row));
+  };
+
   /** Makes the parts that live on an open file. */
   private connect(): void {
     const { config, file, options, results } = this;
     const { clock, retention } = config;
-    const taken = new TakenJobs({ file, config, options, ended: results.look });
+    const taken = new TakenJobs({ file, config, options, ended: this.ended });
     this.taken = taken;
     results.open({
       clock,
@@ -149,10 +158,8 @@ export class SqliteStore implements JobStore {
       lease: options.lease,
       resultTtl: retention.resultTtl,
       held: taken.all,
-      rescued: () => {
-        results.look();
-        config.changed();
-      },
+      rescued: () => config.changed(),
+      ended: this.ended,
       lost: (attempt) => {
         taken.release(attempt);
         config.lost(attempt);

@@ -97,7 +97,7 @@ export class SubmissionWrites {
     if (taskId !== undefined && this.chosen.get(taskId) !== undefined) return taskId;
     const other = this.keys.standIn(dedupe, now);
     if (other === null) return null;
-    if (dedupe.mode === 'debounce' && other.delayed) this.refill(other.row, stored, now);
+    if (dedupe.mode === 'debounce') this.refill(other.row, stored, now);
     return other.taskId;
   }
 

@@ -15,8 +15,8 @@ export interface TakenParts {
   readonly file: JobsFile;
   readonly config: StoreConfig;
   readonly options: Pick<ResolvedSqliteOptions, 'lease' | 'maxRescues'>;
-  /** Jobs of this process may have ended without having been started. */
-  ended(): void;
+  /** The job of that row has been cancelled, and is over without having been started. */
+  ended(id: number): void;
 }
 
 /** What this process has taken and not settled: what runs, and what was taken ahead. */
@@ -111,9 +111,9 @@ export class TakenJobs {
     const { file, config, ended } = this.parts;
     const rows = attempts.map(({ row }) => row);
     try {
-      await file.commit.write(() => file.claims.putBack(rows, config.clock.now()), rows.length);
+      const over = await file.commit.write(() => file.claims.putBack(rows, config.clock.now()), rows.length);
       for (const attempt of attempts) this.release(attempt);
-      if (attempts.some(({ told }) => told)) ended();
+      for (const id of over) ended(id);
     } catch (error) {
       if (this.closed) return;
       this.logger.warn(`Jobs that were not started could not be put back yet: ${String(error)}`);
