@@ -11,9 +11,9 @@ const ERROR = { attempt: 1, name: 'E', message: 'boom', code: null, stack: null,
 const lines = (count: number, from = 1): JobReport['lines'] =>
   Array.from({ length: count }, (_, n) => ({ at: from + n, attempt: 1, line: `line ${from + n}` }));
 
-async function fail(worker: OpenStore, attempt?: Attempt): Promise<void> {
-  const it = attempt ?? ((await claim(worker))[0] as Attempt);
-  await worker.store.settle(it, { kind: 'failed', error: ERROR }, worker.clock.now());
+async function fail(worker: OpenStore): Promise<void> {
+  const [attempt] = (await claim(worker)) as [Attempt];
+  await worker.store.settle(attempt, { kind: 'failed', error: ERROR }, worker.clock.now());
 }
 
 async function rowsIn(file: string, table: string): Promise<number> {
