@@ -127,6 +127,7 @@ export class Executor {
   }
 
   private failure(error: unknown, policy: TaskPolicy, attempt: Attempt, abort: AbortHandle): Outcome {
+    abort.threw?.(error);
     if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
     if (abort.reason instanceof ExecutorStoppingError || abort.reason instanceof TaskLostError)
       return { kind: 'released', delay: 0 };

@@ -160,6 +160,8 @@ export interface AbortHandle {
   readonly cancelReason: string | null;
   /** Whether its outcome has been decided without it: what it still answers counts for nothing. Set by the core. */
   overruled: boolean;
+  /** Told what the code has thrown, as it is, for whoever wants more than its description. */
+  threw?(error: unknown): void;
   abort(reason: unknown): void;
   /** Calls `listener` at the abort, or at once if that has been; costs no `AbortSignal`. */
   onAbort(listener: (reason: unknown) => void): void;
