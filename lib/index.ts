@@ -8,8 +8,15 @@ export { TaskContext } from './core/task-context.js';
 export type { FinishedTaskResult, TaskError, TaskResult, TaskStatus } from './core/task-result.js';
 export { type TaskClass, TaskSubmission } from './core/task-submission.js';
 export type { Plain, RemoteTasks, TaskArgs, TaskId, TaskOutput, TaskSubmitters } from './core/task-types.js';
+export {
+  OnTask,
+  type OnTaskFilter,
+  type TaskEvent,
+  type TaskEventType,
+} from './decorators/on-task.decorator.js';
 export { TaskCtx } from './decorators/task-ctx.decorator.js';
 export { Task } from './decorators/task.decorator.js';
+export { TaskExecutionContext } from './enhancers/task-execution-context.js';
 export type { Engine } from './engine/engine.interface.js';
 export type { FlowrraJobs, JobPage, QueueCounts } from './flowrra.jobs.js';
 export type { FlowrraQueues } from './flowrra.queues.js';
@@ -21,8 +28,10 @@ export {
   type StopOptions,
   type WaitForResultOptions,
 } from './flowrra.service.js';
+export type { StandardSchema } from './options/standard-schema.js';
 export type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 export type {
+  ContextOptions,
   CpuOptions,
   FlowrraModuleOptions,
   QueueOptions,
@@ -36,6 +45,7 @@ export type {
   RegisterOptions,
   SubmitOptions,
   TaskOptions,
+  TaskOverrideOptions,
   TaskPolicyOptions,
 } from './options/task-options.js';
 export { InMemoryBackend, type InMemoryBackendOptions } from './results/in-memory-backend.js';

@@ -1,11 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { Attempt, AbortHandle, MaybePromise, Outcome } from '../engine/engine.interface.js';
+import type { ContextOptions } from '../options/module-options.js';
 import type { TaskPolicy } from '../options/resolved-options.js';
 import type { TaskRunner } from '../runner/task-runner.interface.js';
 import { codeOf, describeError } from './attempt-error.js';
 import { AttemptCall } from './attempt-call.js';
 import type { ReportParts } from './attempt-reports.js';
+import { contextOf } from './carried.js';
 import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters.js';
 import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
@@ -32,6 +34,8 @@ export interface ExecutorParts {
   readonly recorder: ResultRecorder | null;
   readonly reports: ReportParts;
   readonly deadLetters: DeadLetters;
+  /** How an attempt runs in its submitter's surroundings; `null` for not at all. */
+  readonly context: Pick<ContextOptions, 'run'> | null;
   /** Draws from [0, 1) for jitter. */
   readonly random: () => number;
 }
@@ -50,8 +54,11 @@ export class Executor {
     const task = this.parts.registry.definition(attempt.taskName);
     if (task === undefined) return this.putOff(attempt);
     const policy = effectivePolicy(task.policy, attempt.overrides);
-    abort.killGrace = policy.killGrace;
     return this.kept(this.attempt(task, policy, attempt, abort), policy, attempt, abort);
+  }
+
+  killGrace(attempt: Attempt): number {
+    return this.parts.registry.definition(attempt.taskName)?.policy.killGrace ?? 0;
   }
 
   /** What becomes of a cancelled attempt that has not ended in time. Whatever it still answers is not recorded. */
@@ -81,10 +88,10 @@ export class Executor {
       // What cannot be read today cannot be read at the next attempt.
       return { kind: 'failed', error: this.describe(error, attempt) };
     }
-    const call = new AttemptCall(attempt, args, abort, this.parts.reports);
+    const call = new AttemptCall(attempt, args, abort, policy.killGrace, this.parts.reports);
     let value: unknown;
     try {
-      value = this.run(task, policy, call);
+      value = this.run(task, policy, attempt, call);
     } catch (error) {
       return afterReport(call, this.failure(error, policy, attempt, abort));
     }
@@ -96,10 +103,14 @@ export class Executor {
   }
 
   /** What the task's code returns: a value, or a native promise of one. */
-  private run(task: TaskDefinition, policy: TaskPolicy, call: AttemptCall): unknown {
-    const { runners, clock } = this.parts;
+  private run(task: TaskDefinition, policy: TaskPolicy, attempt: Attempt, call: AttemptCall): unknown {
+    const { runners, clock, context } = this.parts;
     const runner = task.cpuBound ? runners.cpu : runners.inline;
-    const value = settleable(runner.run(task, call));
+    const value = settleable(
+      context === null && task.pipeline === null
+        ? runner.run(task, call)
+        : runWithin(context, attempt, runner, task, call),
+    );
     return value instanceof Promise && policy.timeout !== Infinity
       ? limitTime(value, policy, call.abort, clock)
       : value;
@@ -116,6 +127,7 @@ export class Executor {
   }
 
   private failure(error: unknown, policy: TaskPolicy, attempt: Attempt, abort: AbortHandle): Outcome {
+    abort.threw?.(error);
     if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
     if (abort.reason instanceof ExecutorStoppingError || abort.reason instanceof TaskLostError)
       return { kind: 'released', delay: 0 };
@@ -207,15 +219,35 @@ export class Executor {
   }
 }
 
+/** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
+function runWithin(
+  context: Pick<ContextOptions, 'run'> | null,
+  { metadata }: Attempt,
+  runner: TaskRunner,
+  task: TaskDefinition,
+  call: AttemptCall,
+): unknown {
+  const { pipeline } = task;
+  const run = (): unknown => runner.run(task, call);
+  const enhanced = pipeline === null ? run : (): unknown => pipeline.run(call, run);
+  return context === null ? enhanced() : context.run(contextOf(metadata), enhanced);
+}
+
 /** What a task has said of itself is there before its end is. */
 function afterReport(call: AttemptCall, outcome: Outcome): MaybePromise<Outcome> {
   const reported = call.lastReport();
   return reported === null ? outcome : reported.then(() => outcome);
 }
 
+const FINAL_CODES: ReadonlySet<string | null> = new Set([
+  'FLOWRRA_FATAL',
+  'FLOWRRA_FORBIDDEN',
+  'FLOWRRA_ARGUMENTS',
+]);
+
 /** Whether trying again is of no use: the task says so, or its result could not leave its thread. */
 function isFinal(error: unknown, code: string | null): boolean {
-  return code === 'FLOWRRA_FATAL' || (error instanceof PayloadError && error.path.startsWith('result'));
+  return FINAL_CODES.has(code) || (error instanceof PayloadError && error.path.startsWith('result'));
 }
 
 /** Observables and foreign thenables as native promises; everything else as it is. */

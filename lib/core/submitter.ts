@@ -4,11 +4,14 @@ import {
   Duplicate,
   type Engine,
   type MaybePromise,
+  type Metadata,
   type NewJob,
 } from '../engine/engine.interface.js';
 import { isPromise } from '../engine/maybe-promise.js';
+import type { ContextOptions } from '../options/module-options.js';
 import type { ResolvedSubmit } from '../options/resolved-options.js';
-import type { PayloadCodec } from './payload/payload-codec.js';
+import { carried } from './carried.js';
+import { copyPlain, type PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskRoute } from './task-registry.js';
@@ -26,10 +29,20 @@ export class Submitter {
     private readonly codec: PayloadCodec,
     private readonly observer: RunObserver,
     private readonly recorder: ResultRecorder | null,
+    private readonly context: Pick<ContextOptions, 'capture'> | null,
   ) {}
 
   submit(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): MaybePromise<string> {
     const job = this.job(route, args, options);
+    return route.validate ? this.validated(route.validate, job) : this.send(job);
+  }
+
+  private async validated(validate: NonNullable<TaskRoute['validate']>, job: NewJob): Promise<string> {
+    await validate(copyPlain(job.args) as unknown[]);
+    return this.send(job);
+  }
+
+  private send(job: NewJob): MaybePromise<string> {
     if (this.recorder !== null)
       return this.recorded(this.recorder, [job]).then(([taskId]) => taskId as string);
     const accepted = this.engine.enqueue(job);
@@ -40,12 +53,14 @@ export class Submitter {
   /** All in one go: either every job is accepted or, where the engine can, none. */
   async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
     const jobs = submissions.map(({ args, options }) => this.job(route, args, options));
+    if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
   }
 
   private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): NewJob {
-    const { metadata, dedupe } = options;
+    const { dedupe } = options;
+    const metadata = this.metadata(options);
     return {
       taskId: options.taskId,
       taskName: route.name,
@@ -57,6 +72,11 @@ export class Submitter {
       metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
       dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
     };
+  }
+
+  private metadata({ metadata, context }: ResolvedSubmit): Metadata | undefined {
+    if (this.context === null) return metadata && carried(metadata, undefined);
+    return carried(metadata, context ?? this.context.capture());
   }
 
   /**

@@ -6,6 +6,8 @@ import type { TaskDefinition } from './task-definition.js';
 export interface TaskRoute {
   readonly name: string;
   readonly queue: string;
+  /** Checks arguments before they are accepted. */
+  readonly validate?: ((args: unknown[]) => Promise<void>) | null;
 }
 
 /** A task under one name, with what it may be called by when it is submitted. */
@@ -70,6 +72,14 @@ export class TaskRegistry {
    */
   route(task: unknown): TaskRoute {
     return typeof task === 'string' ? this.routeByName(task) : this.routeByFunction(task);
+  }
+
+  /** @throws {FlowrraConfigError} for a name that no task has. */
+  checkNames(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.byName.has(name) || this.remote.has(name) || this.passOn) continue;
+      throw new FlowrraConfigError(`forRoot({ tasks }): no task is called '${name}'. ${this.known()}`);
+    }
   }
 
   /** @throws {FlowrraConfigError} if a task's dead letters go to a task that nobody knows. */

@@ -1,0 +1,77 @@
+import type { DynamicModule, Provider } from '@nestjs/common';
+import { MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
+import { FlowrraModule } from '../flowrra.module.js';
+import { FlowrraService } from '../flowrra.service.js';
+import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
+import { oneOf } from '../options/check.js';
+import type { FlowrraModuleOptions } from '../options/module-options.js';
+import { resolveModuleOptions } from '../options/resolve-module-options.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import { FlowrraTesting } from './flowrra-testing.js';
+import { TestClock } from './test-clock.js';
+import { TestEngine, type TestMode } from './test-engine.js';
+
+/** How jobs are treated in a test. */
+export interface FlowrraTestingOptions {
+  /** Default `'manual'`. */
+  mode?: TestMode;
+  /** Where the clock stands at first. Default: now. */
+  now?: Date;
+}
+
+/** As much of Nest's `TestingModuleBuilder` as is needed here. */
+interface Overridable {
+  overrideProvider(token: unknown): {
+    useFactory(options: { factory: (...args: never[]) => unknown; inject?: unknown[] }): unknown;
+    useClass(type: unknown): unknown;
+  };
+}
+
+/** Flowrra without a server, without threads and without waiting, for tests. */
+export class FlowrraTestingModule {
+  /** In the place of `FlowrraModule.forRoot()`, in a module that a test puts together itself. */
+  static forRoot(options: FlowrraModuleOptions & FlowrraTestingOptions = {}): DynamicModule {
+    const { mode, now, ...own } = options;
+    const real = FlowrraModule.forRoot(own);
+    const providers: Provider[] = [
+      ...(real.providers ?? []),
+      {
+        provide: RESOLVED_OPTIONS,
+        inject: [MODULE_OPTIONS_TOKEN],
+        useFactory: (given: FlowrraModuleOptions) =>
+          testOptions(given, { ...(mode && { mode }), ...(now && { now }) }),
+      },
+      { provide: FlowrraService, useClass: FlowrraTesting },
+      { provide: FlowrraTesting, useExisting: FlowrraService },
+    ];
+    return { ...real, providers, exports: [...(real.exports ?? []), FlowrraTesting] };
+  }
+
+  /**
+   * Lets a whole application, which imports `FlowrraModule` itself, run on it:
+   * `FlowrraTestingModule.override(Test.createTestingModule({ imports: [AppModule] }))`. Get it with
+   * `FlowrraTestingModule.of(module)`.
+   */
+  static override<B extends Overridable>(builder: B, options: FlowrraTestingOptions = {}): B {
+    builder.overrideProvider(RESOLVED_OPTIONS).useFactory({
+      inject: [MODULE_OPTIONS_TOKEN],
+      factory: (given: FlowrraModuleOptions) => testOptions(given, options),
+    });
+    builder.overrideProvider(FlowrraService).useClass(FlowrraTesting);
+    return builder;
+  }
+
+  /** What a test asks and drives. */
+  static of(module: {
+    get(token: typeof FlowrraService, options: { strict: false }): FlowrraService;
+  }): FlowrraTesting {
+    return module.get(FlowrraService, { strict: false }) as FlowrraTesting;
+  }
+}
+
+function testOptions(given: FlowrraModuleOptions, { mode, now }: FlowrraTestingOptions): ResolvedOptions {
+  const clock = new TestClock(now);
+  const engine = new TestEngine(oneOf(mode, 'mode', ['fake', 'inline', 'manual'], 'manual'), clock);
+  const resolved = resolveModuleOptions({ ...given, engine: 'memory:', clock });
+  return { ...resolved, engine, role: 'all', cpu: { ...resolved.cpu, mode: 'inline' } };
+}

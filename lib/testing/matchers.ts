@@ -1,0 +1,60 @@
+import type { TaskClass } from '../core/task-submission.js';
+import { showValue } from '../core/show-value.js';
+import type { FlowrraTesting, SubmittedJob } from './flowrra-testing.js';
+
+/** What `expect.extend` hands to a matcher, of Jest and of Vitest alike. */
+interface MatcherContext {
+  equals(a: unknown, b: unknown): boolean;
+}
+
+interface MatcherResult {
+  readonly pass: boolean;
+  message(): string;
+}
+
+/**
+ * The matchers as types. Augment those of your test runner with them, once:
+ *
+ * ```ts
+ * declare module 'expect' { interface Matchers<R> extends FlowrraMatchers<R> {} }       // Jest
+ * declare module 'vitest' { interface Assertion<T> extends FlowrraMatchers<T> {} }      // Vitest
+ * ```
+ */
+export interface FlowrraMatchers<R> {
+  /** That a job of the task was submitted, with these arguments if some are given; they may hold `expect.any(…)`. */
+  toHaveSubmitted(task: TaskClass<object>, method: string, args?: unknown[]): R;
+  toHaveSubmitted(name: string, args?: unknown[]): R;
+}
+
+/** For `expect.extend(flowrraMatchers)`. */
+export const flowrraMatchers = {
+  toHaveSubmitted(
+    this: MatcherContext,
+    flowrra: FlowrraTesting,
+    task: TaskClass<object> | string,
+    ...rest: [method: string, args?: unknown[]] | [args?: unknown[]]
+  ): MatcherResult {
+    const byName = typeof task === 'string';
+    const name = byName ? task : `${task.name}.${String(rest[0])}`;
+    const args = (byName ? rest[0] : rest[1]) as unknown[] | undefined;
+    const jobs: SubmittedJob[] = byName ? flowrra.submitted(task) : flowrra.submitted(task, rest[0] as never);
+    const pass = jobs.some((job) => args === undefined || this.equals(job.args, args));
+    return { pass, message: () => messageOf(name, args, jobs, pass) };
+  },
+};
+
+function messageOf(
+  name: string,
+  args: unknown[] | undefined,
+  jobs: readonly SubmittedJob[],
+  pass: boolean,
+): string {
+  const wanted = `${name}${args === undefined ? '' : ` with ${listOf(args)}`}`;
+  if (pass) return `Expected that no job of ${wanted} was submitted.`;
+  const seen = jobs.map((job) => listOf(job.args)).join(' and ');
+  return `Expected that a job of ${wanted} was submitted. ${seen === '' ? 'There was none.' : `Submitted: with ${seen}.`}`;
+}
+
+function listOf(args: readonly unknown[]): string {
+  return `[${args.map((arg) => (typeof arg === 'object' ? JSON.stringify(arg) : showValue(arg))).join(', ')}]`;
+}

@@ -1,0 +1,184 @@
+import { isolated } from '../core/detached.js';
+import { AttemptAbort } from '../engine/attempt-abort.js';
+import {
+  type Accepted,
+  type Attempt,
+  type DrainReport,
+  Duplicate,
+  type Engine,
+  type EngineHost,
+  type NewJob,
+  type Outcome,
+} from '../engine/engine.interface.js';
+import { MemoryStore } from '../engine/memory/memory-store.js';
+import type { TestClock } from './test-clock.js';
+
+/**
+ * What becomes of jobs in a test:
+ * - `fake`: they are recorded, and never run;
+ * - `inline`: each runs inside its `submit`, once, whatever its delay; what it throws, `submit` throws;
+ * - `manual`: they wait for `drain()`.
+ */
+export type TestMode = 'fake' | 'inline' | 'manual';
+
+/** One job that was submitted. */
+export interface Recorded {
+  readonly taskId: string;
+  readonly job: NewJob;
+}
+
+/** While the clock is moved, how long real work may take before it counts as something that waits for the clock. */
+const PATIENCE_MS = 100;
+
+class Run extends AttemptAbort {
+  /** What the task's code threw, as it was. */
+  thrown: { readonly error: unknown } | null = null;
+  over = false;
+
+  constructor(
+    readonly attempt: Attempt,
+    readonly finish: (outcome: Outcome) => void,
+  ) {
+    super();
+  }
+
+  threw(error: unknown): void {
+    this.thrown = { error };
+  }
+}
+
+/** The engine of tests: jobs lie in memory, and run when they are told to. */
+export class TestEngine implements Engine {
+  readonly name = 'memory';
+  readonly durable = false;
+  readonly submitted: Recorded[] = [];
+  private readonly store = new MemoryStore();
+  readonly results = this.store.results;
+  readonly control = this.store.control;
+  private readonly running = new Set<Run>();
+  private readonly underWay = new Set<Promise<unknown>>();
+  private host!: EngineHost;
+
+  constructor(
+    readonly mode: TestMode,
+    private readonly clock: TestClock,
+  ) {}
+
+  connect(host: EngineHost): void {
+    this.host = host;
+    const { clock, retention, queues } = host;
+    this.store.open({
+      clock,
+      retention,
+      queues,
+      changed: () => undefined,
+      lost: () => undefined,
+      ended: () => undefined,
+      cancelled: (attempt, reason) => this.cancel(attempt, reason),
+    });
+    if (this.mode === 'manual')
+      this.clock.drive(
+        () => this.nextDue(),
+        () => this.drainDue(PATIENCE_MS),
+      );
+  }
+
+  /** Nothing runs by itself. */
+  consume(): void {}
+
+  async enqueue(job: NewJob): Promise<Accepted> {
+    const now = this.host.clock.now();
+    const accepted = this.store.insert(this.mode === 'inline' ? { ...job, delay: 0 } : job, now);
+    if (accepted instanceof Duplicate) return accepted;
+    this.submitted.push({ taskId: accepted, job });
+    if (this.mode !== 'inline') return accepted;
+    for (const attempt of this.store.claim(job.queue, Infinity, now)) {
+      const { thrown } = await this.run(attempt);
+      if (thrown !== null && attempt.taskId === accepted) throw thrown.error;
+    }
+    return accepted;
+  }
+
+  async enqueueMany(jobs: readonly NewJob[]): Promise<Accepted[]> {
+    const accepted: Accepted[] = [];
+    for (const job of jobs) accepted.push(await this.enqueue(job));
+    return accepted;
+  }
+
+  pendingCount(): number {
+    return this.store.pendingCount();
+  }
+
+  /**
+   * Runs what is due, what that submits, and so on, until nothing is due and nothing runs.
+   *
+   * @param patience How long to wait, in real milliseconds, for what runs and does not end.
+   */
+  async drainDue(patience = Infinity): Promise<void> {
+    for (;;) {
+      this.startDue();
+      if (this.underWay.size === 0 || !(await this.oneEnds(patience))) return;
+    }
+  }
+
+  /** Nothing is waited for, so that a test's application always closes. */
+  async drain(): Promise<DrainReport> {
+    for (const run of this.running) run.over = true;
+    this.running.clear();
+    this.store.abandon('The test has ended.', this.host.clock.now());
+    return { unfinished: 0, dropped: 0 };
+  }
+
+  close(): void {
+    this.store.close();
+  }
+
+  private startDue(): void {
+    const now = this.host.clock.now();
+    for (const { name, concurrency } of this.host.queues) {
+      const free = concurrency - [...this.running].filter(({ attempt }) => attempt.queue === name).length;
+      for (const attempt of this.store.claim(name, free, now)) {
+        const ended = this.run(attempt).finally(() => this.underWay.delete(ended));
+        this.underWay.add(ended);
+      }
+    }
+  }
+
+  private async oneEnds(patience: number): Promise<boolean> {
+    const ended = Promise.race(this.underWay).then(() => true);
+    if (patience === Infinity) return ended;
+    let timer: NodeJS.Timeout | undefined;
+    const tired = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, patience, false)));
+    return Promise.race([ended, tired]).finally(() => clearTimeout(timer));
+  }
+
+  private run(attempt: Attempt): Promise<Run> {
+    return new Promise((resolve) => {
+      const run: Run = new Run(attempt, (outcome) => {
+        if (run.over) return resolve(run);
+        run.over = true;
+        run.ended();
+        this.running.delete(run);
+        if (this.store.settle(attempt, outcome, this.host.clock.now())) this.host.settled(attempt, outcome);
+        resolve(run);
+      });
+      this.running.add(run);
+      void isolated(async () => this.host.execute(attempt, run)).then(run.finish);
+    });
+  }
+
+  private cancel(attempt: Attempt, reason: string): void {
+    for (const run of this.running) {
+      if (run.attempt !== attempt) continue;
+      const overdue = async (): Promise<void> => run.finish(await this.host.overdue(attempt, run));
+      run.cancel(reason, this.host.killGrace(attempt), this.host.clock, () => void overdue());
+    }
+  }
+
+  private nextDue(): number | null {
+    const dues = this.host.queues
+      .map(({ name }) => this.store.nextDue(name))
+      .filter((due): due is number => due !== null);
+    return dues.length === 0 ? null : Math.min(...dues);
+  }
+}
