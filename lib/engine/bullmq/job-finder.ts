@@ -1,0 +1,112 @@
+import { FlowrraConfigError } from '../../core/errors.js';
+import type { TaskStatus } from '../../core/task-result.js';
+import type { JobInfo, JobPage, JobQuery } from '../job-control.interface.js';
+import type { BullQueues, FoundJob } from './bull-queues.js';
+import { infoOf } from './job-view.js';
+import type { JobList, ServerJobs } from './server-jobs.interface.js';
+
+/** At most so many jobs are looked at for one page, and so many at a time. */
+const MOST_LOOKED_AT = 1_000;
+const AT_A_TIME = 200;
+
+/** Where jobs of a status may lie, in the order in which they are listed. */
+const LISTS: readonly (readonly [JobList, readonly TaskStatus[]])[] = [
+  ['active', ['running']],
+  ['waiting', ['pending', 'retrying']],
+  ['prioritized', ['pending', 'retrying']],
+  ['delayed', ['pending', 'retrying']],
+  ['failed', ['failed', 'cancelled']],
+  ['completed', ['success']],
+];
+
+interface Position {
+  readonly queue: string;
+  readonly list: JobList;
+  readonly offset: number;
+}
+
+/** Goes through BullMQ's lists, one after the other, in bounded pieces. */
+export class JobFinder {
+  constructor(
+    private readonly queues: BullQueues,
+    private readonly jobs: ServerJobs,
+    private readonly isDropped: (found: FoundJob) => boolean,
+  ) {}
+
+  async find(query: JobQuery): Promise<JobPage> {
+    const found: JobInfo[] = [];
+    let position = query.cursor === null ? this.from(0, query) : positionIn(query.cursor);
+    let left = MOST_LOOKED_AT;
+    while (position !== null && left > 0 && found.length < query.limit) {
+      const count = Math.min(left, this.isNarrow(query) ? AT_A_TIME : query.limit - found.length);
+      const { queue, list, offset }: Position = position;
+      const ids = await this.jobs.list(queue, list, offset, count);
+      const infos = await this.infosOf(queue, list, ids);
+      let seen = 0;
+      for (const info of infos) {
+        if (found.length === query.limit) break;
+        seen++;
+        if (info !== null && isAskedFor(info, query)) found.push(info);
+      }
+      left -= seen;
+      if (seen < ids.length || ids.length === count) position = { queue, list, offset: offset + seen };
+      else position = this.from(this.indexOf(position) + 1, query);
+    }
+    return { jobs: found, cursor: position === null ? null : cursorOf(position) };
+  }
+
+  /** Whether jobs have to be looked at to see whether they are asked for. */
+  private isNarrow({ status, task, from, to }: JobQuery): boolean {
+    return status !== undefined || task !== undefined || from !== undefined || to !== undefined;
+  }
+
+  private async infosOf(queue: string, list: JobList, ids: readonly string[]): Promise<(JobInfo | null)[]> {
+    const places = ids.map((taskId) => ({ queue, taskId }));
+    const [found, dues] = await Promise.all([
+      Promise.all(ids.map((taskId) => this.queues.look(queue, taskId, list))),
+      list === 'delayed' ? this.jobs.dueTimes(places) : [],
+    ]);
+    return found.map((one, index) =>
+      one === null || this.isDropped(one) ? null : infoOf(one.job, one.list, queue, dues[index] ?? null),
+    );
+  }
+
+  /** The beginning of the next list, from that index on, that may hold what is asked for. */
+  private from(index: number, { queue, status }: JobQuery): Position | null {
+    const { names } = this.queues;
+    for (let next = index; next < names.length * LISTS.length; next++) {
+      const name = names[Math.floor(next / LISTS.length)] as string;
+      const [list, statuses] = LISTS[next % LISTS.length] as (typeof LISTS)[number];
+      const fits = status === undefined || statuses.some((one) => status.includes(one));
+      if (fits && (queue === undefined || queue === name)) return { queue: name, list, offset: 0 };
+    }
+    return null;
+  }
+
+  private indexOf({ queue, list }: Position): number {
+    const inQueue = LISTS.findIndex(([name]) => name === list);
+    return this.queues.names.indexOf(queue) * LISTS.length + inQueue;
+  }
+}
+
+function isAskedFor(job: JobInfo, { status, task, from = -Infinity, to = Infinity }: JobQuery): boolean {
+  return (
+    (status === undefined || status.includes(job.status)) &&
+    (task === undefined || task === job.taskName) &&
+    job.submittedAt >= from &&
+    job.submittedAt < to
+  );
+}
+
+function cursorOf({ queue, list, offset }: Position): string {
+  return Buffer.from([offset, list, queue].join(' ')).toString('base64url');
+}
+
+/** @throws {FlowrraConfigError} if it is none that a page before has ended with. */
+function positionIn(cursor: string): Position {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  const [, offset, name, queue] = /^(\d+) ([a-z]+) ([\w.-]+)$/.exec(text) ?? [];
+  const [list] = LISTS.find(([one]) => one === name) ?? [];
+  if (queue !== undefined && list !== undefined) return { queue, list, offset: Number(offset) };
+  throw new FlowrraConfigError(`cursor: ${JSON.stringify(cursor)} is not the cursor of a page.`);
+}

@@ -1,0 +1,84 @@
+import type { Clock } from '../../core/clock.js';
+import type { RateLimit } from '../../options/resolved-options.js';
+
+interface Held {
+  /** @param start Whether it may start; otherwise it is to be given back. */
+  go(start: boolean): void;
+}
+
+/**
+ * Lets so many attempts of this process start within a time, counted from the first of them. What
+ * BullMQ had handed out already when the last of them began is held, in its order.
+ */
+export class RateGate {
+  private started = 0;
+  private reopens = -Infinity;
+  private readonly held = new Set<Held>();
+  private timer: (() => void) | null = null;
+  private closed = false;
+
+  /**
+   * @param shut Told when no more is to be handed out.
+   * @param reopened Told when there is room again.
+   */
+  constructor(
+    private readonly limit: RateLimit,
+    private readonly clock: Clock,
+    private readonly shut: () => void,
+    private readonly reopened: () => void,
+  ) {}
+
+  /**
+   * Resolves with whether it may start now.
+   *
+   * @param onCancel Takes what is to be called if it need not wait any more.
+   */
+  enter(onCancel: (leave: () => void) => void): true | Promise<boolean> {
+    if (this.closed) return Promise.resolve(false);
+    if (this.held.size === 0 && this.count()) return true;
+    return new Promise((resolve) => {
+      const held: Held = { go: resolve };
+      this.held.add(held);
+      onCancel(() => this.held.delete(held) && resolve(true));
+    });
+  }
+
+  /** Gives back what is held, and lets nothing more start. */
+  close(): void {
+    this.closed = true;
+    this.timer?.();
+    this.timer = null;
+    for (const { go } of this.held) go(false);
+    this.held.clear();
+  }
+
+  /** Counts a start, if there is room for it. */
+  private count(): boolean {
+    const now = this.steady();
+    if (now >= this.reopens) {
+      this.started = 0;
+      this.reopens = now + this.limit.per;
+    }
+    if (this.started >= this.limit.max) return false;
+    this.started++;
+    if (this.started === this.limit.max) this.fill(this.reopens - now);
+    return true;
+  }
+
+  private fill(ms: number): void {
+    this.shut();
+    this.timer = this.clock.after(ms, () => {
+      this.timer = null;
+      for (const held of this.held) {
+        if (!this.count()) break;
+        this.held.delete(held);
+        held.go(true);
+      }
+      if (this.timer === null) this.reopened();
+    });
+  }
+
+  private steady(): number {
+    return this.clock.steady?.() ?? this.clock.now();
+  }
+}
