@@ -1,7 +1,9 @@
 import { Logger, type Type } from '@nestjs/common';
 import { EventHub } from './core/events.js';
 import { ExecutorNotRunningError } from './core/errors.js';
+import { DeadLetters } from './core/dead-letters.js';
 import { Executor } from './core/executor.js';
+import { JobOperations } from './core/job-operations.js';
 import { PayloadCodec } from './core/payload/payload-codec.js';
 import { ResultRecorder } from './core/result-recorder.js';
 import { RunObserver } from './core/run-observer.js';
@@ -22,6 +24,7 @@ interface Connected {
   readonly engine: Engine;
   readonly results: ResultBackend;
   readonly submitter: Submitter;
+  readonly operations: JobOperations;
   readonly cpu: TaskRunner;
 }
 
@@ -84,6 +87,7 @@ export class FlowrraRuntime {
   start(): Promise<void> {
     return this.inTurn(async () => {
       if (this.consuming) return;
+      this.registry.checkDeadLetters();
       await this.connect();
       this.consuming = true;
       if (this.options.role !== 'producer') await this.parts.engine.consume();
@@ -140,6 +144,8 @@ export class FlowrraRuntime {
       observer,
       runners: { inline, cpu },
       recorder,
+      reports: { control: engine.control, codec, observer, recorder, clock },
+      deadLetters: new DeadLetters(this.registry, submitter),
       random: Math.random,
     });
     await engine.connect({
@@ -149,10 +155,12 @@ export class FlowrraRuntime {
       backPressure: { maxPending, whenFull },
       closing: this.closing.signal,
       execute: (attempt, abort) => executor.execute(attempt, abort),
+      overdue: (attempt, abort) => executor.overdue(attempt, abort),
       settled: (attempt, outcome) => observer.settled(attempt, outcome),
       heard: (event) => this.events.emit(event),
     });
-    return { engine, results: backend ?? engine.results, submitter, cpu };
+    const operations = new JobOperations(engine.control, observer, recorder);
+    return { engine, results: backend ?? engine.results, submitter, operations, cpu };
   }
 
   private async openBackend(): Promise<ResultBackend | null> {

@@ -1,9 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import type { Clock } from './core/clock.js';
 import { type Duration, parseDuration } from './core/duration.js';
-import { FlowrraConfigError } from './core/errors.js';
 import type { FlowrraEvent } from './core/events.js';
-import { showValue } from './core/show-value.js';
 import { TaskRegistry, type TaskRoute } from './core/task-registry.js';
 import type { FinishedTaskResult, TaskResult } from './core/task-result.js';
 import { TaskSubmission } from './core/task-submission.js';
@@ -11,9 +10,13 @@ import type { TaskId } from './core/task-types.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
-import type { ResolvedOptions, ResolvedSubmit } from './options/resolved-options.js';
+import { FlowrraJobs } from './flowrra.jobs.js';
+import { FlowrraQueues } from './flowrra.queues.js';
+import { wrong } from './options/check.js';
+import { checkId } from './options/names.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
 import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from './options/resolve-submit-options.js';
-import type { RegisterOptions, SubmitOptions } from './options/task-options.js';
+import type { BatchJob, RegisterOptions, SubmitOptions } from './options/task-options.js';
 import type { WaitOptions } from './results/result-backend.js';
 
 /** Options of `waitForResult()`. */
@@ -32,9 +35,22 @@ export interface StopOptions {
   timeout?: Duration;
 }
 
+/** Options of `cancel()`. */
+export interface CancelOptions {
+  /** Why, for whoever looks at the job: at most 1,000 characters. Default `'Cancelled'`. */
+  reason?: string;
+}
+
+const LONGEST_REASON = 1_000;
+
 /** The executor: submits background tasks, and knows what became of them. */
 @Injectable()
 export class FlowrraService extends TaskSubmission implements AsyncDisposable {
+  /** Looking at jobs; putting failed ones back, and forgetting finished ones. */
+  readonly jobs: FlowrraJobs;
+  /** Pausing and resuming queues. */
+  readonly queues: FlowrraQueues;
+
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     registry: TaskRegistry,
@@ -42,6 +58,8 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     private readonly runtime: FlowrraRuntime,
   ) {
     super(registry);
+    this.jobs = new FlowrraJobs(runtime, options.clock);
+    this.queues = new FlowrraQueues(runtime, options.queues);
   }
 
   /** Whether it is started and not stopping. */
@@ -60,11 +78,9 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    * @throws {FlowrraConfigError} if an option is unknown or out of range.
    */
   with(options: SubmitOptions): TaskSubmission {
-    const { registry, runtime } = this;
     const { clock } = this.options;
     resolveSubmitOptions(options, clock.now());
-    // Resolved again at each submission, so that `runAt` is measured from then.
-    return new SubmissionWith(registry, runtime, () => resolveSubmitOptions(options, clock.now()));
+    return new SubmissionWith(this.registry, this.runtime, clock, options);
   }
 
   /**
@@ -97,6 +113,22 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Cancels a job, wherever it is. One that waits, is delayed or is to be retried is over at once.
+   * One that runs, in whichever process, has its `signal` aborted within a second and ends as
+   * cancelled when it obeys, or after its task's `killGrace`: in a worker thread that is then ended,
+   * elsewhere its code runs on, and what it returns counts no more. It may also end before it hears.
+   *
+   * Resolves with `false` if the job had ended before.
+   *
+   * @throws {ResultNotFoundError} for an id that nobody knows.
+   */
+  async cancel(taskId: string, { reason = 'Cancelled' }: CancelOptions = {}): Promise<boolean> {
+    if (typeof reason !== 'string' || reason === '' || reason.length > LONGEST_REASON)
+      throw wrong('reason', reason, `It must be 1 to ${LONGEST_REASON} characters.`);
+    return this.runtime.parts.operations.cancel(checkId(taskId), reason);
   }
 
   /** How many unfinished jobs are not running: waiting, delayed and retrying ones. */
@@ -143,16 +175,9 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     return Promise.resolve(this.runtime.parts.submitter.submit(route, args, NO_SUBMIT_OPTIONS));
   }
 
-  protected sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]> {
-    return this.runtime.parts.submitter.submitMany(route, argsList, NO_SUBMIT_OPTIONS);
+  protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
+    return sendBatch(this.runtime, this.options.clock, route, jobs, {});
   }
-}
-
-function checkId(taskId: unknown): string {
-  if (typeof taskId === 'string') return taskId;
-  throw new FlowrraConfigError(
-    `taskId: ${showValue(taskId)} is no task id. Give what submit() has resolved with; was an await forgotten?`,
-  );
 }
 
 function resolveWait({ timeout, signal }: WaitForResultOptions): WaitOptions {
@@ -166,16 +191,36 @@ class SubmissionWith extends TaskSubmission {
   constructor(
     registry: TaskRegistry,
     private readonly runtime: FlowrraRuntime,
-    private readonly options: () => ResolvedSubmit,
+    private readonly clock: Clock,
+    private readonly options: SubmitOptions,
   ) {
     super(registry);
   }
 
   protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
-    return Promise.resolve(this.runtime.parts.submitter.submit(route, args, this.options()));
+    // Resolved again at each submission, so that `runAt` is measured from then.
+    const options = resolveSubmitOptions(this.options, this.clock.now());
+    return Promise.resolve(this.runtime.parts.submitter.submit(route, args, options));
   }
 
-  protected sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]> {
-    return this.runtime.parts.submitter.submitMany(route, argsList, this.options());
+  protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
+    return sendBatch(this.runtime, this.clock, route, jobs, this.options);
   }
+}
+
+/** @param common Options of all jobs, over which those of each go. */
+function sendBatch(
+  { parts }: FlowrraRuntime,
+  clock: Clock,
+  route: TaskRoute,
+  jobs: readonly BatchJob<unknown[]>[],
+  common: SubmitOptions,
+): Promise<string[]> {
+  const now = clock.now();
+  const shared = resolveSubmitOptions(common, now);
+  const submissions = jobs.map(({ args, ...own }) => ({
+    args,
+    options: Object.keys(own).length === 0 ? shared : resolveSubmitOptions({ ...common, ...own }, now),
+  }));
+  return parts.submitter.submitMany(route, submissions);
 }

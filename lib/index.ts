@@ -1,7 +1,9 @@
 export * from './core/errors.js';
 export type { Duration } from './core/duration.js';
 export type { Clock } from './core/clock.js';
+export type { DeadLetter } from './core/dead-letters.js';
 export type { FlowrraEvent } from './core/events.js';
+export type { JobDetails, JobLogLine, JobSummary } from './core/job-view.js';
 export { TaskContext } from './core/task-context.js';
 export type { FinishedTaskResult, TaskError, TaskResult, TaskStatus } from './core/task-result.js';
 export { type TaskClass, TaskSubmission } from './core/task-submission.js';
@@ -9,17 +11,28 @@ export type { Plain, RemoteTasks, TaskArgs, TaskId, TaskOutput, TaskSubmitters }
 export { TaskCtx } from './decorators/task-ctx.decorator.js';
 export { Task } from './decorators/task.decorator.js';
 export type { Engine } from './engine/engine.interface.js';
+export type { FlowrraJobs, JobPage, QueueCounts } from './flowrra.jobs.js';
+export type { FlowrraQueues } from './flowrra.queues.js';
 export { FlowrraModule } from './flowrra.module.js';
 export type { FlowrraModuleExtras, FlowrraOptionsFactory } from './flowrra.module-definition.js';
-export { FlowrraService, type StopOptions, type WaitForResultOptions } from './flowrra.service.js';
+export {
+  type CancelOptions,
+  FlowrraService,
+  type StopOptions,
+  type WaitForResultOptions,
+} from './flowrra.service.js';
+export type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 export type {
   CpuOptions,
   FlowrraModuleOptions,
   QueueOptions,
+  RateLimitOptions,
   RemoteTaskOptions,
 } from './options/module-options.js';
 export type {
   Backoff,
+  BatchJob,
+  DedupeOptions,
   RegisterOptions,
   SubmitOptions,
   TaskOptions,

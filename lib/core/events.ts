@@ -17,13 +17,19 @@ interface AttemptEvent extends JobEvent {
 /** What happens to jobs, as `events$` tells it. */
 export type FlowrraEvent =
   | (JobEvent & { readonly type: 'submitted'; readonly priority: number; readonly delay: number })
+  /** A submission added nothing: the job of this id, with the same key, stands in its place. */
+  | (JobEvent & { readonly type: 'deduplicated'; readonly key: string })
   | (AttemptEvent & { readonly type: 'started' })
+  | (AttemptEvent & { readonly type: 'progress'; readonly progress: unknown })
+  | (AttemptEvent & { readonly type: 'log'; readonly line: string })
   | (AttemptEvent & { readonly type: 'succeeded'; readonly durationMs: number })
   | (AttemptEvent & { readonly type: 'failed'; readonly error: TaskError })
   | (AttemptEvent & { readonly type: 'retrying'; readonly error: TaskError; readonly delay: number })
   | (AttemptEvent & { readonly type: 'snoozed'; readonly delay: number })
   | (AttemptEvent & { readonly type: 'released'; readonly delay: number })
-  | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string });
+  | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string })
+  /** A failed job was put back into line. */
+  | (JobEvent & { readonly type: 'redriven' });
 
 /**
  * An Observable whose subscribers cannot disturb whoever emits. rxjs throws what a subscriber

@@ -4,7 +4,10 @@ import type { Attempt, AbortHandle, MaybePromise, Outcome } from '../engine/engi
 import type { TaskPolicy } from '../options/resolved-options.js';
 import type { TaskRunner } from '../runner/task-runner.interface.js';
 import { codeOf, describeError } from './attempt-error.js';
+import { AttemptCall } from './attempt-call.js';
+import type { ReportParts } from './attempt-reports.js';
 import type { Clock } from './clock.js';
+import type { DeadLetters } from './dead-letters.js';
 import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
 import type { RetryTaskError, SnoozeTaskError } from './errors.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
@@ -27,6 +30,8 @@ export interface ExecutorParts {
   readonly runners: { readonly inline: TaskRunner; readonly cpu: TaskRunner };
   /** Writes a configured result backend; `null` where results stay with the engine. */
   readonly recorder: ResultRecorder | null;
+  readonly reports: ReportParts;
+  readonly deadLetters: DeadLetters;
   /** Draws from [0, 1) for jitter. */
   readonly random: () => number;
 }
@@ -45,15 +50,16 @@ export class Executor {
     const task = this.parts.registry.definition(attempt.taskName);
     if (task === undefined) return this.putOff(attempt);
     const policy = effectivePolicy(task.policy, attempt.overrides);
-    const { observer, recorder } = this.parts;
-    if (attempt.lost) {
-      const failed = this.lost(attempt);
-      return recorder === null ? failed : this.recorded(recorder, attempt, failed);
-    }
-    observer.started(attempt);
-    if (recorder === null) return this.attempt(task, policy, attempt, abort);
-    recorder.started(attempt);
-    return this.recorded(recorder, attempt, this.attempt(task, policy, attempt, abort));
+    abort.killGrace = policy.killGrace;
+    return this.kept(this.attempt(task, policy, attempt, abort), policy, attempt, abort);
+  }
+
+  /** What becomes of a cancelled attempt that has not ended in time. Whatever it still answers is not recorded. */
+  overdue(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome> {
+    const { recorder } = this.parts;
+    const outcome = this.cancelled(abort.cancelReason ?? '');
+    abort.overruled = true;
+    return recorder === null ? outcome : recorder.ended(attempt, outcome).then(() => outcome);
   }
 
   private attempt(
@@ -62,6 +68,12 @@ export class Executor {
     attempt: Attempt,
     abort: AbortHandle,
   ): MaybePromise<Outcome> {
+    const { observer, recorder } = this.parts;
+    if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
+    if (policy.expires !== Infinity && this.hasExpired(attempt, policy)) return this.expired(attempt, policy);
+    if (attempt.lost) return this.lost(attempt);
+    observer.started(attempt);
+    recorder?.started(attempt);
     let args: unknown[];
     try {
       args = attempt.args();
@@ -69,45 +81,32 @@ export class Executor {
       // What cannot be read today cannot be read at the next attempt.
       return { kind: 'failed', error: this.describe(error, attempt) };
     }
+    const call = new AttemptCall(attempt, args, abort, this.parts.reports);
     let value: unknown;
     try {
-      value = this.run(task, policy, attempt, args, abort);
+      value = this.run(task, policy, call);
     } catch (error) {
-      return this.failure(error, policy, attempt, abort);
+      return afterReport(call, this.failure(error, policy, attempt, abort));
     }
-    if (!(value instanceof Promise)) return this.success(value, attempt);
+    if (!(value instanceof Promise)) return afterReport(call, this.success(value, attempt, abort));
     return value.then(
-      (result) => this.success(result, attempt),
-      (error: unknown) => this.failure(error, policy, attempt, abort),
+      (result) => afterReport(call, this.success(result, attempt, abort)),
+      (error: unknown) => afterReport(call, this.failure(error, policy, attempt, abort)),
     );
   }
 
   /** What the task's code returns: a value, or a native promise of one. */
-  private run(
-    task: TaskDefinition,
-    policy: TaskPolicy,
-    attempt: Attempt,
-    args: unknown[],
-    abort: AbortHandle,
-  ): unknown {
+  private run(task: TaskDefinition, policy: TaskPolicy, call: AttemptCall): unknown {
     const { runners, clock } = this.parts;
     const runner = task.cpuBound ? runners.cpu : runners.inline;
-    const value = settleable(
-      runner.run(task, {
-        taskId: attempt.taskId,
-        taskName: attempt.taskName,
-        attempt: attempt.retries + 1,
-        args,
-        abort,
-        killGrace: policy.killGrace,
-      }),
-    );
+    const value = settleable(runner.run(task, call));
     return value instanceof Promise && policy.timeout !== Infinity
-      ? limitTime(value, policy, abort, clock)
+      ? limitTime(value, policy, call.abort, clock)
       : value;
   }
 
-  private success(value: unknown, attempt: Attempt): Outcome {
+  private success(value: unknown, attempt: Attempt, abort: AbortHandle): Outcome {
+    if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
     try {
       return { kind: 'success', result: this.parts.codec.copyResult(value) };
     } catch (error) {
@@ -117,6 +116,7 @@ export class Executor {
   }
 
   private failure(error: unknown, policy: TaskPolicy, attempt: Attempt, abort: AbortHandle): Outcome {
+    if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
     if (abort.reason instanceof ExecutorStoppingError || abort.reason instanceof TaskLostError)
       return { kind: 'released', delay: 0 };
     const code = codeOf(error);
@@ -126,7 +126,25 @@ export class Executor {
       return { kind: 'failed', error: described };
     const delay =
       code === 'FLOWRRA_RETRY' ? (error as RetryTaskError).delay : this.backoff(error, policy, attempt);
+    // The next attempt would never be started.
+    if (policy.expires !== Infinity && this.hasExpired(attempt, policy, delay))
+      return { kind: 'failed', error: described };
     return { kind: 'retry', error: described, delay };
+  }
+
+  private cancelled(reason: string): Outcome {
+    return { kind: 'cancelled', reason };
+  }
+
+  private hasExpired({ submittedAt }: Attempt, { expires }: TaskPolicy, delay = 0): boolean {
+    return this.parts.clock.now() + delay >= submittedAt + expires;
+  }
+
+  private expired({ submittedAt }: Attempt, { expires }: TaskPolicy): Outcome {
+    const late = this.parts.clock.now() - submittedAt;
+    return this.cancelled(
+      `It was to start within ${expires} ms of its submission, and ${late} ms have passed.`,
+    );
   }
 
   private lost(attempt: Attempt): Outcome {
@@ -151,14 +169,30 @@ export class Executor {
     return describeError(error, attempt.retries + 1, this.parts.clock.now());
   }
 
-  /** Results are stored before the engine hears the outcome, since that is what acknowledges the job. */
-  private async recorded(
-    recorder: ResultRecorder,
-    attempt: Attempt,
+  /** Where all that has to be kept of an outcome is kept, before the engine hears of it: that acknowledges the job. */
+  private kept(
     pending: MaybePromise<Outcome>,
+    policy: TaskPolicy,
+    attempt: Attempt,
+    abort: AbortHandle,
+  ): MaybePromise<Outcome> {
+    const { recorder } = this.parts;
+    if (recorder === null && policy.deadLetter === null) return pending;
+    return this.keep(pending, policy, attempt, abort);
+  }
+
+  private async keep(
+    pending: MaybePromise<Outcome>,
+    { deadLetter }: TaskPolicy,
+    attempt: Attempt,
+    abort: AbortHandle,
   ): Promise<Outcome> {
+    const { recorder, deadLetters } = this.parts;
     const outcome = await pending;
-    await recorder.ended(attempt, outcome);
+    if (abort.overruled) return outcome;
+    if (outcome.kind === 'failed' && deadLetter !== null)
+      await deadLetters.send(deadLetter, attempt, outcome.error);
+    await recorder?.ended(attempt, outcome);
     return outcome;
   }
 
@@ -171,6 +205,12 @@ export class Executor {
     }
     return { kind: 'released', delay: PUT_OFF_MS };
   }
+}
+
+/** What a task has said of itself is there before its end is. */
+function afterReport(call: AttemptCall, outcome: Outcome): MaybePromise<Outcome> {
+  const reported = call.lastReport();
+  return reported === null ? outcome : reported.then(() => outcome);
 }
 
 /** Whether trying again is of no use: the task says so, or its result could not leave its thread. */

@@ -22,6 +22,8 @@ export class ResultRecorder {
   private troubled = false;
   /** The last write of each job that is under way: the next one waits for it. */
   private readonly writes = new Map<string, Promise<void>>();
+  /** What running jobs have said last of their progress. */
+  private readonly progress = new Map<string, unknown>();
 
   constructor(
     private readonly backend: ResultBackend,
@@ -45,12 +47,35 @@ export class ResultRecorder {
   }
 
   started(attempt: Attempt): void {
-    void this.next(attempt.taskId, () => this.tryOnce({ ...known(attempt), status: 'running' }));
+    void this.next(attempt.taskId, () => this.tryOnce({ ...this.known(attempt), status: 'running' }));
+  }
+
+  /** What a running attempt has said of its progress. */
+  progressed(attempt: Attempt, progress: unknown): void {
+    this.progress.set(attempt.taskId, progress);
+    void this.next(attempt.taskId, () => this.tryOnce({ ...this.known(attempt), status: 'running' }));
+  }
+
+  /** A job that somebody has cancelled, or put back into line. */
+  async changed(state: JobState): Promise<void> {
+    await this.next(state.taskId, () => this.tryHard(state));
+  }
+
+  /** There is no job of that id, or not any more. A backend that cannot forget drops it in its own time. */
+  async forget(taskId: string): Promise<void> {
+    await this.next(taskId, async () => {
+      try {
+        await this.backend.delete?.(taskId);
+      } catch (error) {
+        this.logger.warn(`${taskId} could not be deleted from the backend: ${String(error)}`);
+      }
+    });
   }
 
   /** Resolves when the outcome has been written, or given up on. */
   async ended(attempt: Attempt, outcome: Outcome): Promise<void> {
     const state = this.after(attempt, outcome);
+    this.progress.delete(attempt.taskId);
     if (state.finishedAt === null) {
       void this.next(attempt.taskId, () => this.tryOnce(state));
       return;
@@ -111,8 +136,14 @@ export class ResultRecorder {
     });
   }
 
+  private known(attempt: Attempt): Omit<JobState, 'status'> {
+    const { taskId, taskName, submittedAt, startedAt, errors, retries } = attempt;
+    const progress = this.progress.get(taskId) ?? null;
+    return { ...fresh(taskId, taskName, submittedAt), startedAt, errors, retries, progress };
+  }
+
   private after(attempt: Attempt, outcome: Outcome): JobState {
-    const before = known(attempt);
+    const before = this.known(attempt);
     const now = this.clock.now();
     switch (outcome.kind) {
       case 'success':
@@ -146,12 +177,8 @@ function fresh(taskId: string, taskName: string, submittedAt: number): Omit<JobS
     startedAt: null,
     finishedAt: null,
     retries: 0,
+    progress: null,
   };
-}
-
-function known(attempt: Attempt): Omit<JobState, 'status'> {
-  const { taskId, taskName, submittedAt, startedAt, errors, retries } = attempt;
-  return { ...fresh(taskId, taskName, submittedAt), startedAt, errors, retries };
 }
 
 function withError(attempt: Attempt, error: JobState['errors'][number]): JobState['errors'] {

@@ -1,4 +1,5 @@
 import type { Attempt, AttemptError, NewJob, Outcome } from '../engine/engine.interface.js';
+import type { JobInfo } from '../engine/job-control.interface.js';
 import type { Clock } from './clock.js';
 import type { EventHub, FlowrraEvent } from './events.js';
 import type { TaskError } from './task-result.js';
@@ -16,6 +17,12 @@ export class RunObserver {
     this.hub.emit({ type: 'submitted', taskId, taskName, queue, at: this.now(), priority, delay });
   }
 
+  /** @param key As it was given, without the task's name. */
+  deduplicated(taskId: string, { taskName, queue }: NewJob, key: string): void {
+    if (!this.hub.observed) return;
+    this.hub.emit({ type: 'deduplicated', taskId, taskName, queue, at: this.now(), key });
+  }
+
   started(attempt: Attempt): void {
     if (this.hub.observed) this.hub.emit({ type: 'started', ...this.about(attempt) });
   }
@@ -23,6 +30,25 @@ export class RunObserver {
   /** To be called when the outcome has been stored, so that whoever hears of it can read it. */
   settled(attempt: Attempt, outcome: Outcome): void {
     if (this.hub.observed) this.hub.emit(this.eventOf(attempt, outcome));
+  }
+
+  progress(attempt: Attempt, progress: unknown): void {
+    if (this.hub.observed) this.hub.emit({ type: 'progress', ...this.about(attempt), progress });
+  }
+
+  logged(attempt: Attempt, line: string): void {
+    if (this.hub.observed) this.hub.emit({ type: 'log', ...this.about(attempt), line });
+  }
+
+  /** A job that waited is over. */
+  cancelled({ taskId, taskName, queue, retries, reason }: JobInfo): void {
+    if (!this.hub.observed) return;
+    const about = { taskId, taskName, queue, attempt: retries + 1, at: this.now() };
+    this.hub.emit({ type: 'cancelled', ...about, reason: reason ?? '' });
+  }
+
+  redriven({ taskId, taskName, queue }: JobInfo): void {
+    if (this.hub.observed) this.hub.emit({ type: 'redriven', taskId, taskName, queue, at: this.now() });
   }
 
   private eventOf(attempt: Attempt, outcome: Outcome): FlowrraEvent {

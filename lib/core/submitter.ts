@@ -1,11 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import type { Engine, MaybePromise, NewJob } from '../engine/engine.interface.js';
+import {
+  type Accepted,
+  Duplicate,
+  type Engine,
+  type MaybePromise,
+  type NewJob,
+} from '../engine/engine.interface.js';
 import { isPromise } from '../engine/maybe-promise.js';
 import type { ResolvedSubmit } from '../options/resolved-options.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskRoute } from './task-registry.js';
+
+/** One call of a batch. */
+export interface Submission {
+  readonly args: readonly unknown[];
+  readonly options: ResolvedSubmit;
+}
 
 /** Turns a call into a job and hands it to the engine. */
 export class Submitter {
@@ -20,24 +32,20 @@ export class Submitter {
     const job = this.job(route, args, options);
     if (this.recorder !== null)
       return this.recorded(this.recorder, [job]).then(([taskId]) => taskId as string);
-    const taskId = this.engine.enqueue(job);
-    if (isPromise(taskId)) return taskId.then((id) => this.announce(id, job));
-    return this.announce(taskId, job);
+    const accepted = this.engine.enqueue(job);
+    if (isPromise(accepted)) return accepted.then((answer) => this.announce(answer, job));
+    return this.announce(accepted, job);
   }
 
   /** All in one go: either every job is accepted or, where the engine can, none. */
-  async submitMany(
-    route: TaskRoute,
-    argsList: readonly (readonly unknown[])[],
-    options: ResolvedSubmit,
-  ): Promise<string[]> {
-    const jobs = argsList.map((args) => this.job(route, args, options));
+  async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
+    const jobs = submissions.map(({ args, options }) => this.job(route, args, options));
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
-    const taskIds = await this.engine.enqueueMany(jobs);
-    return taskIds.map((taskId, index) => this.announce(taskId, jobs[index] as NewJob));
+    return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
   }
 
   private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): NewJob {
+    const { metadata, dedupe } = options;
     return {
       taskId: options.taskId,
       taskName: route.name,
@@ -46,6 +54,8 @@ export class Submitter {
       delay: options.delay,
       args: this.codec.copyArgs(args),
       overrides: options.overrides,
+      metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
+      dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
     };
   }
 
@@ -56,12 +66,27 @@ export class Submitter {
   private async recorded(recorder: ResultRecorder, jobs: readonly NewJob[]): Promise<string[]> {
     const identified = jobs.map((job) => ({ ...job, taskId: job.taskId ?? randomId() }));
     await Promise.all(jobs.map((job, index) => recorder.submitted(identified[index]?.taskId as string, job)));
-    const taskIds = await this.engine.enqueueMany(identified);
-    return taskIds.map((taskId, index) => this.announce(taskId, identified[index] as NewJob));
+    const accepted = await this.engine.enqueueMany(identified);
+    accepted.forEach((answer, index) => {
+      // What stands in its place has been recorded under its own id.
+      const { taskId } = identified[index] as { taskId: string };
+      if (answer instanceof Duplicate && answer.taskId !== taskId) void recorder.forget(taskId);
+    });
+    return this.announceAll(accepted, identified);
   }
 
-  private announce(taskId: string, job: NewJob): string {
-    this.observer.submitted(taskId, job);
+  private announceAll(accepted: readonly Accepted[], jobs: readonly NewJob[]): string[] {
+    return accepted.map((answer, index) => this.announce(answer, jobs[index] as NewJob));
+  }
+
+  private announce(accepted: Accepted, job: NewJob): string {
+    if (typeof accepted === 'string') {
+      this.observer.submitted(accepted, job);
+      return accepted;
+    }
+    const { taskId } = accepted;
+    const key = job.dedupe?.key.slice(job.taskName.length + 1);
+    this.observer.deduplicated(taskId, job, key ?? taskId);
     return taskId;
   }
 }

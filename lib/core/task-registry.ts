@@ -72,6 +72,18 @@ export class TaskRegistry {
     return typeof task === 'string' ? this.routeByName(task) : this.routeByFunction(task);
   }
 
+  /** @throws {FlowrraConfigError} if a task's dead letters go to a task that nobody knows. */
+  checkDeadLetters(): void {
+    for (const { name, policy } of this.definitions()) {
+      const receiver = policy.deadLetter;
+      if (receiver === null || this.byName.has(receiver) || this.remote.has(receiver) || this.passOn)
+        continue;
+      throw new FlowrraConfigError(
+        `Task '${name}', deadLetter: no task is called '${receiver}'. ${this.known()} If another application runs it, declare it: forRoot({ remoteTasks: { '${receiver}': {} } }).`,
+      );
+    }
+  }
+
   /** @throws {TaskNotFoundError} if the class has no tasks here. */
   tasksOf(token: unknown): ReadonlyMap<string, TaskRoute> {
     const tasks = this.byClass.get(token);

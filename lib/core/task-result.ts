@@ -18,6 +18,8 @@ export interface TaskResultFields {
   readonly finishedAt: Date | null;
   /** Retries made so far. */
   readonly retries: number;
+  /** What the task has said last of its progress; `null` for nothing. */
+  readonly progress: unknown;
   /** The last error as text, such as `TypeError: x is not a function`; `null` once the job has succeeded. */
   readonly error: string | null;
   /** What each failed attempt threw, oldest first; at most the last ten. */

@@ -29,7 +29,7 @@ export function isFinal(status: TaskStatus): boolean {
   return FINAL.has(status);
 }
 
-class TaskSnapshot implements TaskResultFields {
+export class TaskSnapshot implements TaskResultFields {
   readonly taskId: string;
   readonly taskName: string;
   readonly status: TaskStatus;
@@ -40,6 +40,7 @@ class TaskSnapshot implements TaskResultFields {
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
   readonly retries: number;
+  readonly progress: unknown;
   readonly isComplete: boolean;
   readonly isSuccess: boolean;
 
@@ -56,6 +57,7 @@ class TaskSnapshot implements TaskResultFields {
     this.startedAt = toDate(state.startedAt);
     this.finishedAt = toDate(state.finishedAt);
     this.retries = state.retries;
+    this.progress = state.progress;
   }
 
   toJSON(): Record<string, unknown> {
@@ -76,6 +78,7 @@ class TaskSnapshot implements TaskResultFields {
       startedAt: this.startedAt?.toISOString() ?? null,
       finishedAt: this.finishedAt?.toISOString() ?? null,
       retries: this.retries,
+      progress: jsonView(this.progress),
       isComplete: this.isComplete,
       isSuccess: this.isSuccess,
     };
@@ -100,6 +103,7 @@ export function jobStateOf(result: TaskResult): JobState {
     startedAt: result.startedAt?.getTime() ?? null,
     finishedAt: result.finishedAt?.getTime() ?? null,
     retries: result.retries,
+    progress: result.progress,
   };
 }
 

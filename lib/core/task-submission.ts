@@ -1,3 +1,4 @@
+import type { BatchJob } from '../options/task-options.js';
 import { FlowrraConfigError, TaskNotFoundError } from './errors.js';
 import type { TaskRegistry, TaskRoute } from './task-registry.js';
 import type {
@@ -48,23 +49,24 @@ export abstract class TaskSubmission {
     }
   }
 
-  /** Submits one task many times, in one go; the ids come in the order of the arguments. Throws as `submit` does. */
+  /**
+   * Submits one task many times, in one go; the ids come in the order of the jobs. A job is its
+   * arguments, or an object of them and of options of its own: `{ args: ['ada'], priority: 1 }`.
+   * If one of them cannot be accepted, none is: on every engine but BullMQ on Redis, where those
+   * before it may have been. Throws as `submit` does.
+   */
   submitMany<N extends TaskName>(
     name: N,
-    argsList: readonly NamedArgs<N>[],
+    jobs: readonly (NamedArgs<N> | BatchJob<NamedArgs<N>>)[],
   ): Promise<TaskId<NamedOutput<N>>[]>;
   submitMany<A extends unknown[], R>(
     task: TaskFunction<A, R>,
-    argsList: readonly TaskArgs<A>[],
+    jobs: readonly (TaskArgs<A> | BatchJob<TaskArgs<A>>)[],
   ): Promise<TaskId<TaskOutput<R>>[]>;
-  submitMany(task: unknown, argsList: readonly (readonly unknown[])[]): Promise<TaskId[]> {
+  submitMany(task: unknown, jobs: readonly unknown[]): Promise<TaskId[]> {
     try {
-      if (!Array.isArray(argsList) || !argsList.every(Array.isArray)) {
-        throw new FlowrraConfigError(
-          'submitMany: the second argument must be an array of arrays: the arguments of each job, such as [[1], [2]].',
-        );
-      }
-      return this.sendMany(this.registry.route(task), argsList);
+      if (!Array.isArray(jobs)) throw noBatch('the second argument');
+      return this.sendMany(this.registry.route(task), jobs.map(batchJob));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -93,7 +95,7 @@ export abstract class TaskSubmission {
   }
 
   protected abstract send(route: TaskRoute, args: readonly unknown[]): Promise<string>;
-  protected abstract sendMany(route: TaskRoute, argsList: readonly (readonly unknown[])[]): Promise<string[]>;
+  protected abstract sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]>;
 
   private sendSafely(route: TaskRoute, args: readonly unknown[]): Promise<string> {
     try {
@@ -102,4 +104,16 @@ export abstract class TaskSubmission {
       return Promise.reject(error);
     }
   }
+}
+
+function batchJob(job: unknown, index: number): BatchJob<unknown[]> {
+  if (Array.isArray(job)) return { args: job };
+  if (Array.isArray((job as { args?: unknown } | null)?.args)) return job as BatchJob<unknown[]>;
+  throw noBatch(`job ${index}`);
+}
+
+function noBatch(what: string): FlowrraConfigError {
+  return new FlowrraConfigError(
+    `submitMany: ${what} is not valid. Give an array of jobs, each the array of its arguments, or { args: […] } with options of its own: [[1], { args: [2], priority: 1 }].`,
+  );
 }

@@ -26,7 +26,7 @@ function perJob(host: TaskHost, key: string): (args: unknown[], call: TaskCall) 
   return async (args, call) => {
     const contextId = ContextIdFactory.create();
     // What `@Inject(REQUEST)` gives where there is no request.
-    const job = new AttemptContext(call.taskId, call.taskName, call.attempt, call.abort);
+    const job = new AttemptContext(call);
     moduleRef.registerRequestByContextId(job, contextId);
     const instance = (await injector.loadPerContext(
       prototype,

@@ -5,7 +5,7 @@ import type { TaskRegistry } from '../core/task-registry.js';
 import type { Engine } from '../engine/engine.interface.js';
 import type { TaskMetadata } from '../decorators/task-metadata.js';
 import type { ResolvedOptions, ResolvedTask } from '../options/resolved-options.js';
-import { resolveTaskOptions } from '../options/resolve-task-options.js';
+import { resolveTaskOptions, type TaskDefaults } from '../options/resolve-task-options.js';
 import type { RegisterOptions } from '../options/task-options.js';
 import { type CpuTarget, refuseEntryOrBundle } from '../runner/thread/cpu-target.js';
 import { fileUrl } from '../options/resolve-module-options.js';
@@ -20,7 +20,7 @@ const MINIFIED = 2;
 export class TaskDiscovery {
   private readonly logger = new Logger('Flowrra');
   private readonly known = new Map<object, TaskHost>();
-  private readonly queues: ReadonlySet<string>;
+  private readonly defaults: TaskDefaults;
   private namesOutliveBuilds = false;
 
   constructor(
@@ -28,7 +28,8 @@ export class TaskDiscovery {
     private readonly registry: TaskRegistry,
     private readonly options: ResolvedOptions,
   ) {
-    this.queues = new Set(options.queues.map((queue) => queue.name));
+    const knownQueues = new Set(options.queues.map((queue) => queue.name));
+    this.defaults = { knownQueues, deadLetter: options.deadLetter };
   }
 
   /** Names are judged by how long jobs carry them. */
@@ -53,7 +54,7 @@ export class TaskDiscovery {
         `register('${String(options?.name)}'): the second argument is no function.`,
       );
     }
-    const resolved = resolveTaskOptions(options, fn.name, this.queues);
+    const resolved = resolveTaskOptions(options, fn.name, this.defaults);
     const definition: TaskDefinition = {
       ...resolved,
       contextIndex: null,
@@ -77,7 +78,7 @@ export class TaskDiscovery {
   }
 
   private definition(host: TaskHost, key: string, metadata: TaskMetadata): TaskDefinition {
-    const resolved = resolveTaskOptions(metadata.options, defaultName(host, key), this.queues);
+    const resolved = resolveTaskOptions(metadata.options, defaultName(host, key), this.defaults);
     if (metadata.options.name === undefined) this.judgeName(host, key);
     return {
       ...resolved,

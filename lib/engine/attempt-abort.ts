@@ -9,6 +9,7 @@ export class AttemptAbort implements AbortHandle {
   reason: unknown = undefined;
   cancelReason: string | null = null;
   killGrace = 0;
+  overruled = false;
   private cancelTimer: (() => void) | null = null;
   private controller: AbortController | null = null;
   private listeners: ((reason: unknown) => void)[] | null = null;

@@ -156,6 +156,8 @@ export interface AbortHandle {
   readonly cancelReason: string | null;
   /** How long the attempt may take to end after it was cancelled, in milliseconds. The core sets it when the attempt begins. */
   killGrace: number;
+  /** Whether its outcome has been decided without it: what it still answers counts for nothing. Set by the core. */
+  overruled: boolean;
   abort(reason: unknown): void;
   /** Calls `listener` at the abort, or at once if that has been; costs no `AbortSignal`. */
   onAbort(listener: (reason: unknown) => void): void;

@@ -9,6 +9,18 @@ import type { ResultBackend } from '../results/result-backend.js';
 export interface QueueOptions {
   /** How many of its jobs run at once in this process. Default 1; of `default`, what `numWorkers` says. */
   concurrency?: number;
+  /** How many of its jobs run at once in all processes together. Default: no bound. */
+  fleetConcurrency?: number;
+  /** How many attempts this process starts within a time. Default: no bound. */
+  rateLimit?: RateLimitOptions;
+  /** How many attempts all processes together start within a time. Default: no bound. */
+  fleetRateLimit?: RateLimitOptions;
+}
+
+/** So many within a time, which begins with the first of them. */
+export interface RateLimitOptions {
+  max: number;
+  per: Duration;
 }
 
 /** Options of the worker threads that run CPU-bound tasks. */
@@ -40,7 +52,8 @@ export interface FlowrraModuleOptions {
   cpu?: CpuOptions;
   /**
    * Further queues, by name: 1 to 100 letters (a to z), digits, `_`, `.` and `-`. `default` and `cpu`
-   * exist always; the concurrency of `cpu` is `cpuWorkers`.
+   * exist always; the concurrency of `cpu` is `cpuWorkers`. All processes of a fleet should say the
+   * same of `fleetConcurrency` and `fleetRateLimit`.
    */
   queues?: Record<string, QueueOptions>;
   /** Where jobs wait: a URL such as `'memory:'`, or an engine. Default `'memory:'`. */
@@ -64,6 +77,8 @@ export interface FlowrraModuleOptions {
   maxPayloadBytes?: number;
   /** How long `stop` waits for running jobs before it aborts their signal. Default 30 s. */
   shutdownTimeout?: Duration;
+  /** The task that is given what failed for good, by its name, for every task that names none itself. */
+  deadLetter?: string;
   /** Tasks that this application submits and another one runs, by name. */
   remoteTasks?: Record<string, RemoteTaskOptions>;
   /** The clock to live by; for tests. Default: the system's. */

@@ -1,3 +1,5 @@
+import { FlowrraConfigError } from '../core/errors.js';
+import { showValue } from '../core/show-value.js';
 import { wrong } from './check.js';
 
 const LONGEST_TASK_NAME = 200;
@@ -21,7 +23,7 @@ const TAKEN = new Set(
 );
 
 /** Control characters, and halves of surrogate pairs, which are no Unicode that every store could keep. */
-const UNFIT = /[\p{Cc}\p{Cs}]/u;
+export const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
 /** @throws {FlowrraConfigError} unless it can name a queue on every engine. */
 export function checkQueueName(name: unknown, path: string): string {
@@ -38,6 +40,14 @@ export function checkTaskName(name: unknown, path: string): string {
     path,
     name,
     `A task is named by 1 to ${LONGEST_TASK_NAME} characters, none a control character.`,
+  );
+}
+
+/** @throws {FlowrraConfigError} unless it is a string: whether it is anybody's id is another question. */
+export function checkId(taskId: unknown): string {
+  if (typeof taskId === 'string') return taskId;
+  throw new FlowrraConfigError(
+    `taskId: ${showValue(taskId)} is no task id. Give what submit() has resolved with; was an await forgotten?`,
   );
 }
 

@@ -5,9 +5,10 @@ import type { Engine } from '../engine/engine.interface.js';
 import { ResultBackend } from '../results/result-backend.js';
 import { checkKeys, checkObject, duration, keysOf, oneOf, suggest, wholeNumber, wrong } from './check.js';
 import { fileUrl } from './file-url.js';
-import type { CpuOptions, FlowrraModuleOptions, QueueOptions, RemoteTaskOptions } from './module-options.js';
+import type { CpuOptions, FlowrraModuleOptions, RemoteTaskOptions } from './module-options.js';
 import { checkQueueName, checkTaskName } from './names.js';
-import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedOptions, type ResolvedQueue } from './resolved-options.js';
+import { resolveQueues } from './resolve-queues.js';
+import { DEFAULT_QUEUE, type ResolvedOptions, type ResolvedQueue } from './resolved-options.js';
 
 export { fileUrl } from './file-url.js';
 
@@ -25,6 +26,7 @@ const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
   maxResults: true,
   maxPayloadBytes: true,
   shutdownTimeout: true,
+  deadLetter: true,
   remoteTasks: true,
   clock: true,
 });
@@ -35,12 +37,10 @@ const LIMIT_KEYS = keysOf<ResourceLimits>({
   codeRangeSizeMb: true,
   stackSizeMb: true,
 });
-const QUEUE_KEYS = keysOf<QueueOptions>({ concurrency: true });
 const REMOTE_TASK_KEYS = keysOf<RemoteTaskOptions>({ queue: true });
 
 const ENGINE_METHODS = ['connect', 'consume', 'drain', 'enqueue', 'enqueueMany', 'pendingCount', 'close'];
 const BACKEND_METHODS = ['store', 'get', 'waitFor'];
-const DEFAULT_WORKERS = 4;
 
 /**
  * Checks what the user configured, once, and fills in every default. The result shares no object
@@ -69,48 +69,10 @@ export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOpt
     maxResults: wholeNumber(options.maxResults, 'maxResults', { min: 1, fallback: 100_000 }),
     maxPayloadBytes: wholeNumber(options.maxPayloadBytes, 'maxPayloadBytes', { min: 1, fallback: 1_048_576 }),
     shutdownTimeout: duration(options.shutdownTimeout, 'shutdownTimeout', 30_000),
+    deadLetter: options.deadLetter === undefined ? null : checkTaskName(options.deadLetter, 'deadLetter'),
     remoteTasks: resolveRemoteTasks(options.remoteTasks, queues),
     clock: resolveClock(options.clock),
   };
-}
-
-/** `default` and `cpu` first, then the others as they were given. */
-function resolveQueues(
-  { queues = {}, numWorkers }: FlowrraModuleOptions,
-  cpuWorkers: number,
-): ResolvedQueue[] {
-  checkObject(queues, 'queues', 'It must be an object of queues by name: { reports: { concurrency: 2 } }.');
-  if (Object.hasOwn(queues, CPU_QUEUE)) {
-    throw wrong(
-      `queues.${CPU_QUEUE}`,
-      queues[CPU_QUEUE],
-      'That queue exists always: use cpuWorkers for its concurrency.',
-    );
-  }
-  const workers = wholeNumber(numWorkers, 'numWorkers', { min: 1, fallback: DEFAULT_WORKERS });
-  const given = Object.entries(queues).map(([name, queue]) =>
-    resolveQueue(name, queue, name === DEFAULT_QUEUE ? workers : 1),
-  );
-  if (numWorkers !== undefined && queues[DEFAULT_QUEUE]?.concurrency !== undefined) {
-    throw wrong(
-      `queues.${DEFAULT_QUEUE}.concurrency`,
-      queues[DEFAULT_QUEUE].concurrency,
-      `numWorkers (given ${numWorkers}) says the same of that queue. Keep one of them.`,
-    );
-  }
-  const defaultQueue = given.find(({ name }) => name === DEFAULT_QUEUE) ?? {
-    name: DEFAULT_QUEUE,
-    concurrency: workers,
-  };
-  const others = given.filter(({ name }) => name !== DEFAULT_QUEUE);
-  return [defaultQueue, { name: CPU_QUEUE, concurrency: cpuWorkers }, ...others];
-}
-
-function resolveQueue(name: string, queue: QueueOptions, fallback: number): ResolvedQueue {
-  const path = `queues.${name}`;
-  checkQueueName(name, path);
-  checkKeys(queue, QUEUE_KEYS, path);
-  return { name, concurrency: wholeNumber(queue.concurrency, `${path}.concurrency`, { min: 1, fallback }) };
 }
 
 function resolveCpu(cpu: CpuOptions = {}, threads: number): ResolvedOptions['cpu'] {

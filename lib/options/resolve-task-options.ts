@@ -17,7 +17,16 @@ const KEYS = keysOf<TaskOptions & RegisterOptions>({
   jitter: true,
   timeout: true,
   killGrace: true,
+  expires: true,
+  deadLetter: true,
 });
+
+/** What an application says of all its tasks. */
+export interface TaskDefaults {
+  /** Its queues, `default` and `cpu` among them. */
+  readonly knownQueues: ReadonlySet<string>;
+  readonly deadLetter: string | null;
+}
 
 /** Names an option of the task at hand in errors. */
 type At = (key: string) => string;
@@ -26,14 +35,14 @@ type At = (key: string) => string;
  * Checks the options of one task.
  *
  * @param fallbackName The name of a task that was given none.
- * @param knownQueues The queues of this application, `default` and `cpu` among them.
  * @throws {FlowrraConfigError} naming the task, the option, the value and what would be right.
  */
 export function resolveTaskOptions(
   options: TaskOptions | RegisterOptions,
   fallbackName: string,
-  knownQueues: ReadonlySet<string>,
+  defaults: TaskDefaults,
 ): ResolvedTask {
+  const { knownQueues } = defaults;
   const called = typeof options?.name === 'string' ? options.name : fallbackName;
   checkKeys(options, KEYS, `Task '${called}'`);
   const at: At = (key) => `Task '${called}', ${key}`;
@@ -43,7 +52,7 @@ export function resolveTaskOptions(
     name: checkTaskName(options.name ?? fallbackName, at('name')),
     queue: resolveQueue(options.queue, cpuBound, knownQueues, at('queue')),
     cpuBound,
-    policy: resolvePolicy(options, at),
+    policy: resolvePolicy(options, defaults.deadLetter, at),
   };
 }
 
@@ -73,7 +82,7 @@ function resolveQueue(
   return queue;
 }
 
-function resolvePolicy(options: TaskPolicyOptions, at: At): TaskPolicy {
+function resolvePolicy(options: TaskPolicyOptions, fallbackDeadLetter: string | null, at: At): TaskPolicy {
   const policy: TaskPolicy = {
     maxRetries: wholeNumber(options.maxRetries, at('maxRetries'), { min: 0, infinite: true, fallback: 3 }),
     retryDelay: duration(options.retryDelay, at('retryDelay'), 1_000),
@@ -82,6 +91,8 @@ function resolvePolicy(options: TaskPolicyOptions, at: At): TaskPolicy {
     jitter: flag(options.jitter, at('jitter'), false),
     timeout: timeLimit(options.timeout, at('timeout')),
     killGrace: duration(options.killGrace, at('killGrace'), 5_000),
+    expires: timeLimit(options.expires, at('expires')),
+    deadLetter: resolveDeadLetter(options.deadLetter, fallbackDeadLetter, at('deadLetter')),
   };
   if (policy.backoff === 'exponential' && policy.retryDelay > policy.maxRetryDelay) {
     throw wrong(
@@ -91,6 +102,11 @@ function resolvePolicy(options: TaskPolicyOptions, at: At): TaskPolicy {
     );
   }
   return policy;
+}
+
+function resolveDeadLetter(value: unknown, fallback: string | null, path: string): string | null {
+  if (value === undefined) return fallback;
+  return value === null ? null : checkTaskName(value, path);
 }
 
 function resolveBackoff(value: unknown, path: string): Backoff {

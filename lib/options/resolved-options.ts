@@ -25,6 +25,8 @@ export interface ResolvedOptions {
   readonly maxResults: number;
   readonly maxPayloadBytes: number;
   readonly shutdownTimeout: number;
+  /** For tasks that name none. */
+  readonly deadLetter: string | null;
   readonly remoteTasks: ReadonlyMap<string, { readonly queue: string }>;
   readonly clock: Clock;
 }

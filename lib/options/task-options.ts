@@ -28,6 +28,16 @@ export interface TaskPolicyOptions {
    * and, if it is CPU-bound, its thread is ended. Default 5 s.
    */
   killGrace?: Duration;
+  /**
+   * How long after its submission a job may still be started, or tried again; then it is cancelled
+   * instead. What runs by then goes on. Default: for ever, which is `Infinity`.
+   */
+  expires?: Duration;
+  /**
+   * The name of a task that is submitted, with a `DeadLetter` as its argument, for each job that has
+   * failed for good. Default: what `forRoot({ deadLetter })` says, else none; `null` for none.
+   */
+  deadLetter?: string | null;
 }
 
 /** Options of `@Task()`. */
@@ -59,6 +69,21 @@ export interface RegisterOptions extends TaskPolicyOptions {
   export?: string;
 }
 
+/** Lets jobs of one key stand for each other. See {@link SubmitOptions.dedupe}. */
+export interface DedupeOptions {
+  /** What makes two submissions of a task the same: 1 to 300 characters. */
+  key: string;
+  /**
+   * - `'ignore'` (default): while a job of that key is unfinished, no other one is added.
+   * - `'throttle'`: for `ttl` after a job of that key was submitted, no other one is added.
+   * - `'debounce'`: the job waits for `ttl`; another one of that key that comes meanwhile gives it its
+   *   arguments, and the wait begins anew. The last one wins.
+   */
+  mode?: 'ignore' | 'throttle' | 'debounce';
+  /** How long, for `'throttle'` and `'debounce'`. */
+  ttl?: Duration;
+}
+
 /** Options of one submission, given to `with()`. */
 export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'retryDelay' | 'timeout'> {
   /** 0 to 2,097,151; lower runs first. Default 0. */
@@ -75,4 +100,18 @@ export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'r
   taskId?: string;
   /** Overrides the task's own `backoff`; a function cannot travel with a job. */
   backoff?: 'fixed' | 'exponential';
+  /** Overrides the task's own `expires`: a duration from now, or a time that lies ahead. */
+  expires?: Duration | Date;
+  /**
+   * Another job of the same task and the same key may stand in this one's place: `submit` then
+   * returns that one's id, and `events$` tells of it as `deduplicated`. Not together with `taskId`.
+   */
+  dedupe?: DedupeOptions;
+  /** Plain data of your own that travels with the job: at most 16 KiB. The task reads it in its context. */
+  metadata?: Record<string, unknown>;
+}
+
+/** One job of a `submitMany`, with options of its own beside those of `with()`. */
+export interface BatchJob<A extends readonly unknown[]> extends SubmitOptions {
+  args: A;
 }

@@ -22,5 +22,5 @@ export function deserializeResult(text: string): TaskResult {
   ) {
     throw new PayloadError('result', 'the text is no serialized TaskResult');
   }
-  return taskResultOf(state as JobState);
+  return taskResultOf({ ...(state as JobState), progress: state.progress ?? null });
 }

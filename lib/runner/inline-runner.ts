@@ -1,3 +1,4 @@
+import { currentTaskHook } from '../core/current-task-hook.js';
 import { AttemptContext } from '../core/task-context.js';
 import type { TaskDefinition } from '../core/task-definition.js';
 import type { TaskCall, TaskRunner } from './task-runner.interface.js';
@@ -9,9 +10,10 @@ export class InlineRunner implements TaskRunner {
     if (task.contextIndex !== null) {
       // Arguments that the caller left out stand between the given ones and the context.
       while (args.length < task.contextIndex) args.push(undefined);
-      args[task.contextIndex] = new AttemptContext(call.taskId, call.taskName, call.attempt, call.abort);
+      args[task.contextIndex] = new AttemptContext(call);
     }
-    return task.invoke(args, call);
+    const hook = currentTaskHook();
+    return hook === undefined ? task.invoke(args, call) : hook(call, () => task.invoke(args, call));
   }
 
   async close(): Promise<void> {}

@@ -1,3 +1,4 @@
+import type { ContextSource } from '../core/task-context.js';
 import type { TaskDefinition } from '../core/task-definition.js';
 import type { AbortHandle } from '../engine/engine.interface.js';
 
@@ -9,12 +10,8 @@ export interface TaskRunner {
   close(): Promise<void>;
 }
 
-/** One call of a task's code. */
-export interface TaskCall {
-  readonly taskId: string;
-  readonly taskName: string;
-  /** The number of the attempt, from 1. */
-  readonly attempt: number;
+/** One call of a task's code: also what its context is made of. */
+export interface TaskCall extends ContextSource {
   /** A fresh copy that the task may change. */
   readonly args: unknown[];
   readonly abort: AbortHandle;

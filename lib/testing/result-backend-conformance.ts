@@ -185,6 +185,7 @@ function result(taskId: string, status: TaskStatus, ...[value]: unknown[]): Task
     startedAt: status === 'pending' ? null : now - 900,
     finishedAt: isFinal(status) ? now : null,
     retries: status === 'retrying' ? 1 : 0,
+    progress: status === 'running' ? { done: 3, of: 7 } : null,
   });
 }
 

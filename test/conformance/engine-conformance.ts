@@ -1,10 +1,15 @@
 import { backPressureCases } from './back-pressure.cases.js';
+import { cancelCases } from './cancel.cases.js';
 import { contextCases } from './context.cases.js';
 import { Beds, type EngineUnderTest } from './engine-under-test.js';
+import { dedupeCases } from './dedupe.cases.js';
 import { durabilityCases } from './durability.cases.js';
 import { hostileCases } from './hostile.cases.js';
+import { jobsCases } from './jobs.cases.js';
+import { limitCases } from './limit.cases.js';
 import { orderCases } from './order.cases.js';
 import { payloadCases } from './payload.cases.js';
+import { reportCases } from './report.cases.js';
 import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
 import { stopCases } from './stop.cases.js';
@@ -27,6 +32,11 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('context', () => contextCases(beds));
     describe('back-pressure', () => backPressureCases(beds));
     describe('hostile tasks', () => hostileCases(beds));
+    describe('cancelling', () => cancelCases(beds, engine));
+    describe('dedupe', () => dedupeCases(beds, engine));
+    describe('reports', () => reportCases(beds, engine));
+    describe('limits', () => limitCases(beds, engine));
+    describe('jobs', () => jobsCases(beds));
     describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));
   });

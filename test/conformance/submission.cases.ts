@@ -107,7 +107,7 @@ export function submissionCases(beds: Beds): void {
     const { flowrra, app } = await beds.start([Sums]);
     const { add } = app.get(Sums);
     for (const list of [[1], 'ab', undefined]) {
-      await expect(flowrra.submitMany(add, list as never)).rejects.toThrow(/submitMany.*array of arrays/);
+      await expect(flowrra.submitMany(add, list as never)).rejects.toThrow(/submitMany.*array of jobs/);
     }
     const forgotten = flowrra.submit(add, 1);
     await expect(flowrra.waitForResult(forgotten as never)).rejects.toThrow(/taskId.*await/);

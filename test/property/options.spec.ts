@@ -85,7 +85,12 @@ describe('options of any shape', () => {
   it('of a task are resolved, or refused as a configuration error', () => {
     fc.assert(
       fc.property(mangled(TASK_KEYS), (options) =>
-        soundly(() => resolveTaskOptions(options as TaskOptions, 'Mail.send', new Set(['default', 'cpu']))),
+        soundly(() =>
+          resolveTaskOptions(options as TaskOptions, 'Mail.send', {
+            knownQueues: new Set(['default', 'cpu']),
+            deadLetter: null,
+          }),
+        ),
       ),
       { numRuns: 1_000 },
     );

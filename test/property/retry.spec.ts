@@ -14,6 +14,8 @@ const policy: fc.Arbitrary<TaskPolicy> = fc.record({
   jitter: fc.boolean(),
   timeout: fc.constant(Infinity),
   killGrace: fc.constant(0),
+  expires: fc.constant(Infinity),
+  deadLetter: fc.constant(null),
 });
 
 const without = (jittered: TaskPolicy): TaskPolicy => ({ ...jittered, jitter: false });

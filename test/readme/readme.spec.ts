@@ -169,7 +169,10 @@ it('prints the defaults that hold', () => {
   );
   expect(meaning(shown.get('cpu.mode') ?? '')).toBe(resolved.cpu.mode);
 
-  const { policy } = resolveTaskOptions({}, 'Class.method', new Set(['default', 'cpu']));
+  const { policy } = resolveTaskOptions({}, 'Class.method', {
+    knownQueues: new Set(['default', 'cpu']),
+    deadLetter: null,
+  });
   const task = table('`@Task(options)`');
   expect(Object.fromEntries(POLICY.map((name) => [name, meaning(task.get(name) ?? '')]))).toEqual(policy);
 

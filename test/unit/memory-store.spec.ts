@@ -1,6 +1,7 @@
 import { MemoryIds } from '../../lib/engine/memory/memory-id.js';
 import { SlotTable } from '../../lib/engine/memory/slot-table.js';
 import { MemoryStore } from '../../lib/engine/memory/memory-store.js';
+import { newJob, queueOf } from '../support/jobs.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 describe('ids', () => {
@@ -58,16 +59,13 @@ it('the slot table hands out free slots again, and knows which it ever handed ou
 });
 
 /** The memory store shares its jobs with nobody. */
-const NOBODY = { changed: () => undefined, lost: () => undefined };
+const NOBODY = { changed: () => undefined, lost: () => undefined, cancelled: () => undefined };
 
 it('settles a job once: what answers late changes nothing', () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 1_000, maxResults: 10 }, queues: ['q'], ...NOBODY });
-  const id = store.insert(
-    { taskId: undefined, taskName: 't', queue: 'q', priority: 0, delay: 0, args: [1], overrides: undefined },
-    clock.now(),
-  );
+  store.open({ clock, retention: { resultTtl: 1_000, maxResults: 10 }, queues: [queueOf('q')], ...NOBODY });
+  const id = store.insert(newJob({ args: [1] }), clock.now()) as string;
   const [attempt] = store.claim('q', 1, clock.now());
   expect(attempt?.args()).toEqual([1]);
   expect(store.settle(attempt as never, { kind: 'released', delay: 0 }, clock.now())).toBe(true);
@@ -78,20 +76,9 @@ it('settles a job once: what answers late changes nothing', () => {
 it('drops old results by itself, with one timer, and holds none when there is nothing to drop', async () => {
   const clock = new ManualClock();
   const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 100 }, queues: ['q'], ...NOBODY });
+  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 100 }, queues: [queueOf('q')], ...NOBODY });
   for (let n = 0; n < 50; n++) {
-    store.insert(
-      {
-        taskId: `named-${n}`,
-        taskName: 't',
-        queue: 'q',
-        priority: 0,
-        delay: 0,
-        args: [],
-        overrides: undefined,
-      },
-      clock.now(),
-    );
+    store.insert(newJob({ taskId: `named-${n}` }), clock.now());
     const [attempt] = store.claim('q', 1, clock.now());
     store.settle(attempt as never, { kind: 'success', result: n }, clock.now());
   }
@@ -99,11 +86,6 @@ it('drops old results by itself, with one timer, and holds none when there is no
   await clock.advance(10_000);
   expect(clock.armed).toBe(0);
   // The same id may be used again once its job is forgotten.
-  expect(
-    store.insert(
-      { taskId: 'named-1', taskName: 't', queue: 'q', priority: 0, delay: 0, args: [], overrides: undefined },
-      clock.now(),
-    ),
-  ).toBe('named-1');
+  expect(store.insert(newJob({ taskId: 'named-1' }), clock.now())).toBe('named-1');
   expect(store.results.get('named-1')?.status).toBe('pending');
 });

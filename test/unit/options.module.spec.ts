@@ -7,6 +7,7 @@ import { resolveModuleOptions } from '../../lib/options/resolve-module-options.j
 import { InMemoryBackend } from '../../lib/results/in-memory-backend.js';
 import { ResultBackend } from '../../lib/results/result-backend.js';
 import { configError } from '../support/config-error.js';
+import { queueOf } from '../support/jobs.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 /** Options as a JavaScript user may write them. */
@@ -16,8 +17,8 @@ describe('resolveModuleOptions', () => {
   it('fills in every default', () => {
     expect(resolve({})).toEqual({
       queues: [
-        { name: 'default', concurrency: 4 },
-        { name: 'cpu', concurrency: availableParallelism() },
+        queueOf('default', { concurrency: 4 }),
+        queueOf('cpu', { concurrency: availableParallelism() }),
       ],
       cpu: { threads: availableParallelism(), module: null, mode: 'thread', resourceLimits: null },
       engine: 'memory:',
@@ -29,6 +30,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 100_000,
       maxPayloadBytes: 1_048_576,
       shutdownTimeout: 30_000,
+      deadLetter: null,
       remoteTasks: new Map(),
       clock: systemClock,
     });
@@ -44,7 +46,12 @@ describe('resolveModuleOptions', () => {
         mode: 'inline',
         resourceLimits: { maxOldGenerationSizeMb: 64 },
       },
-      queues: { reports: { concurrency: 3 }, 'Mail-2_x.y': {} },
+      queues: {
+        reports: { concurrency: 3 },
+        'Mail-2_x.y': { fleetRateLimit: { max: 100, per: '1m' } },
+        default: { rateLimit: { max: 5, per: 1_000 } },
+        cpu: { fleetConcurrency: 9 },
+      },
       engine: 'sqlite:./data/tasks.db',
       role: 'producer',
       maxPending: 5,
@@ -53,15 +60,16 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      deadLetter: 'Ops.letter',
       remoteTasks: { 'EmailTasks.sendWelcome': { queue: 'reports' }, 'Images.shrink': {} },
       clock,
     };
     expect(resolve(options)).toEqual({
       queues: [
-        { name: 'default', concurrency: 10 },
-        { name: 'cpu', concurrency: 2 },
-        { name: 'reports', concurrency: 3 },
-        { name: 'Mail-2_x.y', concurrency: 1 },
+        queueOf('default', { concurrency: 10, rateLimit: { max: 5, per: 1_000 } }),
+        queueOf('cpu', { concurrency: 2, fleetConcurrency: 9 }),
+        queueOf('reports', { concurrency: 3 }),
+        queueOf('Mail-2_x.y', { fleetRateLimit: { max: 100, per: 60_000 } }),
       ],
       cpu: {
         threads: 2,
@@ -78,6 +86,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      deadLetter: 'Ops.letter',
       remoteTasks: new Map([
         ['EmailTasks.sendWelcome', { queue: 'reports' }],
         ['Images.shrink', { queue: 'default' }],
@@ -98,7 +107,7 @@ describe('resolveModuleOptions', () => {
     options.queues.reports.concurrency = 99;
     options.cpu.resourceLimits.stackSizeMb = 99;
     options.remoteTasks.far.queue = 'other';
-    expect(resolved.queues).toContainEqual({ name: 'reports', concurrency: 3 });
+    expect(resolved.queues).toContainEqual(queueOf('reports', { concurrency: 3 }));
     expect(resolved.cpu.resourceLimits).toEqual({ stackSizeMb: 4 });
     expect(resolved.remoteTasks.get('far')).toEqual({ queue: 'reports' });
   });
@@ -128,7 +137,7 @@ describe('the default queue', () => {
     [{ numWorkers: 7, queues: { default: {} } }, 7],
     [{ queues: { other: {}, default: { concurrency: 7 } } }, 7],
   ])('of %j runs %d at once, and comes first', (options, concurrency) => {
-    expect(defaultQueue(options)).toEqual({ name: 'default', concurrency });
+    expect(defaultQueue(options)).toEqual(queueOf('default', { concurrency }));
   });
 });
 
@@ -248,11 +257,11 @@ describe('what is refused', () => {
     ],
     [
       { queues: { reports: 2 } },
-      'queues.reports: 2 is not valid. It must be an object with some of: concurrency.',
+      'queues.reports: 2 is not valid. It must be an object with some of: concurrency, fleetConcurrency, rateLimit, fleetRateLimit.',
     ],
     [
       { queues: { reports: null } },
-      'queues.reports: null is not valid. It must be an object with some of: concurrency.',
+      'queues.reports: null is not valid. It must be an object with some of: concurrency, fleetConcurrency, rateLimit, fleetRateLimit.',
     ],
     [
       { queues: { reports: { concurrency: 0 } } },
@@ -260,7 +269,7 @@ describe('what is refused', () => {
     ],
     [
       { queues: { reports: { concurency: 2 } } },
-      "queues.reports: unknown option 'concurency' (given 2). Did you mean 'concurrency'? Known: concurrency.",
+      "queues.reports: unknown option 'concurency' (given 2). Did you mean 'concurrency'? Known: concurrency, fleetConcurrency, rateLimit, fleetRateLimit.",
     ],
     [{ queues: { 'a:b': {} } }, `queues.a:b: 'a:b' is not valid. ${QUEUE_NEED}`],
     [{ queues: { '': {} } }, `queues.: '' is not valid. ${QUEUE_NEED}`],
@@ -268,11 +277,11 @@ describe('what is refused', () => {
     [{ queues: { 'a\n': {} } }, `queues.a\n: 'a\n' is not valid. ${QUEUE_NEED}`],
     [
       { queues: { cpu: { concurrency: 2 } } },
-      'queues.cpu: an object is not valid. That queue exists always: use cpuWorkers for its concurrency.',
+      `queues.cpu.concurrency: 2 is not valid. cpuWorkers (${availableParallelism()}) says the same of that queue. Keep that one.`,
     ],
     [
       { numWorkers: 3, queues: { default: { concurrency: 2 } } },
-      'queues.default.concurrency: 2 is not valid. numWorkers (given 3) says the same of that queue. Keep one of them.',
+      'queues.default.concurrency: 2 is not valid. numWorkers (3) says the same of that queue. Keep that one.',
     ],
     [
       { cpu: true },
@@ -351,7 +360,7 @@ describe('what is refused', () => {
       "FlowrraModule options: unknown option 'numWorker' (given 4). Did you mean 'numWorkers'?",
     );
     expect(configError(() => resolve({ concurrency: 4 }))).toMatch(
-      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, remoteTasks, clock.",
+      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, deadLetter, remoteTasks, clock.",
     );
   });
 

@@ -11,7 +11,7 @@ describe('resolveSubmitOptions', () => {
   it('answers one shared, frozen object for no options', () => {
     expect(resolve({})).toBe(NO_SUBMIT_OPTIONS);
     expect(Object.isFrozen(NO_SUBMIT_OPTIONS)).toBe(true);
-    expect(NO_SUBMIT_OPTIONS).toEqual({ priority: 0, delay: 0, taskId: undefined, overrides: undefined });
+    expect(NO_SUBMIT_OPTIONS).toEqual({ priority: 0, delay: 0 });
   });
 
   it('takes everything that can be said', () => {
@@ -42,6 +42,9 @@ describe('resolveSubmitOptions', () => {
       retryDelay: undefined,
       backoff: undefined,
       timeout: undefined,
+      expires: undefined,
+      dedupe: undefined,
+      metadata: undefined,
     };
     expect(resolve(options)).toEqual(NO_SUBMIT_OPTIONS);
   });
@@ -76,7 +79,8 @@ describe('what is refused', () => {
   const PRIORITY_NEED = 'It must be a whole number from 0 to 2097151.';
   const ID_NEED =
     "An id is 1 to 255 characters, without ':' and control characters, no whole number, and no name of a part of a queue, such as wait.";
-  const KNOWN = 'Known: priority, delay, runAt, taskId, maxRetries, retryDelay, backoff, timeout.';
+  const KNOWN =
+    'Known: priority, delay, runAt, taskId, maxRetries, retryDelay, backoff, timeout, expires, dedupe, metadata.';
   const DURATION_NEED =
     "Give milliseconds as a number, or an amount with its unit such as '250ms', '2s', '5m', '1h' or '7d'.";
 

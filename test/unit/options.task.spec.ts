@@ -6,7 +6,10 @@ const QUEUES = new Set(['default', 'cpu', 'reports']);
 
 /** Options as a JavaScript user may write them. */
 function resolve(options: unknown, fallbackName = 'Mail.send') {
-  return resolveTaskOptions(options as TaskOptions | RegisterOptions, fallbackName, QUEUES);
+  return resolveTaskOptions(options as TaskOptions | RegisterOptions, fallbackName, {
+    knownQueues: QUEUES,
+    deadLetter: null,
+  });
 }
 
 describe('resolveTaskOptions', () => {
@@ -23,6 +26,8 @@ describe('resolveTaskOptions', () => {
         jitter: false,
         timeout: Infinity,
         killGrace: 5_000,
+        expires: Infinity,
+        deadLetter: null,
       },
     });
   });
@@ -38,6 +43,8 @@ describe('resolveTaskOptions', () => {
       jitter: true,
       timeout: '30s',
       killGrace: 0,
+      expires: '1h',
+      deadLetter: 'Ops.letter',
     };
     expect(resolve(options)).toEqual({
       name: 'mail/send – now',
@@ -51,6 +58,8 @@ describe('resolveTaskOptions', () => {
         jitter: true,
         timeout: 30_000,
         killGrace: 0,
+        expires: 3_600_000,
+        deadLetter: 'Ops.letter',
       },
     });
   });

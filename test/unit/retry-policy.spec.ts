@@ -12,6 +12,8 @@ const POLICY: TaskPolicy = Object.freeze({
   jitter: false,
   timeout: Infinity,
   killGrace: 5_000,
+  expires: Infinity,
+  deadLetter: null,
 });
 
 function noRandom(): never {
@@ -100,6 +102,8 @@ describe('effectivePolicy', () => {
       jitter: false,
       timeout: 10,
       killGrace: 5_000,
+      expires: Infinity,
+      deadLetter: null,
     });
     expect(POLICY.maxRetries).toBe(3);
   });

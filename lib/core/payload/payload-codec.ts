@@ -6,6 +6,9 @@ export { copyPlain } from './copy-plain.js';
 /** The most bytes that a UTF-16 unit of a string takes in UTF-8. */
 const WIDEST = 3;
 
+/** The most that a job's metadata, and what it says of its progress, may be. */
+const MAX_EXTRA_BYTES = 16_384;
+
 /**
  * Turns what a caller passes, or a task returns, into plain data that nobody else holds: the same on
  * every engine, so that what works in memory works on a cluster. Shared references become copies.
@@ -35,6 +38,16 @@ export class PayloadCodec {
   copyResult(value: unknown): unknown {
     const size = mostBytes(value);
     return size < 0 || size > this.maxBytes ? new PayloadWalk('result', this.maxBytes).result(value) : value;
+  }
+
+  /** @throws {PayloadError} if it cannot travel, or is larger than 16 KiB. */
+  copyMetadata(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    return new PayloadWalk('metadata', MAX_EXTRA_BYTES).result(value) as Readonly<Record<string, unknown>>;
+  }
+
+  /** @throws {PayloadError} if it cannot travel, or is larger than 16 KiB. */
+  copyProgress(value: unknown): unknown {
+    return new PayloadWalk('progress', MAX_EXTRA_BYTES).result(value);
   }
 }
 

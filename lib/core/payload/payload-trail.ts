@@ -5,6 +5,9 @@ import { utf8Bytes } from './payload-size.js';
 
 const DEEPEST = 500;
 
+/** What is copied, as errors call it. */
+export type PayloadRoot = 'args' | 'result' | 'metadata' | 'progress';
+
 /**
  * Where a walk stands, what it may still spend, and how it refuses.
  *
@@ -21,7 +24,7 @@ export abstract class PayloadTrail {
   private refusal: PayloadError | null = null;
 
   constructor(
-    private readonly root: 'args' | 'result',
+    private readonly root: PayloadRoot,
     private readonly maxBytes: number,
   ) {
     this.room = maxBytes;
@@ -43,7 +46,7 @@ export abstract class PayloadTrail {
 
   private refuseSize(container: number): never {
     this.refuseCycle(container);
-    const all = this.root === 'args' ? 'the arguments take' : 'the result takes';
+    const all = this.root === 'args' ? 'the arguments take' : `the ${this.root} takes`;
     this.refuse(
       `with this value, ${all} more than ${this.maxBytes} bytes; ` +
         'pass a reference, such as an id or the name of a file, or raise maxPayloadBytes',

@@ -4,6 +4,7 @@ import { ExecutorNotRunningError, ExecutorStoppingError, TaskLostError } from '.
 import type { ResultBackend } from '../../results/result-backend.js';
 import { AttemptAbort } from '../attempt-abort.js';
 import type {
+  Accepted,
   Attempt,
   DrainReport,
   Engine,
@@ -14,6 +15,7 @@ import type {
 } from '../engine.interface.js';
 import { isPromise, whenDone } from '../maybe-promise.js';
 import { Admission } from '../admission.js';
+import type { JobControl } from '../job-control.interface.js';
 import type { JobStore } from './job-store.interface.js';
 import { Lane } from './lane.js';
 import { Quiet } from '../quiet.js';
@@ -25,8 +27,8 @@ const REPORT_AGAIN_MS = 30_000;
 
 /** One attempt while it runs. */
 class Run extends AttemptAbort {
-  /** Given back at the end of a stop: whatever it still answers comes too late. */
-  abandoned = false;
+  /** Whatever it still answers comes too late. */
+  over = false;
 
   constructor(
     readonly attempt: Attempt,
@@ -42,6 +44,7 @@ class Run extends AttemptAbort {
  */
 export class EmbeddedEngine implements Engine {
   readonly results: ResultBackend;
+  readonly control: JobControl;
   private readonly logger = new Logger('Flowrra');
   private readonly running = new Set<Run>();
   private readonly lanes = new Map<string, Lane>();
@@ -58,6 +61,7 @@ export class EmbeddedEngine implements Engine {
     private readonly store: JobStore,
   ) {
     this.results = store.results;
+    this.control = store.control;
   }
 
   async connect(host: EngineHost): Promise<void> {
@@ -67,16 +71,17 @@ export class EmbeddedEngine implements Engine {
     await this.store.open({
       clock,
       retention,
-      queues: queues.map((queue) => queue.name),
+      queues,
       changed: this.changed,
       lost: this.lost,
+      cancelled: this.cancelled,
     });
     this.settlements = new Settlements(this.store, clock, () => this.quiet?.check());
     const slice = new TimeSlice(() => this.lanes.forEach((lane) => lane.pump()));
-    for (const { name, concurrency } of queues) {
+    for (const queue of queues) {
       this.lanes.set(
-        name,
-        new Lane(name, concurrency, {
+        queue.name,
+        new Lane(queue, {
           store: this.store,
           clock,
           slice,
@@ -96,27 +101,27 @@ export class EmbeddedEngine implements Engine {
     for (const lane of this.lanes.values()) lane.resume();
   }
 
-  enqueue(job: NewJob): MaybePromise<string> {
+  enqueue(job: NewJob): MaybePromise<Accepted> {
     this.assertAccepting();
-    const insert = (): MaybePromise<string> => this.store.insert(job, this.host.clock.now());
-    const taskId = this.admission.unbounded ? insert() : this.admission.enter(1, insert);
-    if (!isPromise(taskId)) {
+    const insert = (): MaybePromise<Accepted> => this.store.insert(job, this.host.clock.now());
+    const accepted = this.admission.unbounded ? insert() : this.admission.enter(1, insert);
+    if (!isPromise(accepted)) {
       this.wake(job.queue);
-      return taskId;
+      return accepted;
     }
-    return taskId.then((id) => {
+    return accepted.then((answer) => {
       this.wake(job.queue);
-      return id;
+      return answer;
     });
   }
 
-  enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]> {
+  enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]> {
     this.assertAccepting();
-    const insert = (): MaybePromise<string[]> => this.store.insertMany(jobs, this.host.clock.now());
-    const taskIds = this.admission.unbounded ? insert() : this.admission.enter(jobs.length, insert);
-    return whenDone(taskIds, (ids) => {
+    const insert = (): MaybePromise<Accepted[]> => this.store.insertMany(jobs, this.host.clock.now());
+    const accepted = this.admission.unbounded ? insert() : this.admission.enter(jobs.length, insert);
+    return whenDone(accepted, (answers) => {
       for (const queue of new Set(jobs.map((job) => job.queue))) this.wake(queue);
-      return ids;
+      return answers;
     });
   }
 
@@ -174,7 +179,9 @@ export class EmbeddedEngine implements Engine {
 
   /** The outcome is known, so the place is free, even if storing the outcome takes a while. */
   private finish(run: Run, outcome: Outcome): void {
-    if (run.abandoned) return;
+    if (run.over) return;
+    run.over = true;
+    run.ended();
     this.running.delete(run);
     this.settle(run, outcome);
     run.lane.release();
@@ -196,8 +203,10 @@ export class EmbeddedEngine implements Engine {
     const left = [...this.running];
     this.running.clear();
     for (const run of left) {
-      run.abandoned = true;
-      this.settle(run, { kind: 'released', delay: 0 });
+      run.over = true;
+      run.ended();
+      const { cancelReason: reason } = run;
+      this.settle(run, reason === null ? { kind: 'released', delay: 0 } : { kind: 'cancelled', reason });
     }
     return left.length;
   }
@@ -253,6 +262,16 @@ export class EmbeddedEngine implements Engine {
     );
     for (const run of this.running) if (run.attempt === attempt) run.abort(reason);
   };
+
+  private readonly cancelled = (attempt: Attempt, reason: string): void => {
+    for (const run of this.running)
+      if (run.attempt === attempt) run.cancel(reason, this.host.clock, () => void this.overrule(run));
+  };
+
+  /** It has not ended in time: what becomes of it is decided without it. */
+  private async overrule(run: Run): Promise<void> {
+    this.finish(run, await this.host.overdue(run.attempt, run));
+  }
 
   private readonly refuse = (attempts: readonly Attempt[]): void => {
     for (const attempt of attempts)

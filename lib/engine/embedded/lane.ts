@@ -2,6 +2,8 @@ import type { Clock } from '../../core/clock.js';
 import { detached } from '../../core/detached.js';
 import type { Attempt, MaybePromise } from '../engine.interface.js';
 import { isPromise } from '../maybe-promise.js';
+import type { ResolvedQueue } from '../../options/resolved-options.js';
+import { RateWindow } from '../rate-window.js';
 import type { JobStore } from './job-store.interface.js';
 import type { TimeSlice } from './time-slice.js';
 
@@ -33,11 +35,18 @@ export class Lane {
   private cancelTimer: (() => void) | null = null;
   private timerDue = Infinity;
 
+  readonly queue: string;
+  private readonly concurrency: number;
+  private readonly rate: RateWindow | null;
+
   constructor(
-    readonly queue: string,
-    private readonly concurrency: number,
+    { name, concurrency, rateLimit }: ResolvedQueue,
     private readonly parts: LaneParts,
-  ) {}
+  ) {
+    this.queue = name;
+    this.concurrency = concurrency;
+    this.rate = rateLimit === null ? null : new RateWindow(rateLimit);
+  }
 
   /** Whether jobs may be on their way out of the store. */
   get isWaiting(): boolean {
@@ -76,7 +85,12 @@ export class Lane {
       while (this.open && this.active < this.concurrency) {
         const now = this.parts.clock.now();
         if (!this.parts.slice.take(now)) break;
-        const claimed = this.parts.store.claim(this.queue, this.concurrency - this.active, now);
+        const places = this.places(now);
+        if (places === 0) {
+          this.wakeAt(this.rate?.endsAt ?? null);
+          break;
+        }
+        const claimed = this.parts.store.claim(this.queue, places, now);
         if (isPromise(claimed)) return this.later(claimed);
         if (claimed.length === 0) {
           this.sleep();
@@ -95,8 +109,15 @@ export class Lane {
     this.pump();
   };
 
+  /** How many attempts may start now. */
+  private places(now: number): number {
+    const free = this.concurrency - this.active;
+    return this.rate === null ? free : Math.min(free, this.rate.left(now));
+  }
+
   private startAll(claimed: readonly Attempt[]): void {
     this.active += claimed.length;
+    this.rate?.take(claimed.length, this.parts.clock.now());
     for (const attempt of claimed) this.parts.start(attempt, this);
   }
 

@@ -15,10 +15,11 @@ export class FinishedJobs {
   private count = 0;
   private cancelSweep: (() => void) | null = null;
 
+  /** @param forget Drops a job, or says `false` of a record that was left behind when its job went on. */
   constructor(
     private readonly clock: Clock,
     private readonly retention: Retention,
-    private readonly forget: (job: JobRecord) => void,
+    private readonly forget: (job: JobRecord) => boolean,
   ) {}
 
   add(job: JobRecord): void {
@@ -27,6 +28,11 @@ export class FinishedJobs {
     this.newest = job;
     if (++this.count > this.retention.maxResults) this.dropOldest();
     if (this.cancelSweep === null) this.planSweep();
+  }
+
+  /** One of them is finished no more: its record stays in the chain, left behind. */
+  leave(): void {
+    this.count--;
   }
 
   prune(now: number): void {
@@ -40,12 +46,14 @@ export class FinishedJobs {
   }
 
   private dropOldest(): void {
-    const job = this.oldest as JobRecord;
-    this.oldest = job.next;
-    if (this.oldest === null) this.newest = null;
-    job.next = null;
-    this.count--;
-    this.forget(job);
+    for (let job = this.oldest; job !== null; job = this.oldest) {
+      this.oldest = job.next;
+      if (this.oldest === null) this.newest = null;
+      job.next = null;
+      if (!this.forget(job)) continue;
+      this.count--;
+      return;
+    }
   }
 
   private planSweep(): void {

@@ -3,18 +3,31 @@ import type { JobState } from '../../core/task-snapshot.js';
 import { MAX_ERRORS } from '../../core/task-snapshot.js';
 import type { FinishedTaskResult, TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
-import type { Attempt, AttemptError, NewJob } from '../engine.interface.js';
+import type { Attempt, AttemptError, Metadata, NewJob } from '../engine.interface.js';
+import {
+  type JobDossier,
+  type JobInfo,
+  type JobReport,
+  type LogLine,
+  MAX_LOG_LINES,
+} from '../job-control.interface.js';
+import type { MemoryQueue } from './memory-queue.js';
 
 const NO_ERRORS: readonly AttemptError[] = [];
 
 /** A waiter keeps its `resolve` and nothing else: hundreds of thousands may wait. */
 export type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
-/** What the jobs of one queue share. */
-export interface JobHome {
-  readonly queue: string;
-  /** Milliseconds since the Unix epoch: the store's zero. */
-  readonly epoch: number;
+/** What few jobs have. */
+interface Extras {
+  readonly overrides?: PolicyOverrides | undefined;
+  readonly metadata?: Metadata | undefined;
+  readonly dedupeKey?: string | undefined;
+  /** While it is delayed, in milliseconds since the epoch. */
+  dueAt?: number | undefined;
+  reason?: string;
+  progress?: unknown;
+  logs?: readonly LogLine[];
 }
 
 /**
@@ -28,38 +41,47 @@ export class JobRecord implements Attempt {
   status: TaskStatus = 'pending';
   retries = 0;
   /** Times count from the store's epoch: small integers need no memory of their own. -1 until it happens. */
-  private readonly submitted: number;
+  private submitted: number;
   private started = -1;
   private ended = -1;
-  overrides: PolicyOverrides | undefined;
+  private extras: Extras | null;
   errors: readonly AttemptError[] = NO_ERRORS;
   /** A single waiter stands here bare. */
   waiters: Waiter | Waiter[] | null = null;
   /** The next job of its priority, or the next finished one. */
   next: JobRecord | null = null;
-  /**
-   * The arguments until the job is finished, its result (or the reason for its cancellation)
-   * afterwards. A lone argument stands here bare, unless it is an array itself.
-   */
+  /** The arguments; of a job that has succeeded, its result. A lone argument stands here bare, unless it is an array itself. */
   private value: unknown;
 
   constructor(
     taskId: string,
-    job: NewJob,
-    private readonly home: JobHome,
+    job: Pick<NewJob, 'taskName' | 'priority' | 'args' | 'overrides' | 'metadata' | 'dedupe'>,
+    /** What the jobs of one queue share. */
+    readonly home: MemoryQueue,
     now: number,
   ) {
     this.taskId = taskId;
     this.taskName = job.taskName;
     this.priority = job.priority;
     this.submitted = since(home.epoch, now);
-    this.overrides = job.overrides;
-    const { args } = job;
-    this.value = args.length === 1 && !Array.isArray(args[0]) ? args[0] : args;
+    this.extras = extrasOf(job);
+    this.value = bare(job.args);
   }
 
   get queue(): string {
     return this.home.queue;
+  }
+
+  get overrides(): PolicyOverrides | undefined {
+    return this.extras?.overrides;
+  }
+
+  get metadata(): Metadata | undefined {
+    return this.extras?.metadata;
+  }
+
+  get dedupeKey(): string | undefined {
+    return this.extras?.dedupeKey;
   }
 
   /** Its only worker is this process. */
@@ -83,6 +105,15 @@ export class JobRecord implements Attempt {
     return this.ended >= 0;
   }
 
+  /** `undefined` unless it is delayed. */
+  get dueAt(): number | undefined {
+    return this.extras?.dueAt;
+  }
+
+  delayUntil(dueAt: number | undefined): void {
+    (this.extras ??= {}).dueAt = dueAt;
+  }
+
   start(now: number): void {
     this.status = 'running';
     this.started = since(this.home.epoch, now);
@@ -97,11 +128,53 @@ export class JobRecord implements Attempt {
     this.errors = [...this.errors.slice(1 - MAX_ERRORS), error];
   }
 
-  finish(status: 'success' | 'failed' | 'cancelled', value: unknown, now: number): void {
+  succeed(result: unknown, now: number): void {
+    this.end('success', now);
+    this.value = result;
+  }
+
+  end(status: 'success' | 'failed' | 'cancelled', now: number): void {
     this.status = status;
-    this.value = value;
     this.ended = since(this.home.epoch, now);
-    this.overrides = undefined;
+  }
+
+  cancel(reason: string, now: number): void {
+    this.end('cancelled', now);
+    (this.extras ??= {}).reason = reason;
+  }
+
+  /** Gives it what a later job of the same key brings. */
+  replaceBy(job: NewJob): void {
+    this.extras = { ...this.extras, overrides: job.overrides, metadata: job.metadata };
+    this.value = bare(job.args);
+  }
+
+  report({ progress, lines }: JobReport): void {
+    const extras = (this.extras ??= {});
+    if (progress !== undefined) extras.progress = progress;
+    if (lines.length > 0) extras.logs = [...(extras.logs ?? []), ...lines].slice(-MAX_LOG_LINES);
+  }
+
+  /**
+   * Another record of the same job, to go on in this one's place. This one is left behind, empty, in
+   * a chain from whose middle it could not be taken.
+   */
+  successor(): JobRecord {
+    const { taskId, taskName, priority, home } = this;
+    const next = new JobRecord(taskId, { ...NOTHING, taskName, priority }, home, 0);
+    next.submitted = this.submitted;
+    next.started = this.started;
+    next.status = this.status;
+    next.retries = this.retries;
+    next.errors = this.errors;
+    next.waiters = this.waiters;
+    next.extras = this.extras === null ? null : { ...this.extras, dueAt: undefined };
+    next.value = this.value;
+    this.waiters = null;
+    this.extras = null;
+    this.value = undefined;
+    this.errors = NO_ERRORS;
+    return next;
   }
 
   /** A snapshot that shares nothing with the record. */
@@ -112,12 +185,31 @@ export class JobRecord implements Attempt {
       status: this.status,
       result: this.status === 'success' ? copyPlain(this.value) : null,
       errors: this.errors,
-      reason: this.status === 'cancelled' ? (this.value as string) : null,
+      reason: this.extras?.reason ?? null,
       submittedAt: this.submittedAt,
       startedAt: this.started < 0 ? null : this.startedAt,
       finishedAt: this.ended < 0 ? null : this.finishedAt,
       retries: this.retries,
+      progress: copyPlain(this.extras?.progress ?? null),
     };
+  }
+
+  info(): JobInfo {
+    const { queue, priority, dueAt = null, metadata } = this;
+    const waits = this.status === 'pending' || this.status === 'retrying';
+    return {
+      ...this.state(),
+      queue,
+      priority,
+      dueAt: waits ? dueAt : null,
+      metadata: copyPlain(metadata) as Metadata | undefined,
+    };
+  }
+
+  /** The arguments of a job that has succeeded are not kept: its result lies in their place. */
+  dossier(): JobDossier {
+    const args = this.status === 'success' ? null : this.args();
+    return { ...this.info(), args, logs: this.extras?.logs ?? [] };
   }
 
   addWaiter(waiter: Waiter): void {
@@ -136,6 +228,21 @@ export class JobRecord implements Attempt {
     this.waiters = null;
     return waiters === null ? [] : typeof waiters === 'function' ? [waiters] : waiters;
   }
+}
+
+const NOTHING = { args: [], overrides: undefined, metadata: undefined, dedupe: undefined };
+
+function extrasOf({
+  overrides,
+  metadata,
+  dedupe,
+}: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe'>): Extras | null {
+  if (overrides === undefined && metadata === undefined && dedupe === undefined) return null;
+  return { overrides, metadata, dedupeKey: dedupe?.key };
+}
+
+function bare(args: readonly unknown[]): unknown {
+  return args.length === 1 && !Array.isArray(args[0]) ? args[0] : args;
 }
 
 /** Never negative, even if the system's clock has been set back: that would read as "not yet". */

@@ -1,4 +1,7 @@
-import type { JobHome, JobRecord } from './job-record.js';
+import type { Clock } from '../../core/clock.js';
+import type { RateLimit, ResolvedQueue } from '../../options/resolved-options.js';
+import { RateWindow } from '../rate-window.js';
+import type { JobRecord } from './job-record.js';
 import { MinHeap } from './min-heap.js';
 
 /** The due jobs of one priority, first in, first out: a chain through the records themselves. */
@@ -17,26 +20,47 @@ interface Delayed {
 
 /**
  * One queue's waiting jobs. Due ones lie in a bucket for each priority in use, which beats a heap
- * of jobs several times over when many share few priorities, as they mostly do.
+ * of jobs several times over when many share few priorities, as they mostly do. A job that is
+ * cancelled, or delayed anew, leaves its old place behind, which is passed over when its turn comes.
  */
-export class MemoryQueue implements JobHome {
+export class MemoryQueue {
+  paused = false;
+  /** How many of its jobs are in the store, besides those that wait. */
+  running = 0;
+  success = 0;
+  failed = 0;
+  cancelled = 0;
+  /** Of those that wait, the ones that have failed before. */
+  retrying = 0;
   private readonly buckets = new Map<number, Bucket>();
   private readonly priorities = new MinHeap<number>((a, b) => a < b);
   private readonly delayed = new MinHeap<Delayed>(
     (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
   );
+  private readonly rate: RateWindow | null;
+  private readonly concurrency: number;
   /** The bucket used last: mostly the next one as well. */
   private recent: Bucket | null = null;
   private orders = 0;
   private due = 0;
+  private notDue = 0;
 
+  /**
+   * @param epoch Milliseconds since the Unix epoch: the store's zero.
+   * @param limits Of the fleet, of which this process is all.
+   */
   constructor(
     readonly queue: string,
     readonly epoch: number,
-  ) {}
+    limits: Pick<ResolvedQueue, 'fleetConcurrency' | 'fleetRateLimit'> = NO_LIMITS,
+  ) {
+    this.concurrency = limits.fleetConcurrency;
+    this.rate = limits.fleetRateLimit === null ? null : new RateWindow(limits.fleetRateLimit);
+  }
 
+  /** How many wait, due or not. */
   get size(): number {
-    return this.due + this.delayed.size;
+    return this.due + this.notDue;
   }
 
   push(job: JobRecord): void {
@@ -58,7 +82,34 @@ export class MemoryQueue implements JobHome {
 
   /** Takes its place among its equals when it is due. */
   pushDelayed(job: JobRecord, dueAt: number): void {
+    job.delayUntil(dueAt);
     this.delayed.push({ dueAt, order: this.orders++, job });
+    this.notDue++;
+  }
+
+  /** A delayed job comes due at another time. */
+  delayAnew(job: JobRecord, dueAt: number): void {
+    this.notDue--;
+    this.pushDelayed(job, dueAt);
+  }
+
+  /** A waiting job is taken out; its record stays behind and must be left empty. */
+  takeOut(job: JobRecord): void {
+    if (job.dueAt === undefined) this.due--;
+    else this.notDue--;
+    if (job.status === 'retrying') this.retrying--;
+  }
+
+  /** How many may start now, of `limit` at most. */
+  allowed(limit: number, now: number): number {
+    if (this.paused) return 0;
+    const room = Math.min(limit, this.concurrency - this.running);
+    return this.rate === null ? room : Math.min(room, this.rate.left(now));
+  }
+
+  started(count: number, now: number): void {
+    this.running += count;
+    this.rate?.take(count, now);
   }
 
   /** The next due job, the lowest priority number first. */
@@ -74,22 +125,47 @@ export class MemoryQueue implements JobHome {
       bucket.head = job.next;
       if (bucket.head === null) bucket.tail = null;
       job.next = null;
+      if (job.status === 'cancelled') continue;
       this.due--;
+      if (job.status === 'retrying') this.retrying--;
       return job;
     }
     return null;
   }
 
-  /** 0 if a job is due now, the due time of the next one, or `null`. */
-  nextDue(): number | null {
-    return this.due > 0 ? 0 : (this.delayed.peek()?.dueAt ?? null);
+  /** 0 if a job can start now, the time from which one can, or `null` if that depends on something else. */
+  nextDue(clock: Pick<Clock, 'now'>): number | null {
+    if (this.paused || this.running >= this.concurrency) return null;
+    const due = this.due > 0 ? 0 : (this.nextDelayed()?.dueAt ?? null);
+    if (due === null || this.rate === null || this.rate.left(clock.now()) > 0) return due;
+    return Math.max(due, this.rate.endsAt);
+  }
+
+  /** Forgets whatever waits. */
+  clear(): void {
+    this.buckets.clear();
+    while (this.priorities.pop() !== undefined);
+    while (this.delayed.pop() !== undefined);
+    this.recent = null;
+    this.due = this.notDue = this.retrying = 0;
   }
 
   private promote(now: number): void {
-    for (let next = this.delayed.peek(); next && next.dueAt <= now; next = this.delayed.peek()) {
+    for (let next = this.nextDelayed(); next && next.dueAt <= now; next = this.nextDelayed()) {
       this.delayed.pop();
+      this.notDue--;
+      next.job.delayUntil(undefined);
       this.push(next.job);
     }
+  }
+
+  /** The next one that still counts. */
+  private nextDelayed(): Delayed | undefined {
+    for (let next = this.delayed.peek(); next !== undefined; next = this.delayed.peek()) {
+      if (next.job.dueAt === next.dueAt && next.job.status !== 'cancelled') return next;
+      this.delayed.pop();
+    }
+    return undefined;
   }
 
   private bucketOf(priority: number): Bucket {
@@ -109,3 +185,5 @@ export class MemoryQueue implements JobHome {
     this.recent = null;
   }
 }
+
+const NO_LIMITS = { fleetConcurrency: Infinity, fleetRateLimit: null as RateLimit | null };

@@ -2,23 +2,23 @@ import { ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
 import type { FinishedTaskResult } from '../../core/task-result.js';
 import { taskResultOf } from '../../core/task-snapshot.js';
 import type { JobStore, StoreConfig } from '../embedded/job-store.interface.js';
-import type { Attempt, NewJob, Outcome } from '../engine.interface.js';
+import { type Accepted, type Attempt, Duplicate, type NewJob, type Outcome } from '../engine.interface.js';
+import { DedupeKeys } from './dedupe-keys.js';
 import { JobRecord } from './job-record.js';
-import { MemoryIds } from './memory-id.js';
+import { MemoryControl } from './memory-control.js';
+import { MemoryJobs } from './memory-jobs.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemoryResults } from './memory-results.js';
 import { FinishedJobs } from './finished-jobs.js';
-import { SlotTable } from './slot-table.js';
 
 /** Jobs and results in this process's memory, for as long as it lives. */
 export class MemoryStore implements JobStore {
   readonly durable = false;
   readonly results = new MemoryResults(this);
-  private readonly ids = new MemoryIds();
-  private readonly jobs = new SlotTable<JobRecord>();
-  /** Jobs whose id the caller chose: it says nothing of a slot. */
-  private readonly named = new Map<string, JobRecord>();
+  readonly control = new MemoryControl(this);
+  private readonly jobs = new MemoryJobs();
   private readonly queues = new Map<string, MemoryQueue>();
+  private readonly keys = new DedupeKeys();
   private finished!: FinishedJobs;
   private config!: StoreConfig;
   private epoch = 0;
@@ -31,50 +31,68 @@ export class MemoryStore implements JobStore {
     this.config = config;
     this.epoch ||= config.clock.now();
     this.finished ??= new FinishedJobs(config.clock, config.retention, (job) => this.forget(job));
-    for (const queue of config.queues) this.queue(queue);
+    for (const queue of config.queues)
+      if (!this.queues.has(queue.name))
+        this.queues.set(queue.name, new MemoryQueue(queue.name, this.epoch, queue));
   }
 
-  insert(job: NewJob, now: number): string {
-    if (job.taskId !== undefined && this.find(job.taskId) !== undefined) return job.taskId;
-    const record = this.record(job, now);
-    if (job.delay > 0) this.queue(job.queue).pushDelayed(record, now + job.delay);
-    else this.queue(job.queue).push(record);
+  insert(job: NewJob, now: number): Accepted {
+    const { dedupe } = job;
+    if (job.taskId !== undefined && this.find(job.taskId) !== undefined) return new Duplicate(job.taskId);
+    if (dedupe !== undefined) {
+      const standing = this.keys.standing(dedupe, now);
+      if (standing !== null) {
+        if (dedupe.mode === 'debounce') this.debounce(standing.job, job, now);
+        return new Duplicate(standing.taskId);
+      }
+    }
+    const record = this.jobs.add(job, this.queue(job.queue), now);
+    if (dedupe !== undefined) this.keys.put(dedupe, record, now);
+    if (job.delay > 0) record.home.pushDelayed(record, now + job.delay);
+    else record.home.push(record);
     return record.taskId;
   }
 
-  insertMany(jobs: readonly NewJob[], now: number): string[] {
+  insertMany(jobs: readonly NewJob[], now: number): Accepted[] {
     return jobs.map((job) => this.insert(job, now));
   }
 
   claim(queue: string, limit: number, now: number): readonly Attempt[] {
     const waiting = this.queue(queue);
+    const allowed = waiting.allowed(limit, now);
     const claimed: JobRecord[] = [];
-    while (claimed.length < limit) {
+    while (claimed.length < allowed) {
       const job = waiting.shift(now);
       if (job === null) break;
       job.start(now);
       claimed.push(job);
     }
+    waiting.started(claimed.length, now);
     return claimed;
   }
 
   settle(attempt: Attempt, outcome: Outcome, now: number): boolean {
     const job = attempt as JobRecord;
     if (job.status !== 'running') return false;
+    job.home.running--;
     switch (outcome.kind) {
       case 'success':
-        this.finish(job, 'success', outcome.result, now);
+        job.succeed(outcome.result, now);
+        this.finish(job);
         break;
       case 'failed':
         job.fail(outcome.error);
-        this.finish(job, 'failed', null, now);
+        job.end('failed', now);
+        this.finish(job);
         break;
       case 'cancelled':
-        this.finish(job, 'cancelled', outcome.reason, now);
+        job.cancel(outcome.reason, now);
+        this.finish(job);
         break;
       case 'retry':
         job.fail(outcome.error);
         job.retries++;
+        job.home.retrying++;
         this.putBack(job, 'retrying', outcome.delay, now);
         break;
       case 'snoozed':
@@ -88,7 +106,7 @@ export class MemoryStore implements JobStore {
   }
 
   nextDue(queue: string): number | null {
-    return this.queue(queue).nextDue();
+    return this.queue(queue).nextDue(this.clock);
   }
 
   pendingCount(): number {
@@ -99,12 +117,14 @@ export class MemoryStore implements JobStore {
 
   abandon(reason: string, now: number): number {
     let count = 0;
-    for (const job of [...this.jobs.values(), ...this.named.values()]) {
+    for (const job of this.jobs.all()) {
       if (job.finished) continue;
-      this.finish(job, 'cancelled', reason, now);
+      if (job.status === 'running') job.home.running--;
+      job.cancel(reason, now);
+      this.finish(job);
       count++;
     }
-    this.queues.clear();
+    for (const queue of this.queues.values()) queue.clear();
     return count;
   }
 
@@ -115,14 +135,12 @@ export class MemoryStore implements JobStore {
   /** The job of an id, whatever its state; results older than they may be are dropped first. */
   find(taskId: string): JobRecord | undefined {
     this.finished.prune(this.clock.now());
-    const slot = this.ids.slotOf(taskId);
-    const job = slot < 0 ? this.named.get(taskId) : this.jobs.get(slot);
-    return job?.taskId === taskId ? job : undefined;
+    return this.jobs.find(taskId);
   }
 
   /** Why an id is not found: an id of this store's own making was a job once. */
   missing(taskId: string): ResultExpiredError | ResultNotFoundError {
-    return this.jobs.knows(this.ids.slotOf(taskId))
+    return this.jobs.wasIssued(taskId)
       ? new ResultExpiredError(
           `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
         )
@@ -131,31 +149,73 @@ export class MemoryStore implements JobStore {
         );
   }
 
-  forget(job: JobRecord): void {
-    const slot = this.ids.slotOf(job.taskId);
-    if (slot >= 0) this.jobs.free(slot);
-    else this.named.delete(job.taskId);
+  cancelWaiting(job: JobRecord, reason: string): JobRecord {
+    job.home.takeOut(job);
+    const over = this.goOn(job);
+    job.status = 'cancelled';
+    over.cancel(reason, this.clock.now());
+    this.finish(over);
+    return over;
   }
 
-  private record(job: NewJob, now: number): JobRecord {
-    if (job.taskId !== undefined) {
-      const named = new JobRecord(job.taskId, job, this.queue(job.queue), now);
-      this.named.set(job.taskId, named);
-      return named;
-    }
-    const slot = this.jobs.take();
-    const record = new JobRecord(this.ids.mint(slot), job, this.queue(job.queue), now);
-    this.jobs.put(slot, record);
-    return record;
+  cancelRunning(job: JobRecord, reason: string): void {
+    this.config.cancelled(job, reason);
   }
 
-  private finish(
-    job: JobRecord,
-    status: 'success' | 'failed' | 'cancelled',
-    value: unknown,
-    now: number,
-  ): void {
-    job.finish(status, value, now);
+  /** A failed job becomes one that waits. */
+  restart(job: JobRecord): JobRecord {
+    job.home.failed--;
+    this.finished.leave();
+    const again = this.goOn(job);
+    again.status = 'pending';
+    again.retries = 0;
+    again.home.push(again);
+    this.changed();
+    return again;
+  }
+
+  remove(job: JobRecord): void {
+    this.forget(job);
+    this.finished.leave();
+  }
+
+  before(place: number): Iterable<[number, JobRecord]> {
+    return this.jobs.before(place);
+  }
+
+  get end(): number {
+    return this.jobs.end;
+  }
+
+  get allQueues(): Iterable<MemoryQueue> {
+    return this.queues.values();
+  }
+
+  changed(): void {
+    this.config.changed();
+  }
+
+  queue(name: string): MemoryQueue {
+    let queue = this.queues.get(name);
+    if (queue === undefined) this.queues.set(name, (queue = new MemoryQueue(name, this.epoch)));
+    return queue;
+  }
+
+  private debounce(job: JobRecord, later: NewJob, now: number): void {
+    job.replaceBy(later);
+    job.home.delayAnew(job, now + later.delay);
+    this.changed();
+  }
+
+  /** Another record in the place of one that cannot be taken from the middle of a chain. */
+  private goOn(job: JobRecord): JobRecord {
+    const successor = this.jobs.replace(job);
+    this.keys.succeeded(job, successor);
+    return successor;
+  }
+
+  private finish(job: JobRecord): void {
+    job.home[job.status as 'success' | 'failed' | 'cancelled']++;
     this.finished.add(job);
     if (job.waiters === null) return;
     for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
@@ -169,15 +229,16 @@ export class MemoryStore implements JobStore {
     front = false,
   ): void {
     job.status = status;
-    const queue = this.queue(job.queue);
-    if (delay > 0) queue.pushDelayed(job, now + delay);
-    else if (front) queue.pushFront(job);
-    else queue.push(job);
+    const { home } = job;
+    if (delay > 0) home.pushDelayed(job, now + delay);
+    else if (front) home.pushFront(job);
+    else home.push(job);
   }
 
-  private queue(name: string): MemoryQueue {
-    let queue = this.queues.get(name);
-    if (queue === undefined) this.queues.set(name, (queue = new MemoryQueue(name, this.epoch)));
-    return queue;
+  /** Says `false` of a record that was left behind. */
+  private forget(job: JobRecord): boolean {
+    if (!this.jobs.remove(job)) return false;
+    job.home[job.status as 'success' | 'failed' | 'cancelled']--;
+    return true;
   }
 }

@@ -28,7 +28,7 @@ export class SlotTable<T extends object> {
 
   /** What lies in a slot; `undefined` for a free one, and for one that was never handed out. */
   get(slot: number): T | undefined {
-    const value = slot < this.size ? this.chunk(slot)[slot & MASK] : undefined;
+    const value = slot >= 0 && slot < this.size ? this.chunk(slot)[slot & MASK] : undefined;
     return typeof value === 'object' ? value : undefined;
   }
 
@@ -39,6 +39,19 @@ export class SlotTable<T extends object> {
 
   *values(): Iterable<T> {
     for (const chunk of this.chunks) for (const value of chunk) if (typeof value === 'object') yield value;
+  }
+
+  /** What lies in lower slots, backwards, each with its slot. */
+  *before(slot: number): Iterable<[number, T]> {
+    for (let at = Math.min(slot, this.size) - 1; at >= 0; at--) {
+      const value = this.chunk(at)[at & MASK];
+      if (typeof value === 'object') yield [at, value];
+    }
+  }
+
+  /** One more than the highest slot that was ever handed out. */
+  get end(): number {
+    return this.size;
   }
 
   /** Whether a slot was ever handed out. */

@@ -1,10 +1,11 @@
 import { MessageChannel, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { currentTaskHook } from '../../core/current-task-hook.js';
 import { PayloadCodec } from '../../core/payload/payload-codec.js';
 import { AttemptContext } from '../../core/task-context.js';
 import { AttemptAbort } from '../../engine/attempt-abort.js';
 import type { SubmitOptions } from '../../options/task-options.js';
-import type { TaskCall } from '../task-runner.interface.js';
+import { CallInThread } from './call-in-thread.js';
 import { type FoundCode, ThreadCode } from './thread-code.js';
 import { becomeThread } from './thread-link.js';
 import {
@@ -57,8 +58,22 @@ function attempt(
   call: ThreadCall,
   abort: AttemptAbort,
 ): ThreadAnswer | Promise<ThreadAnswer> {
+  const inThread = new CallInThread(call, abort, codec, tell);
+  const answer = invoke(found, call, inThread);
+  if (!(answer instanceof Promise)) return inThread.countReports(answer);
+  return answer.then((settled) => inThread.countReports(settled));
+}
+
+function invoke(
+  found: FoundCode,
+  call: ThreadCall,
+  inThread: CallInThread,
+): ThreadAnswer | Promise<ThreadAnswer> {
   try {
-    let value = found.invoke(argumentsOf(found, call, abort), contextOf(call, abort));
+    const args = argumentsOf(found, call, inThread);
+    const hook = currentTaskHook();
+    const run = (): unknown => found.invoke(args, inThread);
+    let value = hook === undefined ? run() : hook(inThread, run);
     if (isObservable(value)) value = lastValueFrom(value, { defaultValue: undefined });
     if (
       typeof value !== 'object' ||
@@ -91,23 +106,20 @@ function failed(error: unknown, { callId }: ThreadCall): ThreadAnswer {
   return { error: wireError(error) };
 }
 
-function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, abort: AttemptAbort): unknown[] {
+function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: CallInThread): unknown[] {
   const args = unwire(call.args) as unknown[];
   if (contextIndex === null) return args;
   while (args.length < contextIndex) args.push(undefined);
-  args[contextIndex] = new AttemptContext(call.taskId, call.taskName, call.attempt, pollingAbort(abort));
+  pollingAbort(inThread.abort);
+  args[contextIndex] = new AttemptContext(inThread);
   return args;
-}
-
-function contextOf({ taskId, taskName, attempt }: ThreadCall, abort: AttemptAbort): TaskCall {
-  return { taskId, taskName, attempt, args: [], abort, killGrace: 0 };
 }
 
 /**
  * A synchronous task never lets a message in, so reading `signal.aborted` looks for messages by
  * itself: that is how such a task hears of its abort.
  */
-function pollingAbort(abort: AttemptAbort): AttemptAbort {
+function pollingAbort(abort: AttemptAbort): void {
   const { signal } = abort;
   if (!Object.hasOwn(signal, 'aborted')) {
     const isAborted = (): boolean => {
@@ -124,7 +136,6 @@ function pollingAbort(abort: AttemptAbort): AttemptAbort {
       },
     });
   }
-  return abort;
 }
 
 function hear(message: ToThread): void {

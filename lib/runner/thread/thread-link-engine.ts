@@ -1,5 +1,7 @@
 import { FlowrraConfigError } from '../../core/errors.js';
-import type { DrainReport, Engine, MaybePromise, NewJob } from '../../engine/engine.interface.js';
+import type { Dedupe, DrainReport, Engine, MaybePromise, NewJob } from '../../engine/engine.interface.js';
+import type { JobControl } from '../../engine/job-control.interface.js';
+import type { DedupeOptions } from '../../options/task-options.js';
 import { ResultBackend } from '../../results/result-backend.js';
 import type { ThreadLink } from './thread-link.js';
 
@@ -8,6 +10,7 @@ export class ThreadLinkEngine implements Engine {
   readonly name = 'thread';
   readonly durable = false;
   readonly results = new NoResults();
+  readonly control = new NoControl();
 
   constructor(private readonly link: ThreadLink) {}
 
@@ -19,8 +22,16 @@ export class ThreadLinkEngine implements Engine {
     return { unfinished: 0, dropped: 0 };
   }
 
-  enqueue({ taskName, args, taskId, priority, delay, overrides }: NewJob): Promise<string> {
-    return this.link.submit(taskName, [...args], { taskId, priority, delay, ...overrides });
+  enqueue({ taskName, args, taskId, priority, delay, overrides, metadata, dedupe }: NewJob): Promise<string> {
+    const debounced = dedupe?.mode === 'debounce';
+    return this.link.submit(taskName, [...args], {
+      taskId,
+      priority,
+      ...(!debounced && { delay }),
+      ...overrides,
+      ...(metadata && { metadata }),
+      ...(dedupe && { dedupe: submitted(taskName, dedupe) }),
+    });
   }
 
   enqueueMany(jobs: readonly NewJob[]): Promise<string[]> {
@@ -32,6 +43,50 @@ export class ThreadLinkEngine implements Engine {
   }
 
   close(): void {}
+}
+
+/** As it was given: the parent puts the task's name before the key, and finds a `ttl` where none belongs wrong. */
+function submitted(taskName: string, { key, mode, ttl }: Dedupe): DedupeOptions {
+  const own = { key: key.slice(taskName.length + 1), mode };
+  return mode === 'ignore' ? own : { ...own, ttl };
+}
+
+class NoControl implements JobControl {
+  cancel(): never {
+    throw notHere('cancel()');
+  }
+
+  report(): never {
+    throw notHere('progress');
+  }
+
+  job(): never {
+    throw notHere('jobs.get()');
+  }
+
+  find(): never {
+    throw notHere('jobs.find()');
+  }
+
+  counts(): never {
+    throw notHere('jobs.counts()');
+  }
+
+  retry(): never {
+    throw notHere('jobs.retry()');
+  }
+
+  remove(): never {
+    throw notHere('jobs.remove()');
+  }
+
+  pause(): never {
+    throw notHere('queues.pause()');
+  }
+
+  resume(): never {
+    throw notHere('queues.resume()');
+  }
 }
 
 class NoResults extends ResultBackend {

@@ -10,6 +10,7 @@ import { FlowrraConfigError, TaskThreadError } from '../../core/errors.js';
 import type { SubmitOptions } from '../../options/task-options.js';
 import type { TaskCall } from '../task-runner.interface.js';
 import type { CpuTarget } from './cpu-target.js';
+import { ThreadReports } from './thread-reports.js';
 import {
   type FromThread,
   type ThreadAnswer,
@@ -48,6 +49,7 @@ export class ThreadRunner {
   private readonly ports = new Set<MessagePort>();
   /** Told to threads that start later as well, since one of them may be given the call. */
   private readonly aborts = new Map<number, ToThread>();
+  private readonly reports = new ThreadReports();
   private readonly targets = new WeakMap<CpuTarget, string>();
   private lastCall = 0;
 
@@ -55,7 +57,7 @@ export class ThreadRunner {
 
   async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
     const pool = (this.pool ??= this.startPool());
-    const { taskId, taskName, attempt } = call;
+    const { taskId, taskName, attempt, submittedAt, priority, metadata } = call;
     const callId = ++this.lastCall;
     const killer = new EventEmitter();
     const message: ThreadCall = {
@@ -65,11 +67,16 @@ export class ThreadRunner {
       taskId,
       taskName,
       attempt,
+      submittedAt,
+      priority,
+      metadata: Object.keys(metadata).length === 0 ? null : wire(metadata),
     };
     const killed = this.endAfterAbort(call, callId, killer);
+    this.reports.begin(callId, call);
     let answer: ThreadAnswer;
     try {
       answer = (await pool.run(message, { signal: killer })) as ThreadAnswer;
+      if (answer.reports !== undefined) await this.reports.all(callId, answer.reports);
     } catch (error) {
       throw killed.byUs
         ? new TaskThreadError(
@@ -79,6 +86,7 @@ export class ThreadRunner {
         : threadDeath(error, taskName);
     } finally {
       killed.cancel();
+      this.reports.end(callId);
     }
     if ('error' in answer) throw unwireError(answer.error);
     return unwire(answer);
@@ -129,6 +137,7 @@ export class ThreadRunner {
     this.ports.add(port);
     port.on('message', (message: FromThread) => {
       if (message.kind === 'submit') void this.submitFor(port, message);
+      else if (message.kind !== 'closed') this.reports.hear(message);
     });
     port.on('close', () => this.ports.delete(port));
     port.unref();

@@ -16,10 +16,16 @@ export interface ThreadCall {
   readonly taskId: string;
   readonly taskName: string;
   readonly attempt: number;
+  readonly submittedAt: number;
+  readonly priority: number;
+  readonly metadata: Wired | null;
 }
 
 /** What a thread answers. Errors are answers, too: a rejection would mean that the thread itself failed. */
-export type ThreadAnswer = Wired | { readonly error: WiredError };
+export type ThreadAnswer = (Wired | { readonly error: WiredError }) & {
+  /** How many reports the call has sent, if any: they come another way, and may be late. */
+  readonly reports?: number;
+};
 
 export type ToThread =
   | { readonly kind: 'abort'; readonly callId: number; readonly reason: WiredError }
@@ -37,6 +43,9 @@ export type FromThread =
       readonly args: Wired;
       readonly options: SubmitOptions;
     }
+  /** The call says something of itself. */
+  | { readonly kind: 'progress'; readonly callId: number; readonly value: Wired }
+  | { readonly kind: 'log'; readonly callId: number; readonly line: string }
   | { readonly kind: 'closed' };
 
 /** An error's parts, or a thrown value that is none. */

@@ -1,0 +1,88 @@
+import type { JobDossier, JobInfo } from '../engine/job-control.interface.js';
+import type { Metadata } from '../engine/engine.interface.js';
+import { jsonView } from './json-view.js';
+import type { TaskResultFields, TaskStatus } from './task-result.js';
+import { TaskSnapshot } from './task-snapshot.js';
+
+/** A job as lists show it. */
+export interface JobSummary extends TaskResultFields {
+  readonly status: TaskStatus;
+  /** What it has returned; `null` unless it has succeeded. */
+  readonly result: unknown;
+  readonly queue: string;
+  readonly priority: number;
+  /** When it comes due, while it is delayed or waits for a retry. */
+  readonly dueAt: Date | null;
+  readonly metadata: Metadata;
+  /** Plain JSON for an HTTP answer. */
+  toJSON(): Record<string, unknown>;
+}
+
+/** One line that a task has logged. */
+export interface JobLogLine {
+  readonly at: Date;
+  /** The number of the attempt, from 1. */
+  readonly attempt: number;
+  readonly line: string;
+}
+
+/** A job with all that is known of it. */
+export interface JobDetails extends JobSummary {
+  /** `null` if they are not kept any more. */
+  readonly args: readonly unknown[] | null;
+  /** What it has logged, oldest first. */
+  readonly logs: readonly JobLogLine[];
+}
+
+class Summary extends TaskSnapshot implements JobSummary {
+  readonly queue: string;
+  readonly priority: number;
+  readonly dueAt: Date | null;
+  readonly metadata: Metadata;
+
+  constructor(info: JobInfo) {
+    super(info);
+    this.queue = info.queue;
+    this.priority = info.priority;
+    this.dueAt = info.dueAt === null ? null : new Date(info.dueAt);
+    this.metadata = info.metadata ?? {};
+  }
+
+  override toJSON(): Record<string, unknown> {
+    return {
+      ...super.toJSON(),
+      queue: this.queue,
+      priority: this.priority,
+      dueAt: this.dueAt?.toISOString() ?? null,
+      metadata: jsonView(this.metadata),
+    };
+  }
+}
+
+class Details extends Summary implements JobDetails {
+  readonly args: readonly unknown[] | null;
+  readonly logs: readonly JobLogLine[];
+
+  constructor(dossier: JobDossier) {
+    super(dossier);
+    this.args = dossier.args;
+    this.logs = dossier.logs.map((line) => ({ ...line, at: new Date(line.at) }));
+  }
+
+  override toJSON(): Record<string, unknown> {
+    const { args, logs } = this;
+    return {
+      ...super.toJSON(),
+      args: jsonView(args),
+      logs: logs.map(({ at, attempt, line }) => ({ at: at.toISOString(), attempt, line })),
+    };
+  }
+}
+
+export function jobSummaryOf(info: JobInfo): JobSummary {
+  return new Summary(info);
+}
+
+export function jobDetailsOf(dossier: JobDossier): JobDetails {
+  return new Details(dossier);
+}

@@ -1,0 +1,21 @@
+import type { TaskStatus } from '../core/task-result.js';
+import type { JobQuery } from './job-control.interface.js';
+
+/** As much of a job as queries ask about. */
+interface Job {
+  readonly status: TaskStatus;
+  readonly taskName: string;
+  readonly queue: string;
+  readonly submittedAt: number;
+}
+
+/** Whether a job is one of those that a query asks for. */
+export function matches({ status, task, queue, from, to }: JobQuery, job: Job): boolean {
+  return (
+    (status === undefined || status.includes(job.status)) &&
+    (task === undefined || task === job.taskName) &&
+    (queue === undefined || queue === job.queue) &&
+    (from === undefined || job.submittedAt >= from) &&
+    (to === undefined || job.submittedAt < to)
+  );
+}

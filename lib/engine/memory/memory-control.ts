@@ -1,0 +1,99 @@
+import type { Attempt } from '../engine.interface.js';
+import type {
+  Cancellation,
+  JobControl,
+  JobDossier,
+  JobInfo,
+  JobPage,
+  JobQuery,
+  JobReport,
+  QueueCounts,
+} from '../job-control.interface.js';
+import { matches } from '../job-query.js';
+import type { JobRecord } from './job-record.js';
+import type { MemoryQueue } from './memory-queue.js';
+
+/** The most jobs that one page looks at. */
+const LOOKED_AT = 10_000;
+
+/** What the control needs of the store. */
+export interface ControlledJobs {
+  find(taskId: string): JobRecord | undefined;
+  cancelWaiting(job: JobRecord, reason: string): JobRecord;
+  cancelRunning(job: JobRecord, reason: string): void;
+  restart(job: JobRecord): JobRecord;
+  remove(job: JobRecord): void;
+  /** Jobs whose place lies before `place`, backwards, each with its place. */
+  before(place: number): Iterable<[number, JobRecord]>;
+  /** No job has a place as high. */
+  readonly end: number;
+  queue(name: string): MemoryQueue;
+  readonly allQueues: Iterable<MemoryQueue>;
+  changed(): void;
+}
+
+/** What is done to the memory store's jobs from outside. */
+export class MemoryControl implements JobControl {
+  constructor(private readonly jobs: ControlledJobs) {}
+
+  cancel(taskId: string, reason: string): Cancellation {
+    const job = this.jobs.find(taskId);
+    if (job === undefined) return { kind: 'unknown' };
+    if (job.finished) return { kind: 'finished' };
+    if (job.status === 'running') {
+      this.jobs.cancelRunning(job, reason);
+      return { kind: 'told' };
+    }
+    return { kind: 'cancelled', job: this.jobs.cancelWaiting(job, reason).info() };
+  }
+
+  report(attempt: Attempt, report: JobReport): void {
+    const job = attempt as JobRecord;
+    if (job.status === 'running') job.report(report);
+  }
+
+  job(taskId: string): JobDossier | null {
+    return this.jobs.find(taskId)?.dossier() ?? null;
+  }
+
+  find(query: JobQuery): JobPage {
+    const found: JobInfo[] = [];
+    let looked = 0;
+    let place = query.cursor === null ? this.jobs.end : Number.parseInt(query.cursor, 36) || 0;
+    for (const [at, job] of this.jobs.before(place)) {
+      place = at;
+      if (matches(query, job)) found.push(job.info());
+      if (found.length === query.limit || ++looked === LOOKED_AT)
+        return { jobs: found, cursor: place.toString(36) };
+    }
+    return { jobs: found, cursor: null };
+  }
+
+  counts(): QueueCounts[] {
+    return [...this.jobs.allQueues].map((of) => {
+      const { queue, paused, size, running, retrying, success, failed, cancelled } = of;
+      return { queue, paused, pending: size - retrying, running, retrying, success, failed, cancelled };
+    });
+  }
+
+  retry(taskId: string): JobInfo | null {
+    const job = this.jobs.find(taskId);
+    return job?.status === 'failed' ? this.jobs.restart(job).info() : null;
+  }
+
+  remove(taskId: string): boolean {
+    const job = this.jobs.find(taskId);
+    if (job === undefined || !job.finished) return false;
+    this.jobs.remove(job);
+    return true;
+  }
+
+  pause(queue: string): void {
+    this.jobs.queue(queue).paused = true;
+  }
+
+  resume(queue: string): void {
+    this.jobs.queue(queue).paused = false;
+    this.jobs.changed();
+  }
+}

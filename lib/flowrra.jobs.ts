@@ -1,0 +1,72 @@
+import { parseJobFilter, parseJobQuery } from './options/resolve-job-query.js';
+import { checkId } from './options/names.js';
+import type { JobDetails, JobSummary } from './core/job-view.js';
+import { jobSummaryOf } from './core/job-view.js';
+import type { TaskStatus } from './core/task-result.js';
+import type { FlowrraRuntime } from './flowrra.runtime.js';
+import type { JobFilter, JobFindOptions } from './options/job-query-options.js';
+import type { Clock } from './core/clock.js';
+
+/** One page of jobs. */
+export interface JobPage {
+  /** Fewer than `limit`, even none, though more may come: looking is cut off after a bounded number of jobs. */
+  readonly jobs: readonly JobSummary[];
+  /** Gives the next page: `find({ …, cursor })`. `null` at the end. */
+  readonly cursor: string | null;
+}
+
+/** How many jobs of a queue there are, by their status. */
+export interface QueueCounts extends Readonly<Record<TaskStatus, number>> {
+  readonly queue: string;
+  readonly paused: boolean;
+}
+
+/** Looking at jobs, of whichever process, and doing to them what operators do. */
+export class FlowrraJobs {
+  constructor(
+    private readonly runtime: FlowrraRuntime,
+    private readonly clock: Clock,
+  ) {}
+
+  /** A job with its arguments, errors and logs; `null` for an id that is unknown or whose result has been dropped. */
+  async get(taskId: string): Promise<JobDetails | null> {
+    return this.operations.get(checkId(taskId));
+  }
+
+  /**
+   * Jobs page by page. The cost of a page is bounded, whatever there is to find.
+   *
+   * @throws {FlowrraConfigError} for an option that is unknown or out of range.
+   */
+  async find(options: JobFindOptions = {}): Promise<JobPage> {
+    const { jobs, cursor } = await this.operations.find(parseJobQuery(options));
+    return { jobs: jobs.map(jobSummaryOf), cursor };
+  }
+
+  /** Every queue, with the number of its jobs by status. Over BullMQ, `pending` includes `retrying`. */
+  async counts(): Promise<readonly QueueCounts[]> {
+    return this.operations.counts();
+  }
+
+  /**
+   * Puts a failed job back into line, under its id and with all its retries; its errors stay.
+   * Resolves with `false` if no failed job has that id.
+   */
+  async retry(taskId: string): Promise<boolean> {
+    return this.operations.retry(checkId(taskId));
+  }
+
+  /** Puts back every failed job that the filter fits, or every one, and says how many. */
+  async retryAll(filter: JobFilter = {}): Promise<number> {
+    return this.operations.retryAll(parseJobFilter(filter), this.clock.now());
+  }
+
+  /** Forgets a finished job and its result. Resolves with `false` if no finished job has that id. */
+  async remove(taskId: string): Promise<boolean> {
+    return this.operations.remove(checkId(taskId));
+  }
+
+  private get operations() {
+    return this.runtime.parts.operations;
+  }
+}

@@ -1,0 +1,169 @@
+import { Injectable } from '@nestjs/common';
+import { Task } from '../../lib/index.js';
+import { Gate } from '../support/gate.js';
+import { type Beds, type EngineUnderTest, types } from './engine-under-test.js';
+
+@Injectable()
+class Keyed {
+  readonly ran: string[] = [];
+  readonly gate = new Gate();
+
+  @Task()
+  note(value: string): string {
+    this.ran.push(value);
+    return value;
+  }
+
+  @Task()
+  other(value: string): string {
+    this.ran.push(`other ${value}`);
+    return value;
+  }
+
+  @Task()
+  async hold(value: string): Promise<void> {
+    this.ran.push(value);
+    await this.gate.passed;
+  }
+}
+
+const REMOTE = { remoteTasks: { 'Keyed.note': {} }, role: 'producer' } as const;
+
+/** Jobs of one key stand for each other. */
+export function dedupeCases(beds: Beds, engine: EngineUnderTest): void {
+  const start = async () => {
+    const bed = await beds.start([Keyed]);
+    return { ...bed, keyed: bed.app.get(Keyed) };
+  };
+
+  it("'ignore': while one waits or runs, another one is that one", async () => {
+    const { flowrra, advance, keyed, seen } = await start();
+    const once = flowrra.with({ dedupe: { key: 'user 1' } });
+    const id = await once.submit(keyed.hold, 'a');
+    expect(await once.submit(keyed.hold, 'b')).toBe(id);
+    await advance(0);
+    expect(await once.submit(keyed.hold, 'c')).toBe(id);
+    expect(types(seen, id).sort()).toEqual(['deduplicated', 'deduplicated', 'started', 'submitted']);
+    expect(seen.find(({ type }) => type === 'deduplicated')).toMatchObject({
+      taskName: 'Keyed.hold',
+      queue: 'default',
+      key: 'user 1',
+    });
+    keyed.gate.open();
+    await flowrra.waitForResult(id);
+    const next = await once.submit(keyed.hold, 'd');
+    expect(next).not.toBe(id);
+    await flowrra.waitForResult(next);
+    expect(keyed.ran).toEqual(['a', 'd']);
+  });
+
+  it('keys are of one task: another one may have the same', async () => {
+    const { flowrra, keyed, advance } = await start();
+    const once = flowrra.with({ dedupe: { key: 'a:b/c d' }, delay: '1m' });
+    const ids = [await once.submit(keyed.note, 'x'), await once.submit(keyed.other, 'x')];
+    expect(ids[0]).not.toBe(ids[1]);
+    await advance(60_000);
+    expect(keyed.ran.sort()).toEqual(['other x', 'x']);
+  });
+
+  it('what was cancelled stands in nobody’s way', async () => {
+    const { flowrra, keyed, advance } = await start();
+    const once = flowrra.with({ dedupe: { key: 'k' }, delay: '1h' });
+    const id = await once.submit(keyed.note, 'first');
+    await flowrra.cancel(id);
+    await advance(1_000);
+    const next = await once.submit(keyed.note, 'second');
+    expect(next).not.toBe(id);
+    await advance(3_600_000);
+    expect(keyed.ran).toEqual(['second']);
+  });
+
+  it("'throttle': for a time after one was submitted, no other one is added, though it is done", async () => {
+    const { flowrra, keyed, advance } = await start();
+    const throttled = flowrra.with({ dedupe: { key: 'k', mode: 'throttle', ttl: '10s' } });
+    const id = await throttled.submit(keyed.note, 'a');
+    await flowrra.waitForResult(id);
+    await advance(9_000);
+    expect(await throttled.submit(keyed.note, 'b')).toBe(id);
+    await advance(1_500);
+    const next = await throttled.submit(keyed.note, 'c');
+    expect(next).not.toBe(id);
+    await flowrra.waitForResult(next);
+    expect(keyed.ran).toEqual(['a', 'c']);
+  });
+
+  it("'debounce': the last one's arguments win, when no other has come for a time", async () => {
+    const { flowrra, keyed, advance } = await start();
+    const debounced = flowrra.with({ dedupe: { key: 'k', mode: 'debounce', ttl: '10s' } });
+    const id = await debounced.submit(keyed.note, 'a');
+    await advance(6_000);
+    expect(await debounced.submit(keyed.note, 'b')).toBe(id);
+    await advance(6_000);
+    expect(await debounced.submit(keyed.note, 'c')).toBe(id);
+    await advance(9_000);
+    expect(keyed.ran).toEqual([]);
+    await advance(1_500);
+    expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'success', result: 'c' });
+    const next = await debounced.submit(keyed.note, 'd');
+    expect(next).not.toBe(id);
+    await advance(11_000);
+    expect(keyed.ran).toEqual(['c', 'd']);
+  });
+
+  it.each(['ignore', 'throttle', 'debounce'] as const)('%s: fifty at once are one', async (mode) => {
+    const { flowrra, keyed, advance, seen } = await start();
+    const dedupe = mode === 'ignore' ? { key: 'k', mode } : { key: 'k', mode, ttl: '5s' as const };
+    const submission = flowrra.with(mode === 'debounce' ? { dedupe } : { dedupe, delay: '5s' });
+    const ids = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => submission.submit(keyed.note, `value ${n}`)),
+    );
+    expect(new Set(ids).size).toBe(1);
+    expect(types(seen, ids[0] as string).filter((type) => type === 'submitted')).toHaveLength(1);
+    await advance(6_000);
+    expect(keyed.ran).toHaveLength(1);
+  });
+
+  it('in a batch, too: the first of a key stands, whichever jobs are beside it', async () => {
+    const { flowrra, keyed, advance } = await start();
+    const ids = await flowrra
+      .with({ delay: '1m' })
+      .submitMany(keyed.note, [
+        { args: ['a'], dedupe: { key: 'k' } },
+        ['plain'],
+        { args: ['b'], dedupe: { key: 'k' } },
+        { args: ['c'], dedupe: { key: 'l' } },
+      ]);
+    expect(ids[2]).toBe(ids[0]);
+    expect(new Set(ids).size).toBe(3);
+    await advance(60_000);
+    expect(keyed.ran.sort()).toEqual(['a', 'c', 'plain']);
+  });
+
+  it('refuses what would not do what it says', async () => {
+    const { flowrra } = await start();
+    const wrong: [object, RegExp][] = [
+      [{ dedupe: {} }, /dedupe\.key/],
+      [{ dedupe: { key: 'k', mode: 'throttle' } }, /dedupe\.ttl.*'throttle' needs it/],
+      [{ dedupe: { key: 'k', ttl: '1s' } }, /dedupe\.ttl.*'throttle' and 'debounce'/],
+      [{ dedupe: { key: 'k', mode: 'debounse', ttl: '1s' } }, /debounce/],
+      [{ dedupe: { key: 'k', mode: 'debounce', ttl: '1s' }, delay: '1m' }, /delay/],
+      [{ dedupe: { key: 'k' }, taskId: 'own' }, /taskId/],
+    ];
+    for (const [options, message] of wrong) expect(() => flowrra.with(options)).toThrow(message);
+  });
+
+  if (engine.cannot.includes('keeps jobs across processes')) return;
+
+  it('across processes', async () => {
+    const first = await beds.start([], REMOTE);
+    const second = await beds.start([], REMOTE, first);
+    const dedupe = { key: 'k' };
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        (n % 2 === 0 ? first : second).flowrra.with({ dedupe }).submit('Keyed.note', `value ${n}`),
+      ),
+    );
+    expect(new Set(ids).size).toBe(1);
+    expect(await first.flowrra.pendingCount()).toBe(1);
+  });
+}

@@ -1,0 +1,30 @@
+import type { NewJob } from '../../lib/engine/engine.interface.js';
+import type { ResolvedQueue } from '../../lib/options/resolved-options.js';
+
+/** A job as a submission without options makes it. */
+export function newJob(values: Partial<NewJob> = {}): NewJob {
+  return {
+    taskId: undefined,
+    taskName: 'task',
+    queue: 'q',
+    priority: 0,
+    delay: 0,
+    args: [],
+    overrides: undefined,
+    metadata: undefined,
+    dedupe: undefined,
+    ...values,
+  };
+}
+
+/** A queue without limits. */
+export function queueOf(name: string, values: Partial<ResolvedQueue> = {}): ResolvedQueue {
+  return {
+    name,
+    concurrency: 1,
+    fleetConcurrency: Infinity,
+    rateLimit: null,
+    fleetRateLimit: null,
+    ...values,
+  };
+}
