@@ -9,6 +9,7 @@ export default {
   moduleNameMapper: {
     '^flowrra$': '<rootDir>/lib/index.ts',
     '^flowrra/bullmq$': '<rootDir>/lib/engine/bullmq/index.ts',
+    '^flowrra/current-task$': '<rootDir>/lib/current-task.ts',
     '^flowrra/sqlite$': '<rootDir>/lib/engine/sqlite/index.ts',
     '^flowrra/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
