@@ -7,7 +7,6 @@ export class BullAttempt implements Attempt {
   readonly taskId: string;
   readonly taskName: string;
   readonly submittedAt: number;
-  readonly retries: number;
   readonly overrides: PolicyOverrides | undefined;
   readonly metadata: Metadata | undefined;
   readonly errors: readonly AttemptError[];
@@ -20,11 +19,11 @@ export class BullAttempt implements Attempt {
     readonly priority: number,
     public startedAt: number,
     readonly lost: boolean,
+    readonly retries = job.attemptsMade,
   ) {
     this.taskId = job.id as string;
     this.taskName = job.name;
     this.submittedAt = job.timestamp;
-    this.retries = job.attemptsMade;
     this.errors = errorsOf(job.data);
     this.metadata = metadataOf(job.data);
     this.data = job.data;

@@ -95,10 +95,6 @@ export class BullQueues {
     }
   }
 
-  async has(queue: string, taskId: string): Promise<boolean> {
-    return (await this.get(queue).getJob(taskId)) !== undefined;
-  }
-
   /** Whether the job of that id is the one of that submission. */
   async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
     const job = await this.get(queue).getJob(taskId);

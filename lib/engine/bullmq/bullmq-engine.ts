@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { EngineError, ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
 import { Admission } from '../admission.js';
 import { Quiet } from '../quiet.js';
-import type { Accepted, DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
+import type { Accepted, Attempt, DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
 import type { BullServer } from './bull-server.interface.js';
 import { BullQueues } from './bull-queues.js';
 import type { BullRun } from './bull-run.js';
@@ -212,15 +212,12 @@ export class BullMqEngine implements Engine {
   }
 
   private makeWatch(): CancelWatch {
-    const { host, jobs, trouble } = this;
+    const { jobs, trouble } = this;
     return new CancelWatch({
       jobs,
       running: () => this.workers.running,
       cancelled: ({ attempt }, reason) => this.workers.cancel(attempt.taskId, reason),
-      ended: ({ attempt }, reason) => {
-        host.settled(attempt, { kind: 'cancelled', reason });
-        this.hear(attempt.taskId);
-      },
+      ended: ({ attempt }, reason) => this.cancelledUnrun(attempt, reason),
       trouble: trouble.report,
     });
   }
@@ -237,10 +234,7 @@ export class BullMqEngine implements Engine {
       left: () => admission.left(),
       stored: this.stored,
       putBack: (run) => this.watch?.wasPutBack(run),
-      cancelledUnrun: (attempt, reason) => {
-        host.settled(attempt, { kind: 'cancelled', reason });
-        this.hear(attempt.taskId);
-      },
+      cancelledUnrun: this.cancelledUnrun,
       changed: () => this.quiet?.check(),
       trouble: trouble.report,
     });
@@ -261,6 +255,11 @@ export class BullMqEngine implements Engine {
     const { outcome, attempt } = run;
     if (outcome === null) return;
     this.host.settled(attempt, outcome);
+    this.hear(attempt.taskId);
+  };
+
+  private readonly cancelledUnrun = (attempt: Attempt, reason: string): void => {
+    this.host.settled(attempt, { kind: 'cancelled', reason });
     this.hear(attempt.taskId);
   };
 

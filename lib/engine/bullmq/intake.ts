@@ -60,14 +60,9 @@ export class Intake {
   /** All of one queue; one that is debounced comes alone. */
   private async take(batch: readonly Entry[]): Promise<Accepted[]> {
     const [{ job, queued }] = batch as readonly [Entry];
-    const alone = isAlone(job);
-    // PostgreSQL would let the key stand for a job that is there already.
-    if (alone && job.taskId !== undefined && (await this.queues.has(job.queue, job.taskId)))
-      return [new Duplicate(job.taskId)];
-    const ids =
-      alone && job.dedupe?.mode === 'debounce'
-        ? [await this.queues.debounce(queued)]
-        : await this.queues.add(batch.map((entry) => entry.queued));
+    const ids = isDebounced(job)
+      ? [await this.queues.debounce(queued)]
+      : await this.queues.add(batch.map((entry) => entry.queued));
     if (batch.every((entry) => isPlain(entry.job))) return ids;
     const standing = batch.map(async ({ job, queued: { queue, options } }, n) => {
       const id = ids[n] as string;
@@ -110,16 +105,15 @@ function isPlain({ taskId, dedupe }: NewJob): boolean {
   return taskId === undefined && dedupe === undefined;
 }
 
-/** Whether more than one call may be needed for it. */
-function isAlone({ taskId, dedupe }: NewJob): boolean {
-  return dedupe !== undefined && (dedupe.mode === 'debounce' || taskId !== undefined);
+function isDebounced({ dedupe }: NewJob): boolean {
+  return dedupe?.mode === 'debounce';
 }
 
 /** What goes to the server in one call each. */
 function batchesOf(entries: readonly Entry[]): Iterable<readonly Entry[]> {
   const batches = new Map<string | Entry, Entry[]>();
   for (const entry of entries) {
-    const key = isAlone(entry.job) ? entry : entry.job.queue;
+    const key = isDebounced(entry.job) ? entry : entry.job.queue;
     const batch = batches.get(key);
     if (batch === undefined) batches.set(key, [entry]);
     else batch.push(entry);

@@ -1,6 +1,6 @@
-import { FlowrraConfigError } from '../../core/errors.js';
 import type { TaskStatus } from '../../core/task-result.js';
 import type { JobInfo, JobPage, JobQuery } from '../job-control.interface.js';
+import { matches } from '../job-query.js';
 import type { BullQueues, FoundJob } from './bull-queues.js';
 import { infoOf } from './job-view.js';
 import type { JobList, ServerJobs } from './server-jobs.interface.js';
@@ -35,7 +35,7 @@ export class JobFinder {
 
   async find(query: JobQuery): Promise<JobPage> {
     const found: JobInfo[] = [];
-    let position = query.cursor === null ? this.from(0, query) : positionIn(query.cursor);
+    let position = query.cursor === null ? this.from(0, query) : this.at(query.cursor);
     let left = MOST_LOOKED_AT;
     while (position !== null && left > 0 && found.length < query.limit) {
       const count = Math.min(left, this.isNarrow(query) ? AT_A_TIME : query.limit - found.length);
@@ -46,7 +46,7 @@ export class JobFinder {
       for (const info of infos) {
         if (found.length === query.limit) break;
         seen++;
-        if (info !== null && isAskedFor(info, query)) found.push(info);
+        if (info !== null && matches(query, info)) found.push(info);
       }
       left -= seen;
       if (seen < ids.length || ids.length === count) position = { queue, list, offset: offset + seen };
@@ -83,30 +83,26 @@ export class JobFinder {
     return null;
   }
 
+  /** Where a page has ended; `null` for what is no cursor. */
+  private at(cursor: string): Position | null {
+    const position = positionIn(cursor);
+    return position !== null && this.queues.names.includes(position.queue) ? position : null;
+  }
+
   private indexOf({ queue, list }: Position): number {
     const inQueue = LISTS.findIndex(([name]) => name === list);
     return this.queues.names.indexOf(queue) * LISTS.length + inQueue;
   }
 }
 
-function isAskedFor(job: JobInfo, { status, task, from = -Infinity, to = Infinity }: JobQuery): boolean {
-  return (
-    (status === undefined || status.includes(job.status)) &&
-    (task === undefined || task === job.taskName) &&
-    job.submittedAt >= from &&
-    job.submittedAt < to
-  );
-}
-
 function cursorOf({ queue, list, offset }: Position): string {
   return Buffer.from([offset, list, queue].join(' ')).toString('base64url');
 }
 
-/** @throws {FlowrraConfigError} if it is none that a page before has ended with. */
-function positionIn(cursor: string): Position {
+/** `null` for a cursor that no page has ended with. */
+function positionIn(cursor: string): Position | null {
   const text = Buffer.from(cursor, 'base64url').toString();
-  const [, offset, name, queue] = /^(\d+) ([a-z]+) ([\w.-]+)$/.exec(text) ?? [];
+  const [, offset, name, queue] = /^(\d{1,9}) ([a-z]+) ([\w.-]+)$/.exec(text) ?? [];
   const [list] = LISTS.find(([one]) => one === name) ?? [];
-  if (queue !== undefined && list !== undefined) return { queue, list, offset: Number(offset) };
-  throw new FlowrraConfigError(`cursor: ${JSON.stringify(cursor)} is not the cursor of a page.`);
+  return queue === undefined || list === undefined ? null : { queue, list, offset: Number(offset) };
 }

@@ -247,9 +247,9 @@ export class QueueWorker implements StoringObserver {
     if (reason === null) return;
     this.parts.jobs.noteCancelled(this.placeOf(job)).catch(this.parts.trouble);
     const { priority = 0 } = job.opts;
+    const now = this.parts.host.clock.now();
     // By now BullMQ has counted it as an attempt.
-    const before = { ...job, attemptsMade: job.attemptsMade - 1 };
-    const attempt = new BullAttempt(before, this.queue, priority, this.parts.host.clock.now(), false);
+    const attempt = new BullAttempt(job, this.queue, priority, now, false, job.attemptsMade - 1);
     this.parts.cancelledUnrun(attempt, reason);
   }
 

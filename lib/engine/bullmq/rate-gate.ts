@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import type { RateLimit } from '../../options/resolved-options.js';
+import { RateWindow } from '../rate-window.js';
 
 interface Held {
   /** @param start Whether it may start; otherwise it is to be given back. */
@@ -11,8 +12,7 @@ interface Held {
  * BullMQ had handed out already when the last of them began is held, in its order.
  */
 export class RateGate {
-  private started = 0;
-  private reopens = -Infinity;
+  private readonly window: RateWindow;
   private readonly held = new Set<Held>();
   private timer: (() => void) | null = null;
   private closed = false;
@@ -22,11 +22,13 @@ export class RateGate {
    * @param reopened Told when there is room again.
    */
   constructor(
-    private readonly limit: RateLimit,
+    limit: RateLimit,
     private readonly clock: Clock,
     private readonly shut: () => void,
     private readonly reopened: () => void,
-  ) {}
+  ) {
+    this.window = new RateWindow(limit);
+  }
 
   /**
    * Resolves with whether it may start now.
@@ -54,14 +56,10 @@ export class RateGate {
 
   /** Counts a start, if there is room for it. */
   private count(): boolean {
-    const now = this.steady();
-    if (now >= this.reopens) {
-      this.started = 0;
-      this.reopens = now + this.limit.per;
-    }
-    if (this.started >= this.limit.max) return false;
-    this.started++;
-    if (this.started === this.limit.max) this.fill(this.reopens - now);
+    const now = this.clock.now();
+    if (this.window.left(now) === 0) return false;
+    this.window.take(1, now);
+    if (this.window.left(now) === 0) this.fill(this.window.endsAt - now);
     return true;
   }
 
@@ -76,9 +74,5 @@ export class RateGate {
       }
       if (this.timer === null) this.reopened();
     });
-  }
-
-  private steady(): number {
-    return this.clock.steady?.() ?? this.clock.now();
   }
 }
