@@ -8,7 +8,6 @@ import {
   errorsOf,
   failureText,
   keptFor,
-  keyOf,
   metadataOf,
   optionsOf,
   overridesOf,
@@ -259,13 +258,6 @@ describe('what a submission may carry', () => {
     expect([argsOf(data), metadataOf(data)]).toEqual([[1], metadata]);
     expect(metadataOf(throughServer(dataOf(job())))).toBeUndefined();
     expect(metadataOf({ args: [], metadata: { $: 'nonsense' } })).toEqual({ $: 'nonsense' });
-  });
-
-  it('keys are what they are, unless a server could not hold them, and never alike', () => {
-    expect(keyOf('Task.name a:b/ü')).toBe('Task.name a:b/ü');
-    const odd = ['a\0', 'a\ud800', 'a\udbff', 'a\ufffd'].map(keyOf);
-    expect(new Set(odd).size).toBe(4);
-    for (const key of odd) expect(storable(key)).toBe(key);
   });
 
   it.each([

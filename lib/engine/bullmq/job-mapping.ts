@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { PayloadError } from '../../core/errors.js';
 import { payloadFromJson, payloadToJson } from '../../core/payload/payload-text.js';
 import { MAX_ERRORS } from '../../core/task-snapshot.js';
@@ -84,13 +83,7 @@ export function optionsOf(job: NewJob, taskId: string, now: number, keep: Kept):
 
 /** Without a time to live, BullMQ forgets the key when the job has ended. */
 function deduplicationOf({ key, mode, ttl }: Dedupe): { id: string; ttl?: number } {
-  const id = keyOf(key);
-  return mode === 'throttle' ? { id, ttl } : { id };
-}
-
-/** PostgreSQL's text takes no NUL, and no server half a surrogate pair. */
-export function keyOf(key: string): string {
-  return storable(key) === key ? key : createHash('sha256').update(key, 'utf16le').digest('base64url');
+  return mode === 'throttle' ? { id: key, ttl } : { id: key };
 }
 
 /** The arguments of a job, fresh: one that another program has added gets its `data`, whatever that is. */
