@@ -10,6 +10,7 @@ import {
 import { ModulesContainer } from '@nestjs/core';
 import { FlowrraConfigError } from './core/errors.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
+import { TaskListeners } from './discovery/task-listeners.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { threadLink } from './runner/thread/thread-link.js';
 import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
@@ -29,12 +30,14 @@ export class FlowrraLifecycle implements OnModuleInit, OnApplicationShutdown {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     private readonly modules: ModulesContainer,
     private readonly discovery: TaskDiscovery,
+    private readonly listeners: TaskListeners,
     private readonly runtime: FlowrraRuntime,
   ) {}
 
   async onModuleInit(): Promise<void> {
     this.discovery.judgeNamesFor(await this.runtime.loadEngine());
     this.discovery.discover();
+    this.listeners.discover();
     await this.runtime.connect();
     this.enterRootModule();
   }

@@ -3,6 +3,7 @@ import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { FlowrraConfigError } from './core/errors.js';
 import { TaskRegistry } from './core/task-registry.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
+import { TaskListeners } from './discovery/task-listeners.js';
 import { TaskExplorer } from './discovery/task-explorer.js';
 import { FlowrraLifecycle } from './flowrra.lifecycle.js';
 import {
@@ -47,6 +48,11 @@ import type { ResultBackend } from './results/result-backend.js';
       inject: [RESOLVED_OPTIONS, TaskRegistry, ModuleRef],
       useFactory: (options: ResolvedOptions, registry: TaskRegistry, moduleRef: ModuleRef) =>
         new FlowrraRuntime(options, registry, (type: Type<ResultBackend>) => moduleRef.create(type)),
+    },
+    {
+      provide: TaskListeners,
+      inject: [TaskExplorer, FlowrraRuntime],
+      useFactory: (explorer: TaskExplorer, { events }: FlowrraRuntime) => new TaskListeners(explorer, events),
     },
     FlowrraService,
     FlowrraLifecycle,

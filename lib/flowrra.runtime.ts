@@ -155,6 +155,7 @@ export class FlowrraRuntime {
       backPressure: { maxPending, whenFull },
       closing: this.closing.signal,
       execute: (attempt, abort) => executor.execute(attempt, abort),
+      killGrace: (attempt) => executor.killGrace(attempt),
       overdue: (attempt, abort) => executor.overdue(attempt, abort),
       settled: (attempt, outcome) => observer.settled(attempt, outcome),
       heard: (event) => this.events.emit(event),

@@ -8,6 +8,7 @@ import type { FinishedTaskResult, TaskResult } from './core/task-result.js';
 import { TaskSubmission } from './core/task-submission.js';
 import type { TaskId } from './core/task-types.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
+import { TaskListeners } from './discovery/task-listeners.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
 import { FlowrraJobs } from './flowrra.jobs.js';
@@ -55,6 +56,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     registry: TaskRegistry,
     private readonly discovery: TaskDiscovery,
+    private readonly listeners: TaskListeners,
     private readonly runtime: FlowrraRuntime,
   ) {
     super(registry);
@@ -146,9 +148,10 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     this.discovery.register(options, fn);
   }
 
-  /** Looks for tasks again, in modules that were loaded lazily since. */
+  /** Looks for tasks and listeners again, in modules that were loaded lazily since. */
   discover(): void {
     this.discovery.discover();
+    this.listeners.discover();
   }
 
   /** Connects and starts running jobs. Nest's lifecycle calls it; calling it twice changes nothing. */

@@ -8,6 +8,12 @@ export { TaskContext } from './core/task-context.js';
 export type { FinishedTaskResult, TaskError, TaskResult, TaskStatus } from './core/task-result.js';
 export { type TaskClass, TaskSubmission } from './core/task-submission.js';
 export type { Plain, RemoteTasks, TaskArgs, TaskId, TaskOutput, TaskSubmitters } from './core/task-types.js';
+export {
+  OnTask,
+  type OnTaskFilter,
+  type TaskEvent,
+  type TaskEventType,
+} from './decorators/on-task.decorator.js';
 export { TaskCtx } from './decorators/task-ctx.decorator.js';
 export { Task } from './decorators/task.decorator.js';
 export type { Engine } from './engine/engine.interface.js';

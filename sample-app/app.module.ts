@@ -6,6 +6,7 @@ import { settings } from './config/settings.js';
 import { DatasetsModule } from './datasets/datasets.module.js';
 import { FlowrraErrorFilter } from './tasks/flowrra-error.filter.js';
 import { IndexController } from './tasks/index.controller.js';
+import { NewslettersModule } from './newsletters/newsletters.module.js';
 import { ReportsModule } from './reports/reports.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -19,13 +20,14 @@ import { UsersModule } from './users/users.module.js';
       numWorkers: 10,
       cpuWorkers: 2,
       cpu: { mode: settings.cpuMode },
-      queues: { datasets: { concurrency: 2 } },
+      queues: { datasets: { concurrency: 2 }, newsletters: { fleetConcurrency: 1 } },
       maxPending: 10_000,
       whenFull: 'reject',
     }),
     // #endregion
     UsersModule,
     DatasetsModule,
+    NewslettersModule,
     ReportsModule,
     TasksModule,
   ],

@@ -18,7 +18,7 @@ interface Status {
   errors: { attempt: number; message: string }[];
 }
 
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 20_000;
 
 const started = performance.now();
 const deadline = AbortSignal.timeout(LIMIT_MS);
@@ -51,6 +51,17 @@ async function outcome(location: string): Promise<Status> {
       isComplete: boolean;
     };
     if (status.isComplete) return status;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** How many a newsletter has been sent to, once it says so. */
+async function progressed(location: string): Promise<number> {
+  for (;;) {
+    const { progress } = (await (await fetch(url + location, { signal: deadline })).json()) as {
+      progress: { sent: number } | null;
+    };
+    if (progress !== null && progress.sent > 0) return progress.sent;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -106,6 +117,31 @@ try {
       `${name.padEnd(14)} ${type.padEnd(7)} ${String(min)} to ${String(max)}${mean === null ? '' : `, mean ${mean}`}`,
     );
   }
+
+  const to = Array.from({ length: 200 }, (_, n) => `subscriber-${n}@example.com`);
+  const newsletter = await post('/newsletters', { subject: 'News', to });
+  const again = await post('/newsletters', { subject: 'News', to });
+  expect(again.location === newsletter.location, 'asking twice should send one newsletter', again);
+  const sent = await progressed(newsletter.location);
+  say('POST /newsletters, twice', `one job; while it runs, its progress is ${sent} of ${to.length}`);
+  await fetch(url + newsletter.location, { method: 'DELETE', signal: deadline });
+  const cancelled = await outcome(newsletter.location);
+  expect(cancelled.status === 'cancelled', 'the newsletter should have been cancelled', cancelled);
+  say('DELETE, while it runs', `${cancelled.status}: ${cancelled.error}`);
+
+  await fetch(`${url}/queues/default/pause`, { method: 'POST', signal: deadline });
+  const paused = await post('/users', { email: 'cy@example.com', name: 'Cy' });
+  const counts = (await (await fetch(`${url}/queues`, { signal: deadline })).json()) as {
+    queue: string;
+    pending: number;
+    paused: boolean;
+  }[];
+  const waiting = counts.find(({ queue }) => queue === 'default');
+  expect(waiting?.paused === true && waiting.pending === 1, 'the paused queue should hold one job', counts);
+  await fetch(`${url}/queues/default/resume`, { method: 'POST', signal: deadline });
+  const resumed = await outcome(paused.location);
+  expect(resumed.status === 'success', 'the job should run once its queue is resumed', resumed);
+  say('queue paused and resumed', `1 job waited, then ${resumed.status}`);
 
   const report = await outcome(primes.location);
   const { count } = report.result as { count: number };

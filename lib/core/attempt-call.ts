@@ -7,13 +7,13 @@ const NO_METADATA: Metadata = Object.freeze({});
 /** One call of a task's code, and what that code says while it runs. */
 export class AttemptCall implements TaskCall {
   /** Most attempts say nothing. */
-  private reports: AttemptReports | null = null;
-  private over = false;
+  private reports: AttemptReports | null | 'over' = null;
 
   constructor(
     private readonly of: Attempt,
     readonly args: unknown[],
     readonly abort: AbortHandle,
+    readonly killGrace: number,
     private readonly parts: ReportParts,
   ) {}
 
@@ -41,16 +41,12 @@ export class AttemptCall implements TaskCall {
     return this.of.metadata ?? NO_METADATA;
   }
 
-  get killGrace(): number {
-    return this.abort.killGrace;
-  }
-
   progress(value: unknown): void {
-    if (!this.over) this.reporting.progress(value);
+    if (this.reports !== 'over') this.reporting(this.reports).progress(value);
   }
 
   log(line: string): void {
-    if (!this.over) this.reporting.log(line);
+    if (this.reports !== 'over') this.reporting(this.reports).log(line);
   }
 
   /**
@@ -58,11 +54,12 @@ export class AttemptCall implements TaskCall {
    * was ever said. What the code says from now on, it says too late.
    */
   lastReport(): Promise<void> | null {
-    this.over = true;
-    return this.reports === null ? null : this.reports.end();
+    const { reports } = this;
+    this.reports = 'over';
+    return reports === null || reports === 'over' ? null : reports.end();
   }
 
-  private get reporting(): AttemptReports {
-    return (this.reports ??= new AttemptReports(this.of, this.parts));
+  private reporting(present: AttemptReports | null): AttemptReports {
+    return present ?? (this.reports = new AttemptReports(this.of, this.parts));
   }
 }

@@ -50,8 +50,11 @@ export class Executor {
     const task = this.parts.registry.definition(attempt.taskName);
     if (task === undefined) return this.putOff(attempt);
     const policy = effectivePolicy(task.policy, attempt.overrides);
-    abort.killGrace = policy.killGrace;
     return this.kept(this.attempt(task, policy, attempt, abort), policy, attempt, abort);
+  }
+
+  killGrace(attempt: Attempt): number {
+    return this.parts.registry.definition(attempt.taskName)?.policy.killGrace ?? 0;
   }
 
   /** What becomes of a cancelled attempt that has not ended in time. Whatever it still answers is not recorded. */
@@ -81,7 +84,7 @@ export class Executor {
       // What cannot be read today cannot be read at the next attempt.
       return { kind: 'failed', error: this.describe(error, attempt) };
     }
-    const call = new AttemptCall(attempt, args, abort, this.parts.reports);
+    const call = new AttemptCall(attempt, args, abort, policy.killGrace, this.parts.reports);
     let value: unknown;
     try {
       value = this.run(task, policy, call);

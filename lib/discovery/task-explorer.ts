@@ -4,23 +4,34 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import type { Module } from '@nestjs/core/injector/module.js';
 import { describeMember, type TaskMetadata, taskMetadataOf } from '../decorators/task-metadata.js';
 
-/** A provider or controller with tasks. */
-export interface TaskHost {
+/** A provider or controller. */
+export interface ProviderHost {
   readonly wrapper: InstanceWrapper;
   readonly module: Module;
   /** Whether the module has it among its controllers. */
   readonly controller: boolean;
-  /** The class whose methods are tasks. */
+  /** The class whose methods count. */
   readonly prototype: object;
+}
+
+/** One with tasks. */
+export interface TaskHost extends ProviderHost {
   readonly tasks: ReadonlyMap<string, TaskMetadata>;
 }
 
-/** Finds the providers and controllers that have `@Task()` methods. Knows nothing of what becomes of them. */
+/** Finds the providers and controllers, and those that have `@Task()` methods. Knows nothing of what becomes of them. */
 @Injectable()
 export class TaskExplorer {
   constructor(private readonly modules: ModulesContainer) {}
 
   *hosts(): Iterable<TaskHost> {
+    for (const host of this.providers()) {
+      const tasks = taskMetadataOf(host.prototype);
+      if (tasks.size > 0) yield { ...host, tasks };
+    }
+  }
+
+  *providers(): Iterable<ProviderHost> {
     for (const module of this.modules.values()) {
       for (const wrapper of module.providers.values()) yield* this.host(wrapper, module, false);
       for (const wrapper of module.controllers.values()) yield* this.host(wrapper, module, true);
@@ -37,11 +48,10 @@ export class TaskExplorer {
     }
   }
 
-  private *host(wrapper: InstanceWrapper, module: Module, controller: boolean): Iterable<TaskHost> {
+  private *host(wrapper: InstanceWrapper, module: Module, controller: boolean): Iterable<ProviderHost> {
     if (wrapper.isAlias) return;
     const prototype = prototypeOf(wrapper);
-    const tasks = taskMetadataOf(prototype);
-    if (prototype !== null && tasks.size > 0) yield { wrapper, module, controller, prototype, tasks };
+    if (prototype !== null) yield { wrapper, module, controller, prototype };
   }
 }
 

@@ -3,14 +3,18 @@ import { detached } from '../core/detached.js';
 import { TaskCancelledError } from '../core/errors.js';
 import type { AbortHandle } from './engine.interface.js';
 
+/** What few attempts have. */
+interface Cancellation {
+  readonly reason: string;
+  readonly cancelTimer: () => void;
+}
+
 /** The usual {@link AbortHandle}: it allocates nothing until somebody asks or aborts. */
 export class AttemptAbort implements AbortHandle {
   aborted = false;
-  reason: unknown = undefined;
-  cancelReason: string | null = null;
-  killGrace = 0;
   overruled = false;
-  private cancelTimer: (() => void) | null = null;
+  reason: unknown = undefined;
+  private cancellation: Cancellation | null = null;
   private controller: AbortController | null = null;
   private listeners: ((reason: unknown) => void)[] | null = null;
 
@@ -20,6 +24,10 @@ export class AttemptAbort implements AbortHandle {
       if (this.aborted) this.controller.abort(this.reason);
     }
     return this.controller.signal;
+  }
+
+  get cancelReason(): string | null {
+    return this.cancellation === null ? null : this.cancellation.reason;
   }
 
   abort(reason: unknown): void {
@@ -34,19 +42,18 @@ export class AttemptAbort implements AbortHandle {
   /**
    * Aborts the attempt since its job has been cancelled.
    *
-   * @param overdue Called if {@link ended} has not been within `killGrace`.
+   * @param killGrace How long it may take to end, in milliseconds.
+   * @param overdue Called if {@link ended} has not been by then.
    */
-  cancel(reason: string, clock: Clock, overdue: () => void): void {
-    if (this.cancelReason !== null) return;
-    this.cancelReason = reason;
+  cancel(reason: string, killGrace: number, clock: Clock, overdue: () => void): void {
+    if (this.cancellation !== null) return;
+    this.cancellation = { reason, cancelTimer: detached(() => clock.after(killGrace, overdue)) };
     this.abort(new TaskCancelledError(reason));
-    this.cancelTimer = detached(() => clock.after(this.killGrace, overdue));
   }
 
   /** To be called when the attempt is over. */
   ended(): void {
-    this.cancelTimer?.();
-    this.cancelTimer = null;
+    if (this.cancellation !== null) this.cancellation.cancelTimer();
   }
 
   onAbort(listener: (reason: unknown) => void): void {

@@ -59,8 +59,10 @@ export interface EngineHost {
   readonly closing: AbortSignal;
   /** Runs an attempt and says what became of it. Never throws, never rejects. */
   execute(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome>;
+  /** How long an attempt may take to end after its job was cancelled, in milliseconds. */
+  killGrace(attempt: Attempt): number;
   /**
-   * What becomes of an attempt that was cancelled and has not ended within its `killGrace`. What it
+   * What becomes of an attempt that was cancelled and has not ended within its {@link killGrace}. What it
    * still answers is not to count.
    */
   overdue(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome>;
@@ -154,8 +156,6 @@ export interface AbortHandle {
   readonly reason: unknown;
   /** Why the job has been cancelled; `null` if it has not. It may have been aborted for another reason before. */
   readonly cancelReason: string | null;
-  /** How long the attempt may take to end after it was cancelled, in milliseconds. The core sets it when the attempt begins. */
-  killGrace: number;
   /** Whether its outcome has been decided without it: what it still answers counts for nothing. Set by the core. */
   overruled: boolean;
   abort(reason: unknown): void;

@@ -4,6 +4,7 @@ import { FlowrraError, SubmitUncertainError } from 'flowrra';
 
 /** What a client can do about each error; any other is the server's own. */
 const STATUS: Record<string, number> = {
+  FLOWRRA_CONFIG: 400,
   FLOWRRA_PAYLOAD: 400,
   FLOWRRA_RESULT_NOT_FOUND: 404,
   FLOWRRA_RESULT_EXPIRED: 410,

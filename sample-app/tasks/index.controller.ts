@@ -8,7 +8,15 @@ export class IndexController {
       'POST /users': 'register { email, name }; a welcome e-mail goes out in the background',
       'POST /datasets': 'upload a CSV as the form field `file`; it is summarised in the background',
       'POST /reports/primes': 'count the primes below { below } in a thread',
+      'POST /newsletters':
+        'send { subject, to: [addresses] }, slowly; it says how far it is, and can be cancelled',
       'GET /tasks/:taskId': 'how a task is doing, and its result',
+      'GET /tasks/:taskId/details': 'the same with its arguments and its log',
+      'DELETE /tasks/:taskId': 'cancel it',
+      'POST /tasks/:taskId/retry': 'run a failed one again',
+      'GET /queues': 'how many jobs there are, by queue and status',
+      'GET /queues/:queue/failed': 'failed jobs, and why they failed',
+      'POST /queues/:queue/pause': 'start no more of its jobs until POST /queues/:queue/resume',
     };
   }
 }

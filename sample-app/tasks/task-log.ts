@@ -1,19 +1,19 @@
 // sample-app/tasks/task-log.ts
 import { Injectable, Logger } from '@nestjs/common';
-import { FlowrraService } from 'flowrra';
+import { OnTask, type TaskEvent } from 'flowrra';
 
 /** Logs what goes wrong in the background. */
 @Injectable()
 export class TaskLog {
   private readonly logger = new Logger('Tasks');
 
-  constructor(flowrra: FlowrraService) {
-    flowrra.events$.subscribe((event) => {
-      if (event.type === 'retrying') {
-        this.logger.warn(`${event.taskName}: ${event.error.message}; again in ${event.delay} ms`);
-      }
-      if (event.type === 'failed')
-        this.logger.error(`${event.taskName} failed for good: ${event.error.message}`);
-    });
+  @OnTask('retrying')
+  retrying({ taskName, error, delay }: TaskEvent<'retrying'>): void {
+    this.logger.warn(`${taskName}: ${error.message}; again in ${delay} ms`);
+  }
+
+  @OnTask('failed', { queue: ['default', 'datasets', 'newsletters'] })
+  failed({ taskName, error }: TaskEvent<'failed'>): void {
+    this.logger.error(`${taskName} failed for good: ${error.message}`);
   }
 }

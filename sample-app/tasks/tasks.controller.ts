@@ -1,6 +1,6 @@
 // sample-app/tasks/tasks.controller.ts
-import { Controller, Get, Param } from '@nestjs/common';
-import { FlowrraService, type TaskResult } from 'flowrra';
+import { ConflictException, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { FlowrraService, type JobDetails, type TaskResult } from 'flowrra';
 
 @Controller('tasks')
 export class TasksController {
@@ -11,5 +11,26 @@ export class TasksController {
     const result = await this.flowrra.getResult(taskId);
     // Waiting rejects with the reason why there is none: 404 for an unknown id, 410 for a dropped result.
     return result ?? this.flowrra.waitForResult(taskId, { timeout: '1s' });
+  }
+
+  /** With its arguments and its log. */
+  @Get(':taskId/details')
+  async details(@Param('taskId') taskId: string): Promise<JobDetails | TaskResult> {
+    return (await this.flowrra.jobs.get(taskId)) ?? this.status(taskId);
+  }
+
+  @Delete(':taskId')
+  @HttpCode(202)
+  async cancel(@Param('taskId') taskId: string): Promise<{ cancelling: string }> {
+    const cancelling = await this.flowrra.cancel(taskId, { reason: 'Cancelled by its user' });
+    if (!cancelling) throw new ConflictException('It has ended already.');
+    return { cancelling: taskId };
+  }
+
+  @Post(':taskId/retry')
+  @HttpCode(202)
+  async retry(@Param('taskId') taskId: string): Promise<{ retrying: string }> {
+    if (!(await this.flowrra.jobs.retry(taskId))) throw new ConflictException('It has not failed.');
+    return { retrying: taskId };
   }
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TaskLog } from './task-log.js';
+import { QueuesController } from './queues.controller.js';
 import { TasksController } from './tasks.controller.js';
 
-@Module({ controllers: [TasksController], providers: [TaskLog] })
+@Module({ controllers: [TasksController, QueuesController], providers: [TaskLog] })
 export class TasksModule {}

@@ -66,7 +66,7 @@ export function limitCases(beds: Beds, engine: EngineUnderTest): void {
   });
 
   it('a limit of one queue holds no other up', async () => {
-    const queues = { slow: { rateLimit: { max: 1, per: '1h' } } };
+    const queues = { slow: { rateLimit: { max: 1, per: '1h' as const } } };
     const { flowrra, limited, advance } = await start({ queues });
     await flowrra.submitMany(limited.tick, ten);
     await advance(1_000);

@@ -6,12 +6,18 @@ import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowrraService } from 'flowrra';
+import { filter, firstValueFrom } from 'rxjs';
 import { SMTPServer } from 'smtp-server';
 import request from 'supertest';
 
 /** The sample as one process. Its settings are read once, so each engine needs a spec of its own. */
 export function describeSample(engine: string): void {
   describe(`the sample on ${engine.split(':')[0]}`, () => sample(engine));
+}
+
+/** Whether a newsletter has gone out to somebody. */
+function isUnderWay(progress: unknown): boolean {
+  return (progress as { sent: number }).sent > 0;
 }
 
 function sample(engine: string): void {
@@ -166,6 +172,63 @@ function sample(engine: string): void {
       request(app.getHttpServer()).post('/reports/primes').send({ below: 100_000 }),
     );
     expect((await flowrra.waitForResult(taskId)).result).toEqual({ limit: 100_000, count: 9_592 });
+  });
+
+  it('sends a newsletter once, says how far it is, and ends it when asked to', async () => {
+    const http = app.getHttpServer();
+    const to = Array.from({ length: 2_000 }, (_, n) => `subscriber-${n}@example.com`);
+    const progressed = firstValueFrom(
+      flowrra.events$.pipe(filter((event) => event.type === 'progress' && isUnderWay(event.progress))),
+    );
+    const { taskId, location } = await accepted(
+      request(http).post('/newsletters').send({ subject: 'News', to }),
+    );
+    expect(await accepted(request(http).post('/newsletters').send({ subject: 'News', to }))).toEqual({
+      taskId,
+      location,
+    });
+    await progressed;
+    const { body } = await request(http).get(location).expect(200);
+    expect(body).toMatchObject({ status: 'running', progress: { of: 2_000 } });
+    await request(http).delete(location).expect(202);
+    expect(await flowrra.waitForResult(taskId, { timeout: '20s' })).toMatchObject({
+      status: 'cancelled',
+      error: 'Cancelled by its user',
+    });
+    await request(http).delete(location).expect(409);
+    await request(http).delete('/tasks/nobody-knows-it').expect(404);
+    const few = await accepted(
+      request(http)
+        .post('/newsletters')
+        .send({ subject: 'Few', to: ['a@example.com'] }),
+    );
+    expect(await flowrra.waitForResult(few.taskId)).toMatchObject({
+      result: { sent: 1 },
+      progress: { sent: 1, of: 1 },
+    });
+  });
+
+  it('shows operators what failed and runs it again, and pauses a queue', async () => {
+    const http = app.getHttpServer();
+    const { body: eve } = await register('eva@invalid.test');
+    const { body: failed } = await request(http).get('/queues/default/failed').expect(200);
+    expect(failed.jobs).toContainEqual(
+      expect.objectContaining({ taskId: eve.taskId, error: expect.stringContaining('cannot exist') }),
+    );
+    const { body: details } = await request(http).get(`/tasks/${eve.taskId}/details`).expect(200);
+    expect(details.args).toEqual(['eva@invalid.test', 'Ada']);
+    await request(http).post(`/tasks/${eve.taskId}/retry`).expect(202);
+    expect((await flowrra.waitForResult(eve.taskId as string)).errors).toHaveLength(2);
+    await request(http).post('/queues/default/pause').expect(204);
+    const { taskId } = await accepted(
+      request(http).post('/users').send({ email: 'dee@example.com', name: 'Dee' }),
+    );
+    const { body: counts } = await request(http).get('/queues').expect(200);
+    expect(counts).toContainEqual(expect.objectContaining({ queue: 'default', paused: true, pending: 1 }));
+    await request(http).post(`/tasks/${taskId}/retry`).expect(409);
+    await request(http).post('/queues/default/resume').expect(204);
+    expect(await flowrra.waitForResult(taskId)).toMatchObject({ status: 'success' });
+    await request(http).post('/queues/nowhere/pause').expect(400);
   });
 
   it('answers bad input with 400, and an unknown task with 404', async () => {

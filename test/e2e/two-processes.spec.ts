@@ -37,6 +37,7 @@ interface Status {
   status: string;
   result: unknown;
   retries: number;
+  progress: { sent: number; of: number } | null;
   isComplete: boolean;
 }
 
@@ -103,11 +104,13 @@ async function outcome(url: string): Promise<Status> {
 const csv = new FormData();
 csv.append('file', new Blob(['a,b\n1,x\n2,y\n']), 'small.csv');
 
-it.each([
+const engines = [
   ['sqlite', `sqlite:${join(folder, 'tasks.db')}`],
   ['redis', place.redis],
   ['postgres', place.postgres],
-])('a web process takes work and a worker process does it: %s', async (_name, engine) => {
+] as const;
+
+it.each(engines)('a web process takes work and a worker process does it: %s', async (_name, engine) => {
   const web = new Program('main.js', { FLOWRRA_ENGINE: engine, FLOWRRA_ROLE: 'producer' });
   const url = await web.address();
   const user = await post(`${url}/users`, { email: 'bob@flaky.test', name: 'Bob' });
@@ -131,6 +134,36 @@ it.each([
   expect(await status(url + report)).toMatchObject({ status: 'success' });
   expect(await web.end('SIGTERM')).toBe('SIGTERM');
 });
+
+it.each(engines)(
+  'from the web process: progress, cancelling, pausing, of what the worker process does: %s',
+  async (_name, engine) => {
+    const web = new Program('main.js', { FLOWRRA_ENGINE: engine, FLOWRRA_ROLE: 'producer' });
+    const url = await web.address();
+    const worker = new Program('worker.js', { FLOWRRA_ENGINE: engine });
+    const to = Array.from({ length: 2_000 }, (_, n) => `subscriber-${n}@example.com`);
+    const newsletter = url + (await post(`${url}/newsletters`, { subject: 'News', to }));
+    expect(url + (await post(`${url}/newsletters`, { subject: 'News', to }))).toBe(newsletter);
+    while (((await status(newsletter)).progress?.sent ?? 0) === 0) await pause(LOOK_MS);
+    expect(await status(newsletter)).toMatchObject({ status: 'running', progress: { of: 2_000 } });
+    expect((await fetch(newsletter, { method: 'DELETE' })).status).toBe(202);
+    expect(await outcome(newsletter)).toMatchObject({
+      status: 'cancelled',
+      error: 'Cancelled by its user',
+    });
+
+    expect((await fetch(`${url}/queues/default/pause`, { method: 'POST' })).status).toBe(204);
+    const user = url + (await post(`${url}/users`, { email: 'ada@example.com', name: 'Ada' }));
+    // What is submitted to another queue afterwards is done, and this is not.
+    const report = url + (await post(`${url}/reports/primes`, { below: 100 }));
+    expect(await outcome(report)).toMatchObject({ status: 'success' });
+    expect(await status(user)).toMatchObject({ status: 'pending' });
+    expect((await fetch(`${url}/queues/default/resume`, { method: 'POST' })).status).toBe(204);
+    expect(await outcome(user)).toMatchObject({ status: 'success' });
+    await worker.end('SIGTERM');
+    await web.end('SIGTERM');
+  },
+);
 
 it('a worker that nobody could reach says so, and does not wait for ever', async () => {
   for (const env of [

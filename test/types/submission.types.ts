@@ -150,6 +150,16 @@ export async function submissions(flowrra: FlowrraService, tasks: Tasks): Promis
   );
   // @ts-expect-error
   await flowrra.submitMany(tasks.send, [['a']]);
+  expectType<TaskId<{ messageId: string }>[]>()(
+    await flowrra.submitMany(tasks.send, [
+      ['a', 'b'],
+      { args: ['c', 'd'], priority: 1, dedupe: { key: 'k' } },
+    ]),
+  );
+  // @ts-expect-error arguments of a job with options of its own
+  await flowrra.submitMany(tasks.send, [{ args: ['a'] }]);
+  // @ts-expect-error an unknown option of one job
+  await flowrra.submitMany(tasks.send, [{ args: ['a', 'b'], prio: 1 }]);
 
   await flowrra
     .with({ priority: 1, delay: '5m', timeout: '30s', runAt: new Date() })

@@ -264,8 +264,11 @@ export class EmbeddedEngine implements Engine {
   };
 
   private readonly cancelled = (attempt: Attempt, reason: string): void => {
-    for (const run of this.running)
-      if (run.attempt === attempt) run.cancel(reason, this.host.clock, () => void this.overrule(run));
+    const { clock } = this.host;
+    for (const run of this.running) {
+      if (run.attempt === attempt)
+        run.cancel(reason, this.host.killGrace(attempt), clock, () => void this.overrule(run));
+    }
   };
 
   /** It has not ended in time: what becomes of it is decided without it. */

@@ -33,10 +33,11 @@ export class MemoryJobs {
 
   /** Says `false` of a record that is no job's any more. */
   remove(job: JobRecord): boolean {
-    const slot = this.slotOf(job.taskId);
+    const minted = this.ids.slotOf(job.taskId);
+    const slot = minted < 0 ? (this.named.get(job.taskId) ?? -1) : minted;
     if (this.slots.get(slot) !== job) return false;
     this.slots.free(slot);
-    this.named.delete(job.taskId);
+    if (minted < 0) this.named.delete(job.taskId);
     return true;
   }
 

@@ -1,0 +1,52 @@
+import { parseJobFilter, parseJobQuery } from '../../lib/options/resolve-job-query.js';
+import { configError } from '../support/config-error.js';
+
+const parse = (options: unknown) => parseJobQuery(options as object);
+
+it('fills in every default', () => {
+  expect(parse({})).toEqual({ cursor: null, limit: 50 });
+});
+
+it('takes everything that can be said', () => {
+  expect(
+    parse({
+      status: ['failed', 'cancelled'],
+      task: 'Mail.send',
+      queue: 'mail',
+      from: new Date(5),
+      to: new Date(7),
+      cursor: 'abc',
+      limit: 1_000,
+    }),
+  ).toEqual({
+    status: ['failed', 'cancelled'],
+    task: 'Mail.send',
+    queue: 'mail',
+    from: 5,
+    to: 7,
+    cursor: 'abc',
+    limit: 1_000,
+  });
+  expect(parse({ status: 'failed' }).status).toEqual(['failed']);
+  expect(parseJobFilter({ from: new Date(5) })).toEqual({ from: 5 });
+});
+
+it.each([
+  [{ status: 'faild' }, "status: 'faild' is not valid. Did you mean 'failed'?"],
+  [{ status: [null] }, 'status: null is not valid.'],
+  [{ limit: 1_001 }, 'limit: 1001 is not valid. It must be a whole number from 1 to 1000.'],
+  [{ to: new Date(NaN) }, 'to: '],
+  [{ from: 5 }, 'from: 5 is not valid. It must be a valid Date.'],
+  [{ queue: 'a:b' }, "queue: 'a:b' is not valid."],
+  [{ task: '' }, "task: '' is not valid."],
+  [{ cursor: {} }, 'cursor: an object is not valid.'],
+  [{ states: 'failed' }, "find(): unknown option 'states' (given 'failed'). Did you mean 'status'?"],
+])('refuses %j', (options, message) => {
+  expect(configError(() => parse(options))).toContain(message);
+});
+
+it('a filter knows no status and no page', () => {
+  expect(configError(() => parseJobFilter({ status: 'failed' } as never))).toContain(
+    "unknown option 'status'",
+  );
+});
