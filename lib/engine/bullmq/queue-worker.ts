@@ -116,7 +116,8 @@ export class QueueWorker implements StoringObserver {
   cancel(taskId: string, reason: string): void {
     const run = this.runs.get(taskId);
     if (run === undefined || run.outcome !== null) return;
-    run.cancel(reason, this.parts.host.clock, () => void this.overdue(run));
+    const { host } = this.parts;
+    run.cancel(reason, host.killGrace(run.attempt), host.clock, () => void this.overdue(run));
   }
 
   private async overdue(run: BullRun): Promise<void> {
