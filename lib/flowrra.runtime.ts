@@ -87,6 +87,7 @@ export class FlowrraRuntime {
   start(): Promise<void> {
     return this.inTurn(async () => {
       if (this.consuming) return;
+      this.registry.checkNames(this.options.tasks.keys());
       this.registry.checkDeadLetters();
       await this.connect();
       this.consuming = true;
@@ -133,7 +134,7 @@ export class FlowrraRuntime {
     const engine = await this.loadEngine();
     const backend = await this.openBackend();
     const recorder = backend && new ResultRecorder(backend, clock);
-    const submitter = new Submitter(engine, codec, observer, recorder);
+    const submitter = new Submitter(engine, codec, observer, recorder, this.options.context);
     const inline = new InlineRunner();
     const cpu =
       this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
@@ -146,6 +147,7 @@ export class FlowrraRuntime {
       recorder,
       reports: { control: engine.control, codec, observer, recorder, clock },
       deadLetters: new DeadLetters(this.registry, submitter),
+      context: this.options.context,
       random: Math.random,
     });
     await engine.connect({

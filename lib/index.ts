@@ -29,6 +29,7 @@ export {
 } from './flowrra.service.js';
 export type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 export type {
+  ContextOptions,
   CpuOptions,
   FlowrraModuleOptions,
   QueueOptions,
@@ -42,6 +43,7 @@ export type {
   RegisterOptions,
   SubmitOptions,
   TaskOptions,
+  TaskOverrideOptions,
   TaskPolicyOptions,
 } from './options/task-options.js';
 export { InMemoryBackend, type InMemoryBackendOptions } from './results/in-memory-backend.js';

@@ -1,8 +1,7 @@
 import type { AbortHandle, Attempt, Metadata } from '../engine/engine.interface.js';
 import type { TaskCall } from '../runner/task-runner.interface.js';
+import { metadataOf } from './carried.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
-
-const NO_METADATA: Metadata = Object.freeze({});
 
 /** One call of a task's code, and what that code says while it runs. */
 export class AttemptCall implements TaskCall {
@@ -38,7 +37,7 @@ export class AttemptCall implements TaskCall {
   }
 
   get metadata(): Metadata {
-    return this.of.metadata ?? NO_METADATA;
+    return metadataOf(this.of.metadata);
   }
 
   progress(value: unknown): void {

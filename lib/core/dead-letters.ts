@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Attempt, AttemptError, Metadata } from '../engine/engine.interface.js';
 import { NO_SUBMIT_OPTIONS } from '../options/resolve-submit-options.js';
+import { contextOf, metadataOf } from './carried.js';
 import type { Submitter } from './submitter.js';
 import type { TaskRegistry } from './task-registry.js';
 import type { TaskError } from './task-result.js';
@@ -34,7 +35,8 @@ export class DeadLetters {
     if (attempt.taskName === receiver) return;
     try {
       const letter = letterOf(attempt, error);
-      await this.submitter.submit(this.registry.route(receiver), [letter], NO_SUBMIT_OPTIONS);
+      const options = { ...NO_SUBMIT_OPTIONS, context: contextOf(attempt.metadata) };
+      await this.submitter.submit(this.registry.route(receiver), [letter], options);
     } catch (cause) {
       this.logger.error(
         `The dead letter of ${attempt.taskName} ${attempt.taskId} could not be submitted to '${receiver}'; the job itself is kept as failed: ${String(cause)}`,
@@ -44,13 +46,13 @@ export class DeadLetters {
 }
 
 function letterOf(attempt: Attempt, error: AttemptError): DeadLetter {
-  const { taskId, taskName, queue, metadata = {}, submittedAt, errors } = attempt;
+  const { taskId, taskName, queue, submittedAt, errors } = attempt;
   return {
     taskId,
     taskName,
     queue,
     args: readable(attempt),
-    metadata,
+    metadata: metadataOf(attempt.metadata),
     errors: [...errors.slice(1 - MAX_ERRORS), error].map((each) => ({ ...each, at: new Date(each.at) })),
     submittedAt: new Date(submittedAt),
   };

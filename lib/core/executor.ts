@@ -1,11 +1,13 @@
 import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { Attempt, AbortHandle, MaybePromise, Outcome } from '../engine/engine.interface.js';
+import type { ContextOptions } from '../options/module-options.js';
 import type { TaskPolicy } from '../options/resolved-options.js';
 import type { TaskRunner } from '../runner/task-runner.interface.js';
 import { codeOf, describeError } from './attempt-error.js';
 import { AttemptCall } from './attempt-call.js';
 import type { ReportParts } from './attempt-reports.js';
+import { contextOf } from './carried.js';
 import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters.js';
 import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
@@ -32,6 +34,8 @@ export interface ExecutorParts {
   readonly recorder: ResultRecorder | null;
   readonly reports: ReportParts;
   readonly deadLetters: DeadLetters;
+  /** How an attempt runs in its submitter's surroundings; `null` for not at all. */
+  readonly context: Pick<ContextOptions, 'run'> | null;
   /** Draws from [0, 1) for jitter. */
   readonly random: () => number;
 }
@@ -87,7 +91,7 @@ export class Executor {
     const call = new AttemptCall(attempt, args, abort, policy.killGrace, this.parts.reports);
     let value: unknown;
     try {
-      value = this.run(task, policy, call);
+      value = this.run(task, policy, attempt, call);
     } catch (error) {
       return afterReport(call, this.failure(error, policy, attempt, abort));
     }
@@ -99,10 +103,12 @@ export class Executor {
   }
 
   /** What the task's code returns: a value, or a native promise of one. */
-  private run(task: TaskDefinition, policy: TaskPolicy, call: AttemptCall): unknown {
-    const { runners, clock } = this.parts;
+  private run(task: TaskDefinition, policy: TaskPolicy, attempt: Attempt, call: AttemptCall): unknown {
+    const { runners, clock, context } = this.parts;
     const runner = task.cpuBound ? runners.cpu : runners.inline;
-    const value = settleable(runner.run(task, call));
+    const value = settleable(
+      context === null ? runner.run(task, call) : runWithin(context, attempt, runner, task, call),
+    );
     return value instanceof Promise && policy.timeout !== Infinity
       ? limitTime(value, policy, call.abort, clock)
       : value;
@@ -208,6 +214,17 @@ export class Executor {
     }
     return { kind: 'released', delay: PUT_OFF_MS };
   }
+}
+
+/** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
+function runWithin(
+  context: Pick<ContextOptions, 'run'>,
+  { metadata }: Attempt,
+  runner: TaskRunner,
+  task: TaskDefinition,
+  call: AttemptCall,
+): unknown {
+  return context.run(contextOf(metadata), () => runner.run(task, call));
 }
 
 /** What a task has said of itself is there before its end is. */

@@ -1,5 +1,6 @@
 import type { JobDossier, JobInfo } from '../engine/job-control.interface.js';
 import type { Metadata } from '../engine/engine.interface.js';
+import { metadataOf } from './carried.js';
 import { jsonView } from './json-view.js';
 import type { TaskResultFields, TaskStatus } from './task-result.js';
 import { TaskSnapshot } from './task-snapshot.js';
@@ -45,7 +46,7 @@ class Summary extends TaskSnapshot implements JobSummary {
     this.queue = info.queue;
     this.priority = info.priority;
     this.dueAt = info.dueAt === null ? null : new Date(info.dueAt);
-    this.metadata = info.metadata ?? {};
+    this.metadata = metadataOf(info.metadata);
   }
 
   override toJSON(): Record<string, unknown> {

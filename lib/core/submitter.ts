@@ -4,10 +4,13 @@ import {
   Duplicate,
   type Engine,
   type MaybePromise,
+  type Metadata,
   type NewJob,
 } from '../engine/engine.interface.js';
 import { isPromise } from '../engine/maybe-promise.js';
+import type { ContextOptions } from '../options/module-options.js';
 import type { ResolvedSubmit } from '../options/resolved-options.js';
+import { carried } from './carried.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
@@ -26,6 +29,7 @@ export class Submitter {
     private readonly codec: PayloadCodec,
     private readonly observer: RunObserver,
     private readonly recorder: ResultRecorder | null,
+    private readonly context: Pick<ContextOptions, 'capture'> | null,
   ) {}
 
   submit(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): MaybePromise<string> {
@@ -45,7 +49,8 @@ export class Submitter {
   }
 
   private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): NewJob {
-    const { metadata, dedupe } = options;
+    const { dedupe } = options;
+    const metadata = this.metadata(options);
     return {
       taskId: options.taskId,
       taskName: route.name,
@@ -57,6 +62,11 @@ export class Submitter {
       metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
       dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
     };
+  }
+
+  private metadata({ metadata, context }: ResolvedSubmit): Metadata | undefined {
+    if (this.context === null) return metadata && carried(metadata, undefined);
+    return carried(metadata, context ?? this.context.capture());
   }
 
   /**

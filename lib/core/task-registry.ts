@@ -72,6 +72,14 @@ export class TaskRegistry {
     return typeof task === 'string' ? this.routeByName(task) : this.routeByFunction(task);
   }
 
+  /** @throws {FlowrraConfigError} for a name that no task has. */
+  checkNames(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.byName.has(name) || this.remote.has(name) || this.passOn) continue;
+      throw new FlowrraConfigError(`forRoot({ tasks }): no task is called '${name}'. ${this.known()}`);
+    }
+  }
+
   /** @throws {FlowrraConfigError} if a task's dead letters go to a task that nobody knows. */
   checkDeadLetters(): void {
     for (const { name, policy } of this.definitions()) {

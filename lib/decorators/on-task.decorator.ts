@@ -51,10 +51,10 @@ const TYPES = Object.keys({
  * @throws {FlowrraConfigError} while the class is defined, if it stands on anything but a method, or listens for nothing.
  */
 export function OnTask<T extends TaskEventType>(type: T | readonly T[], filter: OnTaskFilter = {}) {
-  return (
+  return <M extends (event: TaskEvent<T>) => unknown>(
     target: object,
     key: string,
-    descriptor: TypedPropertyDescriptor<(event: TaskEvent<T>) => unknown>,
+    descriptor: TypedPropertyDescriptor<M>,
   ): void => {
     const where = `@OnTask() on ${describeMember(target, key)}`;
     if (typeof target === 'function' || typeof descriptor?.value !== 'function')

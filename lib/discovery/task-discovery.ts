@@ -29,7 +29,7 @@ export class TaskDiscovery {
     private readonly options: ResolvedOptions,
   ) {
     const knownQueues = new Set(options.queues.map((queue) => queue.name));
-    this.defaults = { knownQueues, deadLetter: options.deadLetter };
+    this.defaults = { knownQueues, deadLetter: options.deadLetter, overrides: options.tasks };
   }
 
   /** Names are judged by how long jobs carry them. */

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.js';
 import type { Duration } from '../core/duration.js';
 import type { Engine } from '../engine/engine.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
+import type { TaskOverrideOptions } from './task-options.js';
 
 /** Options of one queue. */
 export interface QueueOptions {
@@ -34,6 +35,17 @@ export interface CpuOptions {
   mode?: 'thread' | 'inline';
   /** Memory limits of each thread, as `node:worker_threads` takes them. A thread that exceeds them is ended. */
   resourceLimits?: ResourceLimits;
+}
+
+/**
+ * What of the submitter's surroundings travels with each job, and how an attempt runs in it: a
+ * tenant, a user, a trace, from an `AsyncLocalStorage` of yours or of `nestjs-cls`.
+ */
+export interface ContextOptions<T = unknown> {
+  /** Called where a job is submitted. Plain data of at most 16 KiB, or `undefined` for nothing. */
+  capture(): T | undefined;
+  /** Called for each attempt: runs `next` within what was captured, and returns what that returns. */
+  run(captured: T | undefined, next: () => unknown): unknown;
 }
 
 /** A task that another application runs: this one only submits it. */
@@ -77,6 +89,13 @@ export interface FlowrraModuleOptions {
   maxPayloadBytes?: number;
   /** How long `stop` waits for running jobs before it aborts their signal. Default 30 s. */
   shutdownTimeout?: Duration;
+  /**
+   * Options of tasks, by name, over those of their decorators, so that a deployment tunes them without
+   * touching code: `{ 'EmailTasks.sendWelcome': { maxRetries: 10 } }`.
+   */
+  tasks?: Record<string, TaskOverrideOptions>;
+  /** What of the submitter's surroundings travels with each job. Default: nothing. */
+  context?: ContextOptions;
   /** The task that is given what failed for good, by its name, for every task that names none itself. */
   deadLetter?: string;
   /** Tasks that this application submits and another one runs, by name. */

@@ -5,8 +5,14 @@ import type { Engine } from '../engine/engine.interface.js';
 import { ResultBackend } from '../results/result-backend.js';
 import { checkKeys, checkObject, duration, keysOf, oneOf, suggest, wholeNumber, wrong } from './check.js';
 import { fileUrl } from './file-url.js';
-import type { CpuOptions, FlowrraModuleOptions, RemoteTaskOptions } from './module-options.js';
+import type {
+  ContextOptions,
+  CpuOptions,
+  FlowrraModuleOptions,
+  RemoteTaskOptions,
+} from './module-options.js';
 import { checkQueueName, checkTaskName } from './names.js';
+import { OVERRIDE_KEYS } from './resolve-task-options.js';
 import { resolveQueues } from './resolve-queues.js';
 import { DEFAULT_QUEUE, type ResolvedOptions, type ResolvedQueue } from './resolved-options.js';
 
@@ -26,6 +32,8 @@ const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
   maxResults: true,
   maxPayloadBytes: true,
   shutdownTimeout: true,
+  tasks: true,
+  context: true,
   deadLetter: true,
   remoteTasks: true,
   clock: true,
@@ -69,6 +77,8 @@ export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOpt
     maxResults: wholeNumber(options.maxResults, 'maxResults', { min: 1, fallback: 100_000 }),
     maxPayloadBytes: wholeNumber(options.maxPayloadBytes, 'maxPayloadBytes', { min: 1, fallback: 1_048_576 }),
     shutdownTimeout: duration(options.shutdownTimeout, 'shutdownTimeout', 30_000),
+    tasks: resolveTaskOverrides(options.tasks),
+    context: resolveContext(options.context),
     deadLetter: options.deadLetter === undefined ? null : checkTaskName(options.deadLetter, 'deadLetter'),
     remoteTasks: resolveRemoteTasks(options.remoteTasks, queues),
     clock: resolveClock(options.clock),
@@ -140,6 +150,28 @@ function isBackendClass(
   if (typeof value !== 'function') return false;
   const prototype: unknown = value.prototype;
   return prototype instanceof ResultBackend || hasMethods(prototype, BACKEND_METHODS);
+}
+
+function resolveContext(context: unknown): ContextOptions | null {
+  if (context === undefined) return null;
+  if (hasMethods<ContextOptions>(context, ['capture', 'run'])) return context;
+  throw wrong('context', context, 'It must be an object with capture and run.');
+}
+
+function resolveTaskOverrides(tasks: FlowrraModuleOptions['tasks'] = {}): ResolvedOptions['tasks'] {
+  checkObject(
+    tasks,
+    'tasks',
+    "It must be an object of options by the tasks' names: { 'EmailTasks.sendWelcome': { maxRetries: 10 } }.",
+  );
+  return new Map(
+    Object.entries(tasks).map(([name, override]) => {
+      const path = `tasks['${name}']`;
+      checkTaskName(name, path);
+      checkKeys(override, OVERRIDE_KEYS, path);
+      return [name, { ...override }];
+    }),
+  );
 }
 
 function resolveRemoteTasks(

@@ -2,14 +2,17 @@ import { checkKeys, duration, flag, keysOf, suggest, timeLimit, wholeNumber, wro
 import { fileUrl } from './file-url.js';
 import { checkTaskName } from './names.js';
 import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedTask, type TaskPolicy } from './resolved-options.js';
-import type { Backoff, RegisterOptions, TaskOptions, TaskPolicyOptions } from './task-options.js';
+import type {
+  Backoff,
+  RegisterOptions,
+  TaskOptions,
+  TaskOverrideOptions,
+  TaskPolicyOptions,
+} from './task-options.js';
 
-const KEYS = keysOf<TaskOptions & RegisterOptions>({
-  name: true,
+/** What may be said of a task from outside as well. */
+export const OVERRIDE_KEYS = keysOf<TaskOverrideOptions>({
   queue: true,
-  cpuBound: true,
-  file: true,
-  export: true,
   maxRetries: true,
   retryDelay: true,
   backoff: true,
@@ -20,9 +23,18 @@ const KEYS = keysOf<TaskOptions & RegisterOptions>({
   expires: true,
   deadLetter: true,
 });
+const OWN_KEYS = keysOf<Omit<TaskOptions & RegisterOptions, keyof TaskOverrideOptions>>({
+  name: true,
+  cpuBound: true,
+  file: true,
+  export: true,
+});
+const KEYS = [...OWN_KEYS, ...OVERRIDE_KEYS];
 
-/** What an application says of all its tasks. */
+/** What an application says of its tasks. */
 export interface TaskDefaults {
+  /** Options over those of a task's own, by its name. */
+  readonly overrides: ReadonlyMap<string, TaskOverrideOptions>;
   /** Its queues, `default` and `cpu` among them. */
   readonly knownQueues: ReadonlySet<string>;
   readonly deadLetter: string | null;
@@ -38,13 +50,14 @@ type At = (key: string) => string;
  * @throws {FlowrraConfigError} naming the task, the option, the value and what would be right.
  */
 export function resolveTaskOptions(
-  options: TaskOptions | RegisterOptions,
+  own: TaskOptions | RegisterOptions,
   fallbackName: string,
   defaults: TaskDefaults,
 ): ResolvedTask {
   const { knownQueues } = defaults;
-  const called = typeof options?.name === 'string' ? options.name : fallbackName;
-  checkKeys(options, KEYS, `Task '${called}'`);
+  const called = typeof own?.name === 'string' ? own.name : fallbackName;
+  checkKeys(own, KEYS, `Task '${called}'`);
+  const options = { ...own, ...defaults.overrides.get(called) };
   const at: At = (key) => `Task '${called}', ${key}`;
   const cpuBound = flag(options.cpuBound, at('cpuBound'), false);
   checkFile(options, cpuBound, at);

@@ -3,7 +3,8 @@ import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../core/clock.js';
 import type { Dedupe, Engine, Metadata } from '../engine/engine.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
-import type { Backoff } from './task-options.js';
+import type { ContextOptions } from './module-options.js';
+import type { Backoff, TaskOverrideOptions } from './task-options.js';
 
 /** What the user configured, checked, in milliseconds and bytes, with every default filled in. */
 export interface ResolvedOptions {
@@ -25,6 +26,9 @@ export interface ResolvedOptions {
   readonly maxResults: number;
   readonly maxPayloadBytes: number;
   readonly shutdownTimeout: number;
+  /** Options over those of the tasks' own, by name. They are checked with these. */
+  readonly tasks: ReadonlyMap<string, TaskOverrideOptions>;
+  readonly context: ContextOptions | null;
   /** For tasks that name none. */
   readonly deadLetter: string | null;
   readonly remoteTasks: ReadonlyMap<string, { readonly queue: string }>;
@@ -92,6 +96,8 @@ export interface ResolvedSubmit {
   readonly metadata: Metadata | undefined;
   /** Its key as it was given: the task's name is put before it when it is submitted. */
   readonly dedupe: Dedupe | undefined;
+  /** In the place of what would be captured. */
+  readonly context?: unknown;
 }
 
 export const DEFAULT_QUEUE = 'default';

@@ -55,6 +55,12 @@ export interface TaskOptions extends TaskPolicyOptions {
   file?: string | URL;
 }
 
+/** What an application may say of a task besides its decorator, by its name: `forRoot({ tasks: { … } })`. */
+export interface TaskOverrideOptions extends TaskPolicyOptions {
+  /** The queue that jobs wait in; what waits already stays where it is. */
+  queue?: string;
+}
+
 /** Options of `register()`, for a plain function. */
 export interface RegisterOptions extends TaskPolicyOptions {
   /** The name that jobs carry. */

@@ -68,6 +68,63 @@ export function contextCases(beds: Beds): void {
     expect(await optional('a', 'b')).toEqual(['a', 'b', 'Contextual.optional']);
   });
 
+  it('what is captured of the surroundings travels with the job, and each attempt runs within it', async () => {
+    const captured: unknown[] = [];
+    const { flowrra, app, advance } = await beds.start([Contextual], {
+      context: {
+        capture: () => request.getStore() && { tenant: request.getStore(), since: new Date(5) },
+        run: (context, next) => {
+          captured.push(context);
+          return request.run((context as { tenant: string } | undefined)?.tenant ?? 'nobody', next);
+        },
+      },
+    });
+    const { store } = app.get(Contextual);
+    const metadata = { own: 1 };
+    const ids = await request.run('ada', () =>
+      Promise.all([
+        flowrra.submit(store),
+        flowrra.with({ delay: 10, metadata }).submit(store),
+        flowrra.submitMany(store, [[]]).then(([id]) => id as string),
+      ]),
+    );
+    const alone = await flowrra.submit(store);
+    await advance(100);
+    for (const id of ids) expect((await flowrra.waitForResult(id)).result).toEqual(['ada', 'ada']);
+    expect((await flowrra.waitForResult(alone)).result).toEqual(['nobody', 'nobody']);
+    expect(captured).toContainEqual({ tenant: 'ada', since: new Date(5) });
+    expect(captured).toContain(undefined);
+    expect(request.getStore()).toBeUndefined();
+    // It is nobody else's to see.
+    expect((await flowrra.jobs.get(ids[1] as string))?.metadata).toEqual(metadata);
+    await expect(flowrra.with({ metadata: { $context: 1 } }).submit(store)).rejects.toThrow(/\$context/);
+  });
+
+  it('what cannot be captured refuses the submission, and what fails around an attempt fails it', async () => {
+    const { flowrra, app } = await beds.start([Contextual], {
+      context: {
+        capture: () => {
+          if (request.getStore() === 'unfit') return { fn: () => 1 };
+          if (request.getStore() === 'throws') throw new Error('no tenant');
+          return request.getStore();
+        },
+        run: () => {
+          throw new Error('no such tenant');
+        },
+      },
+    });
+    const { polite } = app.get(Contextual);
+    await expect(request.run('unfit', () => flowrra.submit(polite))).rejects.toThrow(
+      /metadata\.\$context\.fn/,
+    );
+    await expect(request.run('throws', () => flowrra.submit(polite))).rejects.toThrow('no tenant');
+    const id = await request.run('ada', () => flowrra.submit(polite));
+    expect(await flowrra.waitForResult(id)).toMatchObject({
+      status: 'failed',
+      error: 'Error: no such tenant',
+    });
+  });
+
   it("an attempt never runs in its submitter's AsyncLocalStorage", async () => {
     const { flowrra, app, advance } = await beds.start([Contextual], { numWorkers: 1 });
     const { store } = app.get(Contextual);

@@ -89,6 +89,7 @@ describe('options of any shape', () => {
           resolveTaskOptions(options as TaskOptions, 'Mail.send', {
             knownQueues: new Set(['default', 'cpu']),
             deadLetter: null,
+            overrides: new Map(),
           }),
         ),
       ),

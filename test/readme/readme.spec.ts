@@ -12,9 +12,9 @@ import {
   SettingsModule,
   submitting,
 } from '../../sample-app/snippets.js';
-import { type DynamicModule, type INestApplicationContext, Module } from '@nestjs/common';
+import { type DynamicModule, type INestApplicationContext, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FlowrraService } from 'flowrra';
+import { FlowrraService, Task } from 'flowrra';
 import { parseDuration } from '../../lib/core/duration.js';
 import * as flowrraErrors from '../../lib/core/errors.js';
 import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
@@ -25,6 +25,7 @@ import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.j
 import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
 import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
 import { AudioService, AudioTasks } from '../../sample-app/audio.js';
+import { tenant, withTenants } from '../../sample-app/tenant.js';
 import { batch, InvoiceTasks, limited, operate, Operations, unique } from '../../sample-app/control.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -178,6 +179,7 @@ it('prints the defaults that hold', () => {
   const { policy } = resolveTaskOptions({}, 'Class.method', {
     knownQueues: new Set(['default', 'cpu']),
     deadLetter: null,
+    overrides: new Map(),
   });
   const task = table('`@Task(options)`');
   const { deadLetter, ...defaults } = policy;
@@ -248,6 +250,27 @@ it('controls as it shows', async () => {
     cursor: null,
     details: { args: ['order-9'] },
   });
+});
+
+it('carries a tenant along, as it shows', async () => {
+  @Injectable()
+  class Whose {
+    @Task()
+    tenant(): string | undefined {
+      return tenant.getStore();
+    }
+  }
+  @Module({ imports: [withTenants], providers: [Whose] })
+  class TenantModule {}
+
+  const app = opened(await NestFactory.createApplicationContext(TenantModule, { logger: false }));
+  const flowrra = app.get(FlowrraService);
+  const ids = [
+    await tenant.run('ada', () => flowrra.submit('Whose.tenant')),
+    await flowrra.submit('Whose.tenant'),
+  ];
+  const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
+  expect(results.map(({ result }) => result)).toEqual(['ada', undefined]);
 });
 
 it('starts quickly, as the quick start says', async () => {

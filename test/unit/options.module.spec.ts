@@ -30,6 +30,8 @@ describe('resolveModuleOptions', () => {
       maxResults: 100_000,
       maxPayloadBytes: 1_048_576,
       shutdownTimeout: 30_000,
+      tasks: new Map(),
+      context: null,
       deadLetter: null,
       remoteTasks: new Map(),
       clock: systemClock,
@@ -38,7 +40,9 @@ describe('resolveModuleOptions', () => {
 
   it('takes everything that can be said', () => {
     const clock = new ManualClock();
+    const context = { capture: () => null, run: (_captured: unknown, next: () => unknown) => next() };
     const options = {
+      context,
       numWorkers: 10,
       cpuWorkers: 2,
       cpu: {
@@ -60,6 +64,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      tasks: { 'EmailTasks.sendWelcome': { maxRetries: 9, queue: 'reports' } },
       deadLetter: 'Ops.letter',
       remoteTasks: { 'EmailTasks.sendWelcome': { queue: 'reports' }, 'Images.shrink': {} },
       clock,
@@ -86,6 +91,8 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      context,
+      tasks: new Map([['EmailTasks.sendWelcome', { maxRetries: 9, queue: 'reports' }]]),
       deadLetter: 'Ops.letter',
       remoteTasks: new Map([
         ['EmailTasks.sendWelcome', { queue: 'reports' }],
@@ -360,7 +367,7 @@ describe('what is refused', () => {
       "FlowrraModule options: unknown option 'numWorker' (given 4). Did you mean 'numWorkers'?",
     );
     expect(configError(() => resolve({ concurrency: 4 }))).toMatch(
-      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, deadLetter, remoteTasks, clock.",
+      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, context, deadLetter, remoteTasks, clock.",
     );
   });
 

@@ -9,6 +9,7 @@ function resolve(options: unknown, fallbackName = 'Mail.send') {
   return resolveTaskOptions(options as TaskOptions | RegisterOptions, fallbackName, {
     knownQueues: QUEUES,
     deadLetter: null,
+    overrides: new Map(),
   });
 }
 
@@ -181,7 +182,7 @@ describe('what is refused', () => {
 
   it('an option that there is not, under the name that the user gave', () => {
     expect(configError(() => resolve({ name: 'send', maxRetrys: 5 }))).toMatch(
-      "Task 'send': unknown option 'maxRetrys' (given 5). Did you mean 'maxRetries'? Known: name, queue, ",
+      "Task 'send': unknown option 'maxRetrys' (given 5). Did you mean 'maxRetries'? Known: name, cpuBound, ",
     );
   });
 
