@@ -75,6 +75,15 @@ await onBoth((server) => {
     expect((await other.jobs.find({ status: 'cancelled' })).jobs).toMatchObject([{ taskId: id }]);
   });
 
+  it('the first reason counts, whoever gives another one, and wherever', async () => {
+    const { flowrra, other, work } = await setUp();
+    const id = await other.submit('Work.hold');
+    await work.started.passed;
+    expect(await other.cancel(id, { reason: 'first' })).toBe(true);
+    await flowrra.cancel(id, { reason: 'second' });
+    expect(await other.waitForResult(id)).toMatchObject({ status: 'cancelled', error: 'first' });
+  });
+
   it('one that is put back before it could be told ends all the same, long before it is due again', async () => {
     const { flowrra, other, work } = await setUp();
     const events = heard(flowrra);

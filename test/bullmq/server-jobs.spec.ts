@@ -63,8 +63,9 @@ await onBoth(({ url, queue: openQueue }) => {
       : await PostgresServer.create(options, 5, () => undefined);
     await server.connect();
     const queue: Queue = openQueue(prefix, 'q');
-    const jobs = server.jobs(keep, Date.now);
+    const jobs = server.jobs(keep, () => Date.now());
     const at = (taskId: string) => ({ queue: 'q', taskId });
+    const cancel = async (taskId: string, text: string) => (await jobs.cancel(at(taskId), text)).kind;
     const work = (processor: (job: Job) => Promise<unknown>, options: object = {}): AnyWorker => {
       const quick = { drainDelay: 0.05, stalledInterval: 200, lockDuration: 400, ...options };
       const worker = server.worker('q', processor as never, quick).on('error', () => undefined);
@@ -85,16 +86,16 @@ await onBoth(({ url, queue: openQueue }) => {
       await worker.close();
     };
     const states = (...ids: string[]) => Promise.all(ids.map((id) => queue.getJobState(id)));
-    return { prefix, queue, jobs, at, work, add, failAll, states };
+    return { prefix, queue, jobs, at, cancel, work, add, failAll, states };
   }
 
   it('a job that waits, however it does, becomes a failed one in one step, once', async () => {
-    const { queue, jobs, at, add, states } = await setUp();
+    const { queue, jobs, cancel, add, states } = await setUp();
     await add('plain');
     await add('urgent', { priority: 7 });
     await add('later', { delay: 60_000 });
     for (const id of ['plain', 'urgent', 'later']) {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => jobs.cancel(at(id), TEXT)));
+      const answers = await Promise.all(Array.from({ length: 20 }, () => cancel(id, TEXT)));
       expect(answers.sort()).toEqual(['cancelled', ...Array.from({ length: 19 }, () => 'finished')]);
     }
     expect(await states('plain', 'urgent', 'later')).toEqual(['failed', 'failed', 'failed']);
@@ -102,16 +103,16 @@ await onBoth(({ url, queue: openQueue }) => {
     expect(job).toMatchObject({ failedReason: TEXT, finishedOn: expect.any(Number) });
     expect(await queue.getJobCounts('wait', 'prioritized', 'delayed', 'failed')).toMatchObject({ failed: 3 });
     expect(await jobs.cancelledCount('q')).toBe(3);
-    expect(await jobs.cancel(at('nobody'), TEXT)).toBe('unknown');
+    expect(await cancel('nobody', TEXT)).toBe('unknown');
   });
 
   it('whoever takes jobs at the same time gets those that were not cancelled, and no other', async () => {
-    const { jobs, at, add, work, states } = await setUp({ age: 60, count: 1_000 });
+    const { cancel, add, work, states } = await setUp({ age: 60, count: 1_000 });
     const ids = Array.from({ length: 60 }, (_, n) => `job${n}`);
     for (const id of ids) await add(id);
     const ran = new Set<string>();
     work(async ({ id }) => void ran.add(id as string), { concurrency: 5 });
-    const answers = await Promise.all(ids.toReversed().map((id) => jobs.cancel(at(id), TEXT)));
+    const answers = await Promise.all(ids.toReversed().map((id) => cancel(id, TEXT)));
     answers.reverse();
     while ((await states(...ids)).some((state) => state !== 'completed' && state !== 'failed'))
       await pause(10);
@@ -123,7 +124,7 @@ await onBoth(({ url, queue: openQueue }) => {
   });
 
   it('one that is active is told, in the words of the first, and BullMQ fails it if it would run again', async () => {
-    const { queue, jobs, at, add, work } = await setUp();
+    const { queue, jobs, at, cancel, add, work } = await setUp();
     await add('job', { attempts: 5, backoff: 10 });
     const started = new Gate();
     const gate = new Gate();
@@ -136,35 +137,62 @@ await onBoth(({ url, queue: openQueue }) => {
     });
     await started.passed;
     expect(await jobs.requested([at('job'), at('nobody')])).toEqual([null, null]);
-    expect(await jobs.cancel(at('job'), TEXT)).toBe('told');
-    expect(await jobs.cancel(at('job'), cancelText('again'))).toBe('told');
+    expect(await cancel('job', TEXT)).toBe('told');
+    expect(await cancel('job', cancelText('again'))).toBe('told');
     expect(await jobs.requested([at('nobody'), at('job')])).toEqual([null, TEXT]);
     gate.open();
     while ((await queue.getJobState('job')) !== 'failed') await pause(5);
     expect(runs).toBe(1);
     expect(await queue.getJob('job')).toMatchObject({ failedReason: TEXT });
-    expect(await jobs.cancel(at('job'), TEXT)).toBe('finished');
+    expect(await cancel('job', TEXT)).toBe('finished');
   });
 
   it('one that had been told and waits again is over at once, for the first reason', async () => {
-    const { queue, jobs, at, add, work } = await setUp();
+    const { queue, cancel, add, work } = await setUp();
     await add('job', { attempts: 5, backoff: 60_000 });
     const worker = work(async () => {
-      expect(await jobs.cancel(at('job'), TEXT)).toBe('told');
+      expect(await cancel('job', TEXT)).toBe('told');
       throw new Error('in a minute');
     });
     await once(worker, 'failed');
     expect(await queue.getJobState('job')).toBe('delayed');
-    expect(await jobs.cancel(at('job'), cancelText('again'))).toBe('cancelled');
+    expect(await cancel('job', cancelText('again'))).toBe('cancelled');
     expect(await queue.getJob('job')).toMatchObject({ failedReason: TEXT, attemptsMade: 2 });
+  });
+
+  it('the child of a flow is left to BullMQ, which fails it unrun and tells its parent', async () => {
+    const { queue, cancel, add, work, states } = await setUp();
+    await add('above');
+    await add('child', { parent: { id: 'above', queue: queue.qualifiedName } });
+    expect(await cancel('child', TEXT)).toBe('told');
+    expect(await states('child')).toEqual(['waiting']);
+    const ran: unknown[] = [];
+    work(async ({ id }) => void ran.push(id));
+    while ((await queue.getJobState('child')) !== 'failed') await pause(5);
+    expect(await queue.getJob('child')).toMatchObject({ failedReason: TEXT });
+    expect(ran).toEqual(['above']);
+  });
+
+  it('what BullMQ has dropped is counted no more', async () => {
+    const { queue, jobs, cancel, add } = await setUp();
+    for (const id of ['one', 'two', 'three']) {
+      await add(id);
+      await cancel(id, TEXT);
+    }
+    await queue.remove('one');
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 120_000);
+    await add('four');
+    await cancel('four', TEXT);
+    expect(await jobs.cancelledCount('q')).toBe(3);
+    jest.restoreAllMocks();
   });
 
   it('cancelled ones are dropped by number, as others are that have failed', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(0);
-    const { queue, jobs, at, add } = await setUp();
+    const { queue, jobs, cancel, add } = await setUp();
     for (let n = 0; n < 8; n++) {
       await add(`job${n}`);
-      await jobs.cancel(at(`job${n}`), TEXT);
+      await cancel(`job${n}`, TEXT);
       await pause(2);
     }
     expect(await jobs.list('q', 'failed', 0, 100)).toEqual(['job7', 'job6', 'job5', 'job4', 'job3']);
@@ -174,12 +202,12 @@ await onBoth(({ url, queue: openQueue }) => {
   });
 
   it('a failed job waits again as if it had never been tried, at its priority, and is taken', async () => {
-    const { queue, jobs, at, add, failAll, work, states } = await setUp();
+    const { queue, jobs, at, cancel, add, failAll, work, states } = await setUp();
     await add('plain', { deduplication: { id: 'key' } });
     await add('urgent', { priority: 7 });
     await failAll('plain', 'urgent');
     await add('cancelled');
-    await jobs.cancel(at('cancelled'), TEXT);
+    await cancel('cancelled', TEXT);
     const retried = ['plain', 'urgent', 'cancelled', 'nobody'].map(at);
     expect(await Promise.all(retried.map((one) => jobs.retry(one)))).toEqual([true, true, false, false]);
     expect(await states('plain', 'urgent', 'cancelled')).toEqual(['waiting', 'prioritized', 'failed']);
@@ -200,7 +228,7 @@ await onBoth(({ url, queue: openQueue }) => {
   });
 
   it('of retry, removal and cancellation at once, each does what the one before has left', async () => {
-    const { queue, jobs, at, add, failAll } = await setUp({ age: 60, count: 1_000 });
+    const { queue, jobs, at, cancel, add, failAll } = await setUp({ age: 60, count: 1_000 });
     const ids = Array.from({ length: 30 }, (_, n) => `job${n}`);
     await Promise.all(ids.map((id) => add(id)));
     await failAll(...ids);
@@ -209,7 +237,7 @@ await onBoth(({ url, queue: openQueue }) => {
       const acts = {
         retry: () => jobs.retry(at(id)),
         remove: () => jobs.remove(at(id)),
-        cancel: () => jobs.cancel(at(id), TEXT),
+        cancel: () => cancel(id, TEXT),
       };
       const order = (Object.keys(acts) as Act[]).sort((a, b) => turn(a, n) - turn(b, n));
       const answers = Object.fromEntries(
@@ -220,11 +248,11 @@ await onBoth(({ url, queue: openQueue }) => {
   });
 
   it('only a finished job is removed, with what belongs to it', async () => {
-    const { queue, jobs, at, add, failAll, states } = await setUp();
+    const { queue, jobs, at, cancel, add, failAll, states } = await setUp();
     await add('broken', { deduplication: { id: 'throttled', ttl: 60_000 } });
     await failAll('broken');
     await add('cancelled', { delay: 60_000 });
-    await jobs.cancel(at('cancelled'), TEXT);
+    await cancel('cancelled', TEXT);
     await add('later', { delay: 60_000 });
     await add('next');
     const answers = ['broken', 'cancelled', 'later', 'next', 'nobody'].map((id) => jobs.remove(at(id)));

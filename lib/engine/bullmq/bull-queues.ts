@@ -33,7 +33,7 @@ export interface FoundJob {
 const MOST_ADDS = 1_000;
 
 /** PostgreSQL calls those that wait in a paused queue `paused`; Redis calls them `waiting`. */
-const PENDING = ['waiting', 'paused', 'prioritized', 'delayed', 'waiting-children'] as JobType[];
+export const PENDING = ['waiting', 'paused', 'prioritized', 'delayed', 'waiting-children'] as JobType[];
 
 /** The application's queues, and what is asked of them. */
 export class BullQueues {
@@ -141,12 +141,9 @@ export class BullQueues {
   }
 
   async pendingCount(): Promise<number> {
-    const counts = await Promise.all(this.names.map((name) => this.pendingIn(name)));
+    const all = [...this.queues.values()];
+    const counts = await Promise.all(all.map((queue) => queue.getJobCountByTypes(...PENDING)));
     return counts.reduce((sum, count) => sum + count, 0);
-  }
-
-  async pendingIn(name: string): Promise<number> {
-    return this.get(name).getJobCountByTypes(...PENDING);
   }
 
   async close(): Promise<void> {

@@ -11,11 +11,11 @@ import type {
   JobReport,
   QueueCounts,
 } from '../job-control.interface.js';
-import type { BullQueues, FoundJob } from './bull-queues.js';
+import { type BullQueues, type FoundJob, PENDING } from './bull-queues.js';
 import type { BullRun } from './bull-run.js';
 import { placeOf } from './cancel-watch.js';
 import { JobFinder } from './job-finder.js';
-import { argsOf, cancelText, readable } from './job-mapping.js';
+import { argsOf, cancelText, readable, reasonIn } from './job-mapping.js';
 import { lineOf, progressText, rowOf } from './job-report.js';
 import { infoOf } from './job-view.js';
 import type { ServerJobs } from './server-jobs.interface.js';
@@ -29,8 +29,8 @@ export interface ControlParts {
   asked<T>(ask: () => Promise<T>): Promise<T>;
   /** The run that an attempt is of, unless that is over. */
   runOf(attempt: Attempt): BullRun | undefined;
-  /** To be told of a cancellation before the server is. */
-  cancelling(taskId: string): void;
+  /** To be told of a cancellation before the server is; returns what is to be called if the job did not wait. */
+  cancelling(taskId: string): () => void;
   /** A job that waited has been cancelled. */
   cancelled(taskId: string): void;
   /** A job that runs, maybe here, has been cancelled. */
@@ -56,10 +56,13 @@ export class BullMqControl implements JobControl {
     if (found === null) return { kind: 'unknown' };
     if (this.isOver(found)) return { kind: 'finished' };
     const place = { queue: found.queue, taskId };
-    cancelling(taskId);
-    const kind = await asked(() => jobs.cancel(place, cancelText(reason)));
-    if (kind === 'told') told(taskId, reason);
-    if (kind !== 'cancelled') return { kind };
+    const didNotWait = cancelling(taskId);
+    const { kind, text } = await asked(() => jobs.cancel(place, cancelText(reason)));
+    if (kind !== 'cancelled') {
+      didNotWait();
+      if (kind === 'told') told(taskId, reasonIn(text) ?? reason);
+      return { kind };
+    }
     cancelled(taskId);
     return { kind, job: await this.infoAfter(place.queue, taskId, found, 'failed') };
   }
@@ -135,13 +138,13 @@ export class BullMqControl implements JobControl {
   private async countsOf(name: string): Promise<QueueCounts> {
     const { queues, jobs } = this.opened;
     const queue = queues.get(name);
-    const [pending, counts, cancelled, paused] = await Promise.all([
-      queues.pendingIn(name),
-      queue.getJobCounts('active', 'completed', 'failed'),
+    const [counts, cancelled, paused] = await Promise.all([
+      queue.getJobCounts(...PENDING, 'active', 'completed', 'failed'),
       jobs.cancelledCount(name),
       queue.isPaused(),
     ]);
     const { active = 0, completed = 0, failed = 0 } = counts;
+    const pending = PENDING.reduce((sum, list) => sum + (counts[list] ?? 0), 0);
     return {
       queue: name,
       paused,

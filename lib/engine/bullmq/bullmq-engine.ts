@@ -7,12 +7,7 @@ import type { Accepted, Attempt, DrainReport, Engine, EngineHost, NewJob } from 
 import type { BullServer } from './bull-server.interface.js';
 import { BullQueues } from './bull-queues.js';
 import type { BullRun } from './bull-run.js';
-import {
-  type BullMqOptions,
-  isPostgres,
-  resolveBullMqOptions,
-  type ResolvedBullMqOptions,
-} from './bullmq-options.js';
+import { type BullMqOptions, resolveBullMqOptions, type ResolvedBullMqOptions } from './bullmq-options.js';
 import { BullMqControl } from './bullmq-control.js';
 import { BullMqResults } from './bullmq-results.js';
 import { CancelWatch } from './cancel-watch.js';
@@ -21,9 +16,9 @@ import { limitFleet } from './fleet-limits.js';
 import { Intake } from './intake.js';
 import { atMost, Patience } from './io-time.js';
 import { keptFor } from './job-mapping.js';
-import { loading } from './loading.js';
 import { QueueWorkers } from './queue-workers.js';
 import { reach } from './reach.js';
+import { serverFor } from './server-for.js';
 import type { ServerJobs } from './server-jobs.interface.js';
 import { Sluice } from './sluice.js';
 import { discreet, messageOf, Trouble } from './trouble.js';
@@ -66,7 +61,7 @@ export class BullMqEngine implements Engine {
 
   async connect(host: EngineHost): Promise<void> {
     this.host = host;
-    this.server = await this.makeServer(host.queues.length);
+    this.server = await serverFor(this.options, host.queues.length, this.trouble.report);
     this.jobs = this.server.jobs(keptFor(host.retention), host.clock.now);
     try {
       this.queues = await this.reached(() => this.openQueues());
@@ -151,16 +146,6 @@ export class BullMqEngine implements Engine {
     if (this.server !== undefined) await atMost(CLOSE_MS, this.server.close());
   }
 
-  private async makeServer(queues: number): Promise<BullServer> {
-    const { options, trouble } = this;
-    if (isPostgres(options.connection)) {
-      const { PostgresServer } = await import('./postgres-server.js');
-      return PostgresServer.create(options, queues, trouble.report);
-    }
-    const { RedisServer } = await loading('ioredis', () => import('./redis-server.js'));
-    return new RedisServer(options, trouble.report);
-  }
-
   /** A worker waits for a server that is away until it is back. */
   private answers(): Promise<boolean> {
     return new Patience(PING_MS).with(this.server.ping()).then(
@@ -201,7 +186,7 @@ export class BullMqEngine implements Engine {
       resultTtl: host.retention.resultTtl,
       asked: (ask) => this.answered(ask),
       runOf: (attempt) => this.workers.runOf(attempt),
-      cancelling: (taskId) => fleet?.cancelling(taskId),
+      cancelling: (taskId) => fleet?.cancelling(taskId) ?? (() => {}),
       cancelled: (taskId) => {
         this.admission.left();
         this.hear(taskId);

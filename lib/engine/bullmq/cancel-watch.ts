@@ -66,7 +66,7 @@ export class CancelWatch {
     const reason = reasonIn(text);
     if (reason === null || text === null) return;
     if (!isBack) this.parts.cancelled(run, reason);
-    else if ((await this.parts.jobs.cancel(placeOf(run), text)) === 'cancelled')
+    else if ((await this.parts.jobs.cancel(placeOf(run), text)).kind === 'cancelled')
       this.parts.ended(run, reason);
   }
 }

@@ -31,10 +31,11 @@ export class FleetEvents {
     forgetOldest(this.submittedHere);
   }
 
-  /** To be told before the cancellation of a job that waits. */
-  cancelling(taskId: string): void {
+  /** To be told before the cancellation of a job; returns what is to be called if it did not wait. */
+  cancelling(taskId: string): () => void {
     this.cancelledHere.add(taskId);
     forgetOldest(this.cancelledHere);
+    return () => void this.cancelledHere.delete(taskId);
   }
 
   listen(name: string, queue: AnyQueue, events: AnyEvents): void {

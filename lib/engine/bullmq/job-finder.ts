@@ -8,6 +8,7 @@ import type { JobList, ServerJobs } from './server-jobs.interface.js';
 /** At most so many jobs are looked at for one page, and so many at a time. */
 const MOST_LOOKED_AT = 1_000;
 const AT_A_TIME = 200;
+const FEWEST_AT_A_TIME = 50;
 
 /** Where jobs of a status may lie, in the order in which they are listed. */
 const LISTS: readonly (readonly [JobList, readonly TaskStatus[]])[] = [
@@ -38,7 +39,7 @@ export class JobFinder {
     let position = query.cursor === null ? this.from(0, query) : this.at(query.cursor);
     let left = MOST_LOOKED_AT;
     while (position !== null && left > 0 && found.length < query.limit) {
-      const count = Math.min(left, this.isNarrow(query) ? AT_A_TIME : query.limit - found.length);
+      const count = Math.min(left, AT_A_TIME, this.needed(query, query.limit - found.length));
       const { queue, list, offset }: Position = position;
       const ids = await this.jobs.list(queue, list, offset, count);
       const infos = await this.infosOf(queue, list, ids);
@@ -55,9 +56,10 @@ export class JobFinder {
     return { jobs: found, cursor: position === null ? null : cursorOf(position) };
   }
 
-  /** Whether jobs have to be looked at to see whether they are asked for. */
-  private isNarrow({ status, task, from, to }: JobQuery): boolean {
-    return status !== undefined || task !== undefined || from !== undefined || to !== undefined;
+  /** How many it takes to find so many: more, where jobs are asked for that have something in particular. */
+  private needed({ status, task, from, to }: JobQuery, count: number): number {
+    const any = [status, task, from, to].every((asked) => asked === undefined);
+    return any ? count : Math.max(count, FEWEST_AT_A_TIME);
   }
 
   private async infosOf(queue: string, list: JobList, ids: readonly string[]): Promise<(JobInfo | null)[]> {

@@ -100,7 +100,8 @@ export function overridesOf(data: unknown): PolicyOverrides | undefined {
 
 export function metadataOf(data: unknown): Metadata | undefined {
   const metadata = isOurs(data) ? data.metadata : undefined;
-  return metadata === undefined ? undefined : readable(() => payloadFromJson(copyOf(metadata)) as Metadata);
+  const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
+  return isObject ? readable(() => payloadFromJson(copyOf(metadata)) as Metadata) : undefined;
 }
 
 /** What a job's data says; `undefined` if another program has written there what cannot be read. */

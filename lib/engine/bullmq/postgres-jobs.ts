@@ -2,10 +2,17 @@ import type { Pool } from 'pg';
 import { MAX_LOG_LINES } from '../job-control.interface.js';
 import { CANCELLED, type Kept } from './job-mapping.js';
 import * as statements from './postgres-statements.js';
-import type { Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.interface.js';
+import type { Cancelled, Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.interface.js';
 
 /** One in so many cancelled jobs has the old ones dropped: that costs more than to cancel does. */
 const TRIMMED_ONE_IN = 50;
+
+/** A job that could not be cancelled as one that waits. */
+interface Found {
+  readonly text: string | null;
+  readonly waits: boolean;
+  readonly over: boolean;
+}
 
 /** {@link ServerJobs} by statements of our own on BullMQ's tables. */
 export class PostgresJobs implements ServerJobs {
@@ -17,22 +24,19 @@ export class PostgresJobs implements ServerJobs {
     private readonly now: () => number,
   ) {}
 
-  async cancel({ queue, taskId }: JobPlace, text: string): ReturnType<ServerJobs['cancel']> {
+  async cancel({ queue, taskId }: JobPlace, text: string): Promise<Cancelled> {
     const at = [this.named(queue), taskId];
     for (;;) {
-      const [ended] = await this.ask<object>(statements.CANCEL_WAITING, [...at, text, this.now()]);
+      const [ended] = await this.ask<{ text: string }>(statements.CANCEL_WAITING, [...at, text, this.now()]);
       if (ended !== undefined) {
         if (Math.random() * TRIMMED_ONE_IN < 1) await this.trim(at);
-        return 'cancelled';
+        return { kind: 'cancelled', text: ended.text };
       }
-      const [found] = await this.ask<{ over: boolean; waits: boolean }>(statements.CANCEL_ACTIVE, [
-        ...at,
-        text,
-      ]);
-      if (found === undefined) return 'unknown';
-      if (found.over) return 'finished';
+      const [found] = await this.ask<Found>(statements.CANCEL_ACTIVE, [...at, text]);
+      if (found === undefined) return { kind: 'unknown', text: null };
+      if (found.over) return { kind: 'finished', text: null };
       // Between the two it may have been put back.
-      if (!found.waits) return 'told';
+      if (!found.waits) return { kind: 'told', text: found.text };
     }
   }
 

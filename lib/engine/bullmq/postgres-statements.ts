@@ -19,7 +19,8 @@ WITH gone AS (
    WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'delayed') AND parent_id IS NULL
   RETURNING id, dedup_id, failed_reason
 ), ${FREED}
-SELECT publish_event($1, 'failed', jsonb_build_object('jobId', id, 'failedReason', failed_reason, 'prev', 'waiting'))
+SELECT failed_reason AS text,
+       publish_event($1, 'failed', jsonb_build_object('jobId', id, 'failedReason', failed_reason, 'prev', 'waiting'))
   FROM gone`;
 
 /** $3: text. */
@@ -27,11 +28,11 @@ export const CANCEL_ACTIVE = `
 WITH told AS (
   UPDATE job SET deferred_failure = COALESCE(deferred_failure, $3)
    WHERE queue = $1 AND id = $2 AND state NOT IN ('completed', 'failed')
-  RETURNING id, state IN ('waiting', 'delayed') AND parent_id IS NULL AS waits
+  RETURNING deferred_failure AS text, state IN ('waiting', 'delayed') AND parent_id IS NULL AS waits
 )
-SELECT waits, false AS over FROM told
+SELECT text, waits, false AS over FROM told
 UNION ALL
-SELECT false, true FROM job WHERE queue = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM told)`;
+SELECT NULL, false, true FROM job WHERE queue = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM told)`;
 
 /** $3: now, $4: seconds, $5: how many. */
 export const TRIM = `SELECT apply_retention($1, $2, 'failed', $3::bigint, false, $4::bigint, $5::integer)`;
@@ -107,7 +108,7 @@ SELECT job_id AS id, EXISTS (SELECT 1 FROM moved) AS moved FROM standing`;
 
 /** $2: key, $3: the job that stands for it. */
 export const FREE_KEY = `
-DELETE FROM dedup WHERE queue = $1 AND dedup_id = $2 AND job_id = $3 AND expire_at_ms IS NULL`;
+DELETE FROM dedup WHERE queue = $1 AND dedup_id = $2 AND job_id = $3`;
 
 const listed = (state: string, order: string): string =>
   `SELECT id FROM job WHERE queue = $1 AND state = ${state} ORDER BY ${order} OFFSET $2 LIMIT $3`;

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { MAX_LOG_LINES } from '../job-control.interface.js';
 import { CANCELLED, type Kept } from './job-mapping.js';
 import * as scripts from './redis-scripts.js';
-import type { Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.interface.js';
+import type { Cancelled, Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.interface.js';
 
 /** Until it counts as having failed, after it has been noted that it is about to. */
 const SETTLING_MS = 60_000;
@@ -26,10 +26,11 @@ export class RedisJobs implements ServerJobs {
     this.script = Object.fromEntries(entries) as Record<keyof typeof scripts, Script>;
   }
 
-  async cancel({ queue, taskId }: JobPlace, text: string): ReturnType<ServerJobs['cancel']> {
+  async cancel({ queue, taskId }: JobPlace, text: string): Promise<Cancelled> {
     const { age, count } = this.keep;
     const answer = this.script.CANCEL(this.base(queue), taskId, text, this.now(), age * 1_000, count);
-    return (await answer) as 'cancelled' | 'told' | 'finished' | 'unknown';
+    const [kind, words = null] = (await answer) as [Cancelled['kind'], string?];
+    return { kind, text: words };
   }
 
   requested(places: readonly JobPlace[]): Promise<(string | null)[]> {

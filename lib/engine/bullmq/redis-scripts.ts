@@ -28,8 +28,8 @@ end
 /** Arguments: text, now, the age in milliseconds and the number of failed jobs that are kept. */
 export const CANCEL = `${PRELUDE}
 local text, now, age, count = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-if call('EXISTS', job) == 0 then return 'unknown' end
-if call('ZSCORE', failed, id) or call('ZSCORE', base .. 'completed', id) then return 'finished' end
+if call('EXISTS', job) == 0 then return { 'unknown' } end
+if call('ZSCORE', failed, id) or call('ZSCORE', base .. 'completed', id) then return { 'finished' } end
 
 -- That a child has failed is for BullMQ to tell its parent.
 local from = nil
@@ -40,7 +40,7 @@ if call('HEXISTS', job, 'parentKey') == 0 then
 end
 if not from then
   call('HSETNX', job, 'defa', text)
-  return 'told'
+  return { 'told', call('HGET', job, 'defa') }
 end
 
 text = call('HGET', job, 'defa') or text
@@ -62,7 +62,7 @@ for _, which in ipairs(old) do
   drop(which)
   call('ZREM', failed, which)
 end
-return 'cancelled'
+return { 'cancelled', text }
 `;
 
 /** Arguments: now. */

@@ -14,6 +14,12 @@ export interface Debounced {
   readonly delay: number;
 }
 
+/** What became of a cancellation, and in which words: those of the first one. */
+export interface Cancelled {
+  readonly kind: 'cancelled' | 'told' | 'finished' | 'unknown';
+  readonly text: string | null;
+}
+
 /**
  * What BullMQ has no call for, or only one that would also hit a job that somebody else has just
  * started, finished or put back. Each is one step on the server, so that of two who act on a job at
@@ -24,7 +30,7 @@ export interface ServerJobs {
    * Makes a job that waits a failed one, with `text` as what it has failed of. One that is active
    * gets `text` as a failure that is due: BullMQ fails it when it would be started again.
    */
-  cancel(place: JobPlace, text: string): Promise<'cancelled' | 'told' | 'finished' | 'unknown'>;
+  cancel(place: JobPlace, text: string): Promise<Cancelled>;
   /** The text of those that have a failure due, in their order. */
   requested(places: readonly JobPlace[]): Promise<(string | null)[]>;
   /** To be called for what ends as cancelled by another way than {@link cancel}, so that it is counted as that. */
