@@ -1,10 +1,13 @@
 import { type DynamicModule, Inject, Module, type Type } from '@nestjs/common';
-import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { ModuleRef, ModulesContainer, type NestContainer } from '@nestjs/core';
+import { ExternalContextCreator } from '@nestjs/core/helpers/external-context-creator.js';
 import { FlowrraConfigError } from './core/errors.js';
 import { TaskRegistry } from './core/task-registry.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
 import { TaskExplorer } from './discovery/task-explorer.js';
+import { NestEnhancers } from './enhancers/nest-enhancers.js';
+import { TaskEnhancements } from './enhancers/task-enhancements.js';
 import { FlowrraLifecycle } from './flowrra.lifecycle.js';
 import {
   ConfigurableModuleClass,
@@ -39,9 +42,17 @@ import type { ResultBackend } from './results/result-backend.js';
     },
     {
       provide: TaskDiscovery,
-      inject: [TaskExplorer, TaskRegistry, RESOLVED_OPTIONS],
-      useFactory: (explorer: TaskExplorer, registry: TaskRegistry, options: ResolvedOptions) =>
-        new TaskDiscovery(explorer, registry, options),
+      inject: [TaskExplorer, TaskRegistry, RESOLVED_OPTIONS, ExternalContextCreator],
+      useFactory: (
+        explorer: TaskExplorer,
+        registry: TaskRegistry,
+        options: ResolvedOptions,
+        // Nest's own, which knows the container.
+        { container }: { container: NestContainer },
+      ) => {
+        const nest = new NestEnhancers(container, options.globalEnhancers);
+        return new TaskDiscovery(explorer, registry, options, new TaskEnhancements(nest));
+      },
     },
     {
       provide: FlowrraRuntime,

@@ -160,6 +160,10 @@ export class FlowrraRuntime {
       killGrace: (attempt) => executor.killGrace(attempt),
       overdue: (attempt, abort) => executor.overdue(attempt, abort),
       settled: (attempt, outcome) => observer.settled(attempt, outcome),
+      cancelled: (job) => {
+        void recorder?.changed(job);
+        observer.cancelled(job);
+      },
       heard: (event) => this.events.emit(event),
     });
     const operations = new JobOperations(engine.control, observer, recorder);

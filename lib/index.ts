@@ -16,6 +16,7 @@ export {
 } from './decorators/on-task.decorator.js';
 export { TaskCtx } from './decorators/task-ctx.decorator.js';
 export { Task } from './decorators/task.decorator.js';
+export { TaskExecutionContext } from './enhancers/task-execution-context.js';
 export type { Engine } from './engine/engine.interface.js';
 export type { FlowrraJobs, JobPage, QueueCounts } from './flowrra.jobs.js';
 export type { FlowrraQueues } from './flowrra.queues.js';
@@ -27,6 +28,7 @@ export {
   type StopOptions,
   type WaitForResultOptions,
 } from './flowrra.service.js';
+export type { StandardSchema } from './options/standard-schema.js';
 export type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 export type {
   ContextOptions,

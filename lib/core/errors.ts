@@ -33,6 +33,16 @@ export class TaskCancelledError extends FlowrraError {
   readonly code = 'FLOWRRA_CANCELLED';
 }
 
+/** A guard of the task has denied the job. It fails for good. */
+export class TaskForbiddenError extends FlowrraError {
+  readonly code = 'FLOWRRA_FORBIDDEN';
+}
+
+/** A pipe or a schema of the task has refused the job's arguments. It fails for good. */
+export class TaskArgumentsError extends FlowrraError {
+  readonly code = 'FLOWRRA_ARGUMENTS';
+}
+
 /** The result backend could not store or read. */
 export class BackendError extends FlowrraError {
   readonly code = 'FLOWRRA_BACKEND';

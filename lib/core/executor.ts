@@ -107,7 +107,9 @@ export class Executor {
     const { runners, clock, context } = this.parts;
     const runner = task.cpuBound ? runners.cpu : runners.inline;
     const value = settleable(
-      context === null ? runner.run(task, call) : runWithin(context, attempt, runner, task, call),
+      context === null && task.pipeline === null
+        ? runner.run(task, call)
+        : runWithin(context, attempt, runner, task, call),
     );
     return value instanceof Promise && policy.timeout !== Infinity
       ? limitTime(value, policy, call.abort, clock)
@@ -218,13 +220,16 @@ export class Executor {
 
 /** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
 function runWithin(
-  context: Pick<ContextOptions, 'run'>,
+  context: Pick<ContextOptions, 'run'> | null,
   { metadata }: Attempt,
   runner: TaskRunner,
   task: TaskDefinition,
   call: AttemptCall,
 ): unknown {
-  return context.run(contextOf(metadata), () => runner.run(task, call));
+  const { pipeline } = task;
+  const run = (): unknown => runner.run(task, call);
+  const enhanced = pipeline === null ? run : (): unknown => pipeline.run(call, run);
+  return context === null ? enhanced() : context.run(contextOf(metadata), enhanced);
 }
 
 /** What a task has said of itself is there before its end is. */
@@ -233,9 +238,15 @@ function afterReport(call: AttemptCall, outcome: Outcome): MaybePromise<Outcome>
   return reported === null ? outcome : reported.then(() => outcome);
 }
 
+const FINAL_CODES: ReadonlySet<string | null> = new Set([
+  'FLOWRRA_FATAL',
+  'FLOWRRA_FORBIDDEN',
+  'FLOWRRA_ARGUMENTS',
+]);
+
 /** Whether trying again is of no use: the task says so, or its result could not leave its thread. */
 function isFinal(error: unknown, code: string | null): boolean {
-  return code === 'FLOWRRA_FATAL' || (error instanceof PayloadError && error.path.startsWith('result'));
+  return FINAL_CODES.has(code) || (error instanceof PayloadError && error.path.startsWith('result'));
 }
 
 /** Observables and foreign thenables as native promises; everything else as it is. */

@@ -11,7 +11,7 @@ import { isPromise } from '../engine/maybe-promise.js';
 import type { ContextOptions } from '../options/module-options.js';
 import type { ResolvedSubmit } from '../options/resolved-options.js';
 import { carried } from './carried.js';
-import type { PayloadCodec } from './payload/payload-codec.js';
+import { copyPlain, type PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskRoute } from './task-registry.js';
@@ -34,6 +34,15 @@ export class Submitter {
 
   submit(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): MaybePromise<string> {
     const job = this.job(route, args, options);
+    return route.validate ? this.validated(route.validate, job) : this.send(job);
+  }
+
+  private async validated(validate: NonNullable<TaskRoute['validate']>, job: NewJob): Promise<string> {
+    await validate(copyPlain(job.args) as unknown[]);
+    return this.send(job);
+  }
+
+  private send(job: NewJob): MaybePromise<string> {
     if (this.recorder !== null)
       return this.recorded(this.recorder, [job]).then(([taskId]) => taskId as string);
     const accepted = this.engine.enqueue(job);
@@ -44,6 +53,7 @@ export class Submitter {
   /** All in one go: either every job is accepted or, where the engine can, none. */
   async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
     const jobs = submissions.map(({ args, options }) => this.job(route, args, options));
+    if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
   }

@@ -2,12 +2,21 @@ import type { ResolvedTask } from '../options/resolved-options.js';
 import type { CpuTarget } from '../runner/thread/cpu-target.js';
 import type { TaskCall } from '../runner/task-runner.interface.js';
 
+/** What runs around a task's code. */
+export interface TaskEnhancement {
+  run(call: TaskCall, next: () => unknown): Promise<unknown>;
+}
+
 /** A task as the executor knows it: its name and policy, and how to call its code. */
 export interface TaskDefinition extends ResolvedTask {
   /** Where `@TaskCtx()` stands among the parameters, or `null`. */
   readonly contextIndex: number | null;
   /** Calls the code on this thread, on the provider that Nest made. */
   invoke(args: unknown[], call: TaskCall): unknown;
+  /** What runs around the code: guards and their like; `null` for a task that has nothing of it. */
+  readonly pipeline: TaskEnhancement | null;
+  /** Checks arguments where they are submitted: a copy, of which nothing is kept; `null` for a task that checks nothing. */
+  readonly validate: ((args: unknown[]) => Promise<void>) | null;
   /** Where a thread finds the code; `null` for a task that runs on the main thread. */
   readonly target: CpuTarget | null;
 }

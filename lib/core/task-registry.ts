@@ -6,6 +6,8 @@ import type { TaskDefinition } from './task-definition.js';
 export interface TaskRoute {
   readonly name: string;
   readonly queue: string;
+  /** Checks arguments before they are accepted. */
+  readonly validate?: ((args: unknown[]) => Promise<void>) | null;
 }
 
 /** A task under one name, with what it may be called by when it is submitted. */

@@ -10,7 +10,9 @@ import type { RegisterOptions } from '../options/task-options.js';
 import { type CpuTarget, refuseEntryOrBundle } from '../runner/thread/cpu-target.js';
 import { fileUrl } from '../options/resolve-module-options.js';
 import { threadLink } from '../runner/thread/thread-link.js';
+import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
 import { callerOf } from './task-caller.js';
+import { TaskScopes } from './task-scopes.js';
 import { originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
 
 /** Names of no more letters than this look like a minifier's. */
@@ -27,6 +29,7 @@ export class TaskDiscovery {
     private readonly explorer: TaskExplorer,
     private readonly registry: TaskRegistry,
     private readonly options: ResolvedOptions,
+    private readonly enhancements: TaskEnhancements,
   ) {
     const knownQueues = new Set(options.queues.map((queue) => queue.name));
     this.defaults = { knownQueues, deadLetter: options.deadLetter, overrides: options.tasks };
@@ -59,6 +62,7 @@ export class TaskDiscovery {
       ...resolved,
       contextIndex: null,
       invoke: (args) => (fn as (...args: unknown[]) => unknown)(...args),
+      ...this.enhancements.ofFunction(resolved.name, options.schema ?? null),
       target: resolved.cpuBound ? this.functionTarget(options) : null,
     };
     this.registry.add({ definition, origin: `register('${resolved.name}')`, functions: [fn] });
@@ -80,10 +84,12 @@ export class TaskDiscovery {
   private definition(host: TaskHost, key: string, metadata: TaskMetadata): TaskDefinition {
     const resolved = resolveTaskOptions(metadata.options, defaultName(host, key), this.defaults);
     if (metadata.options.name === undefined) this.judgeName(host, key);
+    const scopes = new TaskScopes(host);
     return {
       ...resolved,
       contextIndex: metadata.contextIndex,
-      invoke: callerOf(host, key),
+      invoke: callerOf(scopes, key),
+      ...this.enhancements.of(host, key, resolved.name, metadata.options.schema ?? null, scopes),
       target: resolved.cpuBound ? this.classTarget(host, key, metadata, resolved) : null,
     };
   }

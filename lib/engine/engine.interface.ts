@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { FlowrraEvent } from '../core/events.js';
 import type { PolicyOverrides, ResolvedQueue } from '../options/resolved-options.js';
-import type { JobControl } from './job-control.interface.js';
+import type { JobControl, JobInfo } from './job-control.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /** What is a promise only where an engine has to wait. Nobody awaits what is no promise. */
@@ -68,6 +68,8 @@ export interface EngineHost {
   overdue(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome>;
   /** To be called once the outcome has been stored: observers are told. */
   settled(attempt: Attempt, outcome: Outcome): void;
+  /** To be called when a job has been cancelled and is over, though neither an attempt nor `control.cancel` has said so. */
+  cancelled(job: JobInfo): void;
   /** What another process has done, for an engine that can tell of the whole fleet and was asked to. */
   heard(event: FlowrraEvent): void;
 }

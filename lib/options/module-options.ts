@@ -94,6 +94,11 @@ export interface FlowrraModuleOptions {
    * touching code: `{ 'EmailTasks.sendWelcome': { maxRetries: 10 } }`.
    */
   tasks?: Record<string, TaskOverrideOptions>;
+  /**
+   * Whether global guards, interceptors, pipes and filters are for tasks as well. Default `false`: most
+   * of them are written for HTTP requests, and would find none.
+   */
+  globalEnhancers?: boolean;
   /** What of the submitter's surroundings travels with each job. Default: nothing. */
   context?: ContextOptions;
   /** The task that is given what failed for good, by its name, for every task that names none itself. */

@@ -3,7 +3,17 @@ import type { ResourceLimits } from 'node:worker_threads';
 import { type Clock, systemClock } from '../core/clock.js';
 import type { Engine } from '../engine/engine.interface.js';
 import { ResultBackend } from '../results/result-backend.js';
-import { checkKeys, checkObject, duration, keysOf, oneOf, suggest, wholeNumber, wrong } from './check.js';
+import {
+  checkKeys,
+  checkObject,
+  duration,
+  flag,
+  keysOf,
+  oneOf,
+  suggest,
+  wholeNumber,
+  wrong,
+} from './check.js';
 import { fileUrl } from './file-url.js';
 import type {
   ContextOptions,
@@ -33,6 +43,7 @@ const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
   maxPayloadBytes: true,
   shutdownTimeout: true,
   tasks: true,
+  globalEnhancers: true,
   context: true,
   deadLetter: true,
   remoteTasks: true,
@@ -78,6 +89,7 @@ export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOpt
     maxPayloadBytes: wholeNumber(options.maxPayloadBytes, 'maxPayloadBytes', { min: 1, fallback: 1_048_576 }),
     shutdownTimeout: duration(options.shutdownTimeout, 'shutdownTimeout', 30_000),
     tasks: resolveTaskOverrides(options.tasks),
+    globalEnhancers: flag(options.globalEnhancers, 'globalEnhancers', false),
     context: resolveContext(options.context),
     deadLetter: options.deadLetter === undefined ? null : checkTaskName(options.deadLetter, 'deadLetter'),
     remoteTasks: resolveRemoteTasks(options.remoteTasks, queues),

@@ -1,6 +1,7 @@
 import { checkKeys, duration, flag, keysOf, suggest, timeLimit, wholeNumber, wrong } from './check.js';
 import { fileUrl } from './file-url.js';
 import { checkTaskName } from './names.js';
+import { isStandardSchema } from './standard-schema.js';
 import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedTask, type TaskPolicy } from './resolved-options.js';
 import type {
   Backoff,
@@ -28,6 +29,7 @@ const OWN_KEYS = keysOf<Omit<TaskOptions & RegisterOptions, keyof TaskOverrideOp
   cpuBound: true,
   file: true,
   export: true,
+  schema: true,
 });
 const KEYS = [...OWN_KEYS, ...OVERRIDE_KEYS];
 
@@ -61,12 +63,23 @@ export function resolveTaskOptions(
   const at: At = (key) => `Task '${called}', ${key}`;
   const cpuBound = flag(options.cpuBound, at('cpuBound'), false);
   checkFile(options, cpuBound, at);
+  checkSchema(own.schema, at('schema'));
   return {
     name: checkTaskName(options.name ?? fallbackName, at('name')),
     queue: resolveQueue(options.queue, cpuBound, knownQueues, at('queue')),
     cpuBound,
     policy: resolvePolicy(options, defaults.deadLetter, at),
   };
+}
+
+function checkSchema(schema: unknown, path: string): void {
+  if (schema === undefined || isStandardSchema(schema)) return;
+  if (Array.isArray(schema) && schema.every((each) => each === null || isStandardSchema(each))) return;
+  throw wrong(
+    path,
+    schema,
+    'It must be a Standard Schema, such as z.tuple([…]), or an array of one for each argument.',
+  );
 }
 
 function checkFile(options: { file?: unknown; export?: unknown }, cpuBound: boolean, at: At): void {

@@ -28,6 +28,7 @@ export interface ResolvedOptions {
   readonly shutdownTimeout: number;
   /** Options over those of the tasks' own, by name. They are checked with these. */
   readonly tasks: ReadonlyMap<string, TaskOverrideOptions>;
+  readonly globalEnhancers: boolean;
   readonly context: ContextOptions | null;
   /** For tasks that name none. */
   readonly deadLetter: string | null;

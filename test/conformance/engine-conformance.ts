@@ -4,6 +4,7 @@ import { contextCases } from './context.cases.js';
 import { Beds, type EngineUnderTest } from './engine-under-test.js';
 import { dedupeCases } from './dedupe.cases.js';
 import { durabilityCases } from './durability.cases.js';
+import { enhancerCases } from './enhancer.cases.js';
 import { hostileCases } from './hostile.cases.js';
 import { jobsCases } from './jobs.cases.js';
 import { limitCases } from './limit.cases.js';
@@ -37,6 +38,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('reports', () => reportCases(beds, engine));
     describe('limits', () => limitCases(beds, engine));
     describe('jobs', () => jobsCases(beds));
+    describe('enhancers', () => enhancerCases(beds));
     describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));
   });

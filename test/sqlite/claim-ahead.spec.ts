@@ -1,20 +1,16 @@
 import type { Attempt } from '../../lib/engine/engine.interface.js';
 import { settle } from '../support/manual-clock.js';
 import { tempFile } from '../support/sqlite.js';
-import { newJob, openStore, type OpenStore } from './stores.js';
-
-const claim = async ({ store, clock }: OpenStore, limit = 1): Promise<Attempt[]> => [
-  ...(await store.claim('q', limit, clock.now())),
-];
+import { claim, newJob, openStore, submit, submitMany } from './stores.js';
 
 /** A worker that has just used up some jobs in no time, so that it takes further ones ahead. */
 async function quickWorker(jobs: number) {
   const file = tempFile();
   const worker = await openStore({ file });
   const other = await openStore({ file });
-  const ids = await worker.store.insertMany(
+  const ids = await submitMany(
+    worker,
     Array.from({ length: jobs + 3 }, () => newJob({ priority: 5 })),
-    worker.clock.now(),
   );
   for (let n = 0; n < 3; n++) await claim(worker);
   return { worker, other, ids: ids.slice(3) };
@@ -60,7 +56,7 @@ it('gives back, to where it was, what has not started within 10 ms', async () =>
 it('a more urgent job goes first', async () => {
   const { worker, ids } = await quickWorker(10);
   await claim(worker);
-  const urgent = await worker.store.insert(newJob({ priority: 1 }), worker.clock.now());
+  const urgent = await submit(worker, { priority: 1 });
   const order: string[] = [];
   while (order.length < 10) order.push(...(await claim(worker)).map(({ taskId }) => taskId));
   expect(order).toEqual([urgent, ...ids.slice(1)]);
@@ -70,7 +66,10 @@ it('takes nothing ahead where jobs take their time', async () => {
   const file = tempFile();
   const worker = await openStore({ file });
   const other = await openStore({ file });
-  const ids = await worker.store.insertMany(Array.from({ length: 10 }, newJob), worker.clock.now());
+  const ids = await submitMany(
+    worker,
+    Array.from({ length: 10 }, () => newJob()),
+  );
   for (let n = 0; n < 5; n++) {
     await claim(worker);
     await worker.clock.advance(50);
@@ -91,7 +90,7 @@ it('runs everything in the end, though it stood still while it held some ahead',
   const { worker, ids } = await quickWorker(20);
   const handedOut = new Set((await claim(worker)).map(({ taskId }) => taskId));
   worker.clock.sleep(30_000);
-  const late = await worker.store.insert(newJob({ priority: 5 }), worker.clock.now());
+  const late = await submit(worker, { priority: 5 });
   for (let round = 0; round < 3; round++) {
     for (let some = await claim(worker); some.length > 0; some = await claim(worker)) {
       for (const attempt of some) {

@@ -7,7 +7,7 @@ import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { Beds } from '../conformance/engine-under-test.js';
 import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
-import { newJob, openStore } from './stores.js';
+import { newJob, openStore, submit } from './stores.js';
 
 const beds = new Beds({
   folder: 'sqlite',
@@ -217,8 +217,9 @@ it('a result that somebody has made unreadable is an error for whoever waits for
 
 it('a wait begins to watch before it reads, so no result slips through between the two', async () => {
   const file = tempFile();
-  const { store, clock } = await openStore({ file, pollInterval: 1 });
-  const id = await store.insert(newJob(), clock.now());
+  const opened = await openStore({ file, pollInterval: 1 });
+  const { store, clock } = opened;
+  const id = await submit(opened);
   const other = await raw(file);
   const finish = other.prepare(
     `UPDATE jobs SET status = 'success', place = NULL, result = '7', finished_at = ?, finish_order = ? WHERE task_id = ?`,

@@ -4,7 +4,7 @@ import type { JobsFile } from '../../lib/engine/sqlite/jobs-file.js';
 import type { SqliteAttempt } from '../../lib/engine/sqlite/sqlite-attempt.js';
 import { settle } from '../support/manual-clock.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
-import { newJob, openStore, type OpenStore } from './stores.js';
+import { claim, newJob, openStore, submit, submitMany } from './stores.js';
 
 const LEASE = 10_000;
 const RIGHT = { kind: 'success', result: 'the right one' } as const;
@@ -15,14 +15,6 @@ async function two(options: { maxRescues?: number } = {}) {
   const first = await openStore({ file, lease: LEASE, ...options });
   const second = await openStore({ file, lease: LEASE, ...options });
   return { first, second };
-}
-
-async function claim({ store, clock }: OpenStore, limit = 1): Promise<Attempt[]> {
-  return [...(await store.claim('q', limit, clock.now()))];
-}
-
-async function submit({ store, clock }: OpenStore): Promise<string> {
-  return store.insert(newJob(), clock.now());
 }
 
 it('a job belongs to its worker while the lease lasts, and to the next one afterwards', async () => {
@@ -103,10 +95,13 @@ it('a job that outlives too many workers is handed out as lost', async () => {
 
 it('a job that a worker has died with is never taken ahead, so that nobody is lost beside it', async () => {
   const { first, second } = await two();
-  const suspect = await first.store.insert(newJob({ priority: 5 }), first.clock.now());
+  const suspect = await submit(first, { priority: 5 });
   await claim(first);
   await second.clock.advance(2 * LEASE);
-  const others = await second.store.insertMany(Array.from({ length: 10 }, newJob), second.clock.now());
+  const others = await submitMany(
+    second,
+    Array.from({ length: 10 }, () => newJob()),
+  );
   for (const id of others) expect(await claim(second)).toMatchObject([{ taskId: id }]);
   expect(first.store.results.get(suspect)?.status).toBe('pending');
   expect(await claim(second)).toMatchObject([{ taskId: suspect, lost: false }]);
@@ -145,7 +140,10 @@ it('a process with shorter leases leaves the longer ones of others alone', async
 
 it('what was taken ahead is not started once its lease has ended', async () => {
   const { first, second } = await two();
-  await first.store.insertMany(Array.from({ length: 8 }, newJob), first.clock.now());
+  await submitMany(
+    first,
+    Array.from({ length: 8 }, () => newJob()),
+  );
   for (let n = 0; n < 2; n++) await claim(first);
   // The process stands still, and wakes up again after another one has taken over.
   await second.clock.advance(2 * LEASE);

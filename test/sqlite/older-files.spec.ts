@@ -10,13 +10,18 @@ import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
 const here = dirname(fileURLToPath(import.meta.url));
 const id = (row: number): string => `s00tag00000000${row}${'A'.repeat(23)}`;
 
-it('what a file of the first schema holds is read and run as it was meant', async () => {
+/** A file as it was after so many steps, with what lay in it then. */
+async function fileOf(schema: number): Promise<string> {
   const file = tempFile();
   const database = (await loadDriver(DRIVER)).open(file);
-  migrate(database, file);
-  database.exec(readFileSync(join(here, 'schema-1.sql'), 'utf8'));
+  migrate(database, file, schema);
+  database.exec(readFileSync(join(here, `schema-${schema}.sql`), 'utf8'));
   database.close();
+  return file;
+}
 
+it('what a file of the first schema holds is read and run as it was meant', async () => {
+  const file = await fileOf(1);
   const clock = new ManualClock();
   const { app, flowrra } = await startApp({ engine: sqliteEngine({ file }), clock });
   flowrra.register({ name: 'echo' }, (value: unknown) => value);
@@ -39,5 +44,64 @@ it('what a file of the first schema holds is read and run as it was meant', asyn
   });
   expect((await flowrra.waitForResult(id(4))).result).toBe('a long text'.length);
   expect(await flowrra.pendingCount()).toBe(0);
+  await app.close();
+});
+
+it('jobs of the first schema can be cancelled, found, put back into line and removed', async () => {
+  const { app, flowrra } = await startApp({
+    engine: sqliteEngine({ file: await fileOf(1) }),
+    clock: new ManualClock(),
+    role: 'producer',
+  });
+  expect(await flowrra.cancel('order-17')).toBe(true);
+  const { jobs } = await flowrra.jobs.find({});
+  expect(jobs.map(({ taskId, status }) => [taskId, status])).toEqual([
+    [id(5), 'success'],
+    [id(4), 'running'],
+    [id(3), 'retrying'],
+    ['order-17', 'cancelled'],
+    [id(1), 'pending'],
+  ]);
+  expect(await flowrra.jobs.get(id(5))).toMatchObject({ metadata: {}, progress: null, logs: [] });
+  expect(await flowrra.jobs.remove(id(5))).toBe(true);
+  expect(await flowrra.getResult(id(5))).toBeNull();
+  await app.close();
+});
+
+it('what a file of the second schema holds is read and run as it was meant', async () => {
+  const file = await fileOf(2);
+  const clock = new ManualClock();
+  const { app, flowrra } = await startApp({
+    engine: sqliteEngine({ file }),
+    clock,
+    queues: { paused: {}, limited: { fleetRateLimit: { max: 3, per: 10_000 } } },
+  });
+  flowrra.register({ name: 'echo' }, (value: unknown) => value);
+  flowrra.register({ name: 'tick', queue: 'limited' }, () => 'ticked');
+  expect(await flowrra.jobs.get(id(2))).toMatchObject({
+    progress: { done: 3 },
+    logs: [{ line: 'first line' }, { line: 'second line' }],
+  });
+  expect((await flowrra.jobs.get(id(1)))?.metadata).toEqual({ by: 'ada', at: new Date('2030-01-01') });
+  const hourly = { dedupe: { key: 'hourly', ttl: '1h', mode: 'throttle' } } as const;
+  expect(await flowrra.with(hourly).submit('echo', 'too soon')).toBe(`s00tag00000002r${'A'.repeat(23)}`);
+  const latest = { dedupe: { key: 'latest', ttl: 500, mode: 'debounce' } } as const;
+  expect(await flowrra.with(latest).submit('echo', 'the latest')).toBe(id(1));
+  expect(await flowrra.jobs.retry(id(4))).toBe(true);
+  const ticked = await flowrra.submit('tick');
+  await clock.advance(8_000);
+  expect(await flowrra.getResult(ticked)).toMatchObject({ status: 'pending' });
+  await clock.advance(112_000);
+  expect((await flowrra.waitForResult(id(1))).result).toBe('the latest');
+  expect(await flowrra.waitForResult(id(2))).toMatchObject({ status: 'cancelled', error: 'not needed' });
+  expect(await flowrra.waitForResult(id(4))).toMatchObject({
+    result: 'again',
+    errors: [{ message: 'first' }],
+  });
+  expect((await flowrra.waitForResult(ticked)).result).toBe('ticked');
+  expect(await flowrra.queues.isPaused('paused')).toBe(true);
+  expect(await flowrra.pendingCount()).toBe(1);
+  await flowrra.queues.resume('paused');
+  expect((await flowrra.waitForResult(id(3))).result).toBe('held back');
   await app.close();
 });

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { compileFixtures, runFixture } from '../support/fixtures.js';
 import { DRIVER } from '../support/sqlite.js';
-import { openStore } from './stores.js';
+import { type Attempt, Duplicate } from '../../lib/engine/engine.interface.js';
+import { claim, newJob, openStore, submit } from './stores.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = compileFixtures(join(here, 'fixtures'), `sqlite-${DRIVER.replace(':', '-')}`);
@@ -53,4 +55,27 @@ it('a file that may not be written is refused at the start, with what to check',
     code: 'FLOWRRA_ENGINE',
     message: expect.stringMatching(/cannot be written. Check who owns both/),
   });
+});
+
+it('what a process was told is done, stays done, though it is killed the moment it says so', async () => {
+  const file = join(folder, 'operated.db');
+  const worker = await openStore({ file, pollInterval: 60_000 });
+  const [running, waiting] = [await submit(worker), await submit(worker)];
+  const [attempt] = await claim(worker);
+  const args = ['--no-warnings', join(out, 'operator.js'), file, DRIVER, running, waiting];
+  const operator = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = (await once(operator.stdout, 'data')) as [Buffer];
+  operator.kill('SIGKILL');
+  await once(operator, 'close');
+  const { cancelled, keyed } = JSON.parse(said.toString()) as { cancelled: boolean[]; keyed: string };
+  expect(cancelled).toEqual([true, true]);
+
+  const { store, clock } = await openStore({ file });
+  expect(store.results.get(waiting)).toMatchObject({ status: 'cancelled', error: 'by the operator' });
+  expect(store.control.counts()).toMatchObject([{ queue: 'q', paused: true, pending: 1, running: 1 }]);
+  const again = newJob({ dedupe: { key: 'task/once', mode: 'ignore', ttl: 0 } });
+  expect(await store.insert(again, clock.now())).toEqual(new Duplicate(keyed));
+  expect(await claim(worker)).toEqual([]);
+  await worker.store.settle(attempt as Attempt, { kind: 'released', delay: 0 }, worker.clock.now());
+  expect(store.results.get(running)).toMatchObject({ status: 'cancelled', error: 'by the operator' });
 });

@@ -3,7 +3,7 @@ import type { Attempt } from '../../lib/engine/engine.interface.js';
 import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
 import { settle } from '../support/manual-clock.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
-import { newJob, openStore, type OpenStore } from './stores.js';
+import { newJob, openStore, type OpenStore, submit } from './stores.js';
 
 const SUCCESS = { kind: 'success', result: { some: 'result' } } as const;
 
@@ -104,7 +104,7 @@ it('a wait for a result that came and was dropped between two looks ends', async
   const file = tempFile();
   const waiting = await openStore({ file, pollInterval: 60_000, lease: 10_000 });
   const worker = await openStore({ file }, { maxResults: 1 });
-  const id = await waiting.store.insert(newJob(), waiting.clock.now());
+  const id = await submit(waiting);
   const result = expect(waiting.store.results.waitFor(id)).rejects.toThrow(/dropped/);
   await work(worker, 5);
   await waiting.clock.advance(2_000);

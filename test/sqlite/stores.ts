@@ -1,4 +1,5 @@
-import type { Attempt, NewJob } from '../../lib/engine/engine.interface.js';
+import { type Attempt, Duplicate, type NewJob } from '../../lib/engine/engine.interface.js';
+import type { ResolvedQueue } from '../../lib/options/resolved-options.js';
 import { resolveSqliteOptions, type SqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { SqliteStore } from '../../lib/engine/sqlite/sqlite-store.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -8,6 +9,10 @@ export interface OpenStore {
   readonly store: SqliteStore;
   readonly clock: ManualClock;
   readonly lost: Attempt[];
+  /** What was told of attempts that have been cancelled. */
+  readonly cancelled: { attempt: Attempt; reason: string }[];
+  /** Cancelled jobs that it said were over. */
+  readonly ended: string[];
   /** How often the store has said that something has changed. */
   changes: number;
 }
@@ -19,20 +24,48 @@ export async function openStore(
   options: Partial<SqliteOptions> & { file: string },
   limits: { resultTtl?: number; maxResults?: number } = {},
   now?: number,
+  queue: Partial<ResolvedQueue> = {},
 ): Promise<OpenStore> {
   const clock = new ManualClock();
   if (now !== undefined) clock.jump(now - clock.now());
   const store = new SqliteStore(resolveSqliteOptions({ driver: DRIVER, ...options }));
-  const opened: OpenStore = { store, clock, lost: [], changes: 0 };
+  const opened: OpenStore = { store, clock, lost: [], cancelled: [], ended: [], changes: 0 };
   await store.open({
     clock,
     retention: { resultTtl: 3_600_000, maxResults: 100_000, ...limits },
-    queues: ['q'],
+    queues: [
+      {
+        name: 'q',
+        concurrency: 4,
+        fleetConcurrency: Infinity,
+        rateLimit: null,
+        fleetRateLimit: null,
+        ...queue,
+      },
+    ],
     changed: () => opened.changes++,
     lost: (attempt) => opened.lost.push(attempt),
+    ended: ({ taskId }) => opened.ended.push(taskId),
+    cancelled: (attempt, reason) => opened.cancelled.push({ attempt, reason }),
   });
   open.push(opened);
   return opened;
+}
+
+/** Submits a job that is no other's duplicate, and returns its id. */
+export async function submit({ store, clock }: OpenStore, values: Partial<NewJob> = {}): Promise<string> {
+  const accepted = await store.insert(newJob(values), clock.now());
+  if (accepted instanceof Duplicate) throw new Error(`A duplicate of ${accepted.taskId}`);
+  return accepted;
+}
+
+export async function submitMany({ store, clock }: OpenStore, jobs: readonly NewJob[]): Promise<string[]> {
+  const accepted = await store.insertMany(jobs, clock.now());
+  return accepted.map((each) => (each instanceof Duplicate ? `a duplicate of ${each.taskId}` : each));
+}
+
+export async function claim({ store, clock }: OpenStore, limit = 1): Promise<Attempt[]> {
+  return [...(await store.claim('q', limit, clock.now()))];
 }
 
 afterEach(async () => {
@@ -48,6 +81,8 @@ export function newJob(values: Partial<NewJob> = {}): NewJob {
     delay: 0,
     args: [],
     overrides: undefined,
+    metadata: undefined,
+    dedupe: undefined,
     ...values,
   };
 }

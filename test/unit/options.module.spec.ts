@@ -31,6 +31,7 @@ describe('resolveModuleOptions', () => {
       maxPayloadBytes: 1_048_576,
       shutdownTimeout: 30_000,
       tasks: new Map(),
+      globalEnhancers: false,
       context: null,
       deadLetter: null,
       remoteTasks: new Map(),
@@ -42,6 +43,7 @@ describe('resolveModuleOptions', () => {
     const clock = new ManualClock();
     const context = { capture: () => null, run: (_captured: unknown, next: () => unknown) => next() };
     const options = {
+      globalEnhancers: true,
       context,
       numWorkers: 10,
       cpuWorkers: 2,
@@ -91,6 +93,7 @@ describe('resolveModuleOptions', () => {
       maxResults: 7,
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
+      globalEnhancers: true,
       context,
       tasks: new Map([['EmailTasks.sendWelcome', { maxRetries: 9, queue: 'reports' }]]),
       deadLetter: 'Ops.letter',
@@ -367,7 +370,7 @@ describe('what is refused', () => {
       "FlowrraModule options: unknown option 'numWorker' (given 4). Did you mean 'numWorkers'?",
     );
     expect(configError(() => resolve({ concurrency: 4 }))).toMatch(
-      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, context, deadLetter, remoteTasks, clock.",
+      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, globalEnhancers, context, deadLetter, remoteTasks, clock.",
     );
   });
 

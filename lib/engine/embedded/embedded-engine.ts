@@ -75,6 +75,7 @@ export class EmbeddedEngine implements Engine {
       changed: this.changed,
       lost: this.lost,
       cancelled: this.cancelled,
+      ended: (job) => host.cancelled(job),
     });
     this.settlements = new Settlements(this.store, clock, () => this.quiet?.check());
     const slice = new TimeSlice(() => this.lanes.forEach((lane) => lane.pump()));

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type { ResolvedQueue } from '../../options/resolved-options.js';
 import type { Accepted, Attempt, MaybePromise, NewJob, Outcome, Retention } from '../engine.interface.js';
-import type { JobControl } from '../job-control.interface.js';
+import type { JobControl, JobInfo } from '../job-control.interface.js';
 
 /**
  * Storage for the embedded engine: a few primitives over jobs. A store decides order and keeps
@@ -27,7 +27,8 @@ export interface JobStore {
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]>;
   /**
    * Applies an outcome: result and acknowledgement in one write. Says `false`, and changes nothing,
-   * if the attempt is no longer the job's current one.
+   * if the attempt is no longer the job's current one; also if the job was to go on and has been
+   * cancelled meanwhile: it is over then.
    */
   settle(attempt: Attempt, outcome: Outcome, now: number): MaybePromise<boolean>;
   /**
@@ -52,4 +53,6 @@ export interface StoreConfig {
   lost(attempt: Attempt): void;
   /** To be called when an attempt that was handed out here has been cancelled, by whichever process. */
   cancelled(attempt: Attempt, reason: string): void;
+  /** To be called when a cancelled job is over, though neither an attempt nor `control.cancel` has said so. */
+  ended(job: JobInfo): void;
 }

@@ -6,7 +6,7 @@ const MAX_AHEAD = 128;
 /** Jobs are taken ahead only while what was taken last is used up within this time. */
 const QUICK_MS = 5;
 /** What has not been started by then goes back: it is somebody else's turn. */
-const PATIENCE_MS = 10;
+export const PATIENCE_MS = 10;
 
 interface Shelf {
   attempts: SqliteAttempt[];
@@ -46,9 +46,23 @@ export class ClaimAhead {
     return (this.shelves.get(queue)?.attempts.length ?? 0) > 0;
   }
 
-  /** The next jobs to start. */
+  all(): SqliteAttempt[] {
+    return [...this.shelves.values()].flatMap(({ attempts }) => attempts);
+  }
+
+  /** The next jobs to start. What has been here for too long is not among them: it goes back. */
   take(queue: string, limit: number): SqliteAttempt[] {
-    return this.remove(this.shelf(queue), limit);
+    const shelf = this.shelf(queue);
+    if (this.clock.now() - shelf.filledAt > PATIENCE_MS) this.clear(shelf);
+    return this.remove(shelf, limit);
+  }
+
+  /** Takes a job that has not been started out of what waits here. */
+  withdraw(attempt: SqliteAttempt): boolean {
+    if (!this.ids.delete(attempt.row.id)) return false;
+    const shelf = this.shelf(attempt.queue);
+    shelf.attempts = shelf.attempts.filter((other) => other !== attempt);
+    return true;
   }
 
   /** To be told when there is more to start and none is left of what was taken last. */
@@ -79,6 +93,15 @@ export class ClaimAhead {
     const shelf = this.shelf(queue);
     const last = shelf.attempts.at(-1);
     if (last !== undefined && last.priority > priority) this.clear(shelf);
+  }
+
+  get queues(): Iterable<string> {
+    return this.shelves.keys();
+  }
+
+  /** Takes all of a queue out. Whoever does so gives it back. */
+  empty(queue: string): SqliteAttempt[] {
+    return this.remove(this.shelf(queue), MAX_AHEAD);
   }
 
   clearAll(): void {

@@ -1,3 +1,4 @@
+import type { CancelWrites } from './cancel-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { Ledger } from './ledger.js';
 import type { ClaimedRow } from './sqlite-attempt.js';
@@ -6,7 +7,7 @@ import type { ClaimedRow } from './sqlite-attempt.js';
 const MAX_PROMOTED = 500;
 
 const COLUMNS =
-  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors';
+  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors, metadata, progress';
 
 /** Hands jobs out: moves those that have come due into line, and takes the first of the line. */
 export class ClaimWrites {
@@ -15,10 +16,12 @@ export class ClaimWrites {
   private readonly front;
   private readonly take;
   private readonly return;
+  private readonly cancelling;
 
   constructor(
     database: SqliteDatabase,
     private readonly ledger: Ledger,
+    private readonly cancels: CancelWrites,
   ) {
     this.findDue = database.prepare<{ id: number }>(
       'SELECT id FROM jobs WHERE queue = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?',
@@ -33,7 +36,10 @@ export class ClaimWrites {
     );
     this.return = database.prepare(
       `UPDATE jobs SET status = ?, place = ?, leased_until = NULL, started_at = ?
-       WHERE id = ? AND claims = ? AND status = 'running'`,
+       WHERE id = ? AND claims = ? AND status = 'running' AND cancelling IS NULL`,
+    );
+    this.cancelling = database.prepare<{ cancelling: string | null }>(
+      `SELECT cancelling FROM jobs WHERE id = ? AND claims = ? AND status = 'running'`,
     );
   }
 
@@ -54,12 +60,23 @@ export class ClaimWrites {
     });
   }
 
-  /** Puts back what was taken ahead and never started, to where it was. */
-  putBack(rows: readonly ClaimedRow[]): void {
+  /**
+   * Puts back what was taken ahead and never started, to where it was. What has been cancelled
+   * meanwhile ends instead: returns the rows of those jobs.
+   */
+  putBack(rows: readonly ClaimedRow[], now: number): number[] {
+    const over: number[] = [];
     for (const row of rows) {
-      if (this.return.run(row.status, row.place, row.started_at, row.id, row.claims) > 0)
+      if (this.return.run(row.status, row.place, row.started_at, row.id, row.claims) > 0) {
         this.ledger.moved(row.queue, 'running', row.status);
+        continue;
+      }
+      const reason = this.cancelling.get(row.id, row.claims)?.cancelling ?? null;
+      if (reason === null) continue;
+      this.cancels.end({ ...row, status: 'running' }, reason, now);
+      over.push(row.id);
     }
+    return over;
   }
 
   /** Delayed jobs take their places when they are due, in the order in which they come due. */

@@ -3,11 +3,12 @@ import type { Clock } from '../../core/clock.js';
 import { detached } from '../../core/detached.js';
 import { ClockJumps, steadyTime } from './clock-jumps.js';
 import type { JobsFile } from './jobs-file.js';
+import type { Rescue } from './lease-writes.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 
 /** Rounds in the time of one lease: a living worker renews well before its lease ends. */
 const ROUNDS_PER_LEASE = 5;
-/** How often results are looked through for old ones, by one process for all. */
+/** How often results and keys are looked through for old ones, by one process for all. */
 const PRUNE_MS = 30_000;
 /** How many leases are renewed in one transaction. */
 const RENEWED_AT_ONCE = 250;
@@ -20,15 +21,17 @@ export interface HousekeepingParts {
   readonly resultTtl: number;
   /** What this process has taken, by row. */
   readonly held: ReadonlyMap<number, SqliteAttempt>;
-  /** Jobs of dead workers are in line again. */
+  /** Dead workers' jobs are in line again, or over: there may be something to claim, or room for it. */
   rescued(): void;
+  /** The job of a dead worker had been cancelled, and is over. */
+  ended(id: number): void;
   /** A job of this process has been taken over by another one. */
   lost(attempt: SqliteAttempt): void;
   /** Once a round. */
   round(): void;
 }
 
-/** What is done from time to time: renews leases, takes jobs over from dead workers, drops old results. */
+/** What is done from time to time: renews leases, takes jobs over from dead workers, drops old results and keys. */
 export class Housekeeping {
   private readonly logger = new Logger('Flowrra');
   private readonly interval: number;
@@ -96,22 +99,26 @@ export class Housekeeping {
   }
 
   private async rescue(): Promise<void> {
-    const { file, clock, rescued } = this.parts;
+    const { file, clock, rescued, ended } = this.parts;
     const { reads, leases, commit } = file;
     const trusted = this.jumps.trustLeases();
     const latest = (): number => clock.now() + reads.longestLease();
     if (reads.lastLeaseEnd() > latest()) await commit.write(() => leases.clamp(latest()));
     if (!trusted || reads.firstLeaseEnd() > clock.now()) return;
-    let count = 0;
-    for (let some = -1; some !== 0; count += some) some = await this.rescueSome();
-    if (count === 0) return;
+    let [inLine, over] = [0, 0];
+    for (let some = await this.rescueSome(); isSome(some); some = await this.rescueSome()) {
+      inLine += some.inLine;
+      over += some.over.length;
+      for (const id of some.over) ended(id);
+    }
+    if (inLine + over > 0) rescued();
+    if (inLine === 0) return;
     this.logger.warn(
-      `${count === 1 ? '1 job was' : `${count} jobs were`} put back into line: a worker has shown no sign of life for the whole of its lease.`,
+      `${inLine === 1 ? '1 job was' : `${inLine} jobs were`} put back into line: a worker has shown no sign of life for the whole of its lease.`,
     );
-    rescued();
   }
 
-  private rescueSome(): Promise<number> {
+  private rescueSome(): Promise<Rescue> {
     const { file, held, clock } = this.parts;
     const asked = steadyTime(clock);
     return file.commit.write(() => {
@@ -119,15 +126,17 @@ export class Housekeeping {
         return file.leases.rescue(clock.now(), (id) => held.has(id));
       // The file was locked for so long that nobody could renew.
       this.jumps.distrust();
-      return 0;
+      return { inLine: 0, over: [] };
     });
   }
 
   private async prune(now: number): Promise<void> {
     const { file, resultTtl } = this.parts;
-    if (file.reads.oldestResult() > now - resultTtl) return;
-    if (!(await file.commit.write(() => file.retention.takeTurn(now, PRUNE_MS)))) return;
-    while (await file.commit.write(() => file.retention.dropExpired(now)));
+    const { commit, reads, retention } = file;
+    if (reads.oldestResult() > now - resultTtl && reads.firstKeyEnd() > now) return;
+    if (!(await commit.write(() => retention.takeTurn(now, PRUNE_MS)))) return;
+    while (await commit.write(() => retention.dropExpired(now)));
+    while (await commit.write(() => retention.dropKeys(now)));
   }
 
   /** One line when it begins and one when it ends, however many rounds that takes. */
@@ -140,4 +149,8 @@ export class Housekeeping {
     if (this.inTrouble) this.logger.log('Housekeeping works again.');
     this.inTrouble = false;
   }
+}
+
+function isSome({ inLine, over }: Rescue): boolean {
+  return inLine + over.length > 0;
 }

@@ -19,6 +19,8 @@ export class JobReads {
   private readonly lastLease;
   private readonly longest;
   private readonly exists;
+  private readonly keyEnd;
+  private readonly cancelling;
 
   constructor(
     database: SqliteDatabase,
@@ -53,6 +55,12 @@ export class JobReads {
       `SELECT value FROM numbers WHERE name = 'longest_lease'`,
     );
     this.exists = database.prepare('SELECT 1 FROM jobs WHERE id = ?');
+    this.keyEnd = database.prepare<{ until: number }>(
+      'SELECT until FROM dedupe_keys WHERE until IS NOT NULL ORDER BY until LIMIT 1',
+    );
+    this.cancelling = database.prepare<{ id: number; cancelling: string }>(
+      'SELECT id, cancelling FROM jobs INDEXED BY jobs_cancelling WHERE cancelling IS NOT NULL',
+    );
     this.version = database.prepare<{ data_version: number }>('PRAGMA data_version');
   }
 
@@ -108,6 +116,16 @@ export class JobReads {
   /** When the oldest result was finished; `Infinity` if there is none. */
   oldestResult(): number {
     return this.oldest.get()?.finished_at ?? Infinity;
+  }
+
+  /** When the first of the keys that stand for a time stands no more; `Infinity` if there is none. */
+  firstKeyEnd(): number {
+    return this.keyEnd.get()?.until ?? Infinity;
+  }
+
+  /** The rows of all jobs that run though they have been cancelled, in whichever process, and why. */
+  cancellations(): { id: number; cancelling: string }[] {
+    return this.cancelling.all();
   }
 
   /** The last number of the file's sequence: whatever finishes from now on has a higher one. */

@@ -1,9 +1,12 @@
 import { statSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { EngineError } from '../../core/errors.js';
-import type { Retention } from '../engine.interface.js';
+import type { StoreConfig } from '../embedded/job-store.interface.js';
+import { CancelWrites } from './cancel-writes.js';
 import { ClaimWrites } from './claim-writes.js';
+import { ControlReads } from './control-reads.js';
 import { openDatabaseFile } from './database-file.js';
+import { DedupeWrites } from './dedupe-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import { FileTransaction } from './file-transaction.js';
 import { GroupCommit } from './group-commit.js';
@@ -11,6 +14,9 @@ import { JobReads } from './job-reads.js';
 import { LeaseWrites } from './lease-writes.js';
 import { Ledger } from './ledger.js';
 import { OutcomeWrites } from './outcome-writes.js';
+import { QueueWrites } from './queue-writes.js';
+import { RedriveWrites } from './redrive-writes.js';
+import { ReportWrites } from './report-writes.js';
 import { RetentionWrites } from './retention-writes.js';
 import { engineError } from './sqlite-fault.js';
 import { SqliteIds } from './sqlite-id.js';
@@ -18,6 +24,8 @@ import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SubmissionWrites } from './submission-writes.js';
 
 const UNKNOWN = 'unknown';
+
+type FileConfig = Pick<StoreConfig, 'retention' | 'queues'>;
 
 /** The open file: what may be asked of it, what may be written, and the one way to write it. */
 export class JobsFile {
@@ -28,6 +36,11 @@ export class JobsFile {
   readonly outcomes: OutcomeWrites;
   readonly leases: LeaseWrites;
   readonly retention: RetentionWrites;
+  readonly queues: QueueWrites;
+  readonly looks: ControlReads;
+  readonly cancels: CancelWrites;
+  readonly redrives: RedriveWrites;
+  readonly reports: ReportWrites;
 
   private readonly path: string;
   private readonly identity: string | null;
@@ -36,27 +49,32 @@ export class JobsFile {
   private constructor(
     private readonly database: SqliteDatabase,
     { file, lockTimeout }: ResolvedSqliteOptions,
-    retention: Retention,
+    { retention, queues }: FileConfig,
   ) {
     this.path = file;
     this.identity = identityOf(file);
     const ids = new SqliteIds(tagOf(database));
     const ledger = new Ledger(database);
     this.reads = new JobReads(database, ids);
-    this.submissions = new SubmissionWrites(database, ledger, ids);
-    this.claims = new ClaimWrites(database, ledger);
+    this.looks = new ControlReads(database, ids);
+    this.submissions = new SubmissionWrites(database, ledger, ids, new DedupeWrites(database));
+    this.cancels = new CancelWrites(database, ledger);
+    this.claims = new ClaimWrites(database, ledger, this.cancels);
     this.outcomes = new OutcomeWrites(database, ledger);
-    this.leases = new LeaseWrites(database, ledger);
+    this.leases = new LeaseWrites(database, ledger, this.cancels);
+    this.queues = new QueueWrites(database, ledger, queues);
+    this.redrives = new RedriveWrites(database, ledger);
+    this.reports = new ReportWrites(database);
     this.retention = new RetentionWrites(database, ledger, retention);
     const transaction = new FileTransaction(database, ledger, () => this.retention.dropExcess());
     this.commit = new GroupCommit(transaction, file, lockTimeout);
   }
 
   /** @throws {EngineError} that says what is wrong with the file. */
-  static async open(options: ResolvedSqliteOptions, retention: Retention): Promise<JobsFile> {
+  static async open(options: ResolvedSqliteOptions, config: FileConfig): Promise<JobsFile> {
     const database = await openDatabaseFile(options);
     try {
-      return new JobsFile(database, options, retention);
+      return new JobsFile(database, options, config);
     } catch (error) {
       database.close();
       throw engineError(error, options.file);

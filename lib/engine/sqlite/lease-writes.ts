@@ -1,3 +1,5 @@
+import type { TaskStatus } from '../../core/task-result.js';
+import type { CancelWrites } from './cancel-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { Ledger } from './ledger.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
@@ -8,6 +10,17 @@ const MAX_RESCUED = 500;
 interface LeasedRow {
   readonly id: number;
   readonly queue: string;
+  readonly status: TaskStatus;
+  readonly started_at: number | null;
+  readonly cancelling: string | null;
+}
+
+/** What has become of dead workers' jobs. */
+export interface Rescue {
+  /** How many are in line again. */
+  readonly inLine: number;
+  /** The rows of those that have been cancelled before, and are over. */
+  readonly over: readonly number[];
 }
 
 /** Keeps running jobs with their workers while those live, and no longer. */
@@ -22,6 +35,7 @@ export class LeaseWrites {
   constructor(
     database: SqliteDatabase,
     private readonly ledger: Ledger,
+    private readonly cancels: CancelWrites,
   ) {
     this.extend = database.prepare(
       `UPDATE jobs SET leased_until = ? WHERE id = ? AND claims = ? AND status = 'running'`,
@@ -31,7 +45,8 @@ export class LeaseWrites {
        WHERE id = ? AND claims = ? AND status = 'pending' AND rescues = ?`,
     );
     this.ended = database.prepare<LeasedRow>(
-      'SELECT id, queue FROM jobs WHERE leased_until <= ? ORDER BY leased_until LIMIT ?',
+      `SELECT id, queue, status, started_at, cancelling FROM jobs
+       WHERE leased_until <= ? ORDER BY leased_until LIMIT ?`,
     );
     this.release = database.prepare(
       `UPDATE jobs SET status = 'pending', leased_until = NULL, place = id, rescues = rescues + 1 WHERE id = ?`,
@@ -53,16 +68,22 @@ export class LeaseWrites {
   }
 
   /**
-   * Puts jobs whose lease has ended back into line, but for those that this process holds itself:
-   * it was merely late. Returns how many.
+   * Puts jobs whose lease has ended back into line, or ends them, if they have been cancelled; but
+   * for those that this process holds itself: it was merely late.
    */
-  rescue(now: number, holds: (id: number) => boolean): number {
+  rescue(now: number, holds: (id: number) => boolean): Rescue {
+    const over: number[] = [];
     const dead = this.ended.all(now, MAX_RESCUED).filter(({ id }) => !holds(id));
-    for (const { id, queue } of dead) {
-      this.release.run(id);
-      this.ledger.moved(queue, 'running', 'pending');
+    for (const row of dead) {
+      if (row.cancelling !== null) {
+        this.cancels.end(row, row.cancelling, now);
+        over.push(row.id);
+        continue;
+      }
+      this.release.run(row.id);
+      this.ledger.moved(row.queue, 'running', 'pending');
     }
-    return dead.length;
+    return { inLine: dead.length - over.length, over };
   }
 
   /** Tells all who share the file how long the leases of this process are. */

@@ -10,6 +10,7 @@ export class Ledger {
   private readonly readLast;
   private readonly writeLast;
   private readonly addCount;
+  private readonly readCount;
   private last = -1;
   private lastChanged = false;
   private readonly deltas = new Map<string, Map<TaskStatus, number>>();
@@ -20,6 +21,9 @@ export class Ledger {
     this.addCount = database.prepare(
       `INSERT INTO counts (queue, status, jobs) VALUES (?, ?, ?)
        ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs`,
+    );
+    this.readCount = database.prepare<{ jobs: number }>(
+      'SELECT jobs FROM counts WHERE queue = ? AND status = ?',
     );
   }
 
@@ -46,6 +50,11 @@ export class Ledger {
   moved(queue: string, from: TaskStatus, to: TaskStatus): void {
     this.count(queue, from, -1);
     this.count(queue, to, 1);
+  }
+
+  /** How many jobs of a kind there are, the present transaction included. */
+  jobs(queue: string, status: TaskStatus): number {
+    return (this.readCount.get(queue, status)?.jobs ?? 0) + (this.deltas.get(queue)?.get(status) ?? 0);
   }
 
   /** By how much the present transaction changes the number of finished jobs. */

@@ -68,21 +68,66 @@ const MIGRATIONS: readonly string[] = [
     ('pruned_at', 0),       -- when results were last looked through for old ones
     ('tag', abs(random() % 16777216));  -- tells this file's ids from another's
   `,
+  `
+  -- What may be done to a job, and what it says of itself. Every column is NULL for a job that uses
+  -- none of it, and every index is partial, so that such a job costs what it did before.
+  ALTER TABLE jobs ADD COLUMN metadata   TEXT;     -- JSON: what the submitter gave with it
+  ALTER TABLE jobs ADD COLUMN progress   TEXT;     -- JSON: what it said last of its progress
+  ALTER TABLE jobs ADD COLUMN cancelling TEXT;     -- why it is to end as cancelled, while it still runs
+  ALTER TABLE jobs ADD COLUMN keyed      INTEGER;  -- 1 if it was submitted with a key
+  ALTER TABLE jobs ADD COLUMN lines      INTEGER;  -- how many lines it has logged: the last of them lie in logs
+
+  CREATE INDEX jobs_cancelling ON jobs (id) WHERE cancelling IS NOT NULL;
+  CREATE INDEX jobs_failed     ON jobs (id) WHERE status = 'failed';
+
+  -- The latest lines of each job. Those of a job go when the job does.
+  CREATE TABLE logs (
+    job     INTEGER NOT NULL,
+    number  INTEGER NOT NULL,   -- of all lines of the job, from 1
+    at      INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,   -- from 1
+    line    TEXT    NOT NULL,
+    PRIMARY KEY (job, number)
+  ) STRICT, WITHOUT ROWID;
+
+  -- For each key the latest job that was added with it.
+  CREATE TABLE dedupe_keys (
+    key     TEXT    PRIMARY KEY,
+    job     INTEGER NOT NULL,   -- its row, which may be gone while the key still stands
+    task_id TEXT    NOT NULL,
+    until   INTEGER             -- how long it stands, if for a time; NULL: as long as the job waits or runs
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX dedupe_keys_job   ON dedupe_keys (job);
+  CREATE INDEX dedupe_keys_until ON dedupe_keys (until) WHERE until IS NOT NULL;
+
+  -- Queues that have been paused, or whose starts are counted for all processes together.
+  CREATE TABLE queues (
+    queue  TEXT    PRIMARY KEY,
+    paused INTEGER NOT NULL DEFAULT 0,   -- to pause by hand: 1 for a row of that queue
+    since  INTEGER NOT NULL DEFAULT 0,   -- the first start of the present window of its rate limit
+    starts INTEGER NOT NULL DEFAULT 0    -- how many there have been in that window
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**
- * Brings a file to the present schema, in one transaction.
+ * Brings a file to the present schema, in one transaction. An update of the library does so at its
+ * first start; processes of the version before that are at work on the file go on, though they take
+ * no notice of what the new columns say.
  *
+ * @param steps How many steps the file is to have had: all of them, but in a test of older files.
  * @throws {EngineError} if the file is another program's, or a newer version's.
  */
-export function migrate(database: SqliteDatabase, file: string): void {
-  if (versionOf(database, file) === MIGRATIONS.length) return;
+export function migrate(database: SqliteDatabase, file: string, steps = MIGRATIONS.length): void {
+  if (versionOf(database, file) >= steps) return;
   database.exec('BEGIN IMMEDIATE');
   try {
     // Another process may have been faster.
     const version = versionOf(database, file);
-    for (const step of MIGRATIONS.slice(version)) database.exec(step);
-    database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}`);
+    for (const step of MIGRATIONS.slice(version, steps)) database.exec(step);
+    database.exec(
+      `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${Math.max(version, steps)}`,
+    );
     database.exec('COMMIT');
   } catch (error) {
     rollback(database);

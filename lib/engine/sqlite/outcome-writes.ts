@@ -40,6 +40,7 @@ export function finishedRow(attempt: SqliteAttempt, stored: StoredOutcome, now: 
     errors,
     result,
     reason: outcome.kind === 'cancelled' ? outcome.reason : null,
+    progress: attempt.progress,
   };
 }
 
@@ -47,6 +48,7 @@ export function finishedRow(attempt: SqliteAttempt, stored: StoredOutcome, now: 
 export class OutcomeWrites {
   private readonly finish;
   private readonly putBack;
+  private readonly cancelling;
 
   constructor(
     database: SqliteDatabase,
@@ -55,25 +57,30 @@ export class OutcomeWrites {
     const stillOurs = `WHERE id = ? AND claims = ? AND status = 'running'`;
     this.finish = database.prepare(
       `UPDATE jobs SET status = ?, leased_until = NULL, started_at = ?, finished_at = ?, finish_order = ?,
-                       errors = ?, result = ?, reason = ?
+                       errors = ?, result = ?, reason = ?, cancelling = NULL
        ${stillOurs}`,
     );
     this.putBack = database.prepare(
       `UPDATE jobs SET status = ?, leased_until = NULL, started_at = ?, place = ?, due_at = ?,
                        errors = ?, retries = ?, rescues = ?
-       ${stillOurs}`,
+       ${stillOurs} AND cancelling IS NULL`,
+    );
+    this.cancelling = database.prepare<{ cancelling: string | null }>(
+      `SELECT cancelling FROM jobs ${stillOurs}`,
     );
   }
 
-  /** Says `false`, and changes nothing, if somebody else has taken the job since. */
-  settle(attempt: SqliteAttempt, stored: StoredOutcome, now: number): boolean {
+  /**
+   * Returns what has been stored: the outcome, or, if the job was to go on and has been cancelled
+   * meanwhile, that. `null`, and nothing changes, if somebody else has taken the job since.
+   */
+  settle(attempt: SqliteAttempt, stored: StoredOutcome, now: number): StoredOutcome | null {
     const { outcome } = stored;
     switch (outcome.kind) {
       case 'success':
       case 'failed':
-        return this.end(attempt, outcome.kind, stored, null, now);
       case 'cancelled':
-        return this.end(attempt, 'cancelled', stored, outcome.reason, now);
+        return this.end(attempt, outcome.kind, stored, now);
       case 'retry':
         return this.again(attempt, 'retrying', stored, outcome.delay, now);
       case 'snoozed':
@@ -85,24 +92,27 @@ export class OutcomeWrites {
   private end(
     { row, startedAt }: SqliteAttempt,
     status: TaskStatus,
-    { errors, result }: StoredOutcome,
-    reason: string | null,
+    stored: StoredOutcome,
     now: number,
-  ): boolean {
+  ): StoredOutcome | null {
+    const { outcome, errors, result } = stored;
+    const reason = outcome.kind === 'cancelled' ? outcome.reason : null;
     const order = this.ledger.next();
     const ended = this.finish.run(status, startedAt, now, order, errors, result, reason, row.id, row.claims);
-    if (ended === 0) return false;
+    if (ended === 0) return null;
     this.ledger.moved(row.queue, 'running', status);
-    return true;
+    return stored;
   }
 
   private again(
-    { row, startedAt }: SqliteAttempt,
+    attempt: SqliteAttempt,
     status: TaskStatus,
-    { outcome, errors }: StoredOutcome,
+    stored: StoredOutcome,
     delay: number,
     now: number,
-  ): boolean {
+  ): StoredOutcome | null {
+    const { row, startedAt } = attempt;
+    const { outcome, errors } = stored;
     const released = outcome.kind === 'released';
     // A job that is given back goes before its equals: it is older than whatever waits.
     const place = released ? row.id : this.ledger.next();
@@ -117,9 +127,22 @@ export class OutcomeWrites {
       row.id,
       row.claims,
     );
-    if (done === 0) return false;
+    if (done === 0) return this.insteadOf(attempt, stored, now);
     this.ledger.moved(row.queue, 'running', status);
-    return true;
+    return stored;
+  }
+
+  /** Nothing that has been cancelled runs again, though its worker had not heard of it. */
+  private insteadOf(attempt: SqliteAttempt, { errors }: StoredOutcome, now: number): StoredOutcome | null {
+    const { id, claims } = attempt.row;
+    const reason = this.cancelling.get(id, claims)?.cancelling ?? null;
+    if (reason === null) return null;
+    return this.end(
+      attempt,
+      'cancelled',
+      { outcome: { kind: 'cancelled', reason }, errors, result: null },
+      now,
+    );
   }
 }
 

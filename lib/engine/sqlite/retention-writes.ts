@@ -13,7 +13,11 @@ interface FinishedRow {
   readonly finished_at: number;
   /** Whether its arguments lie in large_args. */
   readonly apart: 0 | 1;
+  readonly keyed: 1 | null;
+  readonly lines: number | null;
 }
+
+const COLUMNS = 'id, queue, status, finished_at, args IS NULL AS apart, keyed, lines';
 
 /** Drops results, the oldest finished out first: those beyond `maxResults`, and those older than `resultTtl`. */
 export class RetentionWrites {
@@ -21,6 +25,10 @@ export class RetentionWrites {
   private readonly oldest;
   private readonly deleteJob;
   private readonly deleteArgs;
+  private readonly deleteLogs;
+  private readonly deleteKey;
+  private readonly deleteKeys;
+  private readonly finishedAt;
   private readonly prunedAt;
   private readonly setPrunedAt;
 
@@ -33,11 +41,19 @@ export class RetentionWrites {
       `SELECT sum(jobs) AS finished FROM counts WHERE status IN ('success', 'failed', 'cancelled')`,
     );
     this.oldest = database.prepare<FinishedRow>(
-      `SELECT id, queue, status, finished_at, args IS NULL AS apart FROM jobs
+      `SELECT ${COLUMNS} FROM jobs
        WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT ?`,
     );
     this.deleteJob = database.prepare('DELETE FROM jobs WHERE id = ?');
     this.deleteArgs = database.prepare('DELETE FROM large_args WHERE job = ?');
+    this.deleteLogs = database.prepare('DELETE FROM logs WHERE job = ?');
+    this.deleteKey = database.prepare('DELETE FROM dedupe_keys WHERE job = ? AND until IS NULL');
+    this.deleteKeys = database.prepare(
+      'DELETE FROM dedupe_keys WHERE key IN (SELECT key FROM dedupe_keys WHERE until <= ? LIMIT ?)',
+    );
+    this.finishedAt = database.prepare<FinishedRow>(
+      `SELECT ${COLUMNS} FROM jobs WHERE id = ? AND finish_order IS NOT NULL`,
+    );
     this.prunedAt = database.prepare<{ value: number }>(`SELECT value FROM numbers WHERE name = 'pruned_at'`);
     this.setPrunedAt = database.prepare(`UPDATE numbers SET value = ? WHERE name = 'pruned_at'`);
   }
@@ -61,6 +77,18 @@ export class RetentionWrites {
     return old.length === MAX_DROPPED;
   }
 
+  /** Drops keys that stood for a time, and stand no more. Returns whether there may be more to drop. */
+  dropKeys(now: number): boolean {
+    return this.deleteKeys.run(now, MAX_DROPPED) === MAX_DROPPED;
+  }
+
+  /** Drops one finished job. Says `false`, and changes nothing, if no finished job lies in that row. */
+  remove(id: number): boolean {
+    const row = this.finishedAt.get(id);
+    if (row !== undefined) this.drop(row);
+    return row !== undefined;
+  }
+
   /** Whether this process is the one to look for old results now: one of them is enough. */
   takeTurn(now: number, interval: number): boolean {
     const { value } = this.prunedAt.get() as { value: number };
@@ -69,9 +97,11 @@ export class RetentionWrites {
     return true;
   }
 
-  private drop({ id, queue, status, apart }: FinishedRow): void {
+  private drop({ id, queue, status, apart, keyed, lines }: FinishedRow): void {
     this.deleteJob.run(id);
     if (apart === 1) this.deleteArgs.run(id);
+    if (lines !== null) this.deleteLogs.run(id);
+    if (keyed !== null) this.deleteKey.run(id);
     this.ledger.count(queue, status, -1);
   }
 }

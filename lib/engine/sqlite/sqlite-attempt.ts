@@ -1,7 +1,7 @@
 import { payloadFromText } from '../../core/payload/payload-text.js';
 import type { TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
-import type { Attempt, AttemptError } from '../engine.interface.js';
+import type { Attempt, AttemptError, Metadata } from '../engine.interface.js';
 import { errorsFrom } from './job-row.js';
 
 /** A row of `jobs`, as a worker takes it. */
@@ -24,6 +24,8 @@ export interface ClaimedRow {
   readonly args: string | null;
   readonly overrides: string | null;
   readonly errors: string | null;
+  readonly metadata: string | null;
+  readonly progress: string | null;
 }
 
 /** One attempt at a job of the file. */
@@ -31,7 +33,12 @@ export class SqliteAttempt implements Attempt {
   startedAt = 0;
   /** When the lease was last renewed, in steady time. */
   renewedAt = 0;
+  /** Whether it has been told that its job is cancelled. */
+  told = false;
+  /** What it has said last of its progress, as it is stored. */
+  progress: string | null;
   readonly overrides: PolicyOverrides | undefined;
+  readonly metadata: Metadata | undefined;
   readonly errors: readonly AttemptError[];
   /** Why the row cannot be read, if it cannot: somebody else has written to it. */
   private readonly unreadable: unknown = null;
@@ -45,12 +52,15 @@ export class SqliteAttempt implements Attempt {
     private readonly largeArgs: (id: number) => string,
     readonly lost: boolean,
   ) {
+    this.progress = row.progress;
     try {
+      this.metadata = row.metadata === null ? undefined : (payloadFromText(row.metadata) as Metadata);
       this.overrides =
         row.overrides === null ? undefined : (payloadFromText(row.overrides) as PolicyOverrides);
       this.errors = errorsFrom(row.errors);
     } catch (error) {
       this.unreadable = error;
+      this.metadata = undefined;
       this.overrides = undefined;
       this.errors = [];
     }

@@ -4,7 +4,7 @@ import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, taskResultOf } from '../../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import { waitUntil } from '../../results/wait-until.js';
-import { type ResultRow, stateOf } from './job-row.js';
+import { hasExpired, type ResultRow, stateOf } from './job-row.js';
 import type { JobReads } from './job-reads.js';
 
 /** Finished jobs of other processes are looked at this many at a time. */
@@ -17,7 +17,7 @@ export interface ResultsSource {
   readonly resultTtl: number;
   readonly reads: JobReads;
   /** The row as this process knows it: what was taken and has not been started still waits. */
-  asSeen(row: ResultRow): ResultRow;
+  asSeen<R extends ResultRow>(row: R): R;
 }
 
 /** Results as the file keeps them, and those who wait for one, whichever process it comes from. */
@@ -107,8 +107,7 @@ export class SqliteResults extends ResultBackend {
     const { reads, clock, resultTtl, asSeen } = this.opened;
     const row = reads.find(taskId);
     if (row === undefined) return undefined;
-    const old = row.finished_at !== null && row.finished_at <= clock.now() - resultTtl;
-    return old ? undefined : asSeen(row);
+    return hasExpired(row, clock.now(), resultTtl) ? undefined : asSeen(row);
   }
 
   private subscribe(id: number, waiter: Waiter): () => void {

@@ -1,36 +1,33 @@
 import { Logger } from '@nestjs/common';
 import type { JobStore, StoreConfig } from '../embedded/job-store.interface.js';
-import type { Attempt, MaybePromise, NewJob, Outcome } from '../engine.interface.js';
+import type { Accepted, Attempt, MaybePromise, NewJob, Outcome } from '../engine.interface.js';
 import { ChangeWatch } from './change-watch.js';
-import { steadyTime } from './clock-jumps.js';
-import { ClaimAhead } from './claim-ahead.js';
 import { Housekeeping } from './housekeeping.js';
-import type { ResultRow } from './job-row.js';
+import { infoOf } from './job-row.js';
 import { JobsFile } from './jobs-file.js';
-import { finishedRow, storedOutcome } from './outcome-writes.js';
+import { finishedRow, type StoredOutcome, storedOutcome } from './outcome-writes.js';
 import { rowsFor } from './row-size.js';
-import { type ClaimedRow, SqliteAttempt } from './sqlite-attempt.js';
+import type { SqliteAttempt } from './sqlite-attempt.js';
+import { SqliteControl } from './sqlite-control.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
-import { storedForm } from './submission-writes.js';
+import { type StoredJob, storedForm } from './submission-writes.js';
+import { TakenJobs } from './taken-jobs.js';
 
 /** As many jobs as may share a transaction with whatever else is written. */
 const FEW = 20;
 /** How often to look whether the file is still there. */
 const PRESENCE_MS = 1_000;
-/** How long to wait before what could not be put back is tried again. */
-const PUT_BACK_RETRY_MS = 1_000;
 
 /** Jobs and results in one SQLite file, which several processes of one host may share. */
 export class SqliteStore implements JobStore {
   readonly durable = true;
   readonly results = new SqliteResults();
+  readonly control = new SqliteControl();
   private readonly logger = new Logger('Flowrra');
-  /** What this process has taken and not settled, by row: its leases are to be renewed. */
-  private readonly held = new Map<number, SqliteAttempt>();
   private config!: StoreConfig;
   private file!: JobsFile;
-  private ahead!: ClaimAhead;
+  private taken!: TakenJobs;
   private housekeeping!: Housekeeping;
   private watch!: ChangeWatch;
   private closing = false;
@@ -39,34 +36,12 @@ export class SqliteStore implements JobStore {
   constructor(private readonly options: ResolvedSqliteOptions) {}
 
   async open(config: StoreConfig): Promise<void> {
-    const { clock, retention } = config;
     this.config = config;
-    this.file = await JobsFile.open(this.options, retention);
+    this.file = await JobsFile.open(this.options, config);
     this.logger.log(`Jobs lie in ${this.options.file}`);
     this.closing = false;
-    this.held.clear();
-    this.ahead = new ClaimAhead(clock, (attempts) => void this.putBack(attempts));
-    this.results.open({
-      clock,
-      resultTtl: retention.resultTtl,
-      reads: this.file.reads,
-      asSeen: (row) => this.asSeen(row),
-    });
-    this.watch = new ChangeWatch(
-      () => this.file.reads.dataVersion(),
-      () => this.changed(),
-    );
+    this.connect();
     this.watch.start(this.options.pollInterval);
-    this.housekeeping = new Housekeeping({
-      file: this.file,
-      clock,
-      lease: this.options.lease,
-      resultTtl: retention.resultTtl,
-      held: this.held,
-      rescued: () => config.changed(),
-      lost: (attempt) => this.lost(attempt),
-      round: () => this.results.lookForDropped(),
-    });
     this.housekeeping.start();
     this.presence = setInterval(() => this.file.checkPresence(), PRESENCE_MS);
     this.presence.unref();
@@ -77,64 +52,63 @@ export class SqliteStore implements JobStore {
     this.watch.keepAlive();
   }
 
-  insert(job: NewJob, now: number): Promise<string> {
+  insert(job: NewJob, now: number): Promise<Accepted> {
     const stored = storedForm(job);
-    this.ahead.yieldTo(job.queue, job.priority);
-    return this.file.commit.write(() => this.file.submissions.insert(stored, now), rowsFor(stored.args));
+    this.taken.yieldTo(job.queue, job.priority);
+    return this.file.commit.write(() => this.file.submissions.insert(stored, now), rowsOf(stored));
   }
 
   /** All of them or, if one cannot be stored, none. */
-  async insertMany(jobs: readonly NewJob[], now: number): Promise<string[]> {
+  async insertMany(jobs: readonly NewJob[], now: number): Promise<Accepted[]> {
     const { commit, submissions } = this.file;
-    for (const { queue, priority } of jobs) this.ahead.yieldTo(queue, priority);
+    for (const { queue, priority } of jobs) this.taken.yieldTo(queue, priority);
     if (jobs.length <= FEW) {
       const stored = jobs.map(storedForm);
-      const rows = stored.reduce((sum, each) => sum + rowsFor(each.args), 0);
+      const rows = stored.reduce((sum, each) => sum + rowsOf(each), 0);
       return commit.write(() => stored.map((each) => submissions.insert(each, now)), rows);
     }
     return commit.writeEach(jobs, (job) => {
       const stored = storedForm(job);
-      return { value: submissions.insert(stored, now), rows: rowsFor(stored.args) };
+      return { value: submissions.insert(stored, now), rows: rowsOf(stored) };
     });
   }
 
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
-    // All of it is used up before more is taken: what a standstill has made stale is passed over.
-    while (this.ahead.holds(queue)) {
-      const ready = this.ahead.take(queue, limit).filter((attempt) => this.isHeld(attempt));
-      if (ready.length > 0) return started(ready, now);
-    }
-    this.ahead.usedUp(queue);
-    const due = this.file.reads.nextDue(queue);
-    if (due === null || due > now) return [];
-    return this.claimFromFile(queue, limit, now);
+    return this.taken.claim(queue, limit, now);
   }
 
   async settle(attempt: Attempt, outcome: Outcome, now: number): Promise<boolean> {
     const mine = attempt as SqliteAttempt;
-    const stored = storedOutcome(mine, outcome);
-    const { outcomes, leases } = this.file;
-    // Late, but nobody else has taken the job: what was done still counts.
-    const settle = (): boolean =>
-      outcomes.settle(mine, stored, now) ||
-      (leases.renew(mine, now + this.options.lease) && outcomes.settle(mine, stored, now));
-    const applied = await this.file.commit.write(settle, rowsFor(stored.result));
-    this.release(mine);
-    if (applied && isEnd(outcome)) this.results.finished(mine.row.id, () => finishedRow(mine, stored, now));
-    return applied;
+    const given = storedOutcome(mine, outcome);
+    const { outcomes, leases, queues } = this.file;
+    const settle = (): StoredOutcome | null => {
+      const stored = outcomes.settle(mine, given, now);
+      if (stored !== null) return stored;
+      // Late, but nobody else has taken the job: what was done still counts.
+      const renewed = leases.renew(mine, now + this.options.lease);
+      return renewed ? outcomes.settle(mine, given, now) : null;
+    };
+    const stored = await this.file.commit.write(settle, rowsFor(given.result));
+    this.taken.release(mine);
+    if (stored === given && isEnd(outcome))
+      this.results.finished(mine.row.id, () => finishedRow(mine, given, now));
+    else if (stored !== given && stored !== null) this.ended(mine.row.id);
+    // There is room for another one, which was not there when the attempt ended.
+    if (queues.isLimited(mine.queue)) this.config.changed();
+    return stored === given;
   }
 
   nextDue(queue: string): number | null {
-    return this.ahead.holds(queue) ? 0 : this.file.reads.nextDue(queue);
+    return this.taken.nextDue(queue);
   }
 
   pendingCount(): number {
-    return this.file.reads.pendingCount() + this.ahead.size;
+    return this.file.reads.pendingCount() + this.taken.waiting;
   }
 
   /** Nothing is lost: what waits is there at the next start. */
   abandon(): number {
-    this.ahead.clearAll();
+    this.taken.giveAllBack();
     return 0;
   }
 
@@ -144,92 +118,62 @@ export class SqliteStore implements JobStore {
     this.watch.stop();
     clearInterval(this.presence);
     this.housekeeping.stop();
-    this.ahead.clearAll();
+    this.taken.close();
     await this.file.close();
+    this.control.close();
     this.results.close();
   }
 
-  private async claimFromFile(queue: string, limit: number, now: number): Promise<readonly Attempt[]> {
-    const { commit, claims, reads } = this.file;
-    const { clock } = this.config;
-    const extent = this.ahead.extent(queue, limit);
-    let claimedAt = 0;
-    const claim = (): ClaimedRow[] => {
-      // At the end of a stop there is nobody left to run them.
-      if (this.closing) return [];
-      claimedAt = steadyTime(clock);
-      this.renewOverdue(claimedAt);
-      // The file may have been locked for a while: a lease begins when it is given.
-      return claims.claim(queue, limit, extent, now, clock.now() + this.options.lease);
-    };
-    const rows = await commit.write(claim, limit + extent);
-    const attempts = rows.map((row) => this.attempt(row, claimedAt, (id) => reads.argsOf(id)));
-    this.ahead.fill(queue, attempts.splice(limit));
-    return started(attempts, this.config.clock.now());
-  }
+  /** A job that had been cancelled is over, and nobody else says so. */
+  private readonly ended = (id: number): void => {
+    const row = this.file.looks.at(id);
+    this.results.finished(id, () => row);
+    if (row !== undefined) this.config.ended(infoOf(row));
+  };
 
-  private attempt(row: ClaimedRow, claimedAt: number, args: (id: number) => string): SqliteAttempt {
-    const attempt = new SqliteAttempt(row, args, row.rescues > this.options.maxRescues);
-    attempt.renewedAt = claimedAt;
-    this.held.set(row.id, attempt);
-    return attempt;
+  /** Makes the parts that live on an open file. */
+  private connect(): void {
+    const { config, file, options, results } = this;
+    const { clock, retention } = config;
+    const taken = new TakenJobs({ file, config, options, ended: this.ended });
+    this.taken = taken;
+    results.open({
+      clock,
+      resultTtl: retention.resultTtl,
+      reads: file.reads,
+      asSeen: (row) => taken.asSeen(row),
+    });
+    this.control.open({ file, config, taken, ended: (row) => results.finished(row.id, () => row) });
+    this.watch = new ChangeWatch(
+      () => file.reads.dataVersion(),
+      () => {
+        taken.look();
+        results.look();
+        config.changed();
+      },
+    );
+    this.housekeeping = new Housekeeping({
+      file,
+      clock,
+      lease: options.lease,
+      resultTtl: retention.resultTtl,
+      held: taken.all,
+      rescued: () => config.changed(),
+      ended: this.ended,
+      lost: (attempt) => {
+        taken.release(attempt);
+        config.lost(attempt);
+      },
+      round: () => results.lookForDropped(),
+    });
   }
+}
 
-  /** After a standstill this process must not take over from itself. */
-  private renewOverdue(steady: number): void {
-    const { lease } = this.options;
-    for (const attempt of this.held.values()) {
-      if (steady - attempt.renewedAt < lease) continue;
-      if (this.file.leases.renew(attempt, this.config.clock.now() + lease)) attempt.renewedAt = steady;
-    }
-  }
-
-  /** Whether it is still this process's to start. After a standstill it may be somebody else's by now. */
-  private isHeld(attempt: SqliteAttempt): boolean {
-    const ours = this.held.get(attempt.row.id) === attempt;
-    if (ours && steadyTime(this.config.clock) - attempt.renewedAt < this.options.lease) return true;
-    this.release(attempt);
-    return false;
-  }
-
-  private async putBack(attempts: readonly SqliteAttempt[]): Promise<void> {
-    const rows = attempts.map(({ row }) => row);
-    try {
-      await this.file.commit.write(() => this.file.claims.putBack(rows), rows.length);
-      for (const attempt of attempts) this.release(attempt);
-    } catch (error) {
-      if (this.closing) return;
-      this.logger.warn(`Jobs that were not started could not be put back yet: ${String(error)}`);
-      this.config.clock.after(PUT_BACK_RETRY_MS, () => void this.putBack(attempts));
-    }
-  }
-
-  private release(attempt: SqliteAttempt): void {
-    if (this.held.get(attempt.row.id) === attempt) this.held.delete(attempt.row.id);
-  }
-
-  private lost(attempt: SqliteAttempt): void {
-    this.release(attempt);
-    this.config.lost(attempt);
-  }
-
-  private changed(): void {
-    this.results.look();
-    this.config.changed();
-  }
-
-  private asSeen(row: ResultRow): ResultRow {
-    if (!this.ahead.has(row.id)) return row;
-    const before = this.held.get(row.id)?.row;
-    return before === undefined ? row : { ...row, status: before.status, started_at: before.started_at };
-  }
+/** About how many rows of usual size a job takes. */
+function rowsOf({ args, metadata }: StoredJob): number {
+  return rowsFor(args) + (metadata === null ? 0 : rowsFor(metadata));
 }
 
 function isEnd({ kind }: Outcome): boolean {
   return kind === 'success' || kind === 'failed' || kind === 'cancelled';
-}
-
-function started(attempts: SqliteAttempt[], now: number): SqliteAttempt[] {
-  for (const attempt of attempts) attempt.startedAt = now;
-  return attempts;
 }

@@ -2,6 +2,7 @@ import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FlowrraConfigError } from '../../core/errors.js';
 import { callerOf } from '../../discovery/task-caller.js';
+import { TaskScopes } from '../../discovery/task-scopes.js';
 import { TaskExplorer } from '../../discovery/task-explorer.js';
 import type { TaskCall } from '../task-runner.interface.js';
 import type { CpuTarget } from './cpu-target.js';
@@ -119,7 +120,8 @@ function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
   const tasks = new Map<string, Invoke>();
   for (const host of new TaskExplorer(application.get(ModulesContainer)).hosts()) {
     for (const [key, { options }] of host.tasks) {
-      tasks.set(options.name ?? `${host.prototype.constructor.name}.${key}`, callerOf(host, key));
+      const name = options.name ?? `${host.prototype.constructor.name}.${key}`;
+      tasks.set(name, callerOf(new TaskScopes(host), key));
     }
   }
   return tasks;

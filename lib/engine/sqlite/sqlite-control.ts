@@ -1,0 +1,207 @@
+import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/promises';
+import { ExecutorNotRunningError } from '../../core/errors.js';
+import { isFinal } from '../../core/task-snapshot.js';
+import type { StoreConfig } from '../embedded/job-store.interface.js';
+import type { Attempt } from '../engine.interface.js';
+import type {
+  Cancellation,
+  JobControl,
+  JobDossier,
+  JobInfo,
+  JobPage,
+  JobQuery,
+  JobReport,
+  QueueCounts,
+} from '../job-control.interface.js';
+import { PATIENCE_MS } from './claim-ahead.js';
+import { hasExpired, type InfoRow, infoOf, readable, type ResultRow } from './job-row.js';
+import type { JobsFile } from './jobs-file.js';
+import { storedReport } from './report-writes.js';
+import { rowsFor } from './row-size.js';
+import type { SqliteAttempt } from './sqlite-attempt.js';
+import type { TakenJobs } from './taken-jobs.js';
+
+/**
+ * What other processes have taken ahead when a queue is paused they start within this time, or not
+ * at all: real time, and some more, since they may be in the middle of starting one.
+ */
+const OTHERS_STOP_MS = 2 * PATIENCE_MS;
+
+export interface ControlSource {
+  readonly file: JobsFile;
+  readonly config: StoreConfig;
+  readonly taken: TakenJobs;
+  /** A job has ended here: those who wait for it are told. */
+  ended(row: ResultRow): void;
+}
+
+/** What is done to jobs and queues of the file from outside, and asked about them. */
+export class SqliteControl implements JobControl {
+  private source: ControlSource | null = null;
+
+  open(source: ControlSource): void {
+    this.source = source;
+  }
+
+  close(): void {
+    this.source = null;
+  }
+
+  async cancel(taskId: string, reason: string): Promise<Cancellation> {
+    const { file, config, taken, ended } = this.opened;
+    const known = this.known(taskId);
+    if (known === undefined) return { kind: 'unknown' };
+    if (isFinal(known.status)) return { kind: 'finished' };
+    // What was taken ahead still waits: from here on it cannot be started.
+    const withdrawn = taken.withdraw(known.id);
+    const answer = await this.guarded(withdrawn, () => this.cancelIn(known.id, withdrawn, reason));
+    if (answer.kind === 'told') {
+      // An attempt that was taken at this very moment is with its worker by then.
+      await nextTurn();
+      taken.cancel(known.id, reason);
+    } else if (answer.kind === 'cancelled') {
+      ended(file.looks.at(known.id) ?? known);
+      // There is room for another one.
+      config.changed();
+    }
+    return answer;
+  }
+
+  async report(attempt: Attempt, report: JobReport): Promise<void> {
+    const { file } = this.opened;
+    const mine = attempt as SqliteAttempt;
+    const stored = storedReport(report);
+    const rows = rowsFor(stored.progress) + report.lines.length;
+    const applied = await file.commit.write(() => file.reports.report(mine, stored), rows);
+    if (applied && stored.progress !== null) mine.progress = stored.progress;
+  }
+
+  job(taskId: string): JobDossier | null {
+    const row = this.known(taskId);
+    if (row === undefined) return null;
+    const { looks } = this.opened.file;
+    return {
+      ...infoOf(row),
+      args: (readable(looks.argsOf(row.id)) as unknown[] | undefined) ?? null,
+      logs: looks.logsOf(row.id),
+    };
+  }
+
+  find(query: JobQuery): JobPage {
+    const { file, config, taken } = this.opened;
+    const { status } = query;
+    // In the file, what was taken ahead runs already.
+    const asksForWaiting = status?.some((each) => each === 'pending' || each === 'retrying') ?? false;
+    const stored = asksForWaiting && taken.waiting > 0 ? [...(status ?? []), 'running' as const] : status;
+    const expired = config.clock.now() - config.retention.resultTtl;
+    const { rows, cursor } = file.looks.page(query, stored, expired);
+    const seen = rows.map((row) => taken.asSeen(row));
+    const wanted = status === undefined ? seen : seen.filter((row) => status.includes(row.status));
+    return { jobs: wanted.map(infoOf), cursor };
+  }
+
+  counts(): QueueCounts[] {
+    const { file, config, taken } = this.opened;
+    const queues = new Map(config.queues.map(({ name }) => [name, noJobs(name)]));
+    const of = (queue: string): Counts => {
+      const counts = queues.get(queue) ?? noJobs(queue);
+      queues.set(queue, counts);
+      return counts;
+    };
+    for (const { queue, status, jobs } of file.looks.allCounts()) if (jobs !== 0) of(queue)[status] = jobs;
+    for (const queue of file.looks.pausedQueues()) of(queue).paused = true;
+    for (const { queue, row } of taken.allWaiting()) {
+      of(queue).running--;
+      of(queue)[row.status]++;
+    }
+    return [...queues.values()];
+  }
+
+  async retry(taskId: string): Promise<JobInfo | null> {
+    const { file, config } = this.opened;
+    const known = this.known(taskId);
+    if (known?.status !== 'failed') return null;
+    const row = await file.commit.write(() =>
+      file.redrives.redrive(known.id) ? file.looks.at(known.id) : undefined,
+    );
+    if (row === undefined) return null;
+    config.changed();
+    return infoOf(row);
+  }
+
+  async remove(taskId: string): Promise<boolean> {
+    const { file } = this.opened;
+    const known = this.known(taskId);
+    if (known === undefined || !isFinal(known.status)) return false;
+    return file.commit.write(() => file.retention.remove(known.id));
+  }
+
+  async pause(queue: string): Promise<void> {
+    const { file, taken } = this.opened;
+    await file.commit.write(() => file.queues.pause(queue, true));
+    await Promise.all([taken.giveBack(queue), realTime(OTHERS_STOP_MS)]);
+  }
+
+  async resume(queue: string): Promise<void> {
+    const { file, config } = this.opened;
+    await file.commit.write(() => file.queues.pause(queue, false));
+    config.changed();
+  }
+
+  /** Within a transaction: what becomes of the cancellation of a job, which may have changed meanwhile. */
+  private cancelIn(id: number, withdrawn: SqliteAttempt | null, reason: string): Cancellation {
+    const { file, config } = this.opened;
+    const row = file.looks.at(id);
+    if (row === undefined) return { kind: 'unknown' };
+    if (isFinal(row.status)) return { kind: 'finished' };
+    if (row.status === 'running' && withdrawn === null) {
+      file.cancels.ask(id, reason);
+      return { kind: 'told' };
+    }
+    const startedAt = withdrawn === null ? row.started_at : withdrawn.row.started_at;
+    file.cancels.end({ ...row, started_at: startedAt }, reason, config.clock.now());
+    return { kind: 'cancelled', job: infoOf(file.looks.at(id) as InfoRow) };
+  }
+
+  /** Writes; if that fails, what was withdrawn for it goes back into line. */
+  private async guarded<T>(withdrawn: SqliteAttempt | null, apply: () => T): Promise<T> {
+    const { file, taken } = this.opened;
+    if (withdrawn === null) return file.commit.write(apply);
+    try {
+      const value = await file.commit.write(apply);
+      taken.release(withdrawn);
+      return value;
+    } catch (error) {
+      void taken.putBack([withdrawn]);
+      throw error;
+    }
+  }
+
+  private known(taskId: string): InfoRow | undefined {
+    const { file, config, taken } = this.opened;
+    const row = file.looks.find(taskId);
+    if (row === undefined || hasExpired(row, config.clock.now(), config.retention.resultTtl))
+      return undefined;
+    return taken.asSeen(row);
+  }
+
+  private get opened(): ControlSource {
+    if (this.source !== null) return this.source;
+    throw new ExecutorNotRunningError('The database file is not open.');
+  }
+}
+
+type Counts = { -readonly [Key in keyof QueueCounts]: QueueCounts[Key] };
+
+function noJobs(queue: string): Counts {
+  return {
+    queue,
+    paused: false,
+    pending: 0,
+    running: 0,
+    retrying: 0,
+    success: 0,
+    failed: 0,
+    cancelled: 0,
+  };
+}

@@ -1,0 +1,193 @@
+import { Logger } from '@nestjs/common';
+import type { StoreConfig } from '../embedded/job-store.interface.js';
+import type { Attempt, MaybePromise } from '../engine.interface.js';
+import { ClaimAhead } from './claim-ahead.js';
+import { steadyTime } from './clock-jumps.js';
+import type { ResultRow } from './job-row.js';
+import type { JobsFile } from './jobs-file.js';
+import { type ClaimedRow, SqliteAttempt } from './sqlite-attempt.js';
+import type { ResolvedSqliteOptions } from './sqlite-options.js';
+
+/** How long to wait before what could not be put back is tried again. */
+const PUT_BACK_RETRY_MS = 1_000;
+
+export interface TakenParts {
+  readonly file: JobsFile;
+  readonly config: StoreConfig;
+  readonly options: Pick<ResolvedSqliteOptions, 'lease' | 'maxRescues'>;
+  /** The job of that row has been cancelled, and is over without having been started. */
+  ended(id: number): void;
+}
+
+/** What this process has taken and not settled: what runs, and what was taken ahead. */
+export class TakenJobs {
+  private readonly logger = new Logger('Flowrra');
+  /** By row. */
+  private readonly taken = new Map<number, SqliteAttempt>();
+  private readonly ahead: ClaimAhead;
+  private closed = false;
+
+  constructor(private readonly parts: TakenParts) {
+    this.ahead = new ClaimAhead(parts.config.clock, (attempts) => void this.putBack(attempts));
+  }
+
+  /** Their leases are to be renewed. */
+  get all(): ReadonlyMap<number, SqliteAttempt> {
+    return this.taken;
+  }
+
+  /** How many of them have not been started. */
+  get waiting(): number {
+    return this.ahead.size;
+  }
+
+  allWaiting(): SqliteAttempt[] {
+    return this.ahead.all();
+  }
+
+  claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
+    // All of it is used up before more is taken: what a standstill has made stale is passed over.
+    while (this.ahead.holds(queue)) {
+      const ready = this.ahead.take(queue, limit).filter((attempt) => this.isOurs(attempt));
+      if (ready.length > 0) return started(ready, now);
+    }
+    this.ahead.usedUp(queue);
+    const due = this.nextDue(queue);
+    if (due === null || due > now) return [];
+    return this.claimFromFile(queue, limit, now);
+  }
+
+  nextDue(queue: string): number | null {
+    if (this.ahead.holds(queue)) return 0;
+    const { reads, queues } = this.parts.file;
+    const opens = queues.opensAt(queue, this.parts.config.clock.now());
+    const due = opens === null ? null : reads.nextDue(queue);
+    return due === null ? null : Math.max(due, opens ?? 0);
+  }
+
+  /** A new job goes before what was taken ahead, if that is less urgent. */
+  yieldTo(queue: string, priority: number): void {
+    this.ahead.yieldTo(queue, priority);
+  }
+
+  /** It is settled, or somebody else's. */
+  release(attempt: SqliteAttempt): void {
+    if (this.taken.get(attempt.row.id) === attempt) this.taken.delete(attempt.row.id);
+  }
+
+  /** The row as this process knows it: what has not been started still waits. */
+  asSeen<R extends ResultRow>(row: R): R {
+    if (!this.ahead.has(row.id)) return row;
+    const before = this.taken.get(row.id)?.row;
+    return before === undefined ? row : { ...row, status: before.status, started_at: before.started_at };
+  }
+
+  /** Takes a job out of what waits here. Whoever does so ends it or gives it back. */
+  withdraw(id: number): SqliteAttempt | null {
+    const attempt = this.taken.get(id);
+    return attempt !== undefined && this.ahead.withdraw(attempt) ? attempt : null;
+  }
+
+  /** A job has been cancelled: if it is one of this process's, that goes no further than it has. */
+  cancel(id: number, reason: string): void {
+    const attempt = this.taken.get(id);
+    if (attempt === undefined || attempt.told) return;
+    attempt.told = true;
+    if (this.ahead.withdraw(attempt)) void this.putBack([attempt]);
+    else this.parts.config.cancelled(attempt, reason);
+  }
+
+  /** Another process may have cancelled jobs that were taken here, or paused queues. */
+  look(): void {
+    const { reads, queues } = this.parts.file;
+    if (this.taken.size > 0)
+      for (const { id, cancelling } of reads.cancellations()) this.cancel(id, cancelling);
+    if (this.ahead.size === 0) return;
+    for (const queue of this.ahead.queues) if (queues.isPaused(queue)) void this.giveBack(queue);
+  }
+
+  /** Puts what was taken ahead back into the file, and resolves when it lies there. */
+  async putBack(attempts: readonly SqliteAttempt[]): Promise<void> {
+    const { file, config, ended } = this.parts;
+    const rows = attempts.map(({ row }) => row);
+    try {
+      const over = await file.commit.write(() => file.claims.putBack(rows, config.clock.now()), rows.length);
+      for (const attempt of attempts) this.release(attempt);
+      for (const id of over) ended(id);
+    } catch (error) {
+      if (this.closed) return;
+      this.logger.warn(`Jobs that were not started could not be put back yet: ${String(error)}`);
+      config.clock.after(PUT_BACK_RETRY_MS, () => void this.putBack(attempts));
+    }
+  }
+
+  /** Starts no more of what was taken ahead of a queue; resolves when it lies in the file again. */
+  async giveBack(queue: string): Promise<void> {
+    const attempts = this.ahead.empty(queue);
+    if (attempts.length > 0) await this.putBack(attempts);
+  }
+
+  giveAllBack(): void {
+    this.ahead.clearAll();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.ahead.clearAll();
+  }
+
+  private async claimFromFile(queue: string, limit: number, now: number): Promise<readonly Attempt[]> {
+    const { file, config, options } = this.parts;
+    const { commit, claims, reads, queues } = file;
+    const { clock } = config;
+    const extent = queues.isLimited(queue) ? 0 : this.ahead.extent(queue, limit);
+    let claimedAt = 0;
+    const claim = (): ClaimedRow[] => {
+      // At the end of a stop there is nobody left to run them.
+      if (this.closed) return [];
+      claimedAt = steadyTime(clock);
+      this.renewOverdue(claimedAt);
+      // The file may have been locked for a while: a lease begins when it is given.
+      const given = clock.now();
+      const room = queues.room(queue, given);
+      if (room === 0) return [];
+      const rows = claims.claim(queue, Math.min(limit, room), extent, now, given + options.lease);
+      queues.started(queue, rows.length, given);
+      return rows;
+    };
+    const rows = await commit.write(claim, limit + extent);
+    const attempts = rows.map((row) => this.attempt(row, claimedAt, (id) => reads.argsOf(id)));
+    this.ahead.fill(queue, attempts.splice(limit));
+    return started(attempts, clock.now());
+  }
+
+  private attempt(row: ClaimedRow, claimedAt: number, args: (id: number) => string): SqliteAttempt {
+    const attempt = new SqliteAttempt(row, args, row.rescues > this.parts.options.maxRescues);
+    attempt.renewedAt = claimedAt;
+    this.taken.set(row.id, attempt);
+    return attempt;
+  }
+
+  /** After a standstill this process must not take over from itself. */
+  private renewOverdue(steady: number): void {
+    const { file, config, options } = this.parts;
+    for (const attempt of this.taken.values()) {
+      if (steady - attempt.renewedAt < options.lease) continue;
+      if (file.leases.renew(attempt, config.clock.now() + options.lease)) attempt.renewedAt = steady;
+    }
+  }
+
+  /** Whether it is still this process's to start. After a standstill it may be somebody else's by now. */
+  private isOurs(attempt: SqliteAttempt): boolean {
+    const ours = this.taken.get(attempt.row.id) === attempt;
+    if (ours && steadyTime(this.parts.config.clock) - attempt.renewedAt < this.parts.options.lease)
+      return true;
+    this.release(attempt);
+    return false;
+  }
+}
+
+function started(attempts: SqliteAttempt[], now: number): SqliteAttempt[] {
+  for (const attempt of attempts) attempt.startedAt = now;
+  return attempts;
+}

@@ -1,0 +1,100 @@
+import { HttpException, type PipeTransform, type Type } from '@nestjs/common';
+import { TaskArgumentsError } from '../core/errors.js';
+import type { ProviderHost } from '../discovery/task-explorer.js';
+import type { SchemaIssue, StandardSchema } from '../options/standard-schema.js';
+import { PIPES_METADATA } from './nest-enhancers.js';
+
+/** What a task's options say of its arguments: one schema for all together, or one for each. */
+export type ArgumentSchemas = StandardSchema | readonly (StandardSchema | null)[];
+
+/** Checks and transforms the arguments of one task: by its schemas, then by pipes. */
+export class TaskArguments {
+  private readonly types: readonly unknown[];
+
+  constructor(
+    private readonly taskName: string,
+    { prototype }: Pick<ProviderHost, 'prototype'>,
+    key: string,
+    private readonly schemas: ArgumentSchemas | null,
+  ) {
+    this.types = (Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined) ?? [];
+  }
+
+  /**
+   * Puts what they become in the place of the arguments. Only arguments that were given are looked at.
+   *
+   * @throws {TaskArgumentsError} if a schema does not fit. What a pipe throws.
+   */
+  async apply(args: unknown[], pipes: readonly PipeTransform[]): Promise<void> {
+    if (this.schemas !== null) await this.applySchemas(args, this.schemas);
+    if (pipes.length === 0) return;
+    for (const [index, value] of args.entries()) {
+      // Of type 'body', since Nest's own pipes pass over what is 'custom'.
+      const metadata = { type: 'body', metatype: this.types[index] as Type, data: undefined } as const;
+      let piped: unknown = value;
+      for (const pipe of pipes) piped = await pipe.transform(piped, metadata);
+      args[index] = piped;
+    }
+  }
+
+  /** What a pipe has thrown, in words that tell what is wrong with the job; `null` if it is no verdict on the arguments. */
+  refusal(error: unknown): TaskArgumentsError | null {
+    if (error instanceof TaskArgumentsError) return error;
+    if (!(error instanceof HttpException)) return null;
+    return new TaskArgumentsError(`The arguments of '${this.taskName}' are not valid: ${textOf(error)}`, {
+      cause: error,
+    });
+  }
+
+  private async applySchemas(args: unknown[], schemas: ArgumentSchemas): Promise<void> {
+    if (!('length' in schemas)) {
+      const all = await this.validate(schemas, args, 'args');
+      if (Array.isArray(all)) args.splice(0, args.length, ...(all as unknown[]));
+      return;
+    }
+    // One that was left out is judged as well: its schema says whether it may be.
+    for (const [index, schema] of schemas.entries()) {
+      if (schema === null) continue;
+      const value = await this.validate(schema, args[index], `args[${index}]`);
+      if (value !== undefined || index < args.length) args[index] = value;
+    }
+  }
+
+  private async validate(schema: StandardSchema, value: unknown, path: string): Promise<unknown> {
+    const result = await schema['~standard'].validate(value);
+    if (result.issues === undefined) return result.value;
+    const problems = result.issues.map((issue) => `${path}${pathOf(issue)}: ${issue.message}`).join('; ');
+    throw new TaskArgumentsError(`The arguments of '${this.taskName}' are not valid: ${problems}`);
+  }
+}
+
+/**
+ * The pipes that can judge arguments where they are submitted, outside of every job: those that are
+ * one instance for all. Method and class, in Nest's order.
+ */
+export function staticPipesOf({ prototype, module }: ProviderHost, method: object): PipeTransform[] {
+  const bound = [prototype.constructor, method].flatMap(
+    (target) => (Reflect.getMetadata(PIPES_METADATA, target) as unknown[] | undefined) ?? [],
+  );
+  return bound.flatMap((pipe) => {
+    if (typeof pipe !== 'function') return [pipe as PipeTransform];
+    const wrapper = module.injectables.get(pipe as Type);
+    const isStatic = wrapper?.isDependencyTreeStatic() && !wrapper.isTransient;
+    return isStatic ? [wrapper?.instance as PipeTransform] : [];
+  });
+}
+
+function pathOf({ path = [] }: SchemaIssue): string {
+  return path
+    .map((step) => (typeof step === 'object' ? step.key : step))
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('');
+}
+
+/** ValidationPipe puts what is wrong into the response, and no more than "Bad Request Exception" into the message. */
+function textOf(error: HttpException): string {
+  const response = error.getResponse();
+  const message: unknown =
+    typeof response === 'string' ? response : (response as { message?: unknown }).message;
+  return Array.isArray(message) ? message.join('; ') : typeof message === 'string' ? message : error.message;
+}

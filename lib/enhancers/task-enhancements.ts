@@ -1,0 +1,54 @@
+import type { TaskDefinition } from '../core/task-definition.js';
+import type { ProviderHost } from '../discovery/task-explorer.js';
+import type { TaskScopes } from '../discovery/task-scopes.js';
+import type { NestEnhancers } from './nest-enhancers.js';
+import { type ArgumentSchemas, staticPipesOf, TaskArguments } from './task-arguments.js';
+import { TaskPipeline } from './task-pipeline.js';
+
+type Enhancements = Pick<TaskDefinition, 'pipeline' | 'validate'>;
+
+const NOTHING: Enhancements = Object.freeze({ pipeline: null, validate: null });
+
+/** Puts together what runs around a task, and what checks its arguments. */
+export class TaskEnhancements {
+  constructor(private readonly nest: NestEnhancers) {}
+
+  of(
+    host: ProviderHost,
+    key: string,
+    taskName: string,
+    schemas: ArgumentSchemas | null,
+    scopes: TaskScopes,
+  ): Enhancements {
+    const method = Reflect.get(host.prototype, key) as (...args: unknown[]) => unknown;
+    if (schemas === null && !this.nest.areBoundTo(host, method)) return NOTHING;
+    const taskArguments = new TaskArguments(taskName, host, key, schemas);
+    return {
+      pipeline: new TaskPipeline(host, method, this.nest, scopes, taskArguments),
+      validate: validatorOf(taskArguments, schemas, staticPipesOf(host, method)),
+    };
+  }
+
+  /** Nothing can be bound to a plain function but a schema. */
+  ofFunction(taskName: string, schemas: ArgumentSchemas | null): Enhancements {
+    if (schemas === null) return NOTHING;
+    const taskArguments = new TaskArguments(taskName, { prototype: {} }, '', schemas);
+    return {
+      pipeline: {
+        run: async ({ args }, next) => {
+          await taskArguments.apply(args, []);
+          return next();
+        },
+      },
+      validate: validatorOf(taskArguments, schemas, []),
+    };
+  }
+}
+
+function validatorOf(
+  taskArguments: TaskArguments,
+  schemas: ArgumentSchemas | null,
+  pipes: ReturnType<typeof staticPipesOf>,
+): Enhancements['validate'] {
+  return schemas === null && pipes.length === 0 ? null : (args) => taskArguments.apply(args, pipes);
+}

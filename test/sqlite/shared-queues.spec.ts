@@ -1,0 +1,215 @@
+import type { Attempt } from '../../lib/engine/engine.interface.js';
+import type { ResolvedQueue } from '../../lib/options/resolved-options.js';
+import { settle } from '../support/manual-clock.js';
+import { tempFile } from '../support/sqlite.js';
+import { claim, newJob, openStore, type OpenStore, submit, submitMany } from './stores.js';
+
+const LEASE = 10_000;
+const SUCCESS = { kind: 'success', result: 1 } as const;
+
+/** Processes that share a file and what is set for its queue; each looks for changes every millisecond. */
+async function processes(count: number, queue: Partial<ResolvedQueue> = {}, file = tempFile()) {
+  const stores: OpenStore[] = [];
+  while (stores.length < count)
+    stores.push(await openStore({ file, lease: LEASE, pollInterval: 1 }, {}, undefined, queue));
+  return stores;
+}
+
+const jobs = (count: number) => Array.from({ length: count }, () => newJob());
+
+async function finish({ store, clock }: OpenStore, attempts: readonly Attempt[]): Promise<void> {
+  for (const attempt of attempts) await store.settle(attempt, SUCCESS, clock.now());
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+describe('fleetConcurrency', () => {
+  it('holds for all processes together, however they race', async () => {
+    const stores = await processes(3, { fleetConcurrency: 4 });
+    await submitMany(stores[0] as OpenStore, jobs(40));
+    let [most, done] = [0, 0];
+    const running = new Set<Attempt>();
+    const work = async (worker: OpenStore): Promise<void> => {
+      while (done < 40) {
+        const some = await claim(worker, 3);
+        for (const attempt of some) running.add(attempt);
+        most = Math.max(most, running.size);
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const attempt of some) running.delete(attempt);
+        await finish(worker, some);
+        done += some.length;
+      }
+    };
+    await Promise.all(stores.map(work));
+    expect(most).toBe(4);
+  });
+
+  it('whoever waits for a place sleeps, and hears of one wherever it becomes free', async () => {
+    const [first, second] = (await processes(2, { fleetConcurrency: 1 })) as [OpenStore, OpenStore];
+    await submitMany(first, jobs(3));
+    const attempts = await claim(first, 2);
+    expect(attempts).toHaveLength(1);
+    for (const worker of [first, second]) {
+      expect(worker.store.nextDue('q')).toBeNull();
+      expect(await claim(worker)).toEqual([]);
+    }
+    await settle();
+    const before = [first.changes, second.changes];
+    await finish(first, attempts);
+    expect(first.changes).toBeGreaterThan(before[0] as number);
+    await until(() => second.changes > (before[1] as number));
+    expect(second.store.nextDue('q')).toBe(0);
+    expect(await claim(second, 2)).toHaveLength(1);
+  });
+
+  it('takes nothing ahead, so that no process sits on a place of another', async () => {
+    const [first, second] = (await processes(2, { fleetConcurrency: 10 })) as [OpenStore, OpenStore];
+    const ids = await submitMany(first, jobs(30));
+    for (let n = 0; n < 8; n++) await claim(first);
+    expect(second.store.results.get(ids[8] as string)?.status).toBe('pending');
+    expect(await claim(second, 5)).toHaveLength(2);
+  });
+
+  it('the place of a dead worker is free once its lease has ended', async () => {
+    const [dead, living] = (await processes(2, { fleetConcurrency: 1 })) as [OpenStore, OpenStore];
+    await submitMany(dead, jobs(2));
+    const [attempt] = await claim(dead);
+    expect(await claim(living)).toEqual([]);
+    await living.store.control.cancel(attempt?.taskId as string, 'with its worker');
+    const before = living.changes;
+    await living.clock.advance(2 * LEASE);
+    expect(living.changes).toBeGreaterThan(before);
+    expect(await claim(living)).toHaveLength(1);
+  });
+});
+
+describe('fleetRateLimit', () => {
+  const RATE = { fleetRateLimit: { max: 3, per: 1_000 } };
+
+  it('counts from the first start, in all processes, and says when the next may start', async () => {
+    const file = tempFile();
+    const [first, second] = (await processes(2, RATE, file)) as [OpenStore, OpenStore];
+    await submitMany(first, jobs(10));
+    const began = first.clock.now();
+    expect(await claim(first, 2)).toHaveLength(2);
+    for (const { clock } of [first, second]) await clock.advance(400);
+    expect(await claim(second, 5)).toHaveLength(1);
+    for (const worker of [first, second]) {
+      expect(worker.store.nextDue('q')).toBe(began + 1_000);
+      expect(await claim(worker)).toEqual([]);
+      await worker.clock.advance(599);
+      expect(await claim(worker)).toEqual([]);
+      await worker.clock.advance(1);
+    }
+    expect(await claim(first, 5)).toHaveLength(3);
+    expect(second.store.nextDue('q')).toBe(began + 2_000);
+    // It lies in the file, so a new process cannot start more either.
+    const [third] = (await processes(1, RATE, file)) as [OpenStore];
+    third.clock.jump(first.clock.now() - third.clock.now());
+    expect(await claim(third, 5)).toEqual([]);
+    await third.clock.advance(1_000);
+    expect(await claim(third, 5)).toHaveLength(3);
+  });
+
+  it('a delayed job that comes due after the window is waited for until then, and nothing for nothing', async () => {
+    const [worker] = (await processes(1, RATE)) as [OpenStore];
+    await submitMany(worker, jobs(3));
+    await claim(worker, 3);
+    expect(worker.store.nextDue('q')).toBeNull();
+    const now = worker.clock.now();
+    await submit(worker, { delay: 5_000 });
+    expect(worker.store.nextDue('q')).toBe(now + 5_000);
+    await submit(worker, { delay: 500 });
+    expect(worker.store.nextDue('q')).toBe(now + 1_000);
+  });
+
+  it('a clock that is set back does not make a window longer', async () => {
+    const [worker] = (await processes(1, RATE)) as [OpenStore];
+    await submitMany(worker, jobs(9));
+    expect(await claim(worker, 9)).toHaveLength(3);
+    worker.clock.jump(-3_600_000);
+    expect(worker.store.nextDue('q')).toBe(0);
+    expect(await claim(worker, 9)).toHaveLength(3);
+    expect(await claim(worker, 9)).toEqual([]);
+  });
+
+  it('what is not started is not counted: a claim of nothing leaves the window as it is', async () => {
+    const [worker] = (await processes(1, RATE)) as [OpenStore];
+    expect(await claim(worker, 9)).toEqual([]);
+    await worker.clock.advance(900);
+    await submitMany(worker, jobs(9));
+    expect(await claim(worker, 9)).toHaveLength(3);
+    await worker.clock.advance(200);
+    expect(await claim(worker, 9)).toEqual([]);
+  });
+});
+
+describe('a paused queue', () => {
+  it('hands out nothing in any process from the moment on that pausing has resolved', async () => {
+    const [first, second] = (await processes(2)) as [OpenStore, OpenStore];
+    await submitMany(first, jobs(5));
+    await first.store.control.pause('q');
+    for (const worker of [first, second]) {
+      expect(await claim(worker, 5)).toEqual([]);
+      expect(worker.store.nextDue('q')).toBeNull();
+    }
+    const before = second.changes;
+    await first.store.control.resume('q');
+    await until(() => second.changes > before);
+    expect(second.store.nextDue('q')).toBe(0);
+    expect(await claim(second, 5)).toHaveLength(5);
+  });
+
+  it('is paused for a claim that is under way as well', async () => {
+    const [worker] = (await processes(1)) as [OpenStore];
+    await submitMany(worker, jobs(5));
+    const pausing = worker.store.control.pause('q');
+    const claimed = await claim(worker, 5);
+    await pausing;
+    expect(claimed).toEqual([]);
+    expect(worker.store.pendingCount()).toBe(5);
+  });
+
+  it('gets back what was taken ahead and not started, in this process and in every other', async () => {
+    const file = tempFile();
+    const [first, second] = (await processes(2, {}, file)) as [OpenStore, OpenStore];
+    for (const pauses of [first, second]) {
+      const ids = await submitMany(first, jobs(30));
+      for (let n = 0; n < 4; n++) await claim(first);
+      expect(second.store.results.get(ids[4] as string)?.status).toBe('running');
+      await pauses.store.control.pause('q');
+      await until(() => second.store.results.get(ids[4] as string)?.status === 'pending');
+      expect(await claim(first, 30)).toEqual([]);
+      expect(second.store.pendingCount()).toBe(26);
+      await pauses.store.control.resume('q');
+      for (let left = 26; left > 0;) left -= (await claim(second, 30)).length;
+    }
+  });
+
+  it('is one also while nobody looks: what was taken ahead is started soon or not at all', async () => {
+    const file = tempFile();
+    const worker = await openStore({ file, pollInterval: 60_000 });
+    const operator = await openStore({ file });
+    await submitMany(worker, jobs(30));
+    for (let n = 0; n < 4; n++) await claim(worker);
+    await operator.store.control.pause('q');
+    // It stands still for a moment, so that no timer has come to tell it.
+    worker.clock.sleep(11);
+    expect(await claim(worker, 30)).toEqual([]);
+    await settle();
+    expect(operator.store.pendingCount()).toBe(26);
+  });
+
+  it('concerns no other queue, and what runs goes on', async () => {
+    const [worker] = (await processes(1)) as [OpenStore];
+    await submit(worker);
+    const running = await claim(worker);
+    await worker.store.control.pause('q');
+    await submit(worker, { queue: 'other' });
+    expect(await worker.store.claim('other', 1, worker.clock.now())).toHaveLength(1);
+    await finish(worker, running);
+    expect(worker.store.results.get(running[0]?.taskId as string)?.status).toBe('success');
+  });
+});
