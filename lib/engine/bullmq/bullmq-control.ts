@@ -51,28 +51,29 @@ export class BullMqControl implements JobControl {
   }
 
   async cancel(taskId: string, reason: string): Promise<Cancellation> {
-    const { asked, jobs, cancelling, cancelled, told } = this.opened;
+    const { asked, jobs, clock, cancelling, cancelled, told } = this.opened;
     const found = await this.found(taskId);
     if (found === null) return { kind: 'unknown' };
     if (this.isOver(found)) return { kind: 'finished' };
-    const place = { queue: found.queue, taskId };
     const didNotWait = cancelling(taskId);
-    const { kind, text } = await asked(() => jobs.cancel(place, cancelText(reason)));
+    const { kind, text } = await asked(() => jobs.cancel({ queue: found.queue, taskId }, cancelText(reason)));
+    const first = reasonIn(text) ?? reason;
     if (kind !== 'cancelled') {
       didNotWait();
-      if (kind === 'told') told(taskId, reasonIn(text) ?? reason);
+      if (kind === 'told') told(taskId, first);
       return { kind };
     }
     cancelled(taskId);
-    return { kind, job: await this.infoAfter(place.queue, taskId, found, 'failed') };
+    const changes = { status: kind, reason: first, finishedAt: clock.now() } as const;
+    return { kind, job: await this.infoAfter(found, changes) };
   }
 
   /** What cannot be kept is no reason for an attempt to fail. */
   report(attempt: Attempt, { progress, lines }: JobReport): Promise<void> {
-    const { asked, jobs, runOf, trouble } = this.opened;
-    const run = runOf(attempt);
+    const run = this.parts?.runOf(attempt);
     const token = run?.job.token;
     if (run === undefined || token === undefined) return Promise.resolve();
+    const { asked, jobs, trouble } = this.opened;
     const json = progress === undefined ? null : progressText(progress);
     const rows = lines.map(rowOf);
     run.reported = run.reported
@@ -113,9 +114,8 @@ export class BullMqControl implements JobControl {
     const { asked, jobs } = this.opened;
     const found = await this.found(taskId);
     if (found === null) return null;
-    const { queue } = found;
-    if (!(await asked(() => jobs.retry({ queue, taskId })))) return null;
-    return this.infoAfter(queue, taskId, found, 'waiting');
+    if (!(await asked(() => jobs.retry({ queue: found.queue, taskId })))) return null;
+    return this.infoAfter(found, { status: 'pending', startedAt: null, finishedAt: null, retries: 0 });
   }
 
   async remove(taskId: string): Promise<boolean> {
@@ -157,11 +157,12 @@ export class BullMqControl implements JobControl {
     };
   }
 
-  /** As it is after what was done to it; as it was then, if that cannot be seen any more. */
-  private async infoAfter(queue: string, taskId: string, before: FoundJob, list: string): Promise<JobInfo> {
+  /** As it is after what was done to it; as that must have made it, if it cannot be seen any more. */
+  private async infoAfter(before: FoundJob, changes: Partial<JobInfo>): Promise<JobInfo> {
     const { asked, queues } = this.opened;
-    const now = await asked(() => queues.look(queue, taskId));
-    return this.info(now ?? { ...before, list });
+    const { queue, list, job } = before;
+    const now = await asked(() => queues.look(queue, job.id as string)).catch(() => null);
+    return now === null ? { ...infoOf(job, list, queue, null), ...changes } : this.info(now);
   }
 
   private async info({ queue, list, job }: FoundJob): Promise<JobInfo> {
