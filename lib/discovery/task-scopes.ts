@@ -39,13 +39,13 @@ export class TaskScopes {
   private async make(call: TaskCall): Promise<TaskScope> {
     const { wrapper, module, controller, prototype } = this.host;
     const contextId = this.enter(new AttemptContext(call));
-    const instance = (await this.injector.loadPerContext(
+    const instance: object = await this.injector.loadPerContext(
       prototype,
       module,
       controller ? module.controllers : module.providers,
       contextId,
       wrapper,
-    )) as object;
+    );
     return { instance, contextId };
   }
 

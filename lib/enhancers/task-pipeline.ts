@@ -1,4 +1,4 @@
-import { ForbiddenException, HttpException, type NestInterceptor, type CanActivate } from '@nestjs/common';
+import { ForbiddenException, HttpException, type CanActivate } from '@nestjs/common';
 import { GuardsConsumer } from '@nestjs/core/guards/guards-consumer.js';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
@@ -70,7 +70,7 @@ export class TaskPipeline {
     const allowed = await this.guardsConsumer.tryActivate(
       guards,
       args,
-      instance as never,
+      instance,
       this.method,
       TASK_CONTEXT_TYPE,
     );
@@ -85,9 +85,9 @@ export class TaskPipeline {
     attempt: GuardedAttempt,
   ): Promise<unknown> {
     const result: unknown = await this.interceptorsConsumer.intercept(
-      interceptors as NestInterceptor[],
+      interceptors,
       args,
-      instance as never,
+      instance,
       this.method,
       () => attempt.pipeAndRun(args, pipes),
       TASK_CONTEXT_TYPE,
