@@ -18,7 +18,8 @@ const fixtures = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
 let shown: Record<'memory' | 'sqlite', Shown> & { through: string[] };
 beforeAll(async () => {
   const out = compileFixtures(fixtures, 'cls');
-  shown = await runFixture(join(out, 'cls.js'), [tempFile()], ['--no-warnings']);
+  const printed: unknown = await runFixture(join(out, 'cls.js'), [tempFile()], ['--no-warnings']);
+  shown = printed as typeof shown;
 }, 60_000);
 
 describe.each(['memory', 'sqlite'] as const)('nestjs-cls on %s', (engine) => {
