@@ -49,7 +49,7 @@ export class TaskPipeline {
       return await this.intercept(enhancers, args, instance, attempt);
     } catch (error) {
       const handled = await this.filter(enhancers, error, args, instance);
-      if (handled !== undefined) return handled;
+      if (handled !== undefined && handled !== null) return handled;
       throw attempt.verdict(error);
     }
   }
@@ -95,7 +95,7 @@ export class TaskPipeline {
     return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
   }
 
-  /** A filter that returns nothing has not handled the error: it may only have looked at it. */
+  /** A filter that returns nothing has not handled the error: it may only have looked at it. Nest 11 says `null` where no filter fits. */
   private async filter(
     { filter }: Enhancers,
     error: unknown,
