@@ -177,6 +177,25 @@ describe('a durable provider', () => {
     expect(again).toEqual([books, 'its id', 2, 'ada']);
   });
 
+  it('never gets a job as its request that it outlives, also where the strategy has no payload', async () => {
+    const shared = ContextIdFactory.create();
+    ContextIdFactory.apply({
+      attach: (contextId) => (info: HostComponentInfo) => (info.isTreeDurable ? shared : contextId),
+    });
+    @Injectable({ scope: Scope.REQUEST, durable: true })
+    class Nameless {
+      constructor(@Inject(REQUEST) private readonly request: unknown) {}
+
+      @Task()
+      work(): boolean[] {
+        return [this.request === undefined];
+      }
+    }
+    const { flowrra } = await start({ providers: [Nameless] });
+    expect(await run(flowrra, 'Nameless.work')).toEqual([true]);
+    expect(await run(flowrra, 'Nameless.work')).toEqual([true]);
+  });
+
   it('is the same one in a request of that tenant', async () => {
     ContextIdFactory.apply(new ByTenant());
     @Module({ imports: [FlowrraModule.forRoot()], providers: [Books], controllers: [BooksController] })
