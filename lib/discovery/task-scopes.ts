@@ -1,7 +1,7 @@
 import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { Injector } from '@nestjs/core/injector/injector.js';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
-import { AttemptContext } from '../core/task-context.js';
+import { AttemptContext, type TaskContext } from '../core/task-context.js';
 import type { TaskCall } from '../runner/task-runner.interface.js';
 import type { ProviderHost } from './task-explorer.js';
 
@@ -10,6 +10,8 @@ export interface TaskScope {
   readonly instance: object;
   /** `undefined` where one instance serves all. */
   readonly contextId?: ContextId | undefined;
+  /** What `@Inject(REQUEST)` gives, in a scope of its own. */
+  readonly task?: TaskContext;
 }
 
 /** Makes the instances of one provider: the one that Nest has made, or a fresh one for each attempt. */
@@ -38,7 +40,8 @@ export class TaskScopes {
 
   private async make(call: TaskCall): Promise<TaskScope> {
     const { wrapper, module, controller, prototype } = this.host;
-    const contextId = this.enter(new AttemptContext(call));
+    const task = new AttemptContext(call);
+    const contextId = this.enter(task);
     const instance: object = await this.injector.loadPerContext(
       prototype,
       module,
@@ -46,7 +49,7 @@ export class TaskScopes {
       contextId,
       wrapper,
     );
-    return { instance, contextId };
+    return { instance, contextId, task };
   }
 
   /**
