@@ -76,7 +76,8 @@ export class Submitter {
 
   private metadata({ metadata, context }: ResolvedSubmit): Metadata | undefined {
     if (this.context === null) return metadata && carried(metadata, undefined);
-    return carried(metadata, context ?? this.context.capture());
+    const captured = context ?? this.context.capture();
+    return carried(metadata, captured === undefined ? undefined : this.codec.copyContext(captured));
   }
 
   /**

@@ -1,5 +1,14 @@
+import { FlowrraConfigError } from '../core/errors.js';
+import { showValue } from '../core/show-value.js';
 import type { TaskStatus } from '../core/task-result.js';
 import type { JobQuery } from './job-control.interface.js';
+
+/** For a cursor that no page has ended with. */
+export function badCursor(cursor: string): FlowrraConfigError {
+  return new FlowrraConfigError(
+    `cursor: ${showValue(cursor)} is no cursor of this engine's. Give that of the page before, with the same options, or none to begin anew.`,
+  );
+}
 
 /** As much of a job as queries ask about. */
 interface Job {

@@ -64,7 +64,12 @@ export class TaskArguments {
     const result = await schema['~standard'].validate(value);
     if (result.issues === undefined) return result.value;
     const problems = result.issues.map((issue) => `${path}${pathOf(issue)}: ${issue.message}`).join('; ');
-    throw new TaskArgumentsError(`The arguments of '${this.taskName}' are not valid: ${problems}`);
+    // Most likely a schema of one argument, which was given the list of all.
+    const hint =
+      path === 'args' && result.issues.some(({ path: at }) => at === undefined || at.length === 0)
+        ? ' A schema that is not in an array judges the list of all arguments: for one argument, give schema: [it].'
+        : '';
+    throw new TaskArgumentsError(`The arguments of '${this.taskName}' are not valid: ${problems}.${hint}`);
   }
 }
 

@@ -28,7 +28,7 @@ import { DEFAULT_QUEUE, type ResolvedOptions, type ResolvedQueue } from './resol
 
 export { fileUrl } from './file-url.js';
 
-const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
+export const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
   numWorkers: true,
   cpuWorkers: true,
   cpu: true,

@@ -3,8 +3,10 @@
  *
  * @see https://standardschema.dev
  */
-export interface StandardSchema {
+export interface StandardSchema<Input = unknown> {
   readonly '~standard': {
+    /** Only the compiler looks at it. */
+    readonly types?: { readonly input: Input; readonly output: unknown } | undefined;
     readonly version: 1;
     readonly vendor: string;
     validate(value: unknown): SchemaResult | Promise<SchemaResult>;

@@ -53,7 +53,7 @@ export interface TaskOptions extends TaskPolicyOptions {
    * Validators of its arguments, of zod or whatever else is a Standard Schema: one for the list of
    * them, or one for each (`null` for none). The task gets what they make of its arguments.
    */
-  schema?: StandardSchema | readonly (StandardSchema | null)[];
+  schema?: StandardSchema<readonly unknown[]> | readonly (StandardSchema | null)[];
   /**
    * CPU-bound only: the file that a thread imports to find this class, `import.meta.url` in ES
    * modules or `__filename` in CommonJS. Default: the file in which the decorator was applied.
@@ -76,7 +76,7 @@ export interface RegisterOptions extends TaskPolicyOptions {
   /** Run in a worker thread; needs `file`. Default `false`. */
   cpuBound?: boolean;
   /** Validators of its arguments: one Standard Schema for the list of them, or one for each (`null` for none). */
-  schema?: StandardSchema | readonly (StandardSchema | null)[];
+  schema?: StandardSchema<readonly unknown[]> | readonly (StandardSchema | null)[];
   /** CPU-bound only: the file that a thread imports to find the function. */
   file?: string | URL;
   /** CPU-bound only: the name under which `file` exports the function. Default `'default'`. */

@@ -1,11 +1,13 @@
+import { types } from 'node:util';
 import type { DynamicModule, Provider } from '@nestjs/common';
+import { FlowrraConfigError } from '../core/errors.js';
 import { MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
 import { FlowrraModule } from '../flowrra.module.js';
 import { FlowrraService } from '../flowrra.service.js';
 import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
-import { oneOf } from '../options/check.js';
+import { checkKeys, keysOf, oneOf, wrong } from '../options/check.js';
 import type { FlowrraModuleOptions } from '../options/module-options.js';
-import { resolveModuleOptions } from '../options/resolve-module-options.js';
+import { MODULE_KEYS, resolveModuleOptions } from '../options/resolve-module-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { FlowrraTesting } from './flowrra-testing.js';
 import { TestClock } from './test-clock.js';
@@ -19,6 +21,8 @@ export interface FlowrraTestingOptions {
   now?: Date;
 }
 
+const TESTING_KEYS = keysOf<FlowrraTestingOptions>({ mode: true, now: true });
+
 /** As much of Nest's `TestingModuleBuilder` as is needed here. */
 interface Overridable {
   overrideProvider(token: unknown): {
@@ -31,6 +35,7 @@ interface Overridable {
 export class FlowrraTestingModule {
   /** In the place of `FlowrraModule.forRoot()`, in a module that a test puts together itself. */
   static forRoot(options: FlowrraModuleOptions & FlowrraTestingOptions = {}): DynamicModule {
+    checkKeys(options, [...TESTING_KEYS, ...MODULE_KEYS], 'FlowrraTestingModule options');
     const { mode, now, ...own } = options;
     const real = FlowrraModule.forRoot(own);
     const providers: Provider[] = [
@@ -53,6 +58,7 @@ export class FlowrraTestingModule {
    * `FlowrraTestingModule.of(module)`.
    */
   static override<B extends Overridable>(builder: B, options: FlowrraTestingOptions = {}): B {
+    checkKeys(options, TESTING_KEYS, 'FlowrraTestingModule options');
     builder.overrideProvider(RESOLVED_OPTIONS).useFactory({
       inject: [MODULE_OPTIONS_TOKEN],
       factory: (given: FlowrraModuleOptions) => testOptions(given, options),
@@ -61,15 +67,25 @@ export class FlowrraTestingModule {
     return builder;
   }
 
-  /** What a test asks and drives. */
+  /**
+   * What a test asks and drives.
+   *
+   * @throws {FlowrraConfigError} if the module runs on the real Flowrra.
+   */
   static of(module: {
     get(token: typeof FlowrraService, options: { strict: false }): FlowrraService;
   }): FlowrraTesting {
-    return module.get(FlowrraService, { strict: false }) as FlowrraTesting;
+    const flowrra = module.get(FlowrraService, { strict: false });
+    if (flowrra instanceof FlowrraTesting) return flowrra;
+    throw new FlowrraConfigError(
+      'This module runs on the real Flowrra. Make it with FlowrraTestingModule.override(Test.createTestingModule(…)), or import FlowrraTestingModule.forRoot() instead of FlowrraModule.forRoot().',
+    );
   }
 }
 
 function testOptions(given: FlowrraModuleOptions, { mode, now }: FlowrraTestingOptions): ResolvedOptions {
+  if (now !== undefined && !(types.isDate(now) && !Number.isNaN(now.getTime())))
+    throw wrong('now', now, 'It must be a valid Date.');
   const clock = new TestClock(now);
   const engine = new TestEngine(oneOf(mode, 'mode', ['fake', 'inline', 'manual'], 'manual'), clock);
   const resolved = resolveModuleOptions({ ...given, engine: 'memory:', clock });

@@ -1,4 +1,5 @@
 import type { TaskClass } from '../core/task-submission.js';
+import { FlowrraConfigError } from '../core/errors.js';
 import { showValue } from '../core/show-value.js';
 import type { FlowrraTesting, SubmittedJob } from './flowrra-testing.js';
 
@@ -22,8 +23,12 @@ interface MatcherResult {
  */
 export interface FlowrraMatchers<R> {
   /** That a job of the task was submitted, with these arguments if some are given; they may hold `expect.any(…)`. */
-  toHaveSubmitted(task: TaskClass<object>, method: string, args?: unknown[]): R;
-  toHaveSubmitted(name: string, args?: unknown[]): R;
+  toHaveSubmitted<T extends object>(
+    task: TaskClass<T>,
+    method: keyof T & string,
+    args?: unknown[] | undefined,
+  ): R;
+  toHaveSubmitted(name: string, args?: unknown[] | undefined): R;
 }
 
 /** For `expect.extend(flowrraMatchers)`. */
@@ -32,8 +37,12 @@ export const flowrraMatchers = {
     this: MatcherContext,
     flowrra: FlowrraTesting,
     task: TaskClass<object> | string,
-    ...rest: [method: string, args?: unknown[]] | [args?: unknown[]]
+    ...rest: [method: string, args?: unknown[] | undefined] | [args?: unknown[] | undefined]
   ): MatcherResult {
+    if (typeof (flowrra as Partial<FlowrraTesting> | null)?.submitted !== 'function')
+      throw new FlowrraConfigError(
+        'toHaveSubmitted: expect(flowrra) wants the FlowrraTesting of the module.',
+      );
     const byName = typeof task === 'string';
     const name = byName ? task : `${task.name}.${String(rest[0])}`;
     const args = (byName ? rest[0] : rest[1]) as unknown[] | undefined;

@@ -6,6 +6,7 @@ import { FlowrraError, SubmitUncertainError } from 'flowrra';
 const STATUS: Record<string, number> = {
   FLOWRRA_CONFIG: 400,
   FLOWRRA_PAYLOAD: 400,
+  FLOWRRA_ARGUMENTS: 400,
   FLOWRRA_RESULT_NOT_FOUND: 404,
   FLOWRRA_RESULT_EXPIRED: 410,
   FLOWRRA_QUEUE_FULL: 503,

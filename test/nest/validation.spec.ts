@@ -152,3 +152,11 @@ it('refuses what is no schema', async () => {
     /Task 'Wrong\.work', schema: an array is not valid.*Standard Schema/,
   );
 });
+
+it('a schema of one argument that is given for all of them says so', async () => {
+  const { flowrra } = await start();
+  const schema = z.object({ page: z.number() });
+  // @ts-expect-error it does not compile, either: the list of the arguments is what it would judge
+  flowrra.register({ name: 'page', schema }, (paging: { page: number }) => paging.page);
+  await expect(flowrra.submit('page', { page: 1 })).rejects.toThrow(/for one argument, give schema: \[it\]/);
+});

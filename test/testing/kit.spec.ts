@@ -244,3 +244,16 @@ it('knows its modes', async () => {
   }).compile();
   await expect(starting).rejects.toThrow(/mode: 'fakes' is not valid\. Did you mean 'fake'/);
 });
+
+it('says when a module runs on the real Flowrra, and refuses options that there are not', async () => {
+  const module = await Test.createTestingModule({ imports: [FlowrraModule.forRoot()] }).compile();
+  open.push(module);
+  expect(() => FlowrraTestingModule.of(module)).toThrow(/runs on the real Flowrra.*override/);
+  const builder = Test.createTestingModule({ imports: [FlowrraModule.forRoot()] });
+  expect(() => FlowrraTestingModule.override(builder, { mod: 'fake' } as never)).toThrow(
+    /Did you mean 'mode'/,
+  );
+  expect(() => FlowrraTestingModule.forRoot({ mod: 'fake' } as never)).toThrow(/Did you mean 'mode'/);
+  const odd = Test.createTestingModule({ imports: [FlowrraTestingModule.forRoot({ now: 'x' as never })] });
+  await expect(odd.compile()).rejects.toThrow(/now: 'x' is not valid/);
+});

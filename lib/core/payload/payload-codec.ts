@@ -45,6 +45,11 @@ export class PayloadCodec {
     return new PayloadWalk('metadata', MAX_EXTRA_BYTES).result(value) as Readonly<Record<string, unknown>>;
   }
 
+  /** What `context.capture()` has returned. @throws {PayloadError} if it cannot travel, or is larger than 16 KiB. */
+  copyContext(value: unknown): unknown {
+    return new PayloadWalk('context', MAX_EXTRA_BYTES).result(value);
+  }
+
   /** @throws {PayloadError} if it cannot travel, or is larger than 16 KiB. */
   copyProgress(value: unknown): unknown {
     return new PayloadWalk('progress', MAX_EXTRA_BYTES).result(value);

@@ -6,7 +6,7 @@ import { utf8Bytes } from './payload-size.js';
 const DEEPEST = 500;
 
 /** What is copied, as errors call it. */
-export type PayloadRoot = 'args' | 'result' | 'metadata' | 'progress';
+export type PayloadRoot = 'args' | 'result' | 'metadata' | 'context' | 'progress';
 
 /**
  * Where a walk stands, what it may still spend, and how it refuses.
@@ -49,7 +49,7 @@ export abstract class PayloadTrail {
     const all = this.root === 'args' ? 'the arguments take' : `the ${this.root} takes`;
     this.refuse(
       `with this value, ${all} more than ${this.maxBytes} bytes; ` +
-        'pass a reference, such as an id or the name of a file, or raise maxPayloadBytes',
+        `pass a reference, such as an id or the name of a file${isBoundedByOption(this.root) ? ', or raise maxPayloadBytes' : ''}`,
     );
   }
 
@@ -103,4 +103,8 @@ export abstract class PayloadTrail {
   private pathTo(level: number): string {
     return formatPath(this.root, this.steps.slice(0, level));
   }
+}
+
+function isBoundedByOption(root: PayloadRoot): boolean {
+  return root === 'args' || root === 'result';
 }

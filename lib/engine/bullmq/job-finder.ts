@@ -1,6 +1,6 @@
 import type { TaskStatus } from '../../core/task-result.js';
 import type { JobInfo, JobPage, JobQuery } from '../job-control.interface.js';
-import { matches } from '../job-query.js';
+import { badCursor, matches } from '../job-query.js';
 import type { BullQueues, FoundJob } from './bull-queues.js';
 import { infoOf } from './job-view.js';
 import type { JobList, ServerJobs } from './server-jobs.interface.js';
@@ -36,7 +36,7 @@ export class JobFinder {
 
   async find(query: JobQuery): Promise<JobPage> {
     const found: JobInfo[] = [];
-    let position = query.cursor === null ? this.from(0, query) : this.at(query.cursor);
+    let position: Position | null = query.cursor === null ? this.from(0, query) : this.at(query.cursor);
     let left = MOST_LOOKED_AT;
     while (position !== null && left > 0 && found.length < query.limit) {
       const count = Math.min(left, AT_A_TIME, this.needed(query, query.limit - found.length));
@@ -85,10 +85,11 @@ export class JobFinder {
     return null;
   }
 
-  /** Where a page has ended; `null` for what is no cursor. */
-  private at(cursor: string): Position | null {
+  /** Where a page has ended. */
+  private at(cursor: string): Position {
     const position = positionIn(cursor);
-    return position !== null && this.queues.names.includes(position.queue) ? position : null;
+    if (position !== null && this.queues.names.includes(position.queue)) return position;
+    throw badCursor(cursor);
   }
 
   private indexOf({ queue, list }: Position): number {

@@ -9,7 +9,7 @@ import type {
   JobReport,
   QueueCounts,
 } from '../job-control.interface.js';
-import { matches } from '../job-query.js';
+import { badCursor, matches } from '../job-query.js';
 import type { JobRecord } from './job-record.js';
 import type { MemoryQueue } from './memory-queue.js';
 
@@ -59,7 +59,7 @@ export class MemoryControl implements JobControl {
   find(query: JobQuery): JobPage {
     const found: JobInfo[] = [];
     let looked = 0;
-    let place = query.cursor === null ? this.jobs.end : Number.parseInt(query.cursor, 36) || 0;
+    let place = query.cursor === null ? this.jobs.end : placeOf(query.cursor);
     for (const [at, job] of this.jobs.before(place)) {
       place = at;
       if (matches(query, job)) found.push(job.info());
@@ -96,4 +96,9 @@ export class MemoryControl implements JobControl {
     this.jobs.queue(queue).paused = false;
     this.jobs.changed();
   }
+}
+
+function placeOf(cursor: string): number {
+  if (/^[0-9a-z]{1,9}$/.test(cursor)) return Number.parseInt(cursor, 36);
+  throw badCursor(cursor);
 }

@@ -1,4 +1,5 @@
 import type { TaskStatus } from '../../core/task-result.js';
+import { badCursor } from '../job-query.js';
 import type { JobQuery, LogLine } from '../job-control.interface.js';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './driver/driver.interface.js';
 import { INFO_COLUMNS, type InfoRow } from './job-row.js';
@@ -156,8 +157,8 @@ function cursorBefore(id: number): string {
   return id.toString(36);
 }
 
-/** After what is no cursor there is nothing. */
 function idFrom(cursor: string | null): number {
   if (cursor === null) return Number.MAX_SAFE_INTEGER;
-  return /^[0-9a-z]{1,10}$/.test(cursor) ? parseInt(cursor, 36) : 0;
+  if (/^[0-9a-z]{1,10}$/.test(cursor)) return parseInt(cursor, 36);
+  throw badCursor(cursor);
 }
