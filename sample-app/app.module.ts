@@ -6,9 +6,11 @@ import { settings } from './config/settings.js';
 import { DatasetsModule } from './datasets/datasets.module.js';
 import { FlowrraErrorFilter } from './tasks/flowrra-error.filter.js';
 import { IndexController } from './tasks/index.controller.js';
+import { InvoicesModule } from './invoices/invoices.module.js';
 import { NewslettersModule } from './newsletters/newsletters.module.js';
 import { ReportsModule } from './reports/reports.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
+import { carryTenant } from './tenant.js';
 import { UsersModule } from './users/users.module.js';
 
 @Module({
@@ -23,10 +25,12 @@ import { UsersModule } from './users/users.module.js';
       queues: { datasets: { concurrency: 2 }, newsletters: { fleetConcurrency: 1 } },
       maxPending: 10_000,
       whenFull: 'reject',
+      context: carryTenant,
     }),
     // #endregion
     UsersModule,
     DatasetsModule,
+    InvoicesModule,
     NewslettersModule,
     ReportsModule,
     TasksModule,

@@ -1,19 +1,20 @@
 // sample-app/receipts.spec.ts
 import { Test } from '@nestjs/testing';
-import { FlowrraModule, FlowrraService } from 'flowrra';
+import { FlowrraTesting, FlowrraTestingModule } from 'flowrra/testing';
 import { ReceiptTasks } from './snippets.js';
 
 it('sends a receipt in the background', async () => {
   const module = await Test.createTestingModule({
-    imports: [FlowrraModule.forRoot({ cpu: { mode: 'inline' } })],
+    imports: [FlowrraTestingModule.forRoot()],
     providers: [ReceiptTasks],
   }).compile();
   await module.init();
-  const flowrra = module.get(FlowrraService);
+  const flowrra = module.get(FlowrraTesting);
 
-  const taskId = await flowrra.tasks(ReceiptTasks).sendReceipt('order-1');
+  const taskId = await flowrra.with({ delay: '5m' }).submit('ReceiptTasks.sendReceipt', 'order-1');
+  await flowrra.clock.advance('5m');
 
-  expect(await flowrra.waitForResult(taskId)).toMatchObject({ status: 'success' });
+  expect(await flowrra.getResult(taskId)).toMatchObject({ status: 'success' });
   expect(module.get(ReceiptTasks).sent).toEqual(['order-1']);
   await module.close();
 });

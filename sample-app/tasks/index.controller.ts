@@ -8,6 +8,8 @@ export class IndexController {
       'POST /users': 'register { email, name }; a welcome e-mail goes out in the background',
       'POST /datasets': 'upload a CSV as the form field `file`; it is summarised in the background',
       'POST /reports/primes': 'count the primes below { below } in a thread',
+      'POST /invoices':
+        'send { number, to, amount } in the name of the tenant that the header x-tenant names',
       'POST /newsletters':
         'send { subject, to: [addresses] }, slowly; it says how far it is, and can be cancelled',
       'GET /tasks/:taskId': 'how a task is doing, and its result',

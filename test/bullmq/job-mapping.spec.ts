@@ -1,35 +1,29 @@
 import fc from 'fast-check';
+import { IdMint, queueOf } from '../../lib/engine/bullmq/id-mint.js';
 import {
   argsOf,
+  cancelText,
   type BullJob,
   dataOf,
   errorsOf,
-  IdMint,
+  failureText,
   keptFor,
+  metadataOf,
   optionsOf,
   overridesOf,
-  queueOf,
-  stateOf,
   storable,
   withError,
-  withReason,
 } from '../../lib/engine/bullmq/job-mapping.js';
+import { lineOf, progressOf, progressText, rowOf } from '../../lib/engine/bullmq/job-report.js';
+import { stateOf } from '../../lib/engine/bullmq/job-view.js';
 import { MAX_ERRORS } from '../../lib/core/task-snapshot.js';
+import { newJob } from '../support/jobs.js';
 import type { AttemptError, NewJob } from '../../lib/engine/engine.interface.js';
 
 const NOW = 1_700_000_000_000;
 const RETENTION = { resultTtl: 90_500, maxResults: 12 };
 
-const job = (values: Partial<NewJob> = {}): NewJob => ({
-  taskId: undefined,
-  taskName: 'task',
-  queue: 'default',
-  priority: 0,
-  delay: 0,
-  args: [],
-  overrides: undefined,
-  ...values,
-});
+const job = (values: Partial<NewJob> = {}): NewJob => newJob({ queue: 'default', ...values });
 
 const stored = (values: Partial<BullJob> = {}): BullJob => ({
   id: 'id',
@@ -169,12 +163,19 @@ describe('the state of a job', () => {
   });
 
   it('that was cancelled has failed for BullMQ, and says why', () => {
-    const data = withReason({ args: [1] }, 'no longer wanted');
-    expect(stateOf(stored({ data, failedReason: 'no longer wanted' }), 'failed')).toMatchObject({
-      status: 'cancelled',
-      reason: 'no longer wanted',
-      errors: [],
-    });
+    const cancelled = stored({ failedReason: cancelText('no longer wanted') });
+    const said = { status: 'cancelled', reason: 'no longer wanted', errors: [] };
+    expect(stateOf(cancelled, 'failed')).toMatchObject(said);
+    expect(stateOf(stored({ failedReason: cancelText('') }), 'failed')).toMatchObject({ reason: '' });
+    // What it has failed of before says nothing while it waits again.
+    expect(stateOf(cancelled, 'waiting')).toMatchObject({ status: 'pending', reason: null });
+  });
+
+  it('was not cancelled because its error says so', () => {
+    const message = 'Cancelled: by the bank';
+    const data = withError({ args: [] }, failure(1, message));
+    const failed = stored({ data, attemptsMade: 1, failedReason: failureText(message) });
+    expect(stateOf(failed, 'failed')).toMatchObject({ status: 'failed', errors: [{ message }] });
   });
 
   it('whose workers died again and again has a TaskLostError, after what it threw before', () => {
@@ -209,7 +210,6 @@ describe('the errors of a job', () => {
       fc.property(fc.jsonValue(), (value) => {
         const data = throughServer(value);
         expect(argsOf(withError(data, failure(1)))).toEqual(argsOf(data));
-        expect(argsOf(withReason(data, 'x'))).toEqual(argsOf(data));
       }),
     );
   });
@@ -220,5 +220,52 @@ describe('the errors of a job', () => {
         expect(storable(text)).not.toMatch(/[\0\p{Surrogate}]/u);
       }),
     );
+  });
+});
+
+describe('what a job says of itself', () => {
+  it('comes back as it was, however it looks', () => {
+    const values = [
+      0,
+      1,
+      '',
+      'x',
+      false,
+      [0],
+      { progress: 1 },
+      { progress: { progress: 0 } },
+      new Map([[1, 2n]]),
+    ];
+    for (const value of values) expect(progressOf(JSON.parse(progressText(value)))).toEqual(value);
+    expect(progressOf(0)).toBeNull();
+    expect(progressOf(undefined)).toBeNull();
+    expect(progressText(50)).toBe('50');
+  });
+
+  it('stands in the log with its time and attempt', () => {
+    const line = { at: NOW, attempt: 12, line: 'one\ntwo #3 ' };
+    expect(rowOf(line)).toBe('2023-11-14T22:13:20.000Z #12 one\ntwo #3 ');
+    expect(lineOf(rowOf(line), 0)).toEqual(line);
+    expect(lineOf('written by hand', 5)).toEqual({ at: 5, attempt: 1, line: 'written by hand' });
+    expect(rowOf({ ...line, line: 'a\0b' })).toMatch(/a\ufffdb$/);
+  });
+});
+
+describe('what a submission may carry', () => {
+  it('metadata travels beside the arguments', () => {
+    const metadata = { by: 'ada', since: new Date(NOW), nul: '\0' };
+    const data = throughServer(dataOf(job({ args: [1], metadata })));
+    expect([argsOf(data), metadataOf(data)]).toEqual([[1], metadata]);
+    expect(metadataOf(throughServer(dataOf(job())))).toBeUndefined();
+    expect(metadataOf({ args: [], metadata: { $: 'nonsense' } })).toEqual({ $: 'nonsense' });
+  });
+
+  it.each([
+    ['ignore', 0, { id: 'k' }],
+    ['throttle', 5_000, { id: 'k', ttl: 5_000 }],
+    ['debounce', 5_000, { id: 'k' }],
+  ] as const)('%s is told to BullMQ', (mode, ttl, deduplication) => {
+    const options = optionsOf(job({ dedupe: { key: 'k', mode, ttl } }), 'id', NOW, { age: 1, count: 1 });
+    expect(options.deduplication).toEqual(deduplication);
   });
 });

@@ -53,6 +53,10 @@ it.each([
   [{ connection, bullmq: { worker: 5 } }, /bullmq\.worker: 5/],
   [{ connection, bullmq: { worker: { concurrency: 5 } } }, /worker\.concurrency: 5.*numWorkers/],
   [{ connection, bullmq: { worker: { lockDuration: 5 } } }, /worker\.lockDuration: 5.*Use lease/],
+  [
+    { connection, bullmq: { worker: { limiter: { max: 1, duration: 1 } } } },
+    /worker\.limiter.*Use rateLimit or fleetRateLimit/,
+  ],
   [{ connection, bullmq: { queue: { prefix: 'x' } } }, /queue\.prefix: 'x'.*Use prefix/],
   [{ connection, leese: 1 }, /unknown option 'leese'.*Did you mean 'lease'/],
   [null, /null/],

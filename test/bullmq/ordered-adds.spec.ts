@@ -13,11 +13,17 @@ interface Call {
 
 const REFUSED = new Error('refused');
 
+/** As BullMQ answers to one, and to many. */
+const added = (names: string[]): object =>
+  names.length === 1 ? { id: `id of ${names[0]}` } : names.map((name) => ({ id: `id of ${name}` }));
+
 /** A queue whose calls the test answers. */
 function fakeQueue(timeout = 60_000) {
   const calls: Call[] = [];
   const call = (names: string[]): Promise<unknown> =>
-    new Promise<unknown>((succeed, fail) => calls.push({ names, succeed: () => succeed(null), fail }));
+    new Promise<unknown>((succeed, fail) =>
+      calls.push({ names, succeed: () => succeed(added(names)), fail }),
+    );
   const queue = {
     add: (name: string) => call([name]),
     addBulk: (jobs: readonly { name: string }[]) => call(jobs.map(({ name }) => name)),
@@ -27,7 +33,7 @@ function fakeQueue(timeout = 60_000) {
     new Patience(timeout),
     (error) => error === REFUSED,
   );
-  const add = (...names: string[]): Promise<void> =>
+  const add = (...names: string[]): Promise<string[]> =>
     adds.add(names.map((name) => ({ queue: 'q', name, data: null, options: {} }) as unknown as QueuedJob));
   return { calls, add };
 }
@@ -45,7 +51,8 @@ it('has one call under way at a time, and what comes meanwhile shares the next',
   await settle();
   expect(calls.map((call) => call.names)).toEqual([['a'], names('b', 20)]);
   calls[1]?.succeed();
-  await Promise.all(others);
+  expect(await first).toEqual(['id of a']);
+  expect(await Promise.all(others)).toEqual(names('b', 20).map((name) => [`id of ${name}`]));
 });
 
 it('a few go one by one, though not those that were handed in together', async () => {

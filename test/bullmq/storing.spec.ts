@@ -27,6 +27,7 @@ function setUp() {
   const observer = {
     lost: jest.fn(),
     trouble: jest.fn(),
+    cancelling: jest.fn(async () => undefined),
     cannotHold: (error: unknown) => (error as { code?: unknown }).code === '22P05',
   };
   const run = new BullRun(bull, new BullAttempt(bull, 'default', 0, 0, false), () => 1_000, observer);
@@ -135,6 +136,17 @@ it("BullMQ sees a task's words only when it stores them: it obeys some", async (
   await store({ kind: 'failed', error });
   expect(server.moveToFailed.mock.calls[0]).toEqual([
     expect.objectContaining({ message: 'bullmq:rateLimitExceeded', name: 'UnrecoverableError' }),
+    TOKEN,
+    true,
+  ]);
+});
+
+it('a cancelled job has failed of its reason, and is noted before', async () => {
+  const { server, observer, store } = setUp();
+  await store({ kind: 'cancelled', reason: 'no longer wanted' });
+  expect(observer.cancelling).toHaveBeenCalledTimes(1);
+  expect(server.moveToFailed.mock.calls[0]).toEqual([
+    expect.objectContaining({ message: 'Cancelled: no longer wanted', name: 'UnrecoverableError' }),
     TOKEN,
     true,
   ]);

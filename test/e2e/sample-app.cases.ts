@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { AddressInfo } from 'node:net';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,6 +10,9 @@ import { FlowrraService } from 'flowrra';
 import { filter, firstValueFrom } from 'rxjs';
 import { SMTPServer } from 'smtp-server';
 import request from 'supertest';
+
+// The start brings a server's tables up to date.
+jest.setTimeout(60_000);
 
 /** The sample as one process. Its settings are read once, so each engine needs a spec of its own. */
 export function describeSample(engine: string): void {
@@ -205,6 +209,25 @@ function sample(engine: string): void {
     expect(await flowrra.waitForResult(few.taskId)).toMatchObject({
       result: { sent: 1 },
       progress: { sent: 1, of: 1 },
+    });
+  });
+
+  it('sends invoices that are valid, for tenants in good standing', async () => {
+    const http = app.getHttpServer();
+    const invoice = { number: 'R17', to: 'ada@example.com', amount: 12.5 };
+    const send = (body: object) => request(http).post('/invoices').set('x-tenant', 'acme').send(body);
+    const { taskId } = await accepted(send(invoice));
+    expect(await flowrra.waitForResult(taskId)).toMatchObject({ status: 'success' });
+    expect(mails.at(-1)?.text).toMatch(/From acme[^]*please pay 12\.50/);
+    const refused = await send({ ...invoice, amount: -1 }).expect(400);
+    expect(refused.body.message).toEqual(['amount must be a positive number']);
+    const { Tenants } = await import('../../sample-app/invoices/tenants.js');
+    app.get(Tenants).suspend('acme');
+    const denied = await accepted(send(invoice));
+    expect(await flowrra.waitForResult(denied.taskId)).toMatchObject({
+      status: 'failed',
+      retries: 0,
+      errors: [{ code: 'FLOWRRA_FORBIDDEN' }],
     });
   });
 

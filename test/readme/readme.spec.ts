@@ -25,7 +25,7 @@ import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.j
 import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
 import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
 import { AudioService, AudioTasks } from '../../sample-app/audio.js';
-import { tenant, withTenants } from '../../sample-app/tenant.js';
+import { carryTenant, tenant } from '../../sample-app/tenant.js';
 import { batch, InvoiceTasks, limited, operate, Operations, unique } from '../../sample-app/control.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -260,11 +260,8 @@ it('carries a tenant along, as it shows', async () => {
       return tenant.getStore();
     }
   }
-  @Module({ imports: [withTenants], providers: [Whose] })
-  class TenantModule {}
-
-  const app = opened(await NestFactory.createApplicationContext(TenantModule, { logger: false }));
-  const flowrra = app.get(FlowrraService);
+  const { app, flowrra } = await startApp({ context: carryTenant }, { providers: [Whose] });
+  opened(app);
   const ids = [
     await tenant.run('ada', () => flowrra.submit('Whose.tenant')),
     await flowrra.submit('Whose.tenant'),

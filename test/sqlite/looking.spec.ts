@@ -46,8 +46,9 @@ async function on<T>(file: string, look: (database: SqliteDatabase) => T): Promi
 const addFinished = (count: number) => (database: SqliteDatabase) =>
   database.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
-    INSERT INTO jobs (id, task_id, task, queue, status, priority, submitted_at, finished_at, finish_order, args)
-    SELECT i, 'job ' || i, 'task', iif(i % 1000 = 0, 'rare', 'q'), iif(i % 100 = 0, 'failed', 'success'), 0,
+    INSERT INTO jobs (id, task_id, task, queue, status, failed, priority, submitted_at, finished_at, finish_order, args)
+    SELECT i, 'job ' || i, 'task', iif(i % 1000 = 0, 'rare', 'q'), iif(i % 100 = 0, 'failed', 'success'),
+           iif(i % 100 = 0, 1, NULL), 0,
            1700000000000, 1700000000000, i, '[]' FROM n;
     UPDATE numbers SET value = ${count} WHERE name = 'last';
     INSERT INTO counts (queue, status, jobs)

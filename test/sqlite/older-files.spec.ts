@@ -56,6 +56,7 @@ it('jobs of the first schema can be cancelled, found, put back into line and rem
   expect(await flowrra.cancel('order-17')).toBe(true);
   const { jobs } = await flowrra.jobs.find({});
   expect(jobs.map(({ taskId, status }) => [taskId, status])).toEqual([
+    [id(7), 'failed'],
     [id(5), 'success'],
     [id(4), 'running'],
     [id(3), 'retrying'],
@@ -63,6 +64,9 @@ it('jobs of the first schema can be cancelled, found, put back into line and rem
     [id(1), 'pending'],
   ]);
   expect(await flowrra.jobs.get(id(5))).toMatchObject({ metadata: {}, progress: null, logs: [] });
+  expect((await flowrra.jobs.find({ status: 'failed' })).jobs).toMatchObject([{ taskId: id(7) }]);
+  expect(await flowrra.jobs.retryAll()).toBe(1);
+  expect((await flowrra.jobs.find({ status: 'failed' })).jobs).toEqual([]);
   expect(await flowrra.jobs.remove(id(5))).toBe(true);
   expect(await flowrra.getResult(id(5))).toBeNull();
   await app.close();

@@ -14,7 +14,10 @@ INSERT INTO large_args (job, args) VALUES (4, '["a long text"]');
 INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, claims, submitted_at, started_at, finished_at, finish_order, args, result) VALUES
   (5, 's00tag000000005AAAAAAAAAAAAAAAAAAAAAAA', 0, 'echo', 'default', 'success', 0, 1, 1699999990000, 1699999991000, 1699999992000, 6, '["x"]',
    '{"$type":"Map","value":[["k",{"$type":"Set","value":[1,2]}]]}');
+INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, claims, submitted_at, started_at, finished_at, finish_order, args, errors) VALUES
+  (7, 's00tag000000007AAAAAAAAAAAAAAAAAAAAAAA', 0, 'echo', 'default', 'failed', 0, 1, 1699999990000, 1699999991000, 1699999993000, 8, '["again"]',
+   '[{"attempt":1,"name":"RangeError","message":"first","code":null,"stack":null,"at":1699999991000}]');
 INSERT INTO counts (queue, status, jobs) VALUES
-  ('default', 'pending', 2), ('default', 'retrying', 1), ('default', 'running', 1), ('default', 'success', 1);
-UPDATE numbers SET value = 6 WHERE name = 'last';
+  ('default', 'pending', 2), ('default', 'retrying', 1), ('default', 'running', 1), ('default', 'success', 1), ('default', 'failed', 1);
+UPDATE numbers SET value = 8 WHERE name = 'last';
 UPDATE numbers SET value = 37960 WHERE name = 'tag';

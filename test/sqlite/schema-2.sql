@@ -7,8 +7,8 @@ INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, leased_unt
    'not needed', '{"done":3}', 2);
 INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, submitted_at, args) VALUES
   (3, 's00tag000000003AAAAAAAAAAAAAAAAAAAAAAA', 0, 'echo', 'paused', 'pending', 0, 3, 1699999990000, '["held back"]');
-INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, claims, submitted_at, started_at, finished_at, finish_order, args, errors) VALUES
-  (4, 's00tag000000004AAAAAAAAAAAAAAAAAAAAAAA', 0, 'echo', 'default', 'failed', 0, 1, 1699999990000, 1699999991000, 1699999992000, 5, '["again"]',
+INSERT INTO jobs (id, task_id, chosen, task, queue, status, failed, priority, claims, submitted_at, started_at, finished_at, finish_order, args, errors) VALUES
+  (4, 's00tag000000004AAAAAAAAAAAAAAAAAAAAAAA', 0, 'echo', 'default', 'failed', 1, 0, 1, 1699999990000, 1699999991000, 1699999992000, 5, '["again"]',
    '[{"attempt":1,"name":"RangeError","message":"first","code":null,"stack":null,"at":1699999991000}]');
 INSERT INTO logs (job, number, at, attempt, line) VALUES
   (2, 1, 1699999991000, 1, 'first line'), (2, 2, 1699999991500, 1, 'second line');

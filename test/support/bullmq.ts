@@ -7,7 +7,7 @@ import { bullmq, type BullMqOptions } from '../../lib/engine/bullmq/index.js';
 import type { BullMqEngine } from '../../lib/engine/bullmq/bullmq-engine.js';
 import type { ManualClock, World } from './manual-clock.js';
 
-const QUEUES = ['default', 'cpu', 'side'];
+const QUEUES = ['default', 'cpu', 'side', 'slow', 'other'];
 /** Looks that have to agree before a server counts as quiet. */
 const LOOKS = 3;
 const BETWEEN_MS = 12;
@@ -20,6 +20,10 @@ export abstract class TestServer {
   protected abstract queue(storage: string, name: string): Queue;
   /** Makes workers that wait for the next delayed job look at the time. */
   protected abstract wake(storage: string, name: string): Promise<void>;
+  /** Makes what expires on the server do so in the test's time. */
+  protected async expire(_storage: string): Promise<void> {}
+  /** When a limit of the fleet is over. */
+  protected abstract nextExpiry(storage: string): Promise<number | null>;
   /** When the next delayed job is due. */
   protected abstract nextDelayed(storage: string, name: string): Promise<number | null>;
   abstract close(): Promise<void>;
@@ -28,7 +32,7 @@ export abstract class TestServer {
     return bullmq({
       connection: this.connection(),
       prefix: storage,
-      bullmq: { worker: { drainDelay: 0.01 } },
+      bullmq: { worker: { drainDelay: 0.01, maximumRateLimitDelay: 10 } },
       ...options,
     });
   }
@@ -42,7 +46,10 @@ export abstract class TestServer {
     return {
       settle: () => this.settle(storage),
       nextDue: async () => {
-        const due = await Promise.all(QUEUES.map((name) => this.nextDelayed(storage, name)));
+        const due = await Promise.all([
+          ...QUEUES.map((name) => this.nextDelayed(storage, name)),
+          this.nextExpiry(storage),
+        ]);
         const first = Math.min(...due.map((at) => at ?? Infinity));
         return first === Infinity ? null : first;
       },
@@ -51,6 +58,7 @@ export abstract class TestServer {
 
   /** Waits until workers have taken what is due, and nothing changes any more. */
   async settle(storage: string): Promise<void> {
+    await this.expire(storage);
     for (const name of QUEUES) await this.wake(storage, name);
     let last = '';
     for (let same = 0; same < LOOKS;) {
@@ -74,8 +82,12 @@ export abstract class TestServer {
   }
 }
 
+/** What expires must not do so in real time while a test runs. */
+const NEVER_MS = 3_600_000;
+
 export class TestRedis extends TestServer {
   private readonly client: Redis;
+  private readonly expires = new Map<string, number>();
 
   constructor(private readonly url: string) {
     super();
@@ -92,6 +104,30 @@ export class TestRedis extends TestServer {
 
   protected async wake(storage: string, name: string): Promise<void> {
     await this.client.zadd(`${storage}:${name}:marker`, 0, '0');
+  }
+
+  /** Redis has a clock of its own. */
+  protected override async expire(storage: string): Promise<void> {
+    for (const key of await this.client.keys(`${storage}:*`)) {
+      if (!/:limiter$|:de:/.test(key)) continue;
+      const left = await this.client.pttl(key);
+      if (left < 0) continue;
+      const at = this.expires.get(key);
+      if (at === undefined) {
+        // A part of it has passed in real time.
+        this.expires.set(key, Date.now() + Math.ceil(left / 1_000) * 1_000);
+        await this.client.pexpire(key, NEVER_MS);
+      } else if (at <= Date.now()) {
+        this.expires.delete(key);
+        await this.client.del(key);
+      }
+    }
+  }
+
+  protected async nextExpiry(storage: string): Promise<number | null> {
+    await this.expire(storage);
+    const mine = [...this.expires].filter(([key]) => key.startsWith(`${storage}:`));
+    return mine.length === 0 ? null : Math.min(...mine.map(([, at]) => at));
   }
 
   /** BullMQ's scores are times shifted by twelve bits. */
@@ -126,6 +162,15 @@ export class TestPostgres extends TestServer {
 
   protected async wake(storage: string, name: string): Promise<void> {
     await this.pool.query(`SELECT pg_notify('bullmq_jobs', $1)`, [`${storage}.${name}`]);
+  }
+
+  protected async nextExpiry(storage: string): Promise<number | null> {
+    const { rows } = await this.pool.query<{ at: string | null }>(
+      'SELECT min(expire_at_ms) AS at FROM rate_limit WHERE starts_with(queue, $1) AND expire_at_ms > $2',
+      [`${storage}.`, Date.now()],
+    );
+    const at = rows[0]?.at ?? null;
+    return at === null ? null : Number(at);
   }
 
   protected async nextDelayed(storage: string, name: string): Promise<number | null> {

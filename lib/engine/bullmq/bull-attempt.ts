@@ -1,14 +1,14 @@
 import type { PolicyOverrides } from '../../options/resolved-options.js';
-import type { Attempt, AttemptError } from '../engine.interface.js';
-import { argsOf, type BullJob, errorsOf, overridesOf } from './job-mapping.js';
+import type { Attempt, AttemptError, Metadata } from '../engine.interface.js';
+import { argsOf, type BullJob, errorsOf, metadataOf, overridesOf } from './job-mapping.js';
 
 /** One attempt at a BullMQ job. */
 export class BullAttempt implements Attempt {
   readonly taskId: string;
   readonly taskName: string;
   readonly submittedAt: number;
-  readonly retries: number;
   readonly overrides: PolicyOverrides | undefined;
+  readonly metadata: Metadata | undefined;
   readonly errors: readonly AttemptError[];
   private readonly data: unknown;
   private readonly unreadable: unknown = null;
@@ -17,14 +17,15 @@ export class BullAttempt implements Attempt {
     job: BullJob,
     readonly queue: string,
     readonly priority: number,
-    readonly startedAt: number,
+    public startedAt: number,
     readonly lost: boolean,
+    readonly retries = job.attemptsMade,
   ) {
     this.taskId = job.id as string;
     this.taskName = job.name;
     this.submittedAt = job.timestamp;
-    this.retries = job.attemptsMade;
     this.errors = errorsOf(job.data);
+    this.metadata = metadataOf(job.data);
     this.data = job.data;
     try {
       this.overrides = overridesOf(job.data);

@@ -1,13 +1,17 @@
+import type { JobType } from 'bullmq';
 import type { JobState } from '../../core/task-snapshot.js';
 import type { AnyEvents, AnyQueue, BullServer } from './bull-server.interface.js';
 import type { Patience } from './io-time.js';
-import { queueOf, stateOf } from './job-mapping.js';
+import { queueOf } from './id-mint.js';
+import { stateOf } from './job-view.js';
 import { OrderedAdds } from './ordered-adds.js';
 import { addJobs, type QueuedJob } from './queued-job.js';
+import type { ServerJobs } from './server-jobs.interface.js';
 import { Sluice } from './sluice.js';
 
 export interface BullQueuesParts {
   readonly server: BullServer;
+  readonly jobs: ServerJobs;
   /** How long an addition is waited for. */
   readonly patience: Patience;
   trouble(error: Error): void;
@@ -15,10 +19,21 @@ export interface BullQueuesParts {
   ended(taskId: string): void;
 }
 
+type StoredJob = NonNullable<Awaited<ReturnType<AnyQueue['getJob']>>>;
+
+/** A job, and where it was found. */
+export interface FoundJob {
+  readonly queue: string;
+  /** BullMQ's word for its state. */
+  readonly list: string;
+  readonly job: StoredJob;
+}
+
 /** Additions under way at a time, where they go through one connection. */
 const MOST_ADDS = 1_000;
 
-const PENDING = ['waiting', 'prioritized', 'delayed'] as const;
+/** PostgreSQL calls those that wait in a paused queue `paused`; Redis calls them `waiting`. */
+export const PENDING = ['waiting', 'paused', 'prioritized', 'delayed', 'waiting-children'] as JobType[];
 
 /** The application's queues, and what is asked of them. */
 export class BullQueues {
@@ -51,47 +66,84 @@ export class BullQueues {
     return new BullQueues(new Map(queues), parts);
   }
 
-  /** Rejects when the server has not answered in time. */
-  async add(jobs: readonly QueuedJob[]): Promise<void> {
-    const [first] = jobs;
-    if (first === undefined) return;
-    const others = jobs.filter(({ queue }) => queue !== first.queue);
-    if (others.length === 0) return this.addTo(first.queue, jobs);
-    await this.addTo(
-      first.queue,
-      jobs.filter(({ queue }) => queue === first.queue),
-    );
-    await this.add(others);
+  get names(): readonly string[] {
+    return [...this.queues.keys()];
+  }
+
+  /**
+   * Adds jobs of one queue, and returns the ids of those that stand for them, which are others' where
+   * their keys are taken. Rejects when the server has not answered in time.
+   */
+  add(jobs: readonly QueuedJob[]): Promise<string[]> {
+    const [{ queue }] = jobs as readonly [QueuedJob];
+    if (!this.parts.server.ordered) return (this.adds.get(queue) as OrderedAdds).add(jobs);
+    return this.sluice.run(() => addJobs(this.get(queue), jobs));
+  }
+
+  /** Adds a job, or lets its content take the place of that of the one that stands for its key. */
+  async debounce(job: QueuedJob): Promise<string> {
+    const { queue, data, options } = job;
+    const by = { data: JSON.stringify(data), delay: options.delay };
+    for (;;) {
+      const standing = await this.sluice.run(() =>
+        this.parts.jobs.debounce(queue, options.deduplication?.id as string, by),
+      );
+      if (standing !== null) return standing;
+      // Somebody else may be first, with another content.
+      const [added] = await this.add([job]);
+      if (added === options.jobId) return added;
+    }
+  }
+
+  /** Whether the job of that id is the one of that submission. */
+  async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
+    const job = await this.get(queue).getJob(taskId);
+    // One that has come and gone meanwhile was as likely this one as any.
+    return job === undefined || (job.opts as { submission?: unknown }).submission === submission;
+  }
+
+  async find(taskId: string): Promise<FoundJob | null> {
+    for (const queue of this.queuesOf(taskId)) {
+      const found = await this.look(queue, taskId);
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   async state(taskId: string): Promise<JobState | null> {
-    for (const queue of this.queuesOf(taskId)) {
-      // In this order: a job that ends in between is shown as it was, not as ended without a result.
-      const list = await queue.getJobState(taskId);
-      const job = list === 'unknown' ? undefined : await queue.getJob(taskId);
-      if (job !== undefined) return stateOf(job, list);
-    }
-    return null;
+    const found = await this.find(taskId);
+    return found === null ? null : stateOf(found.job, found.list);
+  }
+
+  /** @param list Where it was seen last. */
+  async look(queue: string, taskId: string, list?: string): Promise<FoundJob | null> {
+    const bull = this.get(queue);
+    // In this order: a job that ends in between is shown as it was, not as ended without a result.
+    const at = list ?? (await bull.getJobState(taskId));
+    const job = at === 'unknown' ? undefined : await bull.getJob(taskId);
+    if (job === undefined) return null;
+    if ((at === 'completed' || at === 'failed') !== (job.finishedOn !== undefined) && list !== undefined)
+      return this.look(queue, taskId);
+    return { queue, list: at, job };
   }
 
   /** Resolves when the end of that job, if it lies ahead, will be heard of. */
   async listen(taskId: string): Promise<void> {
     const own = queueOf(taskId);
-    const names = own !== null && this.queues.has(own) ? [own] : [...this.queues.keys()];
+    const names = own !== null && this.queues.has(own) ? [own] : this.names;
     await Promise.all(names.map((name) => this.listenTo(name)));
   }
 
   /** Every queue with its events. */
   async listenToAll(listen: (name: string, queue: AnyQueue, events: AnyEvents) => void): Promise<void> {
-    const heard = await Promise.all([...this.queues.keys()].map((name) => this.listenTo(name)));
+    const heard = await Promise.all(this.names.map((name) => this.listenTo(name)));
     [...this.queues].forEach(([name, queue], index) => listen(name, queue, heard[index] as AnyEvents));
   }
 
   async pendingCount(): Promise<number> {
-    const counts = await Promise.all(
-      [...this.queues.values()].map((queue) => queue.getJobCounts(...PENDING)),
-    );
-    return counts.flatMap((count) => Object.values(count)).reduce((sum, count) => sum + count, 0);
+    const all = [...this.queues.values()];
+    const counts = await Promise.all(all.map((queue) => queue.getJobCountByTypes(...PENDING)));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async close(): Promise<void> {
@@ -102,12 +154,8 @@ export class BullQueues {
     ]);
   }
 
-  private addTo(name: string, jobs: readonly QueuedJob[]): Promise<void> {
-    if (!this.parts.server.ordered) return (this.adds.get(name) as OrderedAdds).add(jobs);
-    return this.sluice.run(() => addJobs(this.get(name), jobs));
-  }
-
-  private get(name: string): AnyQueue {
+  /** @throws {Error} if the application has none of that name. */
+  get(name: string): AnyQueue {
     const queue = this.queues.get(name);
     if (queue === undefined) throw new Error(`There is no queue '${name}'`);
     return queue;
@@ -137,9 +185,9 @@ export class BullQueues {
   }
 
   /** A chosen id says nothing of its queue, and may even look as if it did. */
-  private queuesOf(taskId: string): AnyQueue[] {
-    const all = [...this.queues.values()];
-    const own = this.queues.get(queueOf(taskId) ?? '');
-    return own === undefined ? all : [own, ...all.filter((queue) => queue !== own)];
+  private queuesOf(taskId: string): readonly string[] {
+    const own = queueOf(taskId);
+    if (own === null || !this.queues.has(own)) return this.names;
+    return [own, ...this.names.filter((queue) => queue !== own)];
   }
 }

@@ -14,13 +14,18 @@ const LONGEST_TELLING_MS = 2_000;
 
 /** One attempt while it runs, and how its outcome is told to BullMQ. */
 export class BullRun extends AttemptAbort {
+  /** Whether the core has been given it. */
+  begun = false;
   /** How long until the next attempt, for BullMQ's question after a failure. */
   retryDelay = 0;
   private readonly stored: StoredOutcome;
   private toldAt = 0;
-  private abandon!: (outcome: Outcome) => void;
-  /** Settles only if the run is given back before it has ended. */
-  readonly abandoned = new Promise<Outcome>((resolve) => (this.abandon = resolve));
+  /** Ends the run, whatever the attempt still answers. */
+  readonly endAs: (outcome: Outcome) => void;
+  /** Settles only if the run is ended before the attempt has. */
+  readonly endedAs: Promise<Outcome>;
+  /** What it has said of itself is kept in its order. */
+  reported: Promise<void> = Promise.resolve();
 
   constructor(
     readonly job: AnyJob,
@@ -29,17 +34,15 @@ export class BullRun extends AttemptAbort {
     observer: StoringObserver,
   ) {
     super();
+    let endAs!: (outcome: Outcome) => void;
+    this.endedAs = new Promise((resolve) => (endAs = resolve));
+    this.endAs = endAs;
     this.stored = new StoredOutcome(job, now, observer);
   }
 
   /** Set when BullMQ is to be told: it decides which of its events announces that this is stored. */
   get outcome(): Outcome | null {
     return this.stored.outcome;
-  }
-
-  /** Whatever it still answers comes too late. */
-  giveBack(): void {
-    this.abandon({ kind: 'released', delay: 0 });
   }
 
   /** Whether BullMQ is just being told, here: whoever hears of the end from the server has to wait for that. */
@@ -52,6 +55,7 @@ export class BullRun extends AttemptAbort {
     // A loss that is none after all must not count as anything.
     const outcome: Outcome = this.reason instanceof TaskLostError ? { kind: 'released', delay: 0 } : ended;
     this.stored.outcome = outcome;
+    this.ended();
     this.toldAt = performance.now();
     if (outcome.kind === 'success') return payloadToJson(outcome.result);
     if (outcome.kind === 'retry') {

@@ -1,4 +1,6 @@
 import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
+import type { Kept } from './job-mapping.js';
+import type { ServerJobs } from './server-jobs.interface.js';
 
 /** BullMQ's classes, whichever server is behind them. */
 export type AnyQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>;
@@ -47,5 +49,7 @@ export interface BullServer {
   queue(name: string): AnyQueue;
   worker(name: string, processor: AnyProcessor, options: Partial<WorkerOptions>): AnyWorker;
   events(name: string): AnyEvents;
+  /** @param keep How long failed jobs are kept. */
+  jobs(keep: Kept, now: () => number): ServerJobs;
   close(): Promise<void>;
 }

@@ -3,23 +3,23 @@ import { hostname } from 'node:os';
 import { EngineError, ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
 import { Admission } from '../admission.js';
 import { Quiet } from '../quiet.js';
-import type { DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
+import type { Accepted, Attempt, DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
 import type { BullServer } from './bull-server.interface.js';
 import { BullQueues } from './bull-queues.js';
 import type { BullRun } from './bull-run.js';
-import {
-  type BullMqOptions,
-  isPostgres,
-  resolveBullMqOptions,
-  type ResolvedBullMqOptions,
-} from './bullmq-options.js';
+import { type BullMqOptions, resolveBullMqOptions, type ResolvedBullMqOptions } from './bullmq-options.js';
+import { BullMqControl } from './bullmq-control.js';
 import { BullMqResults } from './bullmq-results.js';
+import { CancelWatch } from './cancel-watch.js';
 import { FleetEvents } from './fleet-events.js';
+import { limitFleet } from './fleet-limits.js';
 import { Intake } from './intake.js';
 import { atMost, Patience } from './io-time.js';
-import { loading } from './loading.js';
-import { QueueWorker } from './queue-worker.js';
+import { keptFor } from './job-mapping.js';
+import { QueueWorkers } from './queue-workers.js';
 import { reach } from './reach.js';
+import { serverFor } from './server-for.js';
+import type { ServerJobs } from './server-jobs.interface.js';
 import { Sluice } from './sluice.js';
 import { discreet, messageOf, Trouble } from './trouble.js';
 
@@ -35,14 +35,17 @@ export class BullMqEngine implements Engine {
   readonly name = 'bullmq';
   readonly durable = true;
   readonly results = new BullMqResults();
+  readonly control = new BullMqControl();
   private readonly trouble = new Trouble(() => this.server);
   private host!: EngineHost;
   private admission!: Admission;
   private server!: BullServer;
+  private jobs!: ServerJobs;
   private queues!: BullQueues;
   private intake!: Intake;
   private reads!: Sluice;
-  private workers: readonly QueueWorker[] = [];
+  private workers = QueueWorkers.none;
+  private watch: CancelWatch | null = null;
   private readonly hearing = new Set<Promise<void>>();
   private quiet: Quiet | null = null;
   private look: NodeJS.Timeout | null = null;
@@ -58,7 +61,8 @@ export class BullMqEngine implements Engine {
 
   async connect(host: EngineHost): Promise<void> {
     this.host = host;
-    this.server = await this.makeServer(host.queues.length);
+    this.server = await serverFor(this.options, host.queues.length, this.trouble.report);
+    this.jobs = this.server.jobs(keptFor(host.retention), host.clock.now);
     try {
       this.queues = await this.reached(() => this.openQueues());
     } catch (error) {
@@ -75,10 +79,11 @@ export class BullMqEngine implements Engine {
       state: (taskId) => this.answered(() => this.queues.state(taskId)),
       listen: async (taskId) => {
         await this.queues.listen(taskId);
-        return !this.isTelling(taskId);
+        return !this.workers.isTelling(taskId);
       },
       trouble: this.trouble.report,
     });
+    this.openControl(fleet);
     this.look = setInterval(this.onLook, LOOK_MS);
     this.look.unref();
     this.trouble.start();
@@ -86,18 +91,23 @@ export class BullMqEngine implements Engine {
   }
 
   async consume(): Promise<void> {
+    const { queues } = this.host;
+    await this.reached(() => limitFleet(this.queues, queues));
+    this.watch = this.makeWatch();
     this.workers = await this.reached(() => this.openWorkers());
-    for (const worker of this.workers) worker.start();
+    this.watch.start();
+    this.workers.start();
   }
 
-  async enqueue(job: NewJob): Promise<string> {
-    const [taskId] = await this.enqueueMany([job]);
-    return taskId as string;
+  async enqueue(job: NewJob): Promise<Accepted> {
+    const [accepted] = await this.enqueueMany([job]);
+    return accepted as Accepted;
   }
 
-  enqueueMany(jobs: readonly NewJob[]): Promise<string[]> {
+  enqueueMany(jobs: readonly NewJob[]): Promise<Accepted[]> {
     if (!this.accepting) return Promise.reject(notAccepting());
-    const insert = (): Promise<string[]> => this.intake.insert(jobs);
+    if (jobs.length === 0) return Promise.resolve([]);
+    const insert = (): Promise<Accepted[]> => this.intake.insert(jobs);
     return this.admission.unbounded ? insert() : this.admission.enter(jobs.length, insert);
   }
 
@@ -106,19 +116,19 @@ export class BullMqEngine implements Engine {
   }
 
   async drain(graceMs: number, killMs: number): Promise<DrainReport> {
-    await Promise.all(this.workers.map((worker) => worker.pause()));
+    await this.workers.pause();
     if (graceMs > 0) await this.whenQuiet(graceMs);
-    if (this.running > 0) {
+    if (this.workers.size > 0) {
       const reason = new ExecutorStoppingError(
         'The application is stopping and its deadline for running tasks has come.',
       );
-      for (const worker of this.workers) worker.abort(reason);
+      this.workers.abort(reason);
       await this.whenQuiet(killMs);
     }
-    let unfinished = 0;
-    for (const worker of this.workers) unfinished += worker.giveBack();
+    const unfinished = this.workers.giveBack();
     const force = !(await this.answers());
-    await atMost(CLOSE_MS, Promise.all(this.workers.map((worker) => worker.close(force))));
+    await this.workers.close(force);
+    this.watch?.stop();
     return { unfinished, dropped: 0 };
   }
 
@@ -127,21 +137,13 @@ export class BullMqEngine implements Engine {
     this.trouble.stop();
     this.admission?.close();
     if (this.look !== null) clearInterval(this.look);
-    this.workers = [];
+    this.watch?.stop();
+    this.workers = QueueWorkers.none;
     await atMost(CLOSE_MS, Promise.all(this.hearing));
     this.results.close();
+    this.control.close();
     if (this.queues !== undefined) await atMost(CLOSE_MS, this.queues.close());
     if (this.server !== undefined) await atMost(CLOSE_MS, this.server.close());
-  }
-
-  private async makeServer(queues: number): Promise<BullServer> {
-    const { options, trouble } = this;
-    if (isPostgres(options.connection)) {
-      const { PostgresServer } = await import('./postgres-server.js');
-      return PostgresServer.create(options, queues, trouble.report);
-    }
-    const { RedisServer } = await loading('ioredis', () => import('./redis-server.js'));
-    return new RedisServer(options, trouble.report);
   }
 
   /** A worker waits for a server that is away until it is back. */
@@ -161,6 +163,7 @@ export class BullMqEngine implements Engine {
     const names = this.host.queues.map(({ name }) => name);
     return BullQueues.open(names, {
       server: this.server,
+      jobs: this.jobs,
       patience: this.patience,
       trouble: this.trouble.report,
       ended: (taskId) => this.hear(taskId),
@@ -174,29 +177,52 @@ export class BullMqEngine implements Engine {
     return fleet;
   }
 
-  private async openWorkers(): Promise<readonly QueueWorker[]> {
-    const { host, server, options, admission } = this;
-    const workers = host.queues.map(
-      ({ name, concurrency }) =>
-        new QueueWorker(name, concurrency, {
-          worker: this.worker,
-          host,
-          server,
-          options,
-          asTask: (run) => (admission.unbounded ? run() : admission.asTask(run)),
-          left: () => admission.left(),
-          stored: this.stored,
-          changed: () => this.quiet?.check(),
-          trouble: this.trouble.report,
-        }),
-    );
-    try {
-      await Promise.all(workers.map((worker) => worker.ready()));
-      return workers;
-    } catch (error) {
-      for (const worker of workers) void atMost(CLOSE_MS, worker.close(true));
-      throw error;
-    }
+  private openControl(fleet: FleetEvents | null): void {
+    const { host, queues, jobs, trouble } = this;
+    this.control.open({
+      queues,
+      jobs,
+      clock: host.clock,
+      resultTtl: host.retention.resultTtl,
+      asked: (ask) => this.answered(ask),
+      runOf: (attempt) => this.workers.runOf(attempt),
+      cancelling: (taskId) => fleet?.cancelling(taskId) ?? (() => {}),
+      cancelled: (taskId) => {
+        this.admission.left();
+        this.hear(taskId);
+      },
+      told: (taskId, reason) => this.workers.cancel(taskId, reason),
+      trouble: trouble.report,
+    });
+  }
+
+  private makeWatch(): CancelWatch {
+    const { jobs, trouble } = this;
+    return new CancelWatch({
+      jobs,
+      running: () => this.workers.running,
+      cancelled: ({ attempt }, reason) => this.workers.cancel(attempt.taskId, reason),
+      ended: ({ attempt }, reason) => this.cancelledUnrun(attempt, reason),
+      trouble: trouble.report,
+    });
+  }
+
+  private openWorkers(): Promise<QueueWorkers> {
+    const { host, server, jobs, options, admission, trouble } = this;
+    return QueueWorkers.open({
+      worker: this.worker,
+      host,
+      server,
+      jobs,
+      options,
+      asTask: (run) => (admission.unbounded ? run() : admission.asTask(run)),
+      left: () => admission.left(),
+      stored: this.stored,
+      putBack: (run) => this.watch?.wasPutBack(run),
+      cancelledUnrun: this.cancelledUnrun,
+      changed: () => this.quiet?.check(),
+      trouble: trouble.report,
+    });
   }
 
   /** Reading waits no longer for a server than submitting does. */
@@ -217,17 +243,18 @@ export class BullMqEngine implements Engine {
     this.hear(attempt.taskId);
   };
 
+  private readonly cancelledUnrun = (attempt: Attempt, reason: string): void => {
+    this.host.settled(attempt, { kind: 'cancelled', reason });
+    this.hear(attempt.taskId);
+  };
+
   private hear(taskId: string): void {
-    if (!this.results.isAwaited(taskId) || this.isTelling(taskId)) return;
+    if (!this.results.isAwaited(taskId) || this.workers.isTelling(taskId)) return;
     const hearing = this.results
       .look(taskId)
       .catch(this.trouble.report)
       .finally(() => this.hearing.delete(hearing));
     this.hearing.add(hearing);
-  }
-
-  private isTelling(taskId: string): boolean {
-    return this.workers.some((worker) => worker.isTelling(taskId));
   }
 
   private readonly onLook = (): void => {
@@ -236,12 +263,8 @@ export class BullMqEngine implements Engine {
     for (const taskId of this.results.nextAwaited()) this.hear(taskId);
   };
 
-  private get running(): number {
-    return this.workers.reduce((sum, worker) => sum + worker.size, 0);
-  }
-
   private whenQuiet(ms: number): Promise<void> {
-    this.quiet = new Quiet(this.host.clock, ms, async () => this.running === 0);
+    this.quiet = new Quiet(this.host.clock, ms, async () => this.workers.size === 0);
     return this.quiet.done.finally(() => (this.quiet = null));
   }
 }

@@ -40,6 +40,7 @@ const OWN_WORKER_OPTIONS = {
   maxStartedAttempts: 'maxRetries of the task',
   autorun: 'role',
   settings: 'backoff of the task',
+  limiter: 'rateLimit or fleetRateLimit of the queue',
   name: 'nothing: it is made',
 };
 type OwnQueueOption = keyof typeof OWN_QUEUE_OPTIONS;

@@ -2,7 +2,7 @@ import type { FlowrraEvent } from '../../core/events.js';
 import type { TaskError } from '../../core/task-result.js';
 import type { AttemptError } from '../engine.interface.js';
 import type { AnyEvents, AnyQueue } from './bull-server.interface.js';
-import { stateOf } from './job-mapping.js';
+import { stateOf } from './job-view.js';
 
 /** Of so many submissions of this process it is remembered that they need no telling: events may be lost. */
 const MOST_REMEMBERED = 10_000;
@@ -16,6 +16,7 @@ type Job = NonNullable<Awaited<ReturnType<AnyQueue['getJob']>>>;
  */
 export class FleetEvents {
   private readonly submittedHere = new Set<string>();
+  private readonly cancelledHere = new Set<string>();
 
   /** @param worker The name of this process's workers, whose doings are told already. */
   constructor(
@@ -27,10 +28,14 @@ export class FleetEvents {
   /** To be told before the submission, so that the event cannot come first. */
   submitting(taskIds: readonly string[]): void {
     for (const taskId of taskIds) this.submittedHere.add(taskId);
-    for (const oldest of this.submittedHere) {
-      if (this.submittedHere.size <= MOST_REMEMBERED) return;
-      this.submittedHere.delete(oldest);
-    }
+    forgetOldest(this.submittedHere);
+  }
+
+  /** To be told before the cancellation of a job; returns what is to be called if it did not wait. */
+  cancelling(taskId: string): () => void {
+    this.cancelledHere.add(taskId);
+    forgetOldest(this.cancelledHere);
+    return () => void this.cancelledHere.delete(taskId);
   }
 
   listen(name: string, queue: AnyQueue, events: AnyEvents): void {
@@ -47,9 +52,17 @@ export class FleetEvents {
 
   private async hear(what: Heard, name: string, queue: AnyQueue, taskId: string): Promise<void> {
     if (what === 'added' && this.submittedHere.delete(taskId)) return;
+    if (what === 'failed' && this.cancelledHere.delete(taskId)) return;
     const job = await queue.getJob(taskId);
     if (job === undefined || (what !== 'added' && job.processedBy === this.worker)) return;
     this.report(eventOf(what, name, job));
+  }
+}
+
+function forgetOldest(remembered: Set<string>): void {
+  for (const oldest of remembered) {
+    if (remembered.size <= MOST_REMEMBERED) return;
+    remembered.delete(oldest);
   }
 }
 

@@ -1,12 +1,23 @@
+import { randomBytes } from 'node:crypto';
 import { EngineError, SubmitUncertainError } from '../../core/errors.js';
-import type { EngineHost, NewJob } from '../engine.interface.js';
+import { type Accepted, Duplicate, type EngineHost, type NewJob } from '../engine.interface.js';
 import type { BullQueues } from './bull-queues.js';
 import type { BullServer } from './bull-server.interface.js';
 import type { FleetEvents } from './fleet-events.js';
-import { dataOf, IdMint, type Kept, keptFor, optionsOf } from './job-mapping.js';
+import { IdMint } from './id-mint.js';
+import { dataOf, type Kept, keptFor, optionsOf } from './job-mapping.js';
 import type { QueuedJob } from './queued-job.js';
 import { NotSentError } from './sluice.js';
 import { discreet, isOutage, messageOf, type Trouble } from './trouble.js';
+
+const SUBMISSION_BYTES = 9;
+
+/** A job in its queued form, and where it stands among those of its submission. */
+interface Entry {
+  readonly index: number;
+  readonly job: NewJob;
+  readonly queued: QueuedJob;
+}
 
 /** Takes submissions to the server, and says what became of them if it does not answer. */
 export class Intake {
@@ -24,41 +35,92 @@ export class Intake {
   }
 
   /**
-   * Resolves, with the ids in the order of the jobs, when the server has them.
+   * Resolves, with what became of the jobs in their order, when the server has them.
    *
    * @throws {EngineError} if it certainly has none of them, {@link SubmitUncertainError} if only the server knows.
    */
-  async insert(jobs: readonly NewJob[]): Promise<string[]> {
-    const queued = this.queuedForm(jobs);
-    const taskIds = queued.map(({ options }) => options.jobId);
+  async insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
+    const entries = this.entriesOf(jobs);
+    const taskIds = entries.map(({ queued }) => queued.options.jobId);
     this.fleet?.submitting(taskIds);
+    const accepted: Accepted[] = taskIds;
+    let taken = false;
     try {
-      await this.queues.add(queued);
-      return taskIds;
+      for (const batch of batchesOf(entries)) {
+        const standing = await this.take(batch);
+        taken = true;
+        batch.forEach(({ index }, n) => (accepted[index] = standing[n] as Accepted));
+      }
+      return accepted;
     } catch (cause) {
-      throw this.refusal(cause, taskIds);
+      throw this.refusal(cause, entries, taken);
     }
   }
 
-  private refusal(error: unknown, taskIds: readonly string[]): Error {
+  /** All of one queue; one that is debounced comes alone. */
+  private async take(batch: readonly Entry[]): Promise<Accepted[]> {
+    const [{ job, queued }] = batch as readonly [Entry];
+    const ids = isDebounced(job)
+      ? [await this.queues.debounce(queued)]
+      : await this.queues.add(batch.map((entry) => entry.queued));
+    if (batch.every((entry) => isPlain(entry.job))) return ids;
+    const standing = batch.map(async ({ job, queued: { queue, options } }, n) => {
+      const id = ids[n] as string;
+      if (id !== options.jobId) return new Duplicate(id);
+      // BullMQ does not say whether there was one of a chosen id.
+      if (job.taskId === undefined) return id;
+      return (await this.queues.isOf(queue, id, options.submission)) ? id : new Duplicate(id);
+    });
+    return Promise.all(standing);
+  }
+
+  private refusal(error: unknown, entries: readonly Entry[], taken: boolean): Error {
     const cause = discreet(error);
     if (isOutage(this.server, cause)) this.trouble.report(cause);
     const { name } = this.server;
     const refusal = cause instanceof NotSentError ? 'not sent' : this.server.refusalOf(cause);
-    if (refusal === 'not sent')
+    if (!taken && refusal === 'not sent')
       return new EngineError(`${name} is out of reach: ${messageOf(cause)}`, { cause });
     // Of several, those before the one that was refused may have been taken.
-    if (refusal === 'refused' && (taskIds.length === 1 || !this.server.ordered))
+    if (!taken && refusal === 'refused' && (entries.length === 1 || !this.server.ordered))
       return new EngineError(`${name} has refused it: ${messageOf(cause)}`, { cause });
+    const taskIds = entries.map(({ queued }) => queued.options.jobId);
     return new SubmitUncertainError(taskIds, `${name}: ${messageOf(cause)}.`, { cause });
   }
 
-  private queuedForm(jobs: readonly NewJob[]): QueuedJob[] {
+  private entriesOf(jobs: readonly NewJob[]): Entry[] {
     const now = this.host.clock.now();
-    return jobs.map((job) => {
-      const taskId = job.taskId ?? this.ids.mint(job.queue, now);
+    return jobs.map((job, index) => {
+      const { queue, taskName: name } = job;
+      const taskId = job.taskId ?? this.ids.mint(queue, now);
       const options = optionsOf(job, taskId, now, this.keep);
-      return { queue: job.queue, name: job.taskName, data: dataOf(job), options };
+      const chosen = job.taskId === undefined ? options : { ...options, submission: submission() };
+      return { index, job, queued: { queue, name, data: dataOf(job), options: chosen } };
     });
   }
+}
+
+/** Nothing can stand in its place. */
+function isPlain({ taskId, dedupe }: NewJob): boolean {
+  return taskId === undefined && dedupe === undefined;
+}
+
+function isDebounced({ dedupe }: NewJob): boolean {
+  return dedupe?.mode === 'debounce';
+}
+
+/** What goes to the server in one call each. */
+function batchesOf(entries: readonly Entry[]): Iterable<readonly Entry[]> {
+  const batches = new Map<string | Entry, Entry[]>();
+  for (const entry of entries) {
+    const key = isDebounced(entry.job) ? entry : entry.job.queue;
+    const batch = batches.get(key);
+    if (batch === undefined) batches.set(key, [entry]);
+    else batch.push(entry);
+  }
+  return batches.values();
+}
+
+function submission(): string {
+  return randomBytes(SUBMISSION_BYTES).toString('base64url');
 }

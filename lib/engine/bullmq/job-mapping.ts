@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { PayloadError } from '../../core/errors.js';
 import { payloadFromJson, payloadToJson } from '../../core/payload/payload-text.js';
-import type { TaskStatus } from '../../core/task-result.js';
-import { type JobState, MAX_ERRORS } from '../../core/task-snapshot.js';
+import { MAX_ERRORS } from '../../core/task-snapshot.js';
 import { checkObject } from '../../options/check.js';
 import { resolveOverrides } from '../../options/resolve-submit-options.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
-import type { AttemptError, NewJob, Retention } from '../engine.interface.js';
+import type { AttemptError, Dedupe, Metadata, NewJob, Retention } from '../engine.interface.js';
 
 /** What a BullMQ job of ours holds as its `data`: plain JSON, for whoever looks at the queue with other tools. */
 export interface JobData {
@@ -14,8 +12,7 @@ export interface JobData {
   readonly overrides?: unknown;
   /** What failed attempts threw. */
   readonly errors?: readonly AttemptError[];
-  /** Why the job was cancelled. */
-  readonly cancelled?: string;
+  readonly metadata?: unknown;
 }
 
 /** As much of a BullMQ job as is read. */
@@ -25,6 +22,9 @@ export interface BullJob {
   readonly data: unknown;
   readonly attemptsMade: number;
   readonly timestamp: number;
+  readonly priority?: number | undefined;
+  /** 0 for none. */
+  readonly progress?: unknown;
   readonly processedOn?: number | undefined;
   readonly finishedOn?: number | undefined;
   readonly failedReason?: string | undefined;
@@ -45,54 +45,23 @@ export interface BullJobOptions {
   readonly timestamp: number;
   readonly removeOnComplete: Kept;
   readonly removeOnFail: Kept;
+  readonly deduplication?: { readonly id: string; readonly ttl?: number };
+  /** Tells this submission from others of the same chosen id. */
+  readonly submission?: string;
 }
 
-const TIME_DIGITS = 9;
-const COUNTER_DIGITS = 4;
-const RANDOM_BYTES = 12;
-/** Random bytes are drawn for so many ids at once: drawing costs more than the bytes do. */
-const DRAWN_AT_ONCE = 256;
-const MINTED = /^b[0-9a-z]{13}[\w-]{16}\.([\w.-]+)$/;
-
-/**
- * Ids of new jobs: the time and a counter, so that they sort by submission (results of the same
- * millisecond are dropped in the order of their ids), 96 random bits, and the queue, so that asking
- * for a result needs no search.
- */
-export class IdMint {
-  private counter = 0;
-  private time = { at: NaN, digits: '' };
-  private drawn = Buffer.alloc(0);
-  private used = 0;
-
-  mint(queue: string, now: number): string {
-    if (this.time.at !== now) this.time = { at: now, digits: digits(now, TIME_DIGITS) };
-    this.counter = (this.counter + 1) % 36 ** COUNTER_DIGITS;
-    return `b${this.time.digits}${digits(this.counter, COUNTER_DIGITS)}${this.random()}.${queue}`;
-  }
-
-  private random(): string {
-    if (this.used === this.drawn.length) {
-      this.drawn = randomBytes(RANDOM_BYTES * DRAWN_AT_ONCE);
-      this.used = 0;
-    }
-    this.used += RANDOM_BYTES;
-    return this.drawn.toString('base64url', this.used - RANDOM_BYTES, this.used);
-  }
-}
-
-function digits(number: number, length: number): string {
-  return number.toString(36).padStart(length, '0');
-}
-
-/** The queue of an id that was minted, or `null` for one that somebody chose. */
-export function queueOf(taskId: string): string | null {
-  return MINTED.exec(taskId)?.[1] ?? null;
-}
+/** What a job has failed of, as BullMQ says it, if it was cancelled: so it begins, and the reason follows. */
+export const CANCELLED = 'Cancelled: ';
 
 export function dataOf(job: NewJob): JobData {
+  const { overrides, metadata } = job;
   const args = payloadToJson(job.args) as unknown[];
-  return job.overrides === undefined ? { args } : { args, overrides: payloadToJson(job.overrides) };
+  if (overrides === undefined && metadata === undefined) return { args };
+  return {
+    args,
+    ...(overrides === undefined ? {} : { overrides: payloadToJson(overrides) }),
+    ...(metadata === undefined ? {} : { metadata: payloadToJson(metadata) }),
+  };
 }
 
 /** BullMQ drops results by age and number at the end of the next job; seconds are its unit of age. */
@@ -101,7 +70,7 @@ export function keptFor({ resultTtl, maxResults }: Retention): Kept {
 }
 
 export function optionsOf(job: NewJob, taskId: string, now: number, keep: Kept): BullJobOptions {
-  return {
+  const options = {
     jobId: taskId,
     priority: job.priority,
     delay: job.delay,
@@ -109,6 +78,12 @@ export function optionsOf(job: NewJob, taskId: string, now: number, keep: Kept):
     removeOnComplete: keep,
     removeOnFail: keep,
   };
+  return job.dedupe === undefined ? options : { ...options, deduplication: deduplicationOf(job.dedupe) };
+}
+
+/** Without a time to live, BullMQ forgets the key when the job has ended. */
+function deduplicationOf({ key, mode, ttl }: Dedupe): { id: string; ttl?: number } {
+  return mode === 'throttle' ? { id: key, ttl } : { id: key };
 }
 
 /** The arguments of a job, fresh: one that another program has added gets its `data`, whatever that is. */
@@ -121,6 +96,21 @@ export function overridesOf(data: unknown): PolicyOverrides | undefined {
   const overrides = isOurs(data) ? data.overrides : undefined;
   if (overrides === undefined) return undefined;
   return checkOverrides(payloadFromJson(copyOf(overrides)));
+}
+
+export function metadataOf(data: unknown): Metadata | undefined {
+  const metadata = isOurs(data) ? data.metadata : undefined;
+  const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
+  return isObject ? readable(() => payloadFromJson(copyOf(metadata)) as Metadata) : undefined;
+}
+
+/** What a job's data says; `undefined` if another program has written there what cannot be read. */
+export function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 export function errorsOf(data: unknown): readonly AttemptError[] {
@@ -141,64 +131,23 @@ export function withError(data: unknown, error: AttemptError): unknown {
   return isOurs(data) ? { ...data, errors } : { args: [data], errors };
 }
 
+/** What BullMQ is told that a job has failed of. A task's words must not look as if the job had been cancelled. */
+export function failureText(message: string): string {
+  return storable(message.startsWith(CANCELLED) ? `Error: ${message}` : message);
+}
+
+export function cancelText(reason: string): string {
+  return `${CANCELLED}${storable(reason)}`;
+}
+
+/** Why a job was cancelled, by the text of its failure; `null` if it was not. */
+export function reasonIn(text: string | null | undefined): string | null {
+  return text?.startsWith(CANCELLED) ? text.slice(CANCELLED.length) : null;
+}
+
 /** PostgreSQL's JSON takes neither NUL nor half a surrogate pair. */
 export function storable(text: string): string {
   return text.replaceAll(/[\0\p{Surrogate}]/gu, '\ufffd');
-}
-
-export function withReason(data: unknown, reason: string): unknown {
-  const cancelled = storable(reason);
-  return isOurs(data) ? { ...data, cancelled } : { args: [data], cancelled };
-}
-
-/** A job as users see it, of what BullMQ says of it and of the list in which it stands. */
-export function stateOf(job: BullJob, list: string): JobState {
-  const reason = isOurs(job.data) ? (job.data.cancelled ?? null) : null;
-  const status = statusOf(job, list, reason);
-  const ended = status === 'success' || status === 'failed' || status === 'cancelled';
-  return {
-    taskId: job.id as string,
-    taskName: job.name,
-    status,
-    result: status === 'success' ? payloadFromJson(copyOf(job.returnvalue)) : null,
-    errors: status === 'failed' ? failures(job) : errorsOf(job.data),
-    reason: status === 'cancelled' ? reason : null,
-    submittedAt: job.timestamp,
-    startedAt: job.processedOn ?? null,
-    finishedAt: ended ? (job.finishedOn ?? null) : null,
-    // BullMQ counts the last attempt as well, once it has ended.
-    retries: ended ? Math.max(0, job.attemptsMade - 1) : job.attemptsMade,
-  };
-}
-
-function statusOf(job: BullJob, list: string, reason: string | null): TaskStatus {
-  switch (list) {
-    case 'completed':
-      return 'success';
-    case 'failed':
-      return reason === null ? 'failed' : 'cancelled';
-    case 'active':
-      return 'running';
-    default:
-      return job.attemptsMade > 0 ? 'retrying' : 'pending';
-  }
-}
-
-/** A worker that is not ours lets BullMQ fail a job whose workers die again and again; only BullMQ's words say so. */
-function failures(job: BullJob): readonly AttemptError[] {
-  const errors = errorsOf(job.data);
-  const message = job.failedReason ?? '';
-  if (errors.at(-1)?.message === message) return errors;
-  const lost = message.includes('stalled more than');
-  const unsaid: AttemptError = {
-    attempt: errors.length + 1,
-    name: lost ? 'TaskLostError' : 'Error',
-    message: lost ? 'Its worker died while it ran, again and again, so it is not run any more.' : message,
-    code: lost ? 'FLOWRRA_TASK_LOST' : null,
-    stack: null,
-    at: job.finishedOn ?? 0,
-  };
-  return [...errors.slice(1 - MAX_ERRORS), unsaid];
 }
 
 function isOurs(data: unknown): data is JobData {
@@ -206,7 +155,7 @@ function isOurs(data: unknown): data is JobData {
 }
 
 /** Of what has come as JSON: several times as fast as a structured clone. */
-function copyOf(value: unknown): unknown {
+export function copyOf(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 

@@ -11,7 +11,8 @@ const FEW = 10;
 
 interface Add {
   readonly jobs: readonly QueuedJob[];
-  done(): void;
+  /** @param ids Of those that stand for the jobs. */
+  done(ids: string[]): void;
   refuse(error: unknown): void;
 }
 
@@ -33,9 +34,9 @@ export class OrderedAdds {
     private readonly isRefused: (error: unknown) => boolean,
   ) {}
 
-  add(jobs: readonly QueuedJob[]): Promise<void> {
+  add(jobs: readonly QueuedJob[]): Promise<string[]> {
     let add!: Add;
-    const answer = new Promise<void>((done, refuse) => (add = { jobs, done, refuse }));
+    const answer = new Promise<string[]>((done, refuse) => (add = { jobs, done, refuse }));
     this.waiting.push(add);
     if (!this.busy) void this.run();
     return this.patience.with(answer, () => this.late(add));
@@ -50,11 +51,12 @@ export class OrderedAdds {
   private async send(group: readonly Add[]): Promise<void> {
     if (group.length > 1 && sizeOf(group) <= FEW) return this.sendEach(group);
     try {
-      await addJobs(
+      const ids = await addJobs(
         this.queue,
         group.flatMap(({ jobs }) => jobs),
       );
-      for (const { done } of group) done();
+      let from = 0;
+      for (const { jobs, done } of group) done(ids.slice(from, (from += jobs.length)));
     } catch (error) {
       // One of them is at fault, and the others should not suffer for it.
       if (group.length > 1 && this.isRefused(error)) return this.sendEach(group);

@@ -4,6 +4,9 @@ import { FlowrraConfigError } from '../../core/errors.js';
 import type { AnyEvents, AnyQueue, BullServer, Refusal } from './bull-server.interface.js';
 import { loading } from './loading.js';
 import { isPool, type ResolvedBullMqOptions } from './bullmq-options.js';
+import type { Kept } from './job-mapping.js';
+import { PostgresJobs } from './postgres-jobs.js';
+import type { ServerJobs } from './server-jobs.interface.js';
 import { pooledBackend } from './postgres-backend.js';
 import { messageOf } from './trouble.js';
 
@@ -122,6 +125,10 @@ export class PostgresServer implements BullServer {
       { connection: this.pool, blockingTimeout: EVENTS_MS },
       this.backend,
     );
+  }
+
+  jobs(keep: Kept, now: () => number): ServerJobs {
+    return new PostgresJobs(this.pool, (queue) => this.named(queue), keep, now);
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { TaskLostError } from '../../core/errors.js';
 import { detached, isolated } from '../../core/detached.js';
+import type { ResolvedQueue } from '../../options/resolved-options.js';
 import type { EngineHost, MaybePromise, Outcome } from '../engine.interface.js';
 import { BullAttempt } from './bull-attempt.js';
 import { BullRun } from './bull-run.js';
 import type { AnyJob, AnyWorker, BullServer } from './bull-server.interface.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
-import { type Kept, keptFor } from './job-mapping.js';
+import { type Kept, keptFor, reasonIn } from './job-mapping.js';
+import { RateGate } from './rate-gate.js';
+import type { JobPlace, ServerJobs } from './server-jobs.interface.js';
 import type { StoringObserver } from './stored-outcome.js';
 import { countResultsRarely } from './kept-results.js';
 
@@ -27,6 +30,7 @@ export interface QueueWorkerParts {
   readonly worker: string;
   readonly host: EngineHost;
   readonly server: BullServer;
+  readonly jobs: ServerJobs;
   readonly options: ResolvedBullMqOptions;
   /** Runs a task's code so that its own submissions are recognised. */
   asTask(run: () => MaybePromise<Outcome>): MaybePromise<Outcome>;
@@ -34,6 +38,10 @@ export interface QueueWorkerParts {
   left(): void;
   /** An outcome is stored; the job is over if it says so. */
   stored(run: BullRun): void;
+  /** It is stored that a job goes on after this attempt. */
+  putBack(run: BullRun): void;
+  /** A job has ended as cancelled without being run again. */
+  cancelledUnrun(attempt: BullAttempt, reason: string): void;
   /** Something has ended: whoever waits for quiet may look again. */
   changed(): void;
   trouble(error: Error): void;
@@ -46,16 +54,19 @@ export class QueueWorker implements StoringObserver {
   private readonly runs = new Map<string, BullRun>();
   private readonly logger = new Logger('Flowrra');
   private readonly keep: Kept;
+  private readonly gate: RateGate | null = null;
+  private readonly queue: string;
   private paused = false;
 
   constructor(
-    private readonly queue: string,
-    concurrency: number,
+    { name, concurrency, rateLimit, fleetRateLimit }: ResolvedQueue,
     private readonly parts: QueueWorkerParts,
   ) {
     const { server, options, host } = parts;
+    this.queue = name;
+    if (rateLimit !== null) this.gate = new RateGate(rateLimit, host.clock, this.shut, this.reopen);
     this.keep = keptFor(host.retention);
-    this.worker = server.worker(queue, this.process, {
+    this.worker = server.worker(name, this.process, {
       lockDuration: options.lease,
       stalledInterval: options.lease,
       maxStalledCount: NEVER,
@@ -63,6 +74,7 @@ export class QueueWorker implements StoringObserver {
       // For jobs that another program has added without a word about it.
       removeOnComplete: this.keep,
       removeOnFail: this.keep,
+      ...(fleetRateLimit && { limiter: { max: fleetRateLimit.max, duration: fleetRateLimit.per } }),
       ...options.workerOptions,
       name: parts.worker,
       concurrency,
@@ -92,6 +104,27 @@ export class QueueWorker implements StoringObserver {
     return this.runs.size;
   }
 
+  get running(): Iterable<BullRun> {
+    return this.runs.values();
+  }
+
+  find(taskId: string): BullRun | undefined {
+    return this.runs.get(taskId);
+  }
+
+  /** Tells a run of that job, if there is one, that it has been cancelled. */
+  cancel(taskId: string, reason: string): void {
+    const run = this.runs.get(taskId);
+    if (run === undefined || run.outcome !== null) return;
+    const { host } = this.parts;
+    run.cancel(reason, host.killGrace(run.attempt), host.clock, () => void this.overdue(run));
+  }
+
+  private async overdue(run: BullRun): Promise<void> {
+    // One that has not begun will answer at once.
+    if (run.begun && run.outcome === null) run.endAs(await this.parts.host.overdue(run.attempt, run));
+  }
+
   start(): void {
     void detached(() => this.worker.run()).catch(this.parts.trouble);
   }
@@ -99,6 +132,7 @@ export class QueueWorker implements StoringObserver {
   /** Hands out no more; what runs goes on. */
   async pause(): Promise<void> {
     this.paused = true;
+    this.gate?.close();
     await this.worker.pause(true);
   }
 
@@ -109,7 +143,7 @@ export class QueueWorker implements StoringObserver {
   /** Gives back what still runs, and says how many. */
   giveBack(): number {
     const running = [...this.runs.values()].filter(({ outcome }) => outcome === null);
-    for (const run of running) run.giveBack();
+    for (const run of running) run.endAs({ kind: 'released', delay: 0 });
     return running.length;
   }
 
@@ -123,7 +157,7 @@ export class QueueWorker implements StoringObserver {
   }
 
   private readonly process = async (job: AnyJob): Promise<unknown> => {
-    const { host, server, options, asTask, left } = this.parts;
+    const { host, server, options, asTask, left, changed } = this.parts;
     const { now } = host.clock;
     const lost = job.stalledCounter > options.maxRescues;
     const attempt = new BullAttempt(job, this.queue, job.opts.priority ?? 0, now(), lost);
@@ -135,8 +169,30 @@ export class QueueWorker implements StoringObserver {
     if (server.countsSlowly) countResultsRarely(job.opts, this.keep);
     this.runs.set(attempt.taskId, run);
     left();
+    if (this.gate !== null && !(await this.mayStart(run, this.gate))) {
+      this.runs.delete(attempt.taskId);
+      changed();
+      return run.tell({ kind: 'released', delay: 0 });
+    }
+    run.begun = true;
     const ended = isolated(() => asTask(() => host.execute(attempt, run)));
-    return run.tell(await Promise.race([run.abandoned, ended]));
+    return run.tell(await Promise.race([run.endedAs, ended]));
+  };
+
+  private async mayStart(run: BullRun, gate: RateGate): Promise<boolean> {
+    const entering = gate.enter((leave) => run.onAbort(leave));
+    if (entering === true) return true;
+    const started = await entering;
+    run.attempt.startedAt = this.parts.host.clock.now();
+    return started && (!run.aborted || run.cancelReason !== null);
+  }
+
+  private readonly shut = (): void => {
+    void this.worker.pause(true).catch(this.parts.trouble);
+  };
+
+  private readonly reopen = (): void => {
+    if (!this.paused) void detached(() => this.worker.resume()).catch(this.parts.trouble);
   };
 
   /** Leases have ended before they could be renewed: others may run these by now. */
@@ -172,12 +228,34 @@ export class QueueWorker implements StoringObserver {
     this.parts.trouble(error);
   }
 
+  cancelling(job: AnyJob): Promise<void> {
+    return this.parts.jobs.noteCancelled(this.placeOf(job));
+  }
+
   private settled(job: AnyJob): void {
     const run = this.runOf(job);
-    if (run === undefined) return;
+    if (run === undefined) return this.unrun(job);
     this.runs.delete(run.attempt.taskId);
     this.parts.stored(run);
+    const { kind } = run.outcome ?? {};
+    if (kind === 'retry' || kind === 'snoozed' || kind === 'released') this.parts.putBack(run);
     this.parts.changed();
+  }
+
+  /** BullMQ itself fails a job that was cancelled while an earlier attempt ran, which has not ended it. */
+  private unrun(job: AnyJob): void {
+    const reason = reasonIn(job.failedReason);
+    if (reason === null) return;
+    this.parts.jobs.noteCancelled(this.placeOf(job)).catch(this.parts.trouble);
+    const { priority = 0 } = job.opts;
+    const now = this.parts.host.clock.now();
+    // By now BullMQ has counted it as an attempt.
+    const attempt = new BullAttempt(job, this.queue, priority, now, false, job.attemptsMade - 1);
+    this.parts.cancelledUnrun(attempt, reason);
+  }
+
+  private placeOf({ id }: AnyJob): JobPlace {
+    return { queue: this.queue, taskId: id as string };
   }
 
   /** `undefined` for a run that was put off before it began. */

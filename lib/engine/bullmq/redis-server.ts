@@ -2,6 +2,9 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import { FlowrraConfigError } from '../../core/errors.js';
 import type { AnyEvents, AnyQueue, BullServer, Refusal } from './bull-server.interface.js';
+import type { Kept } from './job-mapping.js';
+import { RedisJobs } from './redis-jobs.js';
+import type { ServerJobs } from './server-jobs.interface.js';
 import { isRedisClient, type ResolvedBullMqOptions } from './bullmq-options.js';
 
 /** A connection on which nothing comes back for so long is given up, and made anew. Longer than any blocking read. */
@@ -102,6 +105,10 @@ export class RedisServer implements BullServer {
 
   events(name: string): AnyEvents {
     return new QueueEvents(name, { prefix: this.options.prefix, connection: this.taking });
+  }
+
+  jobs(keep: Kept, now: () => number): ServerJobs {
+    return new RedisJobs(this.producer, this.options.prefix, keep, now);
   }
 
   async close(): Promise<void> {

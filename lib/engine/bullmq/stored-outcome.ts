@@ -1,7 +1,7 @@
 import { UnrecoverableError } from 'bullmq';
 import type { AttemptError, Outcome } from '../engine.interface.js';
 import type { AnyJob } from './bull-server.interface.js';
-import { storable, withError, withReason } from './job-mapping.js';
+import { cancelText, failureText, storable, withError } from './job-mapping.js';
 
 type Fail = AnyJob['moveToFailed'];
 
@@ -18,6 +18,8 @@ export interface StoringObserver {
   /** The job is not this process's any more: whatever it says of it is not stored. */
   lost(job: AnyJob): void;
   trouble(error: Error): void;
+  /** The job is about to be stored as cancelled. */
+  cancelling(job: AnyJob): Promise<void>;
   /** Whether the server cannot hold what it was given, now or ever. */
   cannotHold(error: unknown): boolean;
 }
@@ -103,8 +105,8 @@ export class StoredOutcome {
         await job.updateData(withError(this.before, outcome.error));
         return fail(inItsWords(new UnrecoverableError(), outcome.error), token, fetchNext);
       case 'cancelled':
-        await job.updateData(withReason(this.before, outcome.reason));
-        return fail(new UnrecoverableError(storable(outcome.reason)), token, fetchNext);
+        await this.observer.cancelling(job);
+        return fail(new UnrecoverableError(cancelText(outcome.reason)), token, fetchNext);
       case undefined:
         return fail(error, token, fetchNext);
     }
@@ -119,7 +121,7 @@ function isAnswer(error: unknown): boolean {
 
 /** BullMQ keeps message and stack of an error, so they should be the task's. */
 function inItsWords(error: Error, { message, stack }: AttemptError): Error {
-  error.message = storable(message);
+  error.message = failureText(message);
   if (stack !== null) error.stack = storable(stack);
   return error;
 }

@@ -7,7 +7,7 @@ import type { ClaimedRow } from './sqlite-attempt.js';
 const MAX_PROMOTED = 500;
 
 const COLUMNS =
-  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors, metadata, progress';
+  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors, metadata';
 
 /** Hands jobs out: moves those that have come due into line, and takes the first of the line. */
 export class ClaimWrites {

@@ -26,7 +26,7 @@ interface Source {
 }
 
 const ALL: Source = { from: 'jobs', condition: '1' };
-const FAILED: Source = { from: 'jobs INDEXED BY jobs_failed', condition: `status = 'failed'` };
+const FAILED: Source = { from: 'jobs INDEXED BY jobs_failed', condition: 'failed IS NOT NULL' };
 const RUNNING: Source = { from: 'jobs INDEXED BY jobs_leased', condition: 'leased_until IS NOT NULL' };
 
 /** What operators ask of the file. */
@@ -36,7 +36,6 @@ export class ControlReads {
   private readonly args;
   private readonly logs;
   private readonly counts;
-  private readonly paused;
   private readonly running;
   /** By their text: queries differ in which conditions they have, and in nothing else. */
   private readonly statements = new Map<string, SqliteStatement<InfoRow>>();
@@ -55,7 +54,6 @@ export class ControlReads {
     );
     this.logs = database.prepare<LogLine>('SELECT at, attempt, line FROM logs WHERE job = ? ORDER BY number');
     this.counts = database.prepare<CountRow>('SELECT queue, status, jobs FROM counts');
-    this.paused = database.prepare<{ queue: string }>('SELECT queue FROM queues WHERE paused = 1');
     this.running = database.prepare<{ jobs: number | null }>(
       `SELECT sum(jobs) AS jobs FROM counts WHERE status = 'running'`,
     );
@@ -82,10 +80,6 @@ export class ControlReads {
 
   allCounts(): CountRow[] {
     return this.counts.all();
-  }
-
-  pausedQueues(): string[] {
-    return this.paused.all().map(({ queue }) => queue);
   }
 
   /**

@@ -59,7 +59,8 @@ export class JobReads {
       'SELECT until FROM dedupe_keys WHERE until IS NOT NULL ORDER BY until LIMIT 1',
     );
     this.cancelling = database.prepare<{ id: number; cancelling: string }>(
-      'SELECT id, cancelling FROM jobs INDEXED BY jobs_cancelling WHERE cancelling IS NOT NULL',
+      `SELECT id, cancelling FROM jobs INDEXED BY jobs_cancelling
+       WHERE cancelling IS NOT NULL AND status = 'running'`,
     );
     this.version = database.prepare<{ data_version: number }>('PRAGMA data_version');
   }

@@ -73,12 +73,14 @@ const MIGRATIONS: readonly string[] = [
   -- none of it, and every index is partial, so that such a job costs what it did before.
   ALTER TABLE jobs ADD COLUMN metadata   TEXT;     -- JSON: what the submitter gave with it
   ALTER TABLE jobs ADD COLUMN progress   TEXT;     -- JSON: what it said last of its progress
-  ALTER TABLE jobs ADD COLUMN cancelling TEXT;     -- why it is to end as cancelled, while it still runs
+  ALTER TABLE jobs ADD COLUMN cancelling TEXT;     -- why it is to end as cancelled, while it still runs; else without meaning
+  ALTER TABLE jobs ADD COLUMN failed     INTEGER;  -- 1 if its status is failed: an index on status would cost every job
   ALTER TABLE jobs ADD COLUMN keyed      INTEGER;  -- 1 if it was submitted with a key
   ALTER TABLE jobs ADD COLUMN lines      INTEGER;  -- how many lines it has logged: the last of them lie in logs
 
   CREATE INDEX jobs_cancelling ON jobs (id) WHERE cancelling IS NOT NULL;
-  CREATE INDEX jobs_failed     ON jobs (id) WHERE status = 'failed';
+  CREATE INDEX jobs_failed     ON jobs (id) WHERE failed IS NOT NULL;
+  UPDATE jobs SET failed = 1 WHERE status = 'failed';
 
   -- The latest lines of each job. Those of a job go when the job does.
   CREATE TABLE logs (

@@ -24,8 +24,12 @@ export function storedOutcome(attempt: SqliteAttempt, outcome: Outcome): StoredO
   };
 }
 
-/** What the row of a job says after that outcome, if it was a final one. */
-export function finishedRow(attempt: SqliteAttempt, stored: StoredOutcome, now: number): ResultRow {
+/**
+ * What the row of a job says after that outcome, if it was a final one; `null` if only the row itself
+ * can tell: of its progress, which this attempt or one before may have reported.
+ */
+export function finishedRow(attempt: SqliteAttempt, stored: StoredOutcome, now: number): ResultRow | null {
+  if (attempt.reported || attempt.row.claims > 1) return null;
   const { row, startedAt } = attempt;
   const { outcome, errors, result } = stored;
   return {
@@ -40,13 +44,14 @@ export function finishedRow(attempt: SqliteAttempt, stored: StoredOutcome, now: 
     errors,
     result,
     reason: outcome.kind === 'cancelled' ? outcome.reason : null,
-    progress: attempt.progress,
+    progress: null,
   };
 }
 
 /** Writes what became of attempts: result and acknowledgement are one and the same row. */
 export class OutcomeWrites {
   private readonly finish;
+  private readonly finishRare;
   private readonly putBack;
   private readonly cancelling;
 
@@ -57,9 +62,10 @@ export class OutcomeWrites {
     const stillOurs = `WHERE id = ? AND claims = ? AND status = 'running'`;
     this.finish = database.prepare(
       `UPDATE jobs SET status = ?, leased_until = NULL, started_at = ?, finished_at = ?, finish_order = ?,
-                       errors = ?, result = ?, reason = ?, cancelling = NULL
+                       errors = ?, result = ?, reason = ?
        ${stillOurs}`,
     );
+    this.finishRare = database.prepare('UPDATE jobs SET failed = ?, cancelling = NULL WHERE id = ?');
     this.putBack = database.prepare(
       `UPDATE jobs SET status = ?, leased_until = NULL, started_at = ?, place = ?, due_at = ?,
                        errors = ?, retries = ?, rescues = ?
@@ -90,7 +96,7 @@ export class OutcomeWrites {
   }
 
   private end(
-    { row, startedAt }: SqliteAttempt,
+    { row, startedAt, told }: SqliteAttempt,
     status: TaskStatus,
     stored: StoredOutcome,
     now: number,
@@ -100,6 +106,8 @@ export class OutcomeWrites {
     const order = this.ledger.next();
     const ended = this.finish.run(status, startedAt, now, order, errors, result, reason, row.id, row.claims);
     if (ended === 0) return null;
+    // Apart from the rest: to change it, though from NULL to NULL, costs.
+    if (status !== 'success' || told) this.finishRare.run(status === 'failed' ? 1 : null, row.id);
     this.ledger.moved(row.queue, 'running', status);
     return stored;
   }

@@ -11,9 +11,12 @@ interface QueueRow {
 /** What holds for a queue in all processes that share the file: pauses, and limits of the fleet. */
 export class QueueWrites {
   private readonly find;
+  private readonly allPaused;
   private readonly setPaused;
   private readonly setWindow;
   private readonly limited: ReadonlyMap<string, ResolvedQueue>;
+  /** As of the last look. To sleep by, not to start by: what holds is in the file. */
+  private paused: ReadonlySet<string> = new Set();
 
   constructor(
     database: SqliteDatabase,
@@ -21,6 +24,7 @@ export class QueueWrites {
     queues: readonly ResolvedQueue[],
   ) {
     this.find = database.prepare<QueueRow>('SELECT paused, since, starts FROM queues WHERE queue = ?');
+    this.allPaused = database.prepare<{ queue: string }>('SELECT queue FROM queues WHERE paused = 1');
     this.setPaused = database.prepare(
       `INSERT INTO queues (queue, paused) VALUES (?, ?) ON CONFLICT DO UPDATE SET paused = excluded.paused`,
     );
@@ -33,6 +37,7 @@ export class QueueWrites {
         .filter((queue) => queue.fleetConcurrency !== Infinity || queue.fleetRateLimit !== null)
         .map((queue) => [queue.name, queue]),
     );
+    this.refresh();
   }
 
   /** Whether processes share limits of this queue: then each takes only what it starts at once. */
@@ -40,8 +45,17 @@ export class QueueWrites {
     return this.limited.has(queue);
   }
 
+  /** Looks which queues are paused. */
+  refresh(): void {
+    this.paused = new Set(this.allPaused.all().map(({ queue }) => queue));
+  }
+
   isPaused(queue: string): boolean {
-    return this.find.get(queue)?.paused === 1;
+    return this.paused.has(queue);
+  }
+
+  get pausedQueues(): Iterable<string> {
+    return this.paused;
   }
 
   pause(queue: string, paused: boolean): void {
@@ -51,7 +65,10 @@ export class QueueWrites {
   /** How many jobs of a queue may be started now. */
   room(queue: string, now: number): number {
     const row = this.find.get(queue);
-    if (row?.paused === 1) return 0;
+    if (row?.paused === 1) {
+      this.refresh();
+      return 0;
+    }
     const limits = this.limited.get(queue);
     if (limits === undefined) return Infinity;
     return Math.max(0, Math.min(this.places(limits), startsLeft(limits, row, now)));
@@ -68,10 +85,10 @@ export class QueueWrites {
 
   /** From when on jobs of a queue may be started: 0 for now, `null` if no mere passing of time will do. */
   opensAt(queue: string, now: number): number | null {
-    const row = this.find.get(queue);
-    if (row?.paused === 1) return null;
+    if (this.paused.has(queue)) return null;
     const limits = this.limited.get(queue);
     if (limits === undefined) return 0;
+    const row = this.find.get(queue);
     if (this.places(limits) <= 0) return null;
     if (startsLeft(limits, row, now) > 0) return 0;
     return (row?.since ?? 0) + (limits.fleetRateLimit?.per ?? 0);

@@ -11,13 +11,16 @@ interface FinishedRow {
   readonly queue: string;
   readonly status: TaskStatus;
   readonly finished_at: number;
-  /** Whether its arguments lie in large_args. */
-  readonly apart: 0 | 1;
-  readonly keyed: 1 | null;
-  readonly lines: number | null;
+  /** What else there is of it, the sum of what follows. */
+  readonly apart: number;
 }
 
-const COLUMNS = 'id, queue, status, finished_at, args IS NULL AS apart, keyed, lines';
+const LARGE_ARGS = 1;
+const LINES = 2;
+const KEY = 4;
+
+const COLUMNS = `id, queue, status, finished_at,
+  (args IS NULL) * ${LARGE_ARGS} + (lines IS NOT NULL) * ${LINES} + (keyed IS NOT NULL) * ${KEY} AS apart`;
 
 /** Drops results, the oldest finished out first: those beyond `maxResults`, and those older than `resultTtl`. */
 export class RetentionWrites {
@@ -97,11 +100,11 @@ export class RetentionWrites {
     return true;
   }
 
-  private drop({ id, queue, status, apart, keyed, lines }: FinishedRow): void {
+  private drop({ id, queue, status, apart }: FinishedRow): void {
     this.deleteJob.run(id);
-    if (apart === 1) this.deleteArgs.run(id);
-    if (lines !== null) this.deleteLogs.run(id);
-    if (keyed !== null) this.deleteKey.run(id);
+    if (apart & LARGE_ARGS) this.deleteArgs.run(id);
+    if (apart & LINES) this.deleteLogs.run(id);
+    if (apart & KEY) this.deleteKey.run(id);
     this.ledger.count(queue, status, -1);
   }
 }

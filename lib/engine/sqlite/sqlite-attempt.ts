@@ -25,7 +25,6 @@ export interface ClaimedRow {
   readonly overrides: string | null;
   readonly errors: string | null;
   readonly metadata: string | null;
-  readonly progress: string | null;
 }
 
 /** One attempt at a job of the file. */
@@ -35,8 +34,8 @@ export class SqliteAttempt implements Attempt {
   renewedAt = 0;
   /** Whether it has been told that its job is cancelled. */
   told = false;
-  /** What it has said last of its progress, as it is stored. */
-  progress: string | null;
+  /** Whether it has said something of its progress. */
+  reported = false;
   readonly overrides: PolicyOverrides | undefined;
   readonly metadata: Metadata | undefined;
   readonly errors: readonly AttemptError[];
@@ -52,7 +51,6 @@ export class SqliteAttempt implements Attempt {
     private readonly largeArgs: (id: number) => string,
     readonly lost: boolean,
   ) {
-    this.progress = row.progress;
     try {
       this.metadata = row.metadata === null ? undefined : (payloadFromText(row.metadata) as Metadata);
       this.overrides =

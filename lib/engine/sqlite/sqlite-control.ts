@@ -72,8 +72,8 @@ export class SqliteControl implements JobControl {
     const mine = attempt as SqliteAttempt;
     const stored = storedReport(report);
     const rows = rowsFor(stored.progress) + report.lines.length;
-    const applied = await file.commit.write(() => file.reports.report(mine, stored), rows);
-    if (applied && stored.progress !== null) mine.progress = stored.progress;
+    mine.reported = true;
+    await file.commit.write(() => file.reports.report(mine, stored), rows);
   }
 
   job(taskId: string): JobDossier | null {
@@ -109,7 +109,8 @@ export class SqliteControl implements JobControl {
       return counts;
     };
     for (const { queue, status, jobs } of file.looks.allCounts()) if (jobs !== 0) of(queue)[status] = jobs;
-    for (const queue of file.looks.pausedQueues()) of(queue).paused = true;
+    file.queues.refresh();
+    for (const queue of file.queues.pausedQueues) of(queue).paused = true;
     for (const { queue, row } of taken.allWaiting()) {
       of(queue).running--;
       of(queue)[row.status]++;
@@ -139,12 +140,14 @@ export class SqliteControl implements JobControl {
   async pause(queue: string): Promise<void> {
     const { file, taken } = this.opened;
     await file.commit.write(() => file.queues.pause(queue, true));
+    file.queues.refresh();
     await Promise.all([taken.giveBack(queue), realTime(OTHERS_STOP_MS)]);
   }
 
   async resume(queue: string): Promise<void> {
     const { file, config } = this.opened;
     await file.commit.write(() => file.queues.pause(queue, false));
+    file.queues.refresh();
     config.changed();
   }
 

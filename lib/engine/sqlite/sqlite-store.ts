@@ -80,7 +80,7 @@ export class SqliteStore implements JobStore {
   async settle(attempt: Attempt, outcome: Outcome, now: number): Promise<boolean> {
     const mine = attempt as SqliteAttempt;
     const given = storedOutcome(mine, outcome);
-    const { outcomes, leases, queues } = this.file;
+    const { outcomes, leases, queues, reads } = this.file;
     const settle = (): StoredOutcome | null => {
       const stored = outcomes.settle(mine, given, now);
       if (stored !== null) return stored;
@@ -91,7 +91,7 @@ export class SqliteStore implements JobStore {
     const stored = await this.file.commit.write(settle, rowsFor(given.result));
     this.taken.release(mine);
     if (stored === given && isEnd(outcome))
-      this.results.finished(mine.row.id, () => finishedRow(mine, given, now));
+      this.results.finished(mine.row.id, () => finishedRow(mine, given, now) ?? reads.at(mine.row.id));
     else if (stored !== given && stored !== null) this.ended(mine.row.id);
     // There is room for another one, which was not there when the attempt ended.
     if (queues.isLimited(mine.queue)) this.config.changed();

@@ -30,6 +30,7 @@ export function storedForm(job: NewJob): StoredJob {
 /** Puts jobs into the file. */
 export class SubmissionWrites {
   private readonly insertJob;
+  private readonly addRare;
   private readonly setArgs;
   private readonly dropArgs;
   private readonly replace;
@@ -43,11 +44,11 @@ export class SubmissionWrites {
     private readonly keys: DedupeWrites,
   ) {
     this.insertJob = database.prepare(
-      `INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, due_at, submitted_at, args, overrides,
-                         metadata, keyed)
-       VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, due_at, submitted_at, args, overrides)
+       VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
        ON CONFLICT (task_id) WHERE chosen = 1 DO NOTHING`,
     );
+    this.addRare = database.prepare('UPDATE jobs SET metadata = ?, keyed = ? WHERE id = ?');
     this.idAt = database.prepare<{ task_id: string }>('SELECT task_id FROM jobs WHERE id = ?');
     this.chosen = database.prepare('SELECT 1 FROM jobs WHERE task_id = ? AND chosen = 1');
     this.setArgs = database.prepare('INSERT OR REPLACE INTO large_args (job, args) VALUES (?, ?)');
@@ -81,11 +82,12 @@ export class SubmissionWrites {
       now,
       inline ? args : null,
       overrides,
-      metadata,
-      job.dedupe === undefined ? null : 1,
     );
     if (inserted === 0) return new Duplicate(taskId);
     if (!inline) this.setArgs.run(id, args);
+    // Apart from the rest, so that it costs only those who bring it.
+    if (metadata !== null || job.dedupe !== undefined)
+      this.addRare.run(metadata, job.dedupe === undefined ? null : 1, id);
     if (job.dedupe !== undefined) this.keys.hold(job.dedupe, id, taskId, now);
     this.ledger.count(job.queue, 'pending', 1);
     return taskId;

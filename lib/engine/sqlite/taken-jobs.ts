@@ -100,6 +100,7 @@ export class TakenJobs {
   /** Another process may have cancelled jobs that were taken here, or paused queues. */
   look(): void {
     const { reads, queues } = this.parts.file;
+    queues.refresh();
     if (this.taken.size > 0)
       for (const { id, cancelling } of reads.cancellations()) this.cancel(id, cancelling);
     if (this.ahead.size === 0) return;

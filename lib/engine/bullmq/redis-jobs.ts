@@ -1,0 +1,111 @@
+import type { Redis } from 'ioredis';
+import { MAX_LOG_LINES } from '../job-control.interface.js';
+import { CANCELLED, type Kept } from './job-mapping.js';
+import * as scripts from './redis-scripts.js';
+import type { Cancelled, Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.interface.js';
+
+/** Until it counts as having failed, after it has been noted that it is about to. */
+const SETTLING_MS = 60_000;
+
+/** BullMQ's scores of delayed jobs are times, shifted to leave room for an order. */
+const SCORE_PER_MS = 4_096;
+
+type Script = (...args: readonly (string | number)[]) => Promise<unknown>;
+
+/** {@link ServerJobs} by scripts of our own over BullMQ's keys. */
+export class RedisJobs implements ServerJobs {
+  private readonly script: Readonly<Record<keyof typeof scripts, Script>>;
+
+  constructor(
+    private readonly client: Redis,
+    private readonly prefix: string,
+    private readonly keep: Kept,
+    private readonly now: () => number,
+  ) {
+    const entries = Object.entries(scripts).map(([name, lua]) => [name, defined(client, name, lua)] as const);
+    this.script = Object.fromEntries(entries) as Record<keyof typeof scripts, Script>;
+  }
+
+  async cancel({ queue, taskId }: JobPlace, text: string): Promise<Cancelled> {
+    const { age, count } = this.keep;
+    const answer = this.script.CANCEL(this.base(queue), taskId, text, this.now(), age * 1_000, count);
+    const [kind, words = null] = (await answer) as [Cancelled['kind'], string?];
+    return { kind, text: words };
+  }
+
+  requested(places: readonly JobPlace[]): Promise<(string | null)[]> {
+    return Promise.all(
+      places.map(({ queue, taskId }) => this.client.hget(`${this.base(queue)}${taskId}`, 'defa')),
+    );
+  }
+
+  async noteCancelled({ queue, taskId }: JobPlace): Promise<void> {
+    await this.script.NOTE_CANCELLED(this.base(queue), taskId, this.now());
+  }
+
+  async cancelledCount(queue: string): Promise<number> {
+    return (await this.script.COUNT_CANCELLED(this.base(queue), '', this.now() - SETTLING_MS)) as number;
+  }
+
+  async report(
+    { queue, taskId }: JobPlace,
+    token: string,
+    progress: string | null,
+    rows: readonly string[],
+  ): Promise<void> {
+    await this.script.REPORT(this.base(queue), taskId, token, progress ?? '', MAX_LOG_LINES, ...rows);
+  }
+
+  async remove({ queue, taskId }: JobPlace): Promise<boolean> {
+    return (await this.script.REMOVE(this.base(queue), taskId)) === 1;
+  }
+
+  async retry({ queue, taskId }: JobPlace): Promise<boolean> {
+    return (await this.script.RETRY(this.base(queue), taskId, CANCELLED)) === 1;
+  }
+
+  async debounce(queue: string, key: string, { data, delay }: Debounced): Promise<string | null> {
+    return (await this.script.DEBOUNCE(this.base(queue), key, data, delay, this.now())) as string | null;
+  }
+
+  async list(queue: string, list: JobList, offset: number, count: number): Promise<string[]> {
+    const { client } = this;
+    const base = this.base(queue);
+    const last = offset + count - 1;
+    switch (list) {
+      case 'active':
+      case 'waiting': {
+        // The next one is the last.
+        const key = `${base}${list === 'active' ? 'active' : 'wait'}`;
+        return (await client.lrange(key, -last - 1, -offset - 1)).reverse();
+      }
+      case 'prioritized':
+      case 'delayed':
+        return client.zrange(`${base}${list}`, `${offset}`, `${last}`);
+      case 'failed':
+      case 'completed':
+        return client.zrevrange(`${base}${list}`, offset, last);
+    }
+  }
+
+  async dueTimes(places: readonly JobPlace[]): Promise<(number | null)[]> {
+    const scores = places.map(({ queue, taskId }) =>
+      this.client.zscore(`${this.base(queue)}delayed`, taskId),
+    );
+    return (await Promise.all(scores)).map((score) =>
+      score === null ? null : Math.floor(Number(score) / SCORE_PER_MS),
+    );
+  }
+
+  private base(queue: string): string {
+    return `${this.prefix}:${queue}:`;
+  }
+}
+
+/** A script as a command of this client, which the server is sent once. */
+function defined(client: Redis, name: string, lua: string): Script {
+  const command = `flowrra_${name.toLowerCase()}`;
+  client.defineCommand(command, { numberOfKeys: 0, lua });
+  const call = (client as unknown as Readonly<Record<string, Script>>)[command] as Script;
+  return call.bind(client);
+}

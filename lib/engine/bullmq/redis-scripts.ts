@@ -1,0 +1,146 @@
+/**
+ * What the names of BullMQ's keys and fields mean: https://github.com/taskforcesh/bullmq/tree/master/src/commands.
+ * Arguments: what the keys of the queue begin with, the id of the job, and then those of the script.
+ */
+const PRELUDE = `
+local call = redis.call
+local base, id = ARGV[1], ARGV[2]
+local job, failed, cancelled = base .. id, base .. 'failed', base .. 'flowrra:cancelled'
+
+local function tell(event, ...)
+  local kept = call('HGET', base .. 'meta', 'opts.maxLenEvents') or 10000
+  call('XADD', base .. 'events', 'MAXLEN', '~', kept, '*', 'event', event, 'jobId', id, ...)
+end
+
+-- A key that has a time to live outlives its job.
+local function freeKey()
+  local key = base .. 'de:' .. (call('HGET', job, 'deid') or '')
+  if call('PTTL', key) == -1 and call('GET', key) == id then call('DEL', key) end
+end
+
+local function drop(which)
+  local gone = base .. which
+  call('DEL', gone, gone .. ':logs', gone .. ':dependencies', gone .. ':processed', gone .. ':failed', gone .. ':unsuccessful')
+  call('ZREM', cancelled, which)
+end
+`;
+
+/** Arguments: text, now, the age in milliseconds and the number of failed jobs that are kept. */
+export const CANCEL = `${PRELUDE}
+local text, now, age, count = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+if call('EXISTS', job) == 0 then return { 'unknown' } end
+if call('ZSCORE', failed, id) or call('ZSCORE', base .. 'completed', id) then return { 'finished' } end
+
+-- That a child has failed is for BullMQ to tell its parent.
+local from = nil
+if call('HEXISTS', job, 'parentKey') == 0 then
+  if call('ZREM', base .. 'delayed', id) == 1 then from = 'delayed'
+  elseif call('ZREM', base .. 'prioritized', id) == 1 then from = 'prioritized'
+  elseif call('EXISTS', job .. ':lock') == 0 and call('LREM', base .. 'wait', 1, id) == 1 then from = 'waiting' end
+end
+if not from then
+  call('HSETNX', job, 'defa', text)
+  return { 'told', call('HGET', job, 'defa') }
+end
+
+text = call('HGET', job, 'defa') or text
+call('HSET', job, 'failedReason', text, 'finishedOn', now)
+call('HINCRBY', job, 'atm', 1)
+call('HDEL', job, 'defa')
+call('ZADD', failed, now, id)
+call('ZADD', cancelled, now, id)
+freeKey()
+tell('failed', 'failedReason', text, 'prev', from)
+
+-- BullMQ itself drops old ones only when a job that has run fails.
+local old = call('ZRANGEBYSCORE', failed, '-inf', now - age, 'LIMIT', 0, 100)
+local over = math.min(call('ZCARD', failed) - #old - count, 100)
+if over > 0 then
+  for _, which in ipairs(call('ZRANGE', failed, #old, #old + over - 1)) do table.insert(old, which) end
+end
+for _, which in ipairs(old) do
+  drop(which)
+  call('ZREM', failed, which)
+end
+return { 'cancelled', text }
+`;
+
+/** Arguments: now. */
+export const NOTE_CANCELLED = `${PRELUDE}
+call('ZADD', cancelled, ARGV[3], id)
+`;
+
+/**
+ * Arguments: until when what was noted has failed by now. BullMQ drops the oldest failed jobs first:
+ * so those that are noted and gone are the oldest.
+ */
+export const COUNT_CANCELLED = `${PRELUDE}
+for _ = 1, 1000 do
+  local oldest = call('ZRANGEBYSCORE', cancelled, '-inf', ARGV[3], 'LIMIT', 0, 1)[1]
+  if not oldest or call('ZSCORE', failed, oldest) then break end
+  call('ZREM', cancelled, oldest)
+end
+return call('ZCARD', cancelled)
+`;
+
+/** Arguments: token, progress or '', how many rows are kept, rows. */
+export const REPORT = `${PRELUDE}
+if call('GET', job .. ':lock') ~= ARGV[3] then return end
+if ARGV[4] ~= '' then
+  call('HSET', job, 'progress', ARGV[4])
+  tell('progress', 'data', ARGV[4])
+end
+for row = 6, #ARGV do call('RPUSH', job .. ':logs', ARGV[row]) end
+call('LTRIM', job .. ':logs', -tonumber(ARGV[5]), -1)
+`;
+
+export const REMOVE = `${PRELUDE}
+local from = nil
+if call('ZREM', failed, id) == 1 then from = 'failed'
+elseif call('ZREM', base .. 'completed', id) == 1 then from = 'completed'
+else return 0 end
+freeKey()
+drop(id)
+tell('removed', 'prev', from)
+return 1
+`;
+
+/** Arguments: what the text of a cancelled job begins with. */
+export const RETRY = `${PRELUDE}
+local reason = call('HGET', job, 'failedReason')
+if reason and string.sub(reason, 1, #ARGV[3]) == ARGV[3] then return 0 end
+if call('ZREM', failed, id) == 0 then return 0 end
+call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa')
+
+local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
+local priority = tonumber(call('HGET', job, 'priority') or 0)
+if priority == 0 then call('LPUSH', base .. 'wait', id)
+else call('ZADD', base .. 'prioritized', priority * 0x100000000 + call('INCR', base .. 'pc') % 0x100000000, id) end
+if not meta[1] and not (meta[2] and call('LLEN', base .. 'active') >= tonumber(meta[2])) then
+  call('ZADD', base .. 'marker', 0, '0')
+end
+
+local key = call('HGET', job, 'deid')
+local dedupe = cjson.decode(call('HGET', job, 'opts') or '{}')['de']
+if key and dedupe and not dedupe['ttl'] then call('SET', base .. 'de:' .. key, id, 'NX') end
+tell('waiting', 'prev', 'failed')
+return 1
+`;
+
+/** Instead of an id: the key. Arguments: data, delay, now. */
+export const DEBOUNCE = `${PRELUDE}
+local key, delayed = base .. 'de:' .. id, base .. 'delayed'
+id = call('GET', key)
+if not id then return nil end
+job = base .. id
+if not call('ZSCORE', delayed, id) or tonumber(call('HGET', job, 'ats') or 0) > 0 then
+  call('DEL', key)
+  return nil
+end
+local due = tonumber(ARGV[5]) + tonumber(ARGV[4])
+call('HSET', job, 'data', ARGV[3], 'delay', ARGV[4])
+call('ZADD', delayed, due * 0x1000, id)
+call('ZADD', base .. 'marker', call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] / 0x1000, '1')
+tell('delayed', 'delay', due)
+return id
+`;
