@@ -5,6 +5,8 @@ export default {
   maxWorkers: 2,
   roots: ['<rootDir>/test', '<rootDir>/sample-app'],
   testMatch: ['**/*.spec.ts'],
+  // A busy machine is no failure.
+  testTimeout: 30_000,
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^flowrra$': '<rootDir>/lib/index.ts',

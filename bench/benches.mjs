@@ -146,6 +146,17 @@ export const BENCHES = [
     },
   },
   {
+    name: 'enhancers',
+    title: 'What a guard or an interceptor adds to a job that does nothing',
+    contenders: ['flowrra-enhanced'],
+    args: (quick) => ({ jobs: quick ? 10_000 : 100_000 }),
+    report({ 'flowrra-enhanced': { plain, guarded, intercepted } }, print) {
+      print(
+        `${plain.toFixed(1)} µs a job without any; one guard adds ${(guarded - plain).toFixed(1)} µs, one interceptor ${(intercepted - plain).toFixed(1)} µs.`,
+      );
+    },
+  },
+  {
     name: 'responsiveness',
     title: 'How late a 10 ms timer is while 1,000,000 jobs of 10 µs drain',
     contenders: ['flowrra-responsiveness'],

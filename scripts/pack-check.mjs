@@ -19,8 +19,76 @@ function run(command, args, cwd) {
 }
 
 const TASKS = (file) => `
-import { Injectable } from '@nestjs/common';
-import { Task, TaskContext, TaskCtx } from 'flowrra';
+import { map, type Observable } from 'rxjs';
+import {
+  BadRequestException,
+  type CallHandler,
+  type CanActivate,
+  Catch,
+  type ExceptionFilter,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  type PipeTransform,
+  Scope,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+} from '@nestjs/common';
+import { OnTask, Task, TaskContext, TaskCtx, type TaskEvent, TaskExecutionContext } from 'flowrra';
+
+@Injectable()
+class NoMallory implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    return TaskExecutionContext.create(context).getArgs<[string]>()[0] !== 'Mallory';
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class Exclaim implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<string> {
+    return next.handle().pipe(map((text: string) => text + '!'));
+  }
+}
+
+@Injectable()
+class Trim implements PipeTransform<string> {
+  transform(value: string): string {
+    if (value === '') throw new BadRequestException('nobody');
+    return value.trim();
+  }
+}
+
+@Catch(RangeError)
+class Instead implements ExceptionFilter<RangeError> {
+  catch(error: RangeError): string {
+    return 'instead of ' + error.message;
+  }
+}
+
+@Injectable()
+@UseGuards(NoMallory)
+@UseInterceptors(Exclaim)
+export class Polite {
+  @UsePipes(Trim)
+  @UseFilters(Instead)
+  @Task({ maxRetries: 0 })
+  greet(name: string): string {
+    if (name === 'Eve') throw new RangeError(name);
+    return 'hello ' + name;
+  }
+}
+
+@Injectable()
+export class Watch {
+  heard = 0;
+
+  @OnTask(['succeeded', 'failed'], { task: 'Polite.greet' })
+  hear(_event: TaskEvent<'succeeded' | 'failed'>): void {
+    this.heard++;
+  }
+}
 
 @Injectable()
 export class Tasks {
@@ -43,7 +111,7 @@ import { NestFactory } from '@nestjs/core';
 import { FlowrraModule, FlowrraService } from 'flowrra';
 import { sqlite } from 'flowrra/sqlite';
 import { resultBackendConformance } from 'flowrra/testing';
-import { Tasks } from './tasks${extension}';
+import { Polite, Tasks, Watch } from './tasks${extension}';
 
 const closing: string[] = [];
 
@@ -59,7 +127,7 @@ class Database implements OnModuleDestroy {
 @Module({ providers: [Database], exports: [Database] })
 class DatabaseModule {}
 
-@Module({ imports: [DatabaseModule, FlowrraModule.forRoot({ cpuWorkers: 1 })], providers: [Tasks] })
+@Module({ imports: [DatabaseModule, FlowrraModule.forRoot({ cpuWorkers: 1 })], providers: [Tasks, Polite, Watch] })
 class AppModule {}
 
 async function main(): Promise<void> {
@@ -69,6 +137,12 @@ async function main(): Promise<void> {
   const greeted = await flowrra.waitForResult(await flowrra.submit(tasks.greet, 'Ada'));
   const text: string | undefined = greeted.isSuccess ? greeted.result.text : undefined;
   const squared = await flowrra.waitForResult(await flowrra.tasks(Tasks).square(12));
+  const polite: unknown[] = [];
+  for (const name of [' Ada ', 'Mallory', 'Eve']) {
+    const { result, errors } = await flowrra.waitForResult(await flowrra.tasks(Polite).greet(name));
+    polite.push(result ?? errors[0]?.code);
+  }
+  polite.push(await flowrra.tasks(Polite).greet('').catch((error: Error) => error.message), app.get(Watch).heard);
   // @ts-expect-error a wrong argument does not compile
   await flowrra.submit(tasks.square, 'twelve');
   flowrra.register({ name: 'late' }, async () => {
@@ -92,7 +166,7 @@ async function main(): Promise<void> {
     );
   }
   const drained = closing.length === 11 && closing[10] === 'database closed';
-  console.log(JSON.stringify([text, squared.result, typeof resultBackendConformance, drained ? 'drained' : closing, durable, ...missing]));
+  console.log(JSON.stringify([text, squared.result, ...polite, typeof resultBackendConformance, drained ? 'drained' : closing, durable, ...missing]));
 }
 
 void main();
@@ -101,13 +175,40 @@ void main();
 /** Neither project has better-sqlite3, so SQLite needs a Node that has a driver of its own. */
 const DURABLE = process.getBuiltinModule('node:sqlite') ? 'kept in a file' : 'no driver';
 const expected = (...missing) =>
-  JSON.stringify(['hello Ada, attempt 1', 144, 'function', 'drained', DURABLE, ...missing]);
+  JSON.stringify([
+    'hello Ada, attempt 1',
+    144,
+    'hello Ada!',
+    'FLOWRRA_FORBIDDEN',
+    'instead of Eve',
+    'nobody',
+    3,
+    'function',
+    'drained',
+    DURABLE,
+    ...missing,
+  ]);
 
 const SPEC = `
 import 'reflect-metadata';
 import { Test } from '@nestjs/testing';
 import { FlowrraModule, FlowrraService } from 'flowrra';
+import { FlowrraTesting, FlowrraTestingModule } from 'flowrra/testing';
 import { Tasks } from './tasks';
+
+it('tests a task with the test kit', async () => {
+  const module = await Test.createTestingModule({
+    imports: [FlowrraTestingModule.forRoot()],
+    providers: [Tasks],
+  }).compile();
+  await module.init();
+  const flowrra = module.get(FlowrraTesting);
+  const id = await flowrra.with({ delay: '5m' }).submit('Tasks.square', 12);
+  await flowrra.clock.advance('5m');
+  expect(await flowrra.getResult(id)).toMatchObject({ result: 144 });
+  expect(flowrra.submitted(Tasks, 'square')[0]?.args).toEqual([12]);
+  await module.close();
+});
 
 it('runs a task under Jest', async () => {
   const module = await Test.createTestingModule({

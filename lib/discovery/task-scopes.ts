@@ -42,13 +42,13 @@ export class TaskScopes {
     module
       .getProviderByKey<ModuleRef>(ModuleRef)
       .instance.registerRequestByContextId(new AttemptContext(call), contextId);
-    const instance = (await this.injector.loadPerContext(
+    const instance: object = await this.injector.loadPerContext(
       prototype,
       module,
       controller ? module.controllers : module.providers,
       contextId,
       wrapper,
-    )) as object;
+    );
     return { instance, contextId };
   }
 }

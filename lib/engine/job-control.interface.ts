@@ -21,7 +21,7 @@ export interface JobControl {
   find(query: JobQuery): MaybePromise<JobPage>;
   counts(): MaybePromise<readonly QueueCounts[]>;
   /**
-   * Puts a failed job back into line, with all its retries; its errors stay. Returns it as it is
+   * Puts a failed job back into line, with all its retries; its errors and logs stay. Returns it as it is
    * then, or `null`, and changes nothing, if no failed job has that id.
    */
   retry(taskId: string): MaybePromise<JobInfo | null>;

@@ -16,7 +16,7 @@ export interface Enhancers {
   readonly guards: CanActivate[];
   readonly interceptors: NestInterceptor[];
   readonly pipes: PipeTransform[];
-  /** What a filter that fits makes of an error; `undefined` if none does. */
+  /** What a filter that fits makes of an error; `undefined` or `null` if none does. */
   filter(error: unknown, host: object): unknown;
 }
 

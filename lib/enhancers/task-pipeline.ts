@@ -1,4 +1,4 @@
-import { ForbiddenException, HttpException, type NestInterceptor, type CanActivate } from '@nestjs/common';
+import { ForbiddenException, HttpException, type CanActivate } from '@nestjs/common';
 import { GuardsConsumer } from '@nestjs/core/guards/guards-consumer.js';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
@@ -49,7 +49,7 @@ export class TaskPipeline {
       return await this.intercept(enhancers, args, instance, attempt);
     } catch (error) {
       const handled = await this.filter(enhancers, error, args, instance);
-      if (handled !== undefined) return handled;
+      if (handled !== undefined && handled !== null) return handled;
       throw attempt.verdict(error);
     }
   }
@@ -70,7 +70,7 @@ export class TaskPipeline {
     const allowed = await this.guardsConsumer.tryActivate(
       guards,
       args,
-      instance as never,
+      instance,
       this.method,
       TASK_CONTEXT_TYPE,
     );
@@ -85,9 +85,9 @@ export class TaskPipeline {
     attempt: GuardedAttempt,
   ): Promise<unknown> {
     const result: unknown = await this.interceptorsConsumer.intercept(
-      interceptors as NestInterceptor[],
+      interceptors,
       args,
-      instance as never,
+      instance,
       this.method,
       () => attempt.pipeAndRun(args, pipes),
       TASK_CONTEXT_TYPE,
@@ -95,7 +95,7 @@ export class TaskPipeline {
     return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
   }
 
-  /** A filter that returns nothing has not handled the error: it may only have looked at it. */
+  /** A filter that returns nothing has not handled the error: it may only have looked at it. Nest 11 says `null` where no filter fits. */
   private async filter(
     { filter }: Enhancers,
     error: unknown,

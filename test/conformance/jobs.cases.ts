@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type DeadLetter, FatalTaskError, type JobSummary, Task } from '../../lib/index.js';
+import {
+  type DeadLetter,
+  FatalTaskError,
+  type JobSummary,
+  Task,
+  TaskContext,
+  TaskCtx,
+} from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { type Bed, type Beds, types } from './engine-under-test.js';
 
@@ -20,6 +27,13 @@ class Mixed {
     this.attempts++;
     if (!this.healed) throw new TypeError(`order ${order.id} is broken`);
     return 'healed';
+  }
+
+  @Task({ maxRetries: 0 })
+  halfway(@TaskCtx() ctx: TaskContext): void {
+    ctx.progress(0.5);
+    ctx.log('halfway');
+    throw new Error('no further');
   }
 
   @Task()
@@ -192,6 +206,20 @@ export function jobsCases(beds: Beds): void {
     });
     expect(await flowrra.jobs.retry(id)).toBe(false);
     expect(types(seen, id).filter((type) => type === 'redriven')).toHaveLength(2);
+  });
+
+  it('a job that runs again has made no progress yet, and its log goes on', async () => {
+    const { flowrra, mixed, advance } = await start();
+    const id = await flowrra.submit(mixed.halfway);
+    await advance(1_000);
+    expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'failed', progress: 0.5 });
+    await flowrra.queues.pause('default');
+    expect(await flowrra.jobs.retry(id)).toBe(true);
+    expect(await flowrra.jobs.get(id)).toMatchObject({ status: 'pending', progress: null, retries: 0 });
+    await flowrra.queues.resume('default');
+    await advance(1_000);
+    await flowrra.waitForResult(id);
+    expect((await flowrra.jobs.get(id))?.logs.map(({ line }) => line)).toEqual(['halfway', 'halfway']);
   });
 
   it('runs all failed jobs again that a filter fits', async () => {

@@ -81,7 +81,7 @@ WITH retried AS (
   UPDATE job
      SET state = 'waiting', seq = nextval('job_seq'), process_at_ms = NULL, processed_at_ms = NULL,
          finished_at_ms = NULL, return_value = NULL, failed_reason = NULL, stacktrace = NULL,
-         deferred_failure = NULL, attempts_made = 0, stalled_count = 0
+         deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT
    WHERE queue = $1 AND id = $2 AND state = 'failed' AND starts_with(COALESCE(failed_reason, ''), $3) IS FALSE
   RETURNING id, dedup_id, opts
 ), held AS (

@@ -110,7 +110,7 @@ export const RETRY = `${PRELUDE}
 local reason = call('HGET', job, 'failedReason')
 if reason and string.sub(reason, 1, #ARGV[3]) == ARGV[3] then return 0 end
 if call('ZREM', failed, id) == 0 then return 0 end
-call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa')
+call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', 'progress')
 
 local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
 local priority = tonumber(call('HGET', job, 'priority') or 0)

@@ -149,6 +149,13 @@ export class JobRecord implements Attempt {
     this.value = bare(job.args);
   }
 
+  /** Of its last attempts, only errors and logs stay. */
+  startAnew(): void {
+    this.status = 'pending';
+    this.retries = 0;
+    if (this.extras !== null) this.extras.progress = undefined;
+  }
+
   report({ progress, lines }: JobReport): void {
     const extras = (this.extras ??= {});
     if (progress !== undefined) extras.progress = progress;

@@ -167,8 +167,7 @@ export class MemoryStore implements JobStore {
     job.home.failed--;
     this.finished.leave();
     const again = this.goOn(job);
-    again.status = 'pending';
-    again.retries = 0;
+    again.startAnew();
     again.home.push(again);
     this.changed();
     return again;
