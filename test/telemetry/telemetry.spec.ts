@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
 import type { Engine } from '../../lib/engine/engine.interface.js';
 import {
   FatalTaskError,
+  FlowrraModule,
   type FlowrraModuleOptions,
   type FlowrraService,
   SnoozeTaskError,
@@ -14,6 +16,7 @@ import {
   TaskCtx,
 } from '../../lib/index.js';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { FlowrraTestingModule } from '../../lib/testing/index.js';
 import { FlowrraTelemetryModule } from '../../lib/telemetry/index.js';
 import { startApp } from '../support/app.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
@@ -219,6 +222,21 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     ]);
   });
 
+  it('what a task submits belongs to its attempt', async () => {
+    const { flowrra, told } = await start({ engine: engine() });
+    flowrra.register({ name: 'first' }, () => flowrra.submit('second'));
+    flowrra.register({ name: 'second' }, () => undefined);
+    const { result } = await flowrra.waitForResult(await flowrra.submit('first'));
+    await flowrra.waitForResult(result as string);
+    await settle();
+    const path = ['flowrra submit first', 'flowrra run first', 'flowrra submit second', 'flowrra run second'];
+    expect(told.spans.map(({ name }) => name)).toEqual(path);
+    expect(told.spans.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([
+      undefined,
+      ...told.spans.slice(0, 3).map((span) => span.spanContext().spanId),
+    ]);
+  });
+
   it('a dead letter belongs to the trace of the job that has died', async () => {
     const traced = await start({ engine: engine(), deadLetter: 'bury' });
     const { flowrra, told } = traced;
@@ -337,6 +355,31 @@ it('an engine that does not answer, or fails, costs a gap in the gauge and nothi
   await flowrra.stop();
   await flowrra.start();
   expect(flowrra.isRunning).toBe(true);
+});
+
+it('follows tasks in tests as well, and where options come later', async () => {
+  const told = new Recording();
+  recordings.push(told);
+  const { tracerProvider, meterProvider } = told;
+  const module = await FlowrraTestingModule.override(
+    Test.createTestingModule({
+      imports: [
+        FlowrraTelemetryModule.forRoot({ tracerProvider, meterProvider }),
+        FlowrraModule.forRootAsync({ useFactory: async () => ({ engine: 'redis://nowhere' }) }),
+      ],
+      providers: [Orders],
+    }),
+  ).compile();
+  open.push(await module.init());
+  const flowrra = FlowrraTestingModule.of(module);
+  const id = await flowrra.submit(module.get(Orders).ship, 'ok');
+  await flowrra.drain();
+  expect(told.span('flowrra run Orders.ship', id).attributes['flowrra.outcome']).toBe('success');
+  expect(await told.measured('flowrra.queue.jobs')).toMatchObject({ 'default success': 1 });
+});
+
+it('refuses options that it does not know', () => {
+  expect(() => FlowrraTelemetryModule.forRoot({ tracer: trace } as never)).toThrow(/unknown option 'tracer'/);
 });
 
 it('is refused twice in one application', async () => {
