@@ -14,6 +14,7 @@ import {
   MODULE_OPTIONS_TOKEN,
   type OPTIONS_TYPE,
 } from './flowrra.module-definition.js';
+import { LastModule, putFirstAndLast } from './flowrra.module-order.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraService } from './flowrra.service.js';
 import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
@@ -28,6 +29,7 @@ import type { ResultBackend } from './results/result-backend.js';
  * module; it is global, so that every provider may inject `FlowrraService`.
  */
 @Module({
+  imports: [LastModule],
   providers: [
     {
       provide: RESOLVED_OPTIONS,
@@ -84,5 +86,6 @@ export class FlowrraModule extends ConfigurableModuleClass {
         'FlowrraModule.forRoot() is imported twice in one application. Import it once, in the root module: it is global.',
       );
     }
+    putFirstAndLast(modules, FlowrraModule);
   }
 }

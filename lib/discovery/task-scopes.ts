@@ -1,6 +1,7 @@
 import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { Injector } from '@nestjs/core/injector/injector.js';
-import { AttemptContext } from '../core/task-context.js';
+import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
+import { AttemptContext, type TaskContext } from '../core/task-context.js';
 import type { TaskCall } from '../runner/task-runner.interface.js';
 import type { ProviderHost } from './task-explorer.js';
 
@@ -9,6 +10,8 @@ export interface TaskScope {
   readonly instance: object;
   /** `undefined` where one instance serves all. */
   readonly contextId?: ContextId | undefined;
+  /** What `@Inject(REQUEST)` gives, in a scope of its own. */
+  readonly task?: TaskContext;
 }
 
 /** Makes the instances of one provider: the one that Nest has made, or a fresh one for each attempt. */
@@ -37,11 +40,8 @@ export class TaskScopes {
 
   private async make(call: TaskCall): Promise<TaskScope> {
     const { wrapper, module, controller, prototype } = this.host;
-    const contextId = ContextIdFactory.create();
-    // What `@Inject(REQUEST)` gives where there is no request.
-    module
-      .getProviderByKey<ModuleRef>(ModuleRef)
-      .instance.registerRequestByContextId(new AttemptContext(call), contextId);
+    const task = new AttemptContext(call);
+    const contextId = this.enter(task);
     const instance: object = await this.injector.loadPerContext(
       prototype,
       module,
@@ -49,6 +49,21 @@ export class TaskScopes {
       contextId,
       wrapper,
     );
-    return { instance, contextId };
+    return { instance, contextId, task };
+  }
+
+  /**
+   * As Nest begins a request, with the job in its place: what `@Inject(REQUEST)` gives. The
+   * application's ContextIdStrategy, if it has one, says what is shared with other jobs and requests;
+   * that outlives the job, and is given the strategy's payload instead.
+   */
+  private enter(task: AttemptContext): ContextId {
+    const { wrapper, module } = this.host;
+    const contextId = ContextIdFactory.getByRequest(task);
+    Object.defineProperty(task, REQUEST_CONTEXT_ID, { value: contextId });
+    const isShared = contextId.getParent !== undefined && wrapper.isDependencyTreeDurable();
+    const request: unknown = isShared ? contextId.payload : Object.assign(task, contextId.payload);
+    module.getProviderByKey<ModuleRef>(ModuleRef).instance.registerRequestByContextId(request, contextId);
+    return contextId;
   }
 }

@@ -40,8 +40,8 @@ export class TaskPipeline {
    */
   async run(call: TaskCall, next: () => unknown): Promise<unknown> {
     const { args } = call;
-    attachTask(args, new AttemptContext(call));
-    const { instance, contextId } = await this.scopes.of(call);
+    const { instance, contextId, task = new AttemptContext(call) } = await this.scopes.of(call);
+    attachTask(args, task);
     const enhancers = this.enhancersOf(instance, contextId);
     const attempt = new GuardedAttempt(this.taskArguments, next);
     try {
