@@ -22,7 +22,7 @@ export class RecentOutcomes {
     const at = Math.floor(now / 1_000);
     let second = this.seconds.get(at);
     if (second === undefined) {
-      this.forget(at - KEPT_SECONDS);
+      this.forget(at - KEPT_SECONDS - 1);
       this.seconds.set(at, (second = { finished: 0, failed: 0 }));
     }
     second.finished++;
