@@ -3,6 +3,7 @@ import { EventHub } from './core/events.js';
 import { ExecutorNotRunningError } from './core/errors.js';
 import { DeadLetters } from './core/dead-letters.js';
 import { Executor } from './core/executor.js';
+import type { Instrumentation } from './core/instrumentation.js';
 import { JobOperations } from './core/job-operations.js';
 import { PayloadCodec } from './core/payload/payload-codec.js';
 import { ResultRecorder } from './core/result-recorder.js';
@@ -37,6 +38,8 @@ const KILL_GRACE_MS = 5_000;
  */
 export class FlowrraRuntime {
   readonly events = new EventHub();
+  /** To be set before it connects. */
+  instrumentation: Instrumentation | null = null;
   private readonly logger = new Logger('Flowrra');
   private connecting: Promise<Connected> | null = null;
   private connected: Connected | null = null;
@@ -128,13 +131,15 @@ export class FlowrraRuntime {
   }
 
   private async open(): Promise<Connected> {
-    const { clock, queues, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes } = this.options;
+    const { clock, queues, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, context } =
+      this.options;
     const codec = new PayloadCodec({ maxBytes: maxPayloadBytes });
     const observer = new RunObserver(this.events, clock);
+    const { instrumentation } = this;
     const engine = await this.loadEngine();
     const backend = await this.openBackend();
     const recorder = backend && new ResultRecorder(backend, clock);
-    const submitter = new Submitter(engine, codec, observer, recorder, this.options.context);
+    const submitter = new Submitter(engine, codec, observer, recorder, context, instrumentation);
     const inline = new InlineRunner();
     const cpu =
       this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
@@ -147,7 +152,8 @@ export class FlowrraRuntime {
       recorder,
       reports: { control: engine.control, codec, observer, recorder, clock },
       deadLetters: new DeadLetters(this.registry, submitter),
-      context: this.options.context,
+      context,
+      instrumentation,
       random: Math.random,
     });
     await engine.connect({
@@ -164,7 +170,7 @@ export class FlowrraRuntime {
         void recorder?.changed(job);
         observer.cancelled(job);
       },
-      heard: (event) => this.events.emit(event),
+      heard: (event) => this.events.hear(event),
     });
     const operations = new JobOperations(engine.control, observer, recorder);
     return { engine, results: backend ?? engine.results, submitter, operations, cpu };

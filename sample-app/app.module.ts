@@ -4,6 +4,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { FlowrraModule } from 'flowrra';
 import { settings } from './config/settings.js';
 import { DatasetsModule } from './datasets/datasets.module.js';
+import { HealthModule } from './health/health.module.js';
 import { FlowrraErrorFilter } from './tasks/flowrra-error.filter.js';
 import { IndexController } from './tasks/index.controller.js';
 import { InvoicesModule } from './invoices/invoices.module.js';
@@ -30,6 +31,7 @@ import { UsersModule } from './users/users.module.js';
     // #endregion
     UsersModule,
     DatasetsModule,
+    HealthModule,
     InvoicesModule,
     NewslettersModule,
     ReportsModule,

@@ -165,6 +165,12 @@ async function main(): Promise<void> {
       (error: Error) => missing.push(/npm install [\\w ]+/.exec(error.message)?.[0] ?? error.message.slice(0, 20)),
     );
   }
+  for (const optional of ['flowrra/health', 'flowrra/telemetry']) {
+    await import(optional).then(
+      () => missing.push(\`\${optional} loads\`),
+      (error: Error) => missing.push(/Cannot find package '([^']+)'/.exec(error.message)?.[1] ?? error.message),
+    );
+  }
   const drained = closing.length === 11 && closing[10] === 'database closed';
   console.log(JSON.stringify([text, squared.result, ...polite, typeof resultBackendConformance, drained ? 'drained' : closing, durable, ...missing]));
 }
@@ -229,6 +235,32 @@ import { bullmq } from 'flowrra/bullmq';
 export const engine = bullmq({ connection: { host: 'localhost' }, bullmq: { worker: { drainDelay: 1 } } });
 // @ts-expect-error an option that is Flowrra's own
 bullmq({ connection: 'redis://localhost', bullmq: { worker: { concurrency: 1 } } });
+`;
+
+/** Compiled with all declarations checked, and run: the optional parts with what Nest 11 has for them. */
+const OBSERVED = `
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
+import { FlowrraModule } from 'flowrra';
+import { FlowrraHealthIndicator } from 'flowrra/health';
+import { FlowrraTelemetryModule } from 'flowrra/telemetry';
+
+@Module({
+  imports: [TerminusModule, FlowrraModule.forRoot({ cpuWorkers: 1 }), FlowrraTelemetryModule.forRoot()],
+  providers: [FlowrraHealthIndicator],
+})
+class ObservedModule {}
+
+async function main(): Promise<void> {
+  const app = await NestFactory.createApplicationContext(ObservedModule, { logger: ['error'] });
+  const { tasks } = await app.get(FlowrraHealthIndicator).isHealthy('tasks', { maxPending: 1 });
+  console.log(tasks.status);
+  await app.close();
+}
+
+void main();
 `;
 
 /** The one line that a Jest project of CommonJS needs: this package and Nest's own are ES modules. */
@@ -314,17 +346,39 @@ try {
     nest: '12',
     extension: '.js',
     compilerOptions: { module: 'NodeNext' },
-    missing: ['npm install bullmq ioredis', 'npm install bullmq pg'],
+    missing: [
+      'npm install bullmq ioredis',
+      'npm install bullmq pg',
+      '@nestjs/terminus',
+      '@opentelemetry/api',
+    ],
   });
   const nest11 = project('nest11-commonjs', {
     type: 'commonjs',
     nest: '11',
     extension: '',
     compilerOptions: { module: 'NodeNext' },
-    packages: ['@nestjs/testing@11', 'jest@30', 'ts-jest@29', '@types/jest@30', 'bullmq@6', 'ioredis@6'],
-    files: { 'jest.config.js': JEST, 'src/tasks.spec.ts': SPEC, 'src/fleet.ts': FLEET },
-    missing: ['Redis cannot be used', 'npm install pg'],
+    packages: [
+      '@nestjs/testing@11',
+      'jest@30',
+      'ts-jest@29',
+      '@types/jest@30',
+      'bullmq@6',
+      'ioredis@6',
+      '@nestjs/terminus@11',
+      '@opentelemetry/api@1',
+    ],
+    files: {
+      'jest.config.js': JEST,
+      'src/tasks.spec.ts': SPEC,
+      'src/fleet.ts': FLEET,
+      'src/observed.ts': OBSERVED,
+    },
+    missing: ['Redis cannot be used', 'npm install pg', 'flowrra/health loads', 'flowrra/telemetry loads'],
   });
+  const health = run('node', ['--no-warnings', 'out/observed.js'], nest11).trim();
+  if (health !== 'up') throw new Error(`nest11-commonjs: the health check printed ${health}`);
+  console.log('nest11-commonjs: its health check is up');
   run('npx', ['jest', '--silent'], nest11);
   console.log('nest11-commonjs: its test passes under Jest');
 } finally {

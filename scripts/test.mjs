@@ -24,6 +24,7 @@ const ON_SERVERS = [
   'test/engines/bullmq',
   'test/fleet',
   'test/readme/fleet',
+  'test/telemetry/fleet',
 ];
 const total = { passed: 0, failed: 0 };
 let failed = false;

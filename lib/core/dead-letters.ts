@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Attempt, AttemptError, Metadata } from '../engine/engine.interface.js';
 import { NO_SUBMIT_OPTIONS } from '../options/resolve-submit-options.js';
-import { contextOf, metadataOf } from './carried.js';
+import { contextOf, markOf, metadataOf } from './carried.js';
 import type { Submitter } from './submitter.js';
 import type { TaskRegistry } from './task-registry.js';
 import type { TaskError } from './task-result.js';
@@ -35,7 +35,8 @@ export class DeadLetters {
     if (attempt.taskName === receiver) return;
     try {
       const letter = letterOf(attempt, error);
-      const options = { ...NO_SUBMIT_OPTIONS, context: contextOf(attempt.metadata) };
+      const { metadata } = attempt;
+      const options = { ...NO_SUBMIT_OPTIONS, context: contextOf(metadata), cause: markOf(metadata) };
       await this.submitter.submit(this.registry.route(receiver), [letter], options);
     } catch (cause) {
       this.logger.error(

@@ -83,19 +83,31 @@ function isSubscriber(observer: unknown): observer is Observer<never> {
 /** Where the core announces what happens. Ask `observed` before building an event: mostly nobody listens. */
 export class EventHub {
   private readonly subject = new Subject<FlowrraEvent>();
+  private readonly own = new Subject<FlowrraEvent>();
   readonly events$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) =>
     this.subject.subscribe(subscriber),
   );
+  /** Without those of other processes, for what is counted in each of them. */
+  readonly own$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) =>
+    this.own.subscribe(subscriber),
+  );
 
   get observed(): boolean {
-    return this.subject.observed;
+    return this.subject.observed || this.own.observed;
   }
 
   emit(event: FlowrraEvent): void {
+    this.own.next(event);
+    this.subject.next(event);
+  }
+
+  /** What another process has done. */
+  hear(event: FlowrraEvent): void {
     this.subject.next(event);
   }
 
   complete(): void {
+    this.own.complete();
     this.subject.complete();
   }
 }

@@ -7,11 +7,12 @@ import type { TaskRunner } from '../runner/task-runner.interface.js';
 import { codeOf, describeError } from './attempt-error.js';
 import { AttemptCall } from './attempt-call.js';
 import type { ReportParts } from './attempt-reports.js';
-import { contextOf } from './carried.js';
+import { contextOf, markOf } from './carried.js';
 import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters.js';
 import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
 import type { RetryTaskError, SnoozeTaskError } from './errors.js';
+import type { Instrumentation } from './instrumentation.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import { effectivePolicy, retryDelay } from './retry-policy.js';
@@ -36,6 +37,7 @@ export interface ExecutorParts {
   readonly deadLetters: DeadLetters;
   /** How an attempt runs in its submitter's surroundings; `null` for not at all. */
   readonly context: Pick<ContextOptions, 'run'> | null;
+  readonly instrumentation: Instrumentation | null;
   /** Draws from [0, 1) for jitter. */
   readonly random: () => number;
 }
@@ -66,6 +68,7 @@ export class Executor {
     const { recorder } = this.parts;
     const outcome = this.cancelled(abort.cancelReason ?? '');
     abort.overruled = true;
+    this.parts.instrumentation?.overdue(attempt, outcome);
     return recorder === null ? outcome : recorder.ended(attempt, outcome).then(() => outcome);
   }
 
@@ -75,12 +78,36 @@ export class Executor {
     attempt: Attempt,
     abort: AbortHandle,
   ): MaybePromise<Outcome> {
-    const { observer, recorder } = this.parts;
+    const { observer, recorder, instrumentation } = this.parts;
     if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
     if (policy.expires !== Infinity && this.hasExpired(attempt, policy)) return this.expired(attempt, policy);
     if (attempt.lost) return this.lost(attempt);
     observer.started(attempt);
     recorder?.started(attempt);
+    return instrumentation === null
+      ? this.begun(task, policy, attempt, abort)
+      : this.instrumented(instrumentation, task, policy, attempt, abort);
+  }
+
+  /** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
+  private instrumented(
+    instrumentation: Instrumentation,
+    task: TaskDefinition,
+    policy: TaskPolicy,
+    attempt: Attempt,
+    abort: AbortHandle,
+  ): MaybePromise<Outcome> {
+    return instrumentation.attempt(attempt, markOf(attempt.metadata), () =>
+      this.begun(task, policy, attempt, abort),
+    );
+  }
+
+  private begun(
+    task: TaskDefinition,
+    policy: TaskPolicy,
+    attempt: Attempt,
+    abort: AbortHandle,
+  ): MaybePromise<Outcome> {
     let args: unknown[];
     try {
       args = attempt.args();

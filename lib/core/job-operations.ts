@@ -1,7 +1,6 @@
 import type {
   Cancellation,
   JobControl,
-  JobInfo,
   JobPage,
   JobQuery,
   QueueCounts,
@@ -11,8 +10,9 @@ import { type JobDetails, jobDetailsOf } from './job-view.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 
-/** Failed jobs are put back this many at a time. */
-const RETRIED_AT_ONCE = 100;
+const FOUND_AT_ONCE = 100;
+/** So many failed jobs are put back at a time. */
+const RETRIED_AT_ONCE = 20;
 
 /** What is done to jobs from outside: the engine does it, and whoever else has to hears of it. */
 export class JobOperations {
@@ -55,30 +55,45 @@ export class JobOperations {
   }
 
   async retry(taskId: string): Promise<boolean> {
+    const undo = await this.recordRetry(taskId);
     const job = await this.control.retry(taskId);
-    if (job === null) return false;
-    await this.recorder?.changed(job);
+    if (job === null) {
+      await undo?.();
+      return false;
+    }
     this.observer.redriven(job);
     return true;
   }
 
-  /** Those that failed before the call, page by page; a job that fails again meanwhile is left. */
+  /** Those that failed before the call; a job that fails again meanwhile is left. */
   async retryAll(filter: Omit<JobQuery, 'status' | 'cursor' | 'limit'>, now: number): Promise<number> {
-    const found: JobInfo[] = [];
+    const found: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: JobPage = await this.find({
-        ...filter,
-        status: ['failed'],
-        cursor,
-        limit: RETRIED_AT_ONCE,
-      });
-      found.push(...page.jobs.filter(({ finishedAt }) => finishedAt !== null && finishedAt <= now));
+      const page: JobPage = await this.find({ ...filter, status: ['failed'], cursor, limit: FOUND_AT_ONCE });
+      for (const { taskId, finishedAt } of page.jobs) if (finishedAt !== null && finishedAt <= now) found.push(taskId);
       cursor = page.cursor;
     } while (cursor !== null);
     let count = 0;
-    for (const { taskId } of found) if (await this.retry(taskId)) count++;
+    for (let from = 0; from < found.length; from += RETRIED_AT_ONCE) {
+      const some = found.slice(from, from + RETRIED_AT_ONCE);
+      const retried = await Promise.all(some.map((taskId) => this.retry(taskId)));
+      count += retried.filter(Boolean).length;
+    }
     return count;
+  }
+
+  /**
+   * A backend hears of it before the engine puts the job back, or it would hear of the next attempt
+   * first. Returns what undoes that.
+   */
+  private async recordRetry(taskId: string): Promise<(() => Promise<void>) | null> {
+    const { recorder } = this;
+    if (recorder === null) return null;
+    const failed = await this.control.job(taskId);
+    if (failed?.status !== 'failed') return null;
+    await recorder.changed({ ...failed, status: 'pending', finishedAt: null, retries: 0, progress: null });
+    return () => recorder.changed(failed);
   }
 
   async remove(taskId: string): Promise<boolean> {

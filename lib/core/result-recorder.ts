@@ -31,14 +31,16 @@ export class ResultRecorder {
   ) {}
 
   /**
-   * Records a new job before the engine has it, unless a job of that id is recorded already.
+   * Records a new job before the engine has it, unless a job of that id is recorded already. Says
+   * whether it has.
    *
    * @throws {BackendError} if it could not be recorded: the job is then not to be submitted.
    */
-  async submitted(taskId: string, job: NewJob): Promise<void> {
+  async submitted(taskId: string, job: NewJob): Promise<boolean> {
     try {
-      if (job.taskId !== undefined && (await this.backend.get(taskId)) !== null) return;
+      if (job.taskId !== undefined && (await this.backend.get(taskId)) !== null) return false;
       await this.write({ ...fresh(taskId, job.taskName, this.clock.now()), status: 'pending' });
+      return true;
     } catch (cause) {
       throw new BackendError(`The job could not be recorded, so it was not submitted: ${String(cause)}`, {
         cause,

@@ -11,6 +11,8 @@ import { isPromise } from '../engine/maybe-promise.js';
 import type { ContextOptions } from '../options/module-options.js';
 import type { ResolvedSubmit } from '../options/resolved-options.js';
 import { carried } from './carried.js';
+import { SubmitUncertainError } from './errors.js';
+import type { Instrumentation, Mark, SubmittedBatch } from './instrumentation.js';
 import { copyPlain, type PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
@@ -30,10 +32,27 @@ export class Submitter {
     private readonly observer: RunObserver,
     private readonly recorder: ResultRecorder | null,
     private readonly context: Pick<ContextOptions, 'capture'> | null,
+    private readonly instrumentation: Instrumentation | null,
   ) {}
 
   submit(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): MaybePromise<string> {
-    const job = this.job(route, args, options);
+    if (this.instrumentation === null) return this.checkAndSend(route, this.job(route, args, options));
+    return this.instrumented(this.instrumentation, route, args, options);
+  }
+
+  /** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
+  private instrumented(
+    instrumentation: Instrumentation,
+    route: TaskRoute,
+    args: readonly unknown[],
+    options: ResolvedSubmit,
+  ): MaybePromise<string> {
+    return instrumentation.submit(batchOf(route, 1, options.cause), (mark) =>
+      this.checkAndSend(route, this.job(route, args, options, mark)),
+    );
+  }
+
+  private checkAndSend(route: TaskRoute, job: NewJob): MaybePromise<string> {
     return route.validate ? this.validated(route.validate, job) : this.send(job);
   }
 
@@ -52,15 +71,26 @@ export class Submitter {
 
   /** All in one go: either every job is accepted or, where the engine can, none. */
   async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
-    const jobs = submissions.map(({ args, options }) => this.job(route, args, options));
+    if (this.instrumentation === null) return this.sendMany(route, submissions);
+    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (mark) =>
+      this.sendMany(route, submissions, mark),
+    );
+  }
+
+  private async sendMany(
+    route: TaskRoute,
+    submissions: readonly Submission[],
+    mark?: Mark,
+  ): Promise<string[]> {
+    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, mark));
     if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
   }
 
-  private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): NewJob {
+  private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit, mark?: Mark): NewJob {
     const { dedupe } = options;
-    const metadata = this.metadata(options);
+    const metadata = this.metadata(options, mark?.(options));
     return {
       taskId: options.taskId,
       taskName: route.name,
@@ -74,10 +104,10 @@ export class Submitter {
     };
   }
 
-  private metadata({ metadata, context }: ResolvedSubmit): Metadata | undefined {
-    if (this.context === null) return metadata && carried(metadata, undefined);
-    const captured = context ?? this.context.capture();
-    return carried(metadata, captured === undefined ? undefined : this.codec.copyContext(captured));
+  private metadata({ metadata, context }: ResolvedSubmit, mark: unknown): Metadata | undefined {
+    const captured = this.context === null ? undefined : (context ?? this.context.capture());
+    if (metadata === undefined && captured === undefined && mark === undefined) return undefined;
+    return carried(metadata, captured === undefined ? undefined : this.codec.copyContext(captured), mark);
   }
 
   /**
@@ -86,14 +116,28 @@ export class Submitter {
    */
   private async recorded(recorder: ResultRecorder, jobs: readonly NewJob[]): Promise<string[]> {
     const identified = jobs.map((job) => ({ ...job, taskId: job.taskId ?? randomId() }));
-    await Promise.all(jobs.map((job, index) => recorder.submitted(identified[index]?.taskId as string, job)));
-    const accepted = await this.engine.enqueueMany(identified);
+    const fresh = await Promise.all(
+      jobs.map((job, index) => recorder.submitted(identified[index]?.taskId as string, job)),
+    );
+    const accepted = await this.accepted(identified, (index) => {
+      if (fresh[index]) void recorder.forget((identified[index] as { taskId: string }).taskId);
+    });
     accepted.forEach((answer, index) => {
       // What stands in its place has been recorded under its own id.
       const { taskId } = identified[index] as { taskId: string };
       if (answer instanceof Duplicate && answer.taskId !== taskId) void recorder.forget(taskId);
     });
     return this.announceAll(accepted, identified);
+  }
+
+  /** @param refused Told of each job, by its place, if the engine certainly has none of them. */
+  private async accepted(jobs: readonly NewJob[], refused: (index: number) => void): Promise<Accepted[]> {
+    try {
+      return await this.engine.enqueueMany(jobs);
+    } catch (error) {
+      if (!(error instanceof SubmitUncertainError)) jobs.forEach((_job, index) => refused(index));
+      throw error;
+    }
   }
 
   private announceAll(accepted: readonly Accepted[], jobs: readonly NewJob[]): string[] {
@@ -110,6 +154,10 @@ export class Submitter {
     this.observer.deduplicated(taskId, job, key ?? taskId);
     return taskId;
   }
+}
+
+function batchOf({ name, queue }: TaskRoute, jobs: number, cause: unknown): SubmittedBatch {
+  return { taskName: name, queue, jobs, cause };
 }
 
 function randomId(): string {

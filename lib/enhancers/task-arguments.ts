@@ -49,7 +49,9 @@ export class TaskArguments {
   private async applySchemas(args: unknown[], schemas: ArgumentSchemas): Promise<void> {
     if (!('length' in schemas)) {
       const all = await this.validate(schemas, args, 'args');
-      if (Array.isArray(all)) args.splice(0, args.length, ...(all as unknown[]));
+      if (!Array.isArray(all)) return;
+      args.length = 0;
+      for (const value of all as unknown[]) args.push(value);
       return;
     }
     // One that was left out is judged as well: its schema says whether it may be.

@@ -99,6 +99,8 @@ export interface ResolvedSubmit {
   readonly dedupe: Dedupe | undefined;
   /** In the place of what would be captured. */
   readonly context?: unknown;
+  /** What a job carries because of whose end this one is submitted. */
+  readonly cause?: unknown;
 }
 
 export const DEFAULT_QUEUE = 'default';

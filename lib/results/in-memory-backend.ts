@@ -50,6 +50,8 @@ export class InMemoryBackend extends ResultBackend {
     const state = owned(jobStateOf(result));
     this.dropped.delete(taskId);
     if (!isFinal(state.status)) {
+      // It may have failed before, and run again.
+      this.finished.delete(taskId);
       this.unfinished.set(taskId, state);
       return;
     }

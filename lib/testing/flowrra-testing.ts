@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { copyPlain } from '../core/payload/payload-codec.js';
 import type { TaskClass } from '../core/task-submission.js';
 import type { TaskArgs, TaskFunction, TaskName } from '../core/task-types.js';
 import { TaskRegistry } from '../core/task-registry.js';
@@ -81,5 +82,5 @@ export class FlowrraTesting extends FlowrraService {
 
 function submittedJob({ taskId, job }: Recorded): SubmittedJob {
   const { taskName, queue, args, priority, delay, metadata = {} } = job;
-  return { taskId, taskName, queue, args: [...args], priority, delay, metadata };
+  return { taskId, taskName, queue, args: copyPlain(args) as unknown[], priority, delay, metadata };
 }

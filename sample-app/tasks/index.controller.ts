@@ -16,6 +16,7 @@ export class IndexController {
       'GET /tasks/:taskId/details': 'the same with its arguments and its log',
       'DELETE /tasks/:taskId': 'cancel it',
       'POST /tasks/:taskId/retry': 'run a failed one again',
+      'GET /health': 'whether all is well',
       'GET /queues': 'how many jobs there are, by queue and status',
       'GET /queues/:queue/failed': 'failed jobs, and why they failed',
       'POST /queues/:queue/pause': 'start no more of its jobs until POST /queues/:queue/resume',

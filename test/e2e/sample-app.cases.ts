@@ -80,6 +80,11 @@ function sample(engine: string): void {
     return request(app.getHttpServer()).get(location).expect(200);
   }
 
+  it('says that all is well', async () => {
+    const { body } = await request(app.getHttpServer()).get('/health').expect(200);
+    expect(body).toMatchObject({ status: 'ok', details: { flowrra: { status: 'up', isRunning: true } } });
+  });
+
   it('sends a welcome e-mail to a real SMTP server', async () => {
     const { body } = await register('ada@example.com');
     expect(body).toMatchObject({ taskName: 'EmailTasks.sendWelcome', status: 'success', retries: 0 });

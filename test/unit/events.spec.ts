@@ -40,3 +40,16 @@ it('is not observed before somebody subscribes, and not after everybody has left
   subscription.unsubscribe();
   expect(hub.observed).toBe(false);
 });
+
+it('tells what other processes do to whoever listens, and not among its own', () => {
+  const hub = new EventHub();
+  const own: string[] = [];
+  const all: string[] = [];
+  hub.own$.subscribe(({ taskId }) => own.push(taskId));
+  expect(hub.observed).toBe(true);
+  hub.events$.subscribe(({ taskId }) => all.push(taskId));
+  hub.emit(event);
+  hub.hear({ ...event, taskId: 'of another process' });
+  expect(own).toEqual(['id']);
+  expect(all).toEqual(['id', 'of another process']);
+});

@@ -44,8 +44,24 @@ export class DedupeKeys {
 
   /** The job goes on in another record. */
   succeeded(job: JobRecord, successor: JobRecord): void {
-    const standing = job.dedupeKey === undefined ? undefined : this.keys.get(job.dedupeKey);
+    const standing = successor.dedupeKey === undefined ? undefined : this.keys.get(successor.dedupeKey);
     if (standing?.job === job) standing.job = successor;
+  }
+
+  /** The job is over: it stands for nobody any more, unless its key is throttled. */
+  ended(job: JobRecord, now: number): void {
+    const key = job.dedupeKey as string;
+    const standing = this.keys.get(key);
+    if (standing?.job === job && standing.until <= now) this.keys.delete(key);
+  }
+
+  /** The job waits again: it takes its key back, unless another one stands for it by now. */
+  resumed(job: JobRecord, now: number): void {
+    const key = job.dedupeKey;
+    if (key === undefined) return;
+    const standing = this.keys.get(key);
+    if (standing === undefined || !isUnfinished(standing.job))
+      this.keys.set(key, { job, taskId: job.taskId, until: standing?.until ?? now });
   }
 }
 

@@ -37,7 +37,7 @@ export class FinishedJobs {
 
   prune(now: number): void {
     const expired = now - this.retention.resultTtl;
-    while (this.oldest !== null && this.oldest.finishedAt <= expired) this.dropOldest();
+    while (this.oldest !== null && this.oldest.finishedAt <= expired) this.dropFirst();
   }
 
   close(): void {
@@ -46,14 +46,18 @@ export class FinishedJobs {
   }
 
   private dropOldest(): void {
-    for (let job = this.oldest; job !== null; job = this.oldest) {
-      this.oldest = job.next;
-      if (this.oldest === null) this.newest = null;
-      job.next = null;
-      if (!this.forget(job)) continue;
-      this.count--;
-      return;
-    }
+    while (this.oldest !== null && !this.dropFirst());
+  }
+
+  /** Takes the first record out of the chain. Says `false` of one that was left behind, which counts for nothing. */
+  private dropFirst(): boolean {
+    const job = this.oldest as JobRecord;
+    this.oldest = job.next;
+    if (this.oldest === null) this.newest = null;
+    job.next = null;
+    if (!this.forget(job)) return false;
+    this.count--;
+    return true;
   }
 
   private planSweep(): void {

@@ -178,10 +178,15 @@ export class JobRecord implements Attempt {
     next.extras = this.extras === null ? null : { ...this.extras, dueAt: undefined };
     next.value = this.value;
     this.waiters = null;
+    this.empty();
+    return next;
+  }
+
+  /** Lets go of what it holds: nobody asks for it any more, though a chain may still lead to it. */
+  empty(): void {
     this.extras = null;
     this.value = undefined;
     this.errors = NO_ERRORS;
-    return next;
   }
 
   /** A snapshot that shares nothing with the record. */

@@ -85,6 +85,7 @@ export class MemoryQueue {
     job.delayUntil(dueAt);
     this.delayed.push({ dueAt, order: this.orders++, job });
     this.notDue++;
+    if (this.delayed.size > 2 * this.notDue + FEW) this.delayed.retain(stillCounts);
   }
 
   /** A delayed job comes due at another time. */
@@ -96,7 +97,10 @@ export class MemoryQueue {
   /** A waiting job is taken out; its record stays behind and must be left empty. */
   takeOut(job: JobRecord): void {
     if (job.dueAt === undefined) this.due--;
-    else this.notDue--;
+    else {
+      this.notDue--;
+      if (this.delayed.size > 2 * this.notDue + FEW) this.delayed.retain((each) => each.job !== job && stillCounts(each));
+    }
     if (job.status === 'retrying') this.retrying--;
   }
 
@@ -162,7 +166,7 @@ export class MemoryQueue {
   /** The next one that still counts. */
   private nextDelayed(): Delayed | undefined {
     for (let next = this.delayed.peek(); next !== undefined; next = this.delayed.peek()) {
-      if (next.job.dueAt === next.dueAt && next.job.status !== 'cancelled') return next;
+      if (stillCounts(next)) return next;
       this.delayed.pop();
     }
     return undefined;
@@ -184,6 +188,14 @@ export class MemoryQueue {
     this.buckets.delete(bucket.priority);
     this.recent = null;
   }
+}
+
+/** So many places that were left behind are not worth clearing up. */
+const FEW = 1_000;
+
+/** Whether a place is not one that was left behind. */
+function stillCounts({ job, dueAt }: Delayed): boolean {
+  return job.dueAt === dueAt && job.status !== 'cancelled';
 }
 
 const NO_LIMITS = { fleetConcurrency: Infinity, fleetRateLimit: null as RateLimit | null };

@@ -155,6 +155,7 @@ export class MemoryStore implements JobStore {
     job.status = 'cancelled';
     over.cancel(reason, this.clock.now());
     this.finish(over);
+    this.changed();
     return over;
   }
 
@@ -169,6 +170,7 @@ export class MemoryStore implements JobStore {
     const again = this.goOn(job);
     again.startAnew();
     again.home.push(again);
+    this.keys.resumed(again, this.clock.now());
     this.changed();
     return again;
   }
@@ -176,6 +178,7 @@ export class MemoryStore implements JobStore {
   remove(job: JobRecord): void {
     this.forget(job);
     this.finished.leave();
+    job.empty();
   }
 
   before(place: number): Iterable<[number, JobRecord]> {
@@ -216,6 +219,7 @@ export class MemoryStore implements JobStore {
   private finish(job: JobRecord): void {
     job.home[job.status as 'success' | 'failed' | 'cancelled']++;
     this.finished.add(job);
+    if (job.dedupeKey !== undefined) this.keys.ended(job, this.clock.now());
     if (job.waiters === null) return;
     for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }

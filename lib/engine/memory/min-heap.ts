@@ -25,6 +25,11 @@ export class MinHeap<T> {
     items[at] = item;
   }
 
+  /** Lets go of what does not pass. */
+  retain(passes: (item: T) => boolean): void {
+    for (const item of this.items.splice(0)) if (passes(item)) this.push(item);
+  }
+
   pop(): T | undefined {
     const { items } = this;
     const first = items[0];

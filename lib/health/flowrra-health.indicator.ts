@@ -1,0 +1,128 @@
+import { Injectable } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
+import { BoundedCounts, within } from '../core/bounded-counts.js';
+import type { Clock } from '../core/clock.js';
+import type { QueueCounts } from '../flowrra.jobs.js';
+import { FlowrraService } from '../flowrra.service.js';
+import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import { type FlowrraHealthOptions, type HealthLimits, resolveLimits } from './health-limits.js';
+import { RecentOutcomes } from './recent-outcomes.js';
+import { WatchedJobs } from './watched-jobs.js';
+
+/** What a check tells beside up or down. */
+type Details = Record<string, unknown>;
+
+/**
+ * Tells `@nestjs/terminus` how Flowrra is. A provider of the module whose controller checks health:
+ * `() => this.flowrra.isHealthy('flowrra', { maxPending: 1_000 })`.
+ */
+@Injectable()
+export class FlowrraHealthIndicator {
+  private readonly clock: Clock;
+  private readonly counts: BoundedCounts;
+  private readonly outcomes = new RecentOutcomes();
+  private readonly watched = new WatchedJobs();
+
+  constructor(
+    private readonly flowrra: FlowrraService,
+    private readonly health: HealthIndicatorService,
+    moduleRef: ModuleRef,
+  ) {
+    this.clock = moduleRef.get<ResolvedOptions>(RESOLVED_OPTIONS, { strict: false }).clock;
+    this.counts = new BoundedCounts(() => flowrra.jobs.counts(), this.clock);
+    flowrra.events$.subscribe((event) => {
+      if (event.type === 'succeeded' || event.type === 'failed')
+        this.outcomes.add(this.now(), event.type === 'failed');
+      else this.watched.hear(event, this.now());
+    });
+  }
+
+  /**
+   * Down if the engine does not answer in time, or a limit is exceeded; `message` says which. Never
+   * rejects, and takes no longer than `timeout`: a wrong option is down, too.
+   */
+  async isHealthy<const Key extends string = 'flowrra'>(
+    key: Key = 'flowrra' as Key,
+    options: FlowrraHealthOptions = {},
+  ): Promise<HealthIndicatorResult<Key>> {
+    const indicator = this.health.check(key);
+    const { isRunning } = this.flowrra;
+    try {
+      const { problems, details } = await this.examine(resolveLimits(options));
+      if (problems.length === 0) return indicator.up({ isRunning, ...details });
+      return indicator.down({ isRunning, ...details, message: problems.join('; ') });
+    } catch (error) {
+      return indicator.down({
+        isRunning,
+        message: `Flowrra: ${error instanceof Error ? error.message : String(error)}`,
+      });
+    }
+  }
+
+  private async examine(limits: HealthLimits): Promise<{ problems: string[]; details: Details }> {
+    const deadline = this.now() + limits.timeout;
+    const counts = await this.counts.within(limits.timeout);
+    const problems = tooManyPending(counts, limits);
+    const { finished, failed } = this.outcomes.within(limits.window, this.now());
+    const failureRate = finished === 0 ? 0 : failed / finished;
+    if (finished >= limits.minFinished && failureRate > limits.maxFailureRate)
+      problems.push(
+        `${failed} of the ${finished} jobs that have finished lately have failed, and ${limits.maxFailureRate} is the most that may`,
+      );
+    if (limits.maxWait !== Infinity)
+      problems.push(
+        ...(await within(deadline - this.now(), this.clock, this.waitingTooLong(counts, limits.maxWait))),
+      );
+    return { problems, details: { ...summaryOf(counts), failureRate } };
+  }
+
+  private async waitingTooLong(counts: readonly QueueCounts[], maxWait: number): Promise<string[]> {
+    const paused = new Set(counts.filter((of) => of.paused).map(({ queue }) => queue));
+    const problems: string[] = [];
+    for (const job of this.watched.since(this.now() - maxWait)) {
+      const { queue, taskId } = job;
+      // Another process may have started it, unheard here.
+      const waits = !paused.has(queue) && (await this.flowrra.getResult(taskId))?.status === 'pending';
+      if (waits)
+        problems.push(`${taskId} has waited in '${queue}' for ${Math.floor(this.now() - job.since)} ms`);
+      else this.watched.drop(job);
+    }
+    return problems;
+  }
+
+  private now(): number {
+    return this.clock.steady?.() ?? this.clock.now();
+  }
+}
+
+function tooManyPending(counts: readonly QueueCounts[], { maxPending }: HealthLimits): string[] {
+  if (typeof maxPending === 'number') {
+    const pending = sum(counts, pendingIn);
+    return pending > maxPending ? [`${pending} jobs wait, and ${maxPending} may`] : [];
+  }
+  return [...maxPending].flatMap(([name, most]) => {
+    const of = counts.find(({ queue }) => queue === name);
+    if (of === undefined) return [`there is no queue '${name}', for which maxPending is given`];
+    const pending = pendingIn(of);
+    return pending > most ? [`${pending} jobs wait in '${name}', and ${most} may`] : [];
+  });
+}
+
+function summaryOf(counts: readonly QueueCounts[]): Details {
+  return {
+    pending: sum(counts, pendingIn),
+    running: sum(counts, ({ running }) => running),
+    failed: sum(counts, ({ failed }) => failed),
+    paused: counts.filter(({ paused }) => paused).map(({ queue }) => queue),
+  };
+}
+
+function pendingIn({ pending, retrying }: QueueCounts): number {
+  return pending + retrying;
+}
+
+function sum(counts: readonly QueueCounts[], of: (counts: QueueCounts) => number): number {
+  return counts.reduce((total, each) => total + of(each), 0);
+}

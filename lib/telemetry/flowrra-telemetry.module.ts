@@ -1,0 +1,21 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { checkKeys, keysOf } from '../options/check.js';
+import { FlowrraTelemetry, type FlowrraTelemetryOptions, TELEMETRY_OPTIONS } from './flowrra-telemetry.js';
+
+const KEYS = keysOf<FlowrraTelemetryOptions>({ tracerProvider: true, meterProvider: true });
+
+/**
+ * Traces and metrics of tasks through `@opentelemetry/api`. Import it beside `FlowrraModule.forRoot()`,
+ * in an application whose SDK has been started before.
+ */
+@Module({})
+export class FlowrraTelemetryModule {
+  /** @throws {FlowrraConfigError} for an option that is unknown. */
+  static forRoot(options: FlowrraTelemetryOptions = {}): DynamicModule {
+    checkKeys(options, KEYS, 'FlowrraTelemetryModule options');
+    return {
+      module: FlowrraTelemetryModule,
+      providers: [{ provide: TELEMETRY_OPTIONS, useValue: options }, FlowrraTelemetry],
+    };
+  }
+}

@@ -1,0 +1,170 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import {
+  context,
+  metrics,
+  type MeterProvider,
+  type Span,
+  trace,
+  type TracerProvider,
+} from '@opentelemetry/api';
+import { BoundedCounts } from '../core/bounded-counts.js';
+import type { Clock } from '../core/clock.js';
+import { FlowrraConfigError } from '../core/errors.js';
+import type { Instrumentation, Mark, SubmittedBatch } from '../core/instrumentation.js';
+import type { Attempt, MaybePromise, Outcome } from '../engine/engine.interface.js';
+import { isPromise } from '../engine/maybe-promise.js';
+import { FlowrraRuntime } from '../flowrra.runtime.js';
+import { FlowrraService } from '../flowrra.service.js';
+import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import { threadLink } from '../runner/thread/thread-link.js';
+import { JobMetrics } from './job-metrics.js';
+import {
+  type Carrier,
+  carrierOf,
+  endAttempt,
+  endSubmission,
+  failSubmission,
+  TaskSpans,
+} from './task-spans.js';
+
+/** Where spans and measurements go, if not to the providers that are registered globally. */
+export interface FlowrraTelemetryOptions {
+  tracerProvider?: TracerProvider;
+  meterProvider?: MeterProvider;
+}
+
+export const TELEMETRY_OPTIONS = Symbol('flowrra:telemetry-options');
+
+const NAME = 'flowrra';
+
+/** What each job carries to its attempts. */
+interface TraceMark {
+  readonly trace: Carrier;
+  /** Milliseconds since the epoch, by its submitter's clock. */
+  readonly due: number;
+}
+
+/** An attempt that runs. */
+interface RunningAttempt {
+  readonly attempt: Attempt;
+  readonly span: Span;
+  readonly startedAt: number;
+  over: boolean;
+}
+
+/** Follows submissions and attempts of one application with spans and metrics. */
+@Injectable()
+export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown {
+  private readonly clock: Clock;
+  private readonly spans: TaskSpans;
+  private readonly metrics: JobMetrics;
+  private readonly running = new WeakMap<Attempt, RunningAttempt>();
+
+  /** @param flowrra Asked for so that what it is made of has been made. */
+  constructor(
+    @Inject(TELEMETRY_OPTIONS) { tracerProvider, meterProvider }: FlowrraTelemetryOptions,
+    flowrra: FlowrraService,
+    moduleRef: ModuleRef,
+  ) {
+    const { clock } = moduleRef.get<ResolvedOptions>(RESOLVED_OPTIONS, { strict: false });
+    this.clock = clock;
+    this.spans = new TaskSpans((tracerProvider ?? trace).getTracer(NAME));
+    const counts = new BoundedCounts(() => flowrra.jobs.counts(), clock);
+    this.metrics = new JobMetrics((meterProvider ?? metrics).getMeter(NAME), counts);
+    // What a thread submits is submitted, and traced, by its parent.
+    if (threadLink() === null) this.follow(moduleRef.get(FlowrraRuntime, { strict: false }));
+  }
+
+  submit<T extends string | string[]>(
+    batch: SubmittedBatch,
+    send: (mark: Mark) => MaybePromise<T>,
+  ): MaybePromise<T> {
+    const open = this.spans.submission(batch, traceOf(batch.cause));
+    const carrier = carrierOf(open);
+    const mark: Mark = ({ delay }): TraceMark => ({ trace: carrier, due: this.clock.now() + delay });
+    return context.with(open.context, () =>
+      followed(
+        () => send(mark),
+        (accepted) => endSubmission(open.span, accepted),
+        (error) => failSubmission(open.span, error),
+      ),
+    );
+  }
+
+  attempt(attempt: Attempt, mark: unknown, run: () => MaybePromise<Outcome>): MaybePromise<Outcome> {
+    this.metrics.started(attempt, dueOf(mark) ?? attempt.submittedAt, this.clock.now());
+    const open = this.spans.attempt(attempt, traceOf(mark));
+    const running = { attempt, span: open.span, startedAt: performance.now(), over: false };
+    this.running.set(attempt, running);
+    return context.with(open.context, () =>
+      followed(
+        run,
+        (outcome) => this.end(running, outcome),
+        () => open.span.end(),
+      ),
+    );
+  }
+
+  overdue(attempt: Attempt, outcome: Outcome): void {
+    const running = this.running.get(attempt);
+    if (running !== undefined) this.end(running, outcome);
+  }
+
+  onApplicationShutdown(): void {
+    this.metrics.close();
+  }
+
+  private follow(runtime: FlowrraRuntime): void {
+    if (runtime.instrumentation !== null)
+      throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
+    runtime.instrumentation = this;
+    runtime.events.own$.subscribe((event) => this.metrics.hear(event));
+  }
+
+  private end(running: RunningAttempt, outcome: Outcome): void {
+    if (running.over) return;
+    running.over = true;
+    this.metrics.ended(running.attempt, outcome, performance.now() - running.startedAt);
+    endAttempt(running.span, outcome);
+  }
+}
+
+/** Of what a job carries, however its submitter came to write it. */
+function traceOf(mark: unknown): Carrier | undefined {
+  return (mark as TraceMark | undefined)?.trace;
+}
+
+function dueOf(mark: unknown): number | undefined {
+  const due: unknown = (mark as TraceMark | undefined)?.due;
+  return typeof due === 'number' ? due : undefined;
+}
+
+/** Calls one of the two when it is known what has come of it; at once, where that is known at once. */
+function followed<T>(
+  run: () => MaybePromise<T>,
+  ended: (value: T) => void,
+  failed: (error: unknown) => void,
+): MaybePromise<T> {
+  let value: MaybePromise<T>;
+  try {
+    value = run();
+  } catch (error) {
+    failed(error);
+    throw error;
+  }
+  if (isPromise(value))
+    return value.then(
+      (answer) => {
+        ended(answer);
+        return answer;
+      },
+      (error: unknown) => {
+        failed(error);
+        throw error;
+      },
+    );
+  ended(value);
+  return value;
+}

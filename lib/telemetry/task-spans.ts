@@ -1,0 +1,104 @@
+import {
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Tracer,
+} from '@opentelemetry/api';
+import type { SubmittedBatch } from '../core/instrumentation.js';
+import type { Attempt, AttemptError, Outcome } from '../engine/engine.interface.js';
+import { ATTRIBUTES, attributesOf } from './attributes.js';
+
+/** A trace as it travels with a job. */
+export type Carrier = Readonly<Record<string, string>>;
+
+/** A span with the surroundings in which it is the active one. */
+export interface OpenSpan {
+  readonly span: Span;
+  readonly context: Context;
+}
+
+/** Spans of submissions and of attempts: an attempt's is a child of its submission's, in whichever process. */
+export class TaskSpans {
+  constructor(private readonly tracer: Tracer) {}
+
+  /** @param cause The trace of the job because of whose end this is submitted; `undefined` for the active one. */
+  submission(batch: SubmittedBatch, cause: Carrier | undefined): OpenSpan {
+    const attributes = {
+      ...attributesOf(batch),
+      [ATTRIBUTES.operation]: 'submit',
+      [ATTRIBUTES.operationType]: 'send',
+      ...(batch.jobs !== 1 && { [ATTRIBUTES.batch]: batch.jobs }),
+    };
+    const parent = cause === undefined ? context.active() : extracted(cause);
+    return this.open(`flowrra submit ${batch.taskName}`, SpanKind.PRODUCER, attributes, parent);
+  }
+
+  attempt(attempt: Attempt, submitter: Carrier | undefined): OpenSpan {
+    const attributes = {
+      ...attributesOf(attempt),
+      [ATTRIBUTES.operation]: 'run',
+      [ATTRIBUTES.operationType]: 'process',
+      [ATTRIBUTES.taskId]: attempt.taskId,
+      [ATTRIBUTES.attempt]: attempt.retries + 1,
+    };
+    // Never the active context: an attempt belongs to whoever submitted it, or to nobody.
+    return this.open(
+      `flowrra run ${attempt.taskName}`,
+      SpanKind.CONSUMER,
+      attributes,
+      extracted(submitter ?? {}),
+    );
+  }
+
+  private open(
+    name: string,
+    kind: SpanKind,
+    attributes: Record<string, string | number>,
+    parent: Context,
+  ): OpenSpan {
+    const span = this.tracer.startSpan(name, { kind, attributes }, parent);
+    return { span, context: trace.setSpan(parent, span) };
+  }
+}
+
+/** What is to travel with a job, so that its attempts find the way back. */
+export function carrierOf({ context: within }: OpenSpan): Carrier {
+  const carrier: Record<string, string> = {};
+  propagation.inject(within, carrier);
+  return carrier;
+}
+
+function extracted(carrier: Carrier): Context {
+  return propagation.extract(ROOT_CONTEXT, carrier);
+}
+
+export function endSubmission(span: Span, accepted: string | string[]): void {
+  const ids = typeof accepted === 'string' ? [accepted] : accepted;
+  if (ids.length === 1) span.setAttribute(ATTRIBUTES.taskId, ids[0] as string);
+  span.end();
+}
+
+export function failSubmission(span: Span, error: unknown): void {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  span.recordException(error instanceof Error ? error : message);
+  span.setAttribute(ATTRIBUTES.errorType, name);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+  span.end();
+}
+
+export function endAttempt(span: Span, outcome: Outcome): void {
+  span.setAttribute(ATTRIBUTES.outcome, outcome.kind);
+  if (outcome.kind === 'failed' || outcome.kind === 'retry') blame(span, outcome.error);
+  span.end();
+}
+
+function blame(span: Span, { name, message, code, stack }: AttemptError): void {
+  span.recordException({ name, message, ...(code !== null && { code }), ...(stack !== null && { stack }) });
+  span.setAttribute(ATTRIBUTES.errorType, name);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import type { INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FlowrraService } from 'flowrra';
+import request from 'supertest';
+import { MeasuredModule } from '../../sample-app/metrics.js';
+import { ReceiptTasks } from '../../sample-app/snippets.js';
+
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+
+function section(heading: string): string {
+  return readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+}
+
+function firstColumn(heading: string): string[] {
+  return [...section(heading).matchAll(/^\| `([\w.]+)` \|/gm)].map(([, name]) => name as string);
+}
+
+let app: INestApplication;
+afterEach(() => app?.close());
+
+it('shows Prometheus every metric that it lists, and no other', async () => {
+  app = await NestFactory.create(MeasuredModule, { logger: false });
+  await app.init();
+  const flowrra = app.get(FlowrraService);
+  flowrra.register({ name: 'flaky', maxRetries: 1, retryDelay: 0 }, () => {
+    throw new Error('as expected');
+  });
+  await flowrra.waitForResult(await flowrra.tasks(ReceiptTasks).sendReceipt('order-1'));
+  await flowrra.waitForResult(await flowrra.submit('flaky'));
+  const { text } = await request(app.getHttpServer()).get('/metrics').expect(200);
+  const shown = [...text.matchAll(/^# TYPE (flowrra_\w+) /gm)].map(([, name]) => name as string);
+  const listed = firstColumn('Traces and metrics').map((name) => name.replaceAll('.', '_'));
+  expect(listed).toHaveLength(6);
+  expect(shown.map((name) => name.replace(/_(?:total|seconds)$/, '')).sort()).toEqual(listed.sort());
+  expect(text).toMatch(
+    /^flowrra_jobs_finished_total\{.*flowrra_task_name="ReceiptTasks.sendReceipt",flowrra_status="success".*\} 1/m,
+  );
+});
+
+it('lists the limits of a health check, and no other', () => {
+  const source = readFileSync(new URL('../../lib/health/health-limits.ts', import.meta.url), 'utf8');
+  const [, body] = /interface FlowrraHealthOptions \{\n(.*?)\n\}/s.exec(source) ?? [];
+  const options = [...(body ?? '').matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
+  expect(options).toHaveLength(6);
+  expect(firstColumn('Health checks')).toEqual(options);
+});
