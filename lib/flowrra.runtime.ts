@@ -151,7 +151,7 @@ export class FlowrraRuntime {
       runners: { inline, cpu },
       recorder,
       reports: { control: engine.control, codec, observer, recorder, clock },
-      deadLetters: new DeadLetters(this.registry, submitter),
+      deadLetters: new DeadLetters(this.registry, submitter, clock),
       context,
       instrumentation,
       random: Math.random,

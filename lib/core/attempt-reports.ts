@@ -6,6 +6,7 @@ import { detached } from './detached.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
+import { printed } from './printed.js';
 
 /** How often, at most, what an attempt says is stored. */
 const INTERVAL_MS = 250;
@@ -100,7 +101,7 @@ export class AttemptReports {
       if (progress !== undefined) this.parts.recorder?.progressed(this.attempt, progress);
     } catch (error) {
       new Logger('Flowrra').warn(
-        `What ${this.attempt.taskName} ${this.attempt.taskId} says of its progress could not be stored: ${String(error)}`,
+        `What ${this.attempt.taskName} ${this.attempt.taskId} says of its progress could not be stored: ${printed(error)}`,
       );
     }
   }

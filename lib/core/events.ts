@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Observable, type Observer, Subject, type Subscription } from 'rxjs';
 import type { TaskError } from './task-result.js';
+import { printed } from './printed.js';
 
 interface JobEvent {
   readonly taskId: string;
@@ -70,7 +71,7 @@ class GuardedObservable<T> extends Observable<T> {
 
   private report(error: unknown): void {
     this.logger.error(
-      `A subscriber of events$ failed: ${String(error)}`,
+      `A subscriber of events$ failed: ${printed(error)}`,
       error instanceof Error ? error.stack : undefined,
     );
   }

@@ -4,30 +4,24 @@ import type { Attempt, AbortHandle, MaybePromise, Outcome } from '../engine/engi
 import type { ContextOptions } from '../options/module-options.js';
 import type { TaskPolicy } from '../options/resolved-options.js';
 import type { TaskRunner } from '../runner/task-runner.interface.js';
-import { codeOf, describeError } from './attempt-error.js';
 import { AttemptCall } from './attempt-call.js';
 import type { ReportParts } from './attempt-reports.js';
 import { contextOf, markOf } from './carried.js';
-import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters.js';
-import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
-import type { RetryTaskError, SnoozeTaskError } from './errors.js';
 import type { Instrumentation } from './instrumentation.js';
-import type { PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
-import { effectivePolicy, retryDelay } from './retry-policy.js';
+import { effectivePolicy } from './retry-policy.js';
 import type { RunObserver } from './run-observer.js';
 import { limitTime } from './time-limit.js';
 import type { TaskDefinition } from './task-definition.js';
+import { type VerdictParts, Verdicts } from './verdicts.js';
 import type { TaskRegistry } from './task-registry.js';
 
 /** How long a job of a task that this process does not know is put off, for a worker that does. */
 const PUT_OFF_MS = 5_000;
 
-export interface ExecutorParts {
+export interface ExecutorParts extends VerdictParts {
   readonly registry: TaskRegistry;
-  readonly codec: PayloadCodec;
-  readonly clock: Clock;
   readonly observer: RunObserver;
   /** Where tasks run that are not CPU-bound, and those that are. */
   readonly runners: { readonly inline: TaskRunner; readonly cpu: TaskRunner };
@@ -38,8 +32,6 @@ export interface ExecutorParts {
   /** How an attempt runs in its submitter's surroundings; `null` for not at all. */
   readonly context: Pick<ContextOptions, 'run'> | null;
   readonly instrumentation: Instrumentation | null;
-  /** Draws from [0, 1) for jitter. */
-  readonly random: () => number;
 }
 
 /**
@@ -49,14 +41,17 @@ export interface ExecutorParts {
 export class Executor {
   private readonly logger = new Logger('Flowrra');
   private readonly reportedUnknown = new Set<string>();
+  private readonly verdicts: Verdicts;
 
-  constructor(private readonly parts: ExecutorParts) {}
+  constructor(private readonly parts: ExecutorParts) {
+    this.verdicts = new Verdicts(parts);
+  }
 
   execute(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome> {
     const task = this.parts.registry.definition(attempt.taskName);
     if (task === undefined) return this.putOff(attempt);
     const policy = effectivePolicy(task.policy, attempt.overrides);
-    return this.kept(this.attempt(task, policy, attempt, abort), policy, attempt, abort);
+    return this.kept(this.safely(task, policy, attempt, abort), policy, attempt, abort);
   }
 
   killGrace(attempt: Attempt): number {
@@ -66,10 +61,24 @@ export class Executor {
   /** What becomes of a cancelled attempt that has not ended in time. Whatever it still answers is not recorded. */
   overdue(attempt: Attempt, abort: AbortHandle): MaybePromise<Outcome> {
     const { recorder } = this.parts;
-    const outcome = this.cancelled(abort.cancelReason ?? '');
+    const outcome = this.verdicts.cancelled(abort.cancelReason ?? '');
     abort.overruled = true;
     this.parts.instrumentation?.overdue(attempt, outcome);
     return recorder === null ? outcome : recorder.ended(attempt, outcome).then(() => outcome);
+  }
+
+  /** What a task returns may be anything as well, such as a promise of a class of its own that throws. */
+  private safely(
+    task: TaskDefinition,
+    policy: TaskPolicy,
+    attempt: Attempt,
+    abort: AbortHandle,
+  ): MaybePromise<Outcome> {
+    try {
+      return this.attempt(task, policy, attempt, abort);
+    } catch (error) {
+      return this.verdicts.failure(error, policy, attempt, abort);
+    }
   }
 
   private attempt(
@@ -78,10 +87,12 @@ export class Executor {
     attempt: Attempt,
     abort: AbortHandle,
   ): MaybePromise<Outcome> {
+    const { verdicts } = this;
     const { observer, recorder, instrumentation } = this.parts;
-    if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
-    if (policy.expires !== Infinity && this.hasExpired(attempt, policy)) return this.expired(attempt, policy);
-    if (attempt.lost) return this.lost(attempt);
+    if (abort.cancelReason !== null) return verdicts.cancelled(abort.cancelReason);
+    const expired = policy.expires === Infinity ? null : verdicts.expired(attempt, policy);
+    if (expired !== null) return expired;
+    if (attempt.lost) return verdicts.lost(attempt);
     observer.started(attempt);
     recorder?.started(attempt);
     return instrumentation === null
@@ -112,20 +123,19 @@ export class Executor {
     try {
       args = attempt.args();
     } catch (error) {
-      // What cannot be read today cannot be read at the next attempt.
-      return { kind: 'failed', error: this.describe(error, attempt) };
+      return this.verdicts.unreadable(error, attempt);
     }
     const call = new AttemptCall(attempt, args, abort, policy.killGrace, this.parts.reports);
     let value: unknown;
     try {
       value = this.run(task, policy, attempt, call);
     } catch (error) {
-      return afterReport(call, this.failure(error, policy, attempt, abort));
+      return afterReport(call, this.verdicts.failure(error, policy, attempt, abort));
     }
-    if (!(value instanceof Promise)) return afterReport(call, this.success(value, attempt, abort));
+    if (!(value instanceof Promise)) return afterReport(call, this.verdicts.success(value, attempt, abort));
     return value.then(
-      (result) => afterReport(call, this.success(result, attempt, abort)),
-      (error: unknown) => afterReport(call, this.failure(error, policy, attempt, abort)),
+      (result) => afterReport(call, this.verdicts.success(result, attempt, abort)),
+      (error: unknown) => afterReport(call, this.verdicts.failure(error, policy, attempt, abort)),
     );
   }
 
@@ -141,71 +151,6 @@ export class Executor {
     return value instanceof Promise && policy.timeout !== Infinity
       ? limitTime(value, policy, call.abort, clock)
       : value;
-  }
-
-  private success(value: unknown, attempt: Attempt, abort: AbortHandle): Outcome {
-    if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
-    try {
-      return { kind: 'success', result: this.parts.codec.copyResult(value) };
-    } catch (error) {
-      // The same code returns the same kind of value, so trying again would only fail again.
-      return { kind: 'failed', error: this.describe(error, attempt) };
-    }
-  }
-
-  private failure(error: unknown, policy: TaskPolicy, attempt: Attempt, abort: AbortHandle): Outcome {
-    abort.threw?.(error);
-    if (abort.cancelReason !== null) return this.cancelled(abort.cancelReason);
-    if (abort.reason instanceof ExecutorStoppingError || abort.reason instanceof TaskLostError)
-      return { kind: 'released', delay: 0 };
-    const code = codeOf(error);
-    if (code === 'FLOWRRA_SNOOZE') return { kind: 'snoozed', delay: (error as SnoozeTaskError).delay };
-    const described = this.describe(error, attempt);
-    if (isFinal(error, code) || attempt.retries >= policy.maxRetries)
-      return { kind: 'failed', error: described };
-    const delay =
-      code === 'FLOWRRA_RETRY' ? (error as RetryTaskError).delay : this.backoff(error, policy, attempt);
-    // The next attempt would never be started.
-    if (policy.expires !== Infinity && this.hasExpired(attempt, policy, delay))
-      return { kind: 'failed', error: described };
-    return { kind: 'retry', error: described, delay };
-  }
-
-  private cancelled(reason: string): Outcome {
-    return { kind: 'cancelled', reason };
-  }
-
-  private hasExpired({ submittedAt }: Attempt, { expires }: TaskPolicy, delay = 0): boolean {
-    return this.parts.clock.now() + delay >= submittedAt + expires;
-  }
-
-  private expired({ submittedAt }: Attempt, { expires }: TaskPolicy): Outcome {
-    const late = this.parts.clock.now() - submittedAt;
-    return this.cancelled(
-      `It was to start within ${expires} ms of its submission, and ${late} ms have passed.`,
-    );
-  }
-
-  private lost(attempt: Attempt): Outcome {
-    const error = new TaskLostError(
-      'Its worker died or stood still while it ran, again and again, so it is not run any more. Look for what ends the process, or blocks it for longer than a lease: a crash in native code, a lack of memory, a long synchronous computation.',
-    );
-    return { kind: 'failed', error: this.describe(error, attempt) };
-  }
-
-  private backoff(error: unknown, policy: TaskPolicy, attempt: Attempt): number {
-    try {
-      return retryDelay(policy, attempt.retries + 1, error, this.parts.random);
-    } catch (cause) {
-      this.logger.error(
-        `The backoff function of '${attempt.taskName}' failed, so retryDelay is used: ${String(cause)}`,
-      );
-      return policy.retryDelay;
-    }
-  }
-
-  private describe(error: unknown, attempt: Attempt) {
-    return describeError(error, attempt.retries + 1, this.parts.clock.now());
   }
 
   /** Where all that has to be kept of an outcome is kept, before the engine hears of it: that acknowledges the job. */
@@ -229,8 +174,12 @@ export class Executor {
     const { recorder, deadLetters } = this.parts;
     const outcome = await pending;
     if (abort.overruled) return outcome;
-    if (outcome.kind === 'failed' && deadLetter !== null)
-      await deadLetters.send(deadLetter, attempt, outcome.error);
+    if (outcome.kind === 'failed' && deadLetter !== null) {
+      const sent = await deadLetters.send(deadLetter, attempt, outcome.error, abort);
+      if (abort.overruled) return outcome;
+      // It fails again elsewhere, or at the next start, and is sent then.
+      if (!sent) return { kind: 'released', delay: 0 };
+    }
     await recorder?.ended(attempt, outcome);
     return outcome;
   }
@@ -264,17 +213,6 @@ function runWithin(
 function afterReport(call: AttemptCall, outcome: Outcome): MaybePromise<Outcome> {
   const reported = call.lastReport();
   return reported === null ? outcome : reported.then(() => outcome);
-}
-
-const FINAL_CODES: ReadonlySet<string | null> = new Set([
-  'FLOWRRA_FATAL',
-  'FLOWRRA_FORBIDDEN',
-  'FLOWRRA_ARGUMENTS',
-]);
-
-/** Whether trying again is of no use: the task says so, or its result could not leave its thread. */
-function isFinal(error: unknown, code: string | null): boolean {
-  return FINAL_CODES.has(code) || (error instanceof PayloadError && error.path.startsWith('result'));
 }
 
 /** Observables and foreign thenables as native promises; everything else as it is. */

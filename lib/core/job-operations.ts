@@ -71,7 +71,8 @@ export class JobOperations {
     let cursor: string | null = null;
     do {
       const page: JobPage = await this.find({ ...filter, status: ['failed'], cursor, limit: FOUND_AT_ONCE });
-      for (const { taskId, finishedAt } of page.jobs) if (finishedAt !== null && finishedAt <= now) found.push(taskId);
+      for (const { taskId, finishedAt } of page.jobs)
+        if (finishedAt !== null && finishedAt <= now) found.push(taskId);
       cursor = page.cursor;
     } while (cursor !== null);
     let count = 0;

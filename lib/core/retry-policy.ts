@@ -30,7 +30,10 @@ function plannedDelay(
   error: unknown,
 ): number {
   if (typeof backoff === 'function') {
-    return parseDuration(backoff(attempt, error), 'What the backoff function returned');
+    const answer: unknown = backoff(attempt, error);
+    // A promise is no duration; what it may reject with is nobody's to handle.
+    if (answer instanceof Promise) answer.catch(() => undefined);
+    return parseDuration(answer, 'What the backoff function returned');
   }
   if (backoff === 'fixed') return base;
   // 2 ** 1100 is Infinity, and 0 * Infinity no number.

@@ -101,6 +101,7 @@ export class Submitter {
       overrides: options.overrides,
       metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
       dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
+      exempt: options.exempt === true,
     };
   }
 

@@ -86,11 +86,26 @@ export class TaskRegistry {
   checkDeadLetters(): void {
     for (const { name, policy } of this.definitions()) {
       const receiver = policy.deadLetter;
+      this.refuseCircle(name);
       if (receiver === null || this.byName.has(receiver) || this.remote.has(receiver) || this.passOn)
         continue;
       throw new FlowrraConfigError(
         `Task '${name}', deadLetter: no task is called '${receiver}'. ${this.known()} If another application runs it, declare it: forRoot({ remoteTasks: { '${receiver}': {} } }).`,
       );
+    }
+  }
+
+  /** Letters about letters would go round for ever. To oneself none are sent. */
+  private refuseCircle(first: string): void {
+    const seen = [first];
+    for (let name = first; ;) {
+      const next = this.definition(name)?.policy.deadLetter ?? null;
+      if (next === null || next === name) return;
+      if (seen.includes(next))
+        throw new FlowrraConfigError(
+          `deadLetter: ${[...seen, next].join(' → ')} is a circle. Give one of them deadLetter: null.`,
+        );
+      seen.push((name = next));
     }
   }
 

@@ -4,6 +4,7 @@ import type { EventHub, FlowrraEvent } from '../core/events.js';
 import { describeMember } from '../decorators/task-metadata.js';
 import { type Listening, listeningsOf, type TaskEventType } from '../decorators/on-task.decorator.js';
 import type { ProviderHost, TaskExplorer } from './task-explorer.js';
+import { printed } from '../core/printed.js';
 
 interface Listener extends Listening {
   readonly name: string;
@@ -54,7 +55,7 @@ export class TaskListeners {
 
   private report({ name }: Listener, error: unknown): void {
     this.logger.error(
-      `The listener ${name} failed: ${String(error)}`,
+      `The listener ${name} failed: ${printed(error)}`,
       error instanceof Error ? error.stack : undefined,
     );
   }

@@ -108,6 +108,8 @@ export interface NewJob {
   /** Checked plain data of the submitter's own, which travels with the job. */
   readonly metadata: Metadata | undefined;
   readonly dedupe: Dedupe | undefined;
+  /** Whether `maxPending` is not for it. */
+  readonly exempt?: boolean;
 }
 
 export type Metadata = Readonly<Record<string, unknown>>;

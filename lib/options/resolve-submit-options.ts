@@ -51,7 +51,11 @@ export function resolveSubmitOptions(options: SubmitOptions, now: number): Resol
     priority: wholeNumber(priority, 'priority', { min: 0, max: MAX_PRIORITY, fallback: 0 }),
     delay,
     taskId: taskId === undefined ? undefined : checkTaskId(taskId, 'taskId'),
-    overrides: resolveOverrides({ ...options, ...expiresIn(options.expires, delay, now) }),
+    overrides: resolveOverrides({
+      ...options,
+      ...expiresIn(options.expires, delay, now),
+      ...(dedupe?.mode === 'debounce' && { validFrom: now }),
+    }),
     metadata: resolveMetadata(options.metadata),
     dedupe,
   };
@@ -111,10 +115,14 @@ function resolveDelay({ delay, runAt }: { delay?: unknown; runAt?: unknown }, no
  *
  * @throws {FlowrraConfigError} naming what is wrong.
  */
-export function resolveOverrides(options: SubmitOptions): PolicyOverrides | undefined {
-  const { maxRetries, retryDelay, timeout, expires } = options;
+export function resolveOverrides(
+  options: SubmitOptions & Pick<PolicyOverrides, 'validFrom'>,
+): PolicyOverrides | undefined {
+  const { maxRetries, retryDelay, timeout, expires, validFrom } = options;
   const backoff: unknown = options.backoff;
-  const given = [maxRetries, retryDelay, backoff, timeout, expires].some((value) => value !== undefined);
+  const given = [maxRetries, retryDelay, backoff, timeout, expires, validFrom].some(
+    (value) => value !== undefined,
+  );
   if (!given) return undefined;
   if (typeof backoff === 'function') {
     throw wrong(
@@ -133,5 +141,8 @@ export function resolveOverrides(options: SubmitOptions): PolicyOverrides | unde
     }),
     ...(timeout !== undefined && { timeout: timeLimit(timeout, 'timeout') }),
     ...(expires !== undefined && { expires: timeLimit(expires, 'expires') }),
+    ...(validFrom !== undefined && {
+      validFrom: wholeNumber(validFrom, 'validFrom', { min: 0, fallback: 0 }),
+    }),
   };
 }

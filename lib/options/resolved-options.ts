@@ -76,6 +76,8 @@ export interface PolicyOverrides {
   readonly backoff?: 'fixed' | 'exponential';
   readonly timeout?: number;
   readonly expires?: number;
+  /** From when `expires` counts, if not from the submission: milliseconds since the epoch. */
+  readonly validFrom?: number;
 }
 
 /** Where and how one task runs, from the options of `@Task()` or `register()`. */
@@ -97,6 +99,8 @@ export interface ResolvedSubmit {
   readonly metadata: Metadata | undefined;
   /** Its key as it was given: the task's name is put before it when it is submitted. */
   readonly dedupe: Dedupe | undefined;
+  /** Whether `maxPending` is not for it. */
+  readonly exempt?: boolean;
   /** In the place of what would be captured. */
   readonly context?: unknown;
   /** What a job carries because of whose end this one is submitted. */

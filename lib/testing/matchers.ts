@@ -23,12 +23,8 @@ interface MatcherResult {
  */
 export interface FlowrraMatchers<R> {
   /** That a job of the task was submitted, with these arguments if some are given; they may hold `expect.any(…)`. */
-  toHaveSubmitted<T extends object>(
-    task: TaskClass<T>,
-    method: keyof T & string,
-    args?: unknown[] | undefined,
-  ): R;
-  toHaveSubmitted(name: string, args?: unknown[] | undefined): R;
+  toHaveSubmitted<T extends object>(task: TaskClass<T>, method: keyof T & string, args?: unknown[]): R;
+  toHaveSubmitted(name: string, args?: unknown[]): R;
 }
 
 /** For `expect.extend(flowrraMatchers)`. */

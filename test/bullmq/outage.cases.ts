@@ -148,15 +148,17 @@ export function outageCases(server: () => ServiceControls): void {
       expect(work.ran.filter((word) => word === 'through')).toHaveLength(1);
     });
 
-    it('reading rejects as well, with the cause', async () => {
+    it('reading rejects as well, with the cause; waiting waits until the server is back', async () => {
       const { flowrra } = await start();
       const taskId = await submit(flowrra, 'read');
       await flowrra.waitForResult(taskId);
       await server().kill();
       await refusedFor(flowrra, 'refused');
       expect(await rejection(flowrra.getResult(taskId))).toBeInstanceOf(EngineError);
-      expect(await rejection(flowrra.waitForResult(taskId))).toBeInstanceOf(EngineError);
       expect(await rejection(Promise.resolve(flowrra.pendingCount()))).toBeInstanceOf(EngineError);
+      const waiting = flowrra.waitForResult(taskId);
+      await server().restart();
+      expect(await waiting).toMatchObject({ status: 'success' });
     });
 
     it('is told of once, and so is its end', async () => {

@@ -82,4 +82,16 @@ export function backPressureCases(beds: Beds): void {
     await advance(60_000);
     await Promise.all([stopped, waiting]);
   });
+
+  it('a job that is cancelled makes room', async () => {
+    const { flowrra, advance } = await start('wait');
+    const later = flowrra.with({ delay: '1h' });
+    const [first] = [await later.submit('echo', 1), await later.submit('echo', 2)];
+    const third = later.submit('echo', 3);
+    await advance(0);
+    await flowrra.cancel(first);
+    await advance(1_000);
+    expect(await flowrra.getResult(await third)).toMatchObject({ status: 'pending' });
+    expect(await flowrra.pendingCount()).toBe(2);
+  });
 }

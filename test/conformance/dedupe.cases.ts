@@ -21,6 +21,12 @@ class Keyed {
   }
 
   @Task()
+  breaks(value: string): void {
+    this.ran.push(value);
+    throw new Error('broken');
+  }
+
+  @Task()
   async hold(value: string): Promise<void> {
     this.ran.push(value);
     await this.gate.passed;
@@ -76,6 +82,31 @@ export function dedupeCases(beds: Beds, engine: EngineUnderTest): void {
     expect(next).not.toBe(id);
     await advance(3_600_000);
     expect(keyed.ran).toEqual(['second']);
+  });
+
+  it('one that is put back stands for its key again', async () => {
+    const { flowrra, keyed, advance } = await start();
+    const once = flowrra.with({ dedupe: { key: 'k' }, maxRetries: 0 });
+    const id = await once.submit(keyed.breaks, 'first');
+    await flowrra.waitForResult(id);
+    await flowrra.queues.pause('default');
+    expect(await flowrra.jobs.retry(id)).toBe(true);
+    expect(await once.submit(keyed.breaks, 'second')).toBe(id);
+    await flowrra.queues.resume('default');
+    await advance(1_000);
+    await flowrra.waitForResult(id);
+    expect(keyed.ran).toEqual(['first', 'first']);
+  });
+
+  it("'debounce' with expires: it counts from the last call", async () => {
+    const { flowrra, keyed, advance } = await start();
+    const debounced = flowrra.with({ expires: '9s', dedupe: { key: 'k', mode: 'debounce', ttl: '4s' } });
+    for (const value of ['a', 'b', 'c', 'd']) {
+      await debounced.submit(keyed.note, value);
+      await advance(3_000);
+    }
+    await advance(2_000);
+    expect(keyed.ran).toEqual(['d']);
   });
 
   it("'throttle': for a time after one was submitted, no other one is added, though it is done", async () => {

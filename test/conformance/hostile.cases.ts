@@ -40,6 +40,46 @@ class Hostile {
     throw new Error('x'.repeat(5_000_000));
   }
 
+  @Task({
+    maxRetries: 1,
+    retryDelay: 1,
+    backoff: () => {
+      throw { toString: null };
+    },
+  })
+  throwsInBackoff(): void {
+    throw new Error('x');
+  }
+
+  @Task({ maxRetries: 1, retryDelay: 1, backoff: (async () => Promise.reject(new Error('later'))) as never })
+  rejectsInBackoff(): void {
+    throw new Error('x');
+  }
+
+  @Task({ maxRetries: 0 })
+  throwsTrappedDelay(): void {
+    throw Object.defineProperty(Object.assign(new Error('x'), { code: 'FLOWRRA_RETRY' }), 'delay', {
+      get() {
+        throw new Error('do not look at me');
+      },
+    });
+  }
+
+  @Task({ maxRetries: 0 })
+  snoozesForNothing(): void {
+    throw Object.assign(new Error('no delay'), { code: 'FLOWRRA_SNOOZE' });
+  }
+
+  @Task({ maxRetries: 0 })
+  answersTrap(): unknown {
+    class Trap extends Promise<string> {
+      override then(): never {
+        throw new Error('do not wait for me');
+      }
+    }
+    return new Trap(() => undefined);
+  }
+
   @Task()
   lastOfMany() {
     return of(1, 2, 3);
@@ -126,5 +166,22 @@ export function hostileCases(beds: Beds): void {
   it('a thenable counts once', async () => {
     const { flowrra } = await beds.start([Hostile]);
     expect((await flowrra.waitForResult(await flowrra.tasks(Hostile).thenable())).result).toBe('settled');
+  });
+
+  it.each([
+    'throwsInBackoff',
+    'rejectsInBackoff',
+    'throwsTrappedDelay',
+    'snoozesForNothing',
+    'answersTrap',
+  ] as const)('%s fails, and takes no place with it', async (name) => {
+    const { flowrra, app, advance } = await beds.start([Hostile], { numWorkers: 1 });
+    const hostile = app.get(Hostile);
+    const id = await flowrra.tasks(Hostile)[name]();
+    await advance(1_000);
+    expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'failed' });
+    const next = await flowrra.submit(hostile.lastOfMany);
+    await advance(1_000);
+    expect((await flowrra.waitForResult(next)).result).toBe(3);
   });
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   type DeadLetter,
   FatalTaskError,
+  InMemoryBackend,
   type JobSummary,
   Task,
   TaskContext,
@@ -285,6 +286,62 @@ export function jobsCases(beds: Beds): void {
       else expect(result).toBeNull();
       expect(retried || removed).toBe(true);
     }
+  });
+
+  it('a backend hears of a retry in order: the old failure is not taken for the new result', async () => {
+    const backend = new InMemoryBackend({ resultTtl: '10000d' });
+    const { flowrra, mixed, advance } = await start({ backend });
+    const id = await flowrra.submit(mixed.broken, { id: 17 });
+    await advance(1_000);
+    await flowrra.waitForResult(id);
+    await flowrra.queues.pause('other');
+    mixed.healed = true;
+    expect(await flowrra.jobs.retry(id)).toBe(true);
+    expect(await flowrra.getResult(id)).toMatchObject({ status: 'pending' });
+    const again = flowrra.waitForResult(id);
+    await flowrra.queues.resume('other');
+    await advance(1_000);
+    expect(await again).toMatchObject({ status: 'success', result: 'healed' });
+    await advance(1_000);
+    expect(await flowrra.getResult(id)).toMatchObject({ status: 'success' });
+    expect(await flowrra.jobs.retry(id)).toBe(false);
+    expect(await flowrra.getResult(id)).toMatchObject({ status: 'success' });
+  });
+
+  it('a job that is put back runs, though it has expired since', async () => {
+    const { flowrra, mixed, advance } = await start();
+    const id = await flowrra.with({ expires: '30s' }).submit(mixed.broken, { id: 17 });
+    await advance(60_000);
+    await flowrra.waitForResult(id);
+    mixed.healed = true;
+    expect(await flowrra.jobs.retry(id)).toBe(true);
+    await advance(1_000);
+    expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'success' });
+  });
+
+  it('a dead letter comes though the queue is full, and without what is too large for it', async () => {
+    const { flowrra, mixed, advance } = await start({ maxPending: 2, whenFull: 'reject', numWorkers: 1 });
+    const dying = await flowrra.with({ maxRetries: 0 }).submit(mixed.dies, { id: 1 });
+    await advance(0);
+    await flowrra.waitForResult(dying);
+    await advance(1_000);
+    expect(mixed.letters).toHaveLength(1);
+    await flowrra.queues.pause('other');
+    for (let n = 0; n < 2; n++) await flowrra.submit(mixed.broken, { id: n }).catch(() => undefined);
+    const large = { id: 5, text: 'x'.repeat(1_048_000) };
+    await flowrra.queues.resume('other');
+    await advance(1_000);
+    mixed.letters.length = 0;
+    const largeId = await flowrra.with({ maxRetries: 0 }).submit(mixed.dies, large);
+    await advance(1_000);
+    await flowrra.waitForResult(largeId);
+    await advance(1_000);
+    expect(mixed.letters).toMatchObject([{ taskId: largeId, args: null }]);
+  });
+
+  it('dead letters that would go round in a circle are refused at the start', async () => {
+    const options = { tasks: { 'Mixed.receive': { deadLetter: 'Mixed.fatal' } } };
+    await expect(start(options)).rejects.toThrow(/deadLetter: .*Mixed\.receive.* is a circle/);
   });
 
   it('what has failed for good is sent to the dead-letter task', async () => {

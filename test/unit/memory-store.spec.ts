@@ -94,3 +94,38 @@ it('drops old results by itself, with one timer, and holds none when there is no
   expect(store.insert(newJob({ taskId: 'named-1' }), clock.now())).toBe('named-1');
   expect(store.results.get('named-1')?.status).toBe('pending');
 });
+
+it('what was removed before takes no younger result with it when its time comes', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 100 }, queues: [queueOf('q')], ...NOBODY });
+  const finish = (taskId: string): void => {
+    store.insert(newJob({ taskId }), clock.now());
+    const [attempt] = store.claim('q', 1, clock.now());
+    store.settle(attempt as never, { kind: 'success', result: taskId }, clock.now());
+  };
+  finish('old');
+  expect(store.control.remove('old')).toBe(true);
+  await clock.advance(9_000);
+  finish('young');
+  await clock.advance(2_000);
+  expect(store.results.get('young')?.status).toBe('success');
+  await clock.advance(8_000);
+  expect(store.results.get('young')).toBeNull();
+  expect(clock.armed).toBe(0);
+});
+
+it('keeps no place in its heap for delayed jobs that were cancelled, or delayed anew', () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 10 }, queues: [queueOf('q')], ...NOBODY });
+  store.insert(newJob({ delay: 1 }), clock.now());
+  const dedupe = { key: 'k', mode: 'debounce', ttl: 9_000 } as const;
+  for (let n = 0; n < 5_000; n++) {
+    store.control.cancel(store.insert(newJob({ delay: 1_000_000 }), clock.now()) as string, 'enough');
+    store.insert(newJob({ delay: 9_000, dedupe }), clock.now());
+  }
+  const { delayed } = store.queue('q') as unknown as { delayed: { size: number } };
+  expect(store.pendingCount()).toBe(2);
+  expect(delayed.size).toBeLessThan(1_100);
+});

@@ -108,7 +108,8 @@ export class BullMqEngine implements Engine {
     if (!this.accepting) return Promise.reject(notAccepting());
     if (jobs.length === 0) return Promise.resolve([]);
     const insert = (): Promise<Accepted[]> => this.intake.insert(jobs);
-    return this.admission.unbounded ? insert() : this.admission.enter(jobs.length, insert);
+    const free = this.admission.unbounded || jobs.every(({ exempt }) => exempt === true);
+    return free ? insert() : this.admission.enter(jobs.length, insert);
   }
 
   pendingCount(): Promise<number> {

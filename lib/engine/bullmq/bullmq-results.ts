@@ -1,5 +1,10 @@
 import type { Clock } from '../../core/clock.js';
-import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
+import {
+  EngineError,
+  ExecutorNotRunningError,
+  ResultExpiredError,
+  ResultNotFoundError,
+} from '../../core/errors.js';
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, type JobState, taskResultOf } from '../../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
@@ -40,9 +45,13 @@ export class BullMqResults extends ResultBackend {
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
     const { clock, listen, trouble } = this.opened;
-    const known = await this.find(taskId);
+    // While the server is out of reach, the job is looked after like any other: that outlasts it.
+    const known = await this.find(taskId).catch((error: unknown) => {
+      if (error instanceof EngineError) return undefined;
+      throw error;
+    });
     if (known === null) throw this.missing(taskId);
-    if (isFinal(known.status)) return taskResultOf(known) as FinishedTaskResult;
+    if (known !== undefined && isFinal(known.status)) return taskResultOf(known) as FinishedTaskResult;
     return waitUntil(taskId, options, clock, (waiter) => {
       const leave = this.subscribe(taskId, waiter);
       // It may have ended before anybody listened. If this fails, it is looked after all the same.

@@ -105,7 +105,8 @@ export class EmbeddedEngine implements Engine {
   enqueue(job: NewJob): MaybePromise<Accepted> {
     this.assertAccepting();
     const insert = (): MaybePromise<Accepted> => this.store.insert(job, this.host.clock.now());
-    const accepted = this.admission.unbounded ? insert() : this.admission.enter(1, insert);
+    const free = this.admission.unbounded || job.exempt === true;
+    const accepted = free ? insert() : this.admission.enter(1, insert);
     if (!isPromise(accepted)) {
       this.wake(job.queue);
       return accepted;
@@ -119,7 +120,8 @@ export class EmbeddedEngine implements Engine {
   enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]> {
     this.assertAccepting();
     const insert = (): MaybePromise<Accepted[]> => this.store.insertMany(jobs, this.host.clock.now());
-    const accepted = this.admission.unbounded ? insert() : this.admission.enter(jobs.length, insert);
+    const free = this.admission.unbounded || jobs.every(({ exempt }) => exempt === true);
+    const accepted = free ? insert() : this.admission.enter(jobs.length, insert);
     return whenDone(accepted, (answers) => {
       for (const queue of new Set(jobs.map((job) => job.queue))) this.wake(queue);
       return answers;

@@ -90,6 +90,7 @@ export class MemoryQueue {
 
   /** A delayed job comes due at another time. */
   delayAnew(job: JobRecord, dueAt: number): void {
+    if (job.dueAt === dueAt) return;
     this.notDue--;
     this.pushDelayed(job, dueAt);
   }
@@ -99,7 +100,8 @@ export class MemoryQueue {
     if (job.dueAt === undefined) this.due--;
     else {
       this.notDue--;
-      if (this.delayed.size > 2 * this.notDue + FEW) this.delayed.retain((each) => each.job !== job && stillCounts(each));
+      if (this.delayed.size > 2 * this.notDue + FEW)
+        this.delayed.retain((each) => each.job !== job && stillCounts(each));
     }
     if (job.status === 'retrying') this.retrying--;
   }

@@ -94,7 +94,8 @@ export class Housekeeping {
         () => some.filter((attempt) => held.get(attempt.row.id) === attempt && !renew(attempt)),
         some.length,
       );
-      for (const attempt of gone) lost(attempt);
+      // One whose outcome came just before is held no more.
+      for (const attempt of gone) if (held.get(attempt.row.id) === attempt) lost(attempt);
     }
   }
 
