@@ -2,8 +2,11 @@ import { type Attempt, Duplicate, type NewJob } from '../../lib/engine/engine.in
 import type { ResolvedQueue } from '../../lib/options/resolved-options.js';
 import { resolveSqliteOptions, type SqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { SqliteStore } from '../../lib/engine/sqlite/sqlite-store.js';
+import { newJob } from '../support/jobs.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { DRIVER } from '../support/sqlite.js';
+
+export { newJob } from '../support/jobs.js';
 
 export interface OpenStore {
   readonly store: SqliteStore;
@@ -71,18 +74,3 @@ export async function claim({ store, clock }: OpenStore, limit = 1): Promise<Att
 afterEach(async () => {
   for (const { store } of open.splice(0)) await store.close();
 });
-
-export function newJob(values: Partial<NewJob> = {}): NewJob {
-  return {
-    taskId: undefined,
-    taskName: 'task',
-    queue: 'q',
-    priority: 0,
-    delay: 0,
-    args: [],
-    overrides: undefined,
-    metadata: undefined,
-    dedupe: undefined,
-    ...values,
-  };
-}
