@@ -1,5 +1,14 @@
 // sample-app/tasks/tasks.controller.ts
-import { ConflictException, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import {
+  ConflictException,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  NotFoundException,
+  Param,
+  Post,
+} from '@nestjs/common';
 import { FlowrraService, type JobDetails, type TaskResult } from 'flowrra';
 
 @Controller('tasks')
@@ -15,8 +24,10 @@ export class TasksController {
 
   /** With its arguments and its log. */
   @Get(':taskId/details')
-  async details(@Param('taskId') taskId: string): Promise<JobDetails | TaskResult> {
-    return (await this.flowrra.jobs.get(taskId)) ?? this.status(taskId);
+  async details(@Param('taskId') taskId: string): Promise<JobDetails> {
+    const details = await this.flowrra.jobs.get(taskId);
+    if (details === null) throw new NotFoundException('No such task is known, or not any more.');
+    return details;
   }
 
   @Delete(':taskId')
