@@ -64,7 +64,7 @@ it('newest first, page by page, each once', async () => {
   expect(pages(worker, { limit: 10 })).toEqual([newest.slice(0, 10), newest.slice(10, 20), newest.slice(20)]);
   expect(pages(worker, { limit: 25 }).flat()).toEqual(newest);
   expect(pages(worker, { limit: 4, task: 'odd' }).flat()).toEqual(newest.filter((_, n) => n % 2 === 1));
-  expect(worker.store.control.find(query({ cursor: '?!' }))).toEqual({ jobs: [], cursor: null });
+  expect(() => worker.store.control.find(query({ cursor: '?!' }))).toThrow(/'\?!' is no cursor/);
 });
 
 it('what a job is waiting for, holds and has become is all there', async () => {
