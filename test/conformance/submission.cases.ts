@@ -145,8 +145,10 @@ export function submissionCases(beds: Beds): void {
     flowrra.events$.subscribe(({ type }) => heard.push(type));
     const id = await flowrra.submit(app.get(Sums).add, 1);
     await flowrra.waitForResult(id);
-    expect(types(seen, id)).toEqual(['submitted', 'started', 'succeeded']);
-    expect(heard).toEqual(['submitted', 'started', 'succeeded']);
+    // It may start before its submitter hears that it is accepted.
+    expect(types(seen, id)).toContain('submitted');
+    expect(types(seen, id).filter((type) => type !== 'submitted')).toEqual(['started', 'succeeded']);
+    expect(heard).toEqual(types(seen, id));
   });
 
   it('counts what waits, and not what runs', async () => {

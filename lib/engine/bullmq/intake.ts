@@ -39,7 +39,25 @@ export class Intake {
    *
    * @throws {EngineError} if it certainly has none of them, {@link SubmitUncertainError} if only the server knows.
    */
-  async insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
+  insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
+    const [only] = jobs;
+    return only !== undefined && jobs.length === 1 && isPlain(only)
+      ? this.insertPlain(only)
+      : this.insertAll(jobs);
+  }
+
+  /** Most submissions are a single job in whose place nothing can stand. */
+  private async insertPlain(job: NewJob): Promise<Accepted[]> {
+    const entry = this.entryOf(job, 0, this.host.clock.now());
+    this.fleet?.submitting([entry.queued.options.jobId]);
+    try {
+      return await this.queues.add([entry.queued]);
+    } catch (cause) {
+      throw this.refusal(cause, [entry], false);
+    }
+  }
+
+  private async insertAll(jobs: readonly NewJob[]): Promise<Accepted[]> {
     const entries = this.entriesOf(jobs);
     const taskIds = entries.map(({ queued }) => queued.options.jobId);
     this.fleet?.submitting(taskIds);
@@ -90,13 +108,15 @@ export class Intake {
 
   private entriesOf(jobs: readonly NewJob[]): Entry[] {
     const now = this.host.clock.now();
-    return jobs.map((job, index) => {
-      const { queue, taskName: name } = job;
-      const taskId = job.taskId ?? this.ids.mint(queue, now);
-      const options = optionsOf(job, taskId, now, this.keep);
-      const chosen = job.taskId === undefined ? options : { ...options, submission: submission() };
-      return { index, job, queued: { queue, name, data: dataOf(job), options: chosen } };
-    });
+    return jobs.map((job, index) => this.entryOf(job, index, now));
+  }
+
+  private entryOf(job: NewJob, index: number, now: number): Entry {
+    const { queue, taskName: name } = job;
+    const taskId = job.taskId ?? this.ids.mint(queue, now);
+    const options = optionsOf(job, taskId, now, this.keep);
+    const chosen = job.taskId === undefined ? options : { ...options, submission: submission() };
+    return { index, job, queued: { queue, name, data: dataOf(job), options: chosen } };
   }
 }
 
