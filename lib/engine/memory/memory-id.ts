@@ -15,9 +15,6 @@ const RANDOM_AT = SLOT_AT + SLOT;
 const LENGTH = RANDOM_AT + RANDOM;
 const IDS_PER_REFILL = 512;
 
-/** The most slots that five digits can name. */
-export const MAX_SLOTS = 64 ** SLOT;
-
 export class MemoryIds {
   private readonly text = Buffer.alloc(LENGTH);
   private readonly random = Buffer.alloc(RANDOM * IDS_PER_REFILL);

@@ -1,3 +1,4 @@
+import { metadataOf } from '../../core/carried.js';
 import { FlowrraConfigError } from '../../core/errors.js';
 import type { Dedupe, DrainReport, Engine, MaybePromise, NewJob } from '../../engine/engine.interface.js';
 import type { JobControl } from '../../engine/job-control.interface.js';
@@ -24,12 +25,15 @@ export class ThreadLinkEngine implements Engine {
 
   enqueue({ taskName, args, taskId, priority, delay, overrides, metadata, dedupe }: NewJob): Promise<string> {
     const debounced = dedupe?.mode === 'debounce';
+    // As it was given: what the core has added is the parent's to add.
+    const { validFrom: _validFrom, ...given } = overrides ?? {};
+    const own = metadataOf(metadata);
     return this.link.submit(taskName, [...args], {
       taskId,
       priority,
       ...(!debounced && { delay }),
-      ...overrides,
-      ...(metadata && { metadata }),
+      ...given,
+      ...(Object.keys(own).length > 0 && { metadata: own }),
       ...(dedupe && { dedupe: submitted(taskName, dedupe) }),
     });
   }

@@ -1,0 +1,29 @@
+import { carried } from '../../lib/core/carried.js';
+import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
+import type { SubmitOptions } from '../../lib/options/task-options.js';
+import { ThreadLinkEngine } from '../../lib/runner/thread/thread-link-engine.js';
+import { newJob } from '../support/jobs.js';
+
+it.each<SubmitOptions>([
+  { priority: 3, delay: '1m', metadata: { by: 'ada' }, expires: '1h', maxRetries: 2 },
+  { dedupe: { key: 'k' } },
+  { dedupe: { key: 'k', mode: 'throttle', ttl: '1m' } },
+  { dedupe: { key: 'k', mode: 'debounce', ttl: '1m' }, expires: '1h' },
+])('what a thread submits, its parent can submit: %j', async (options) => {
+  const now = 1_700_000_000_000;
+  const { dedupe, metadata, ...resolved } = resolveSubmitOptions(options, now);
+  const passedOn: SubmitOptions[] = [];
+  const engine = new ThreadLinkEngine({
+    submit: async (_taskName, _args, given) => {
+      passedOn.push(given);
+      return 'id';
+    },
+  });
+  const job = newJob({
+    ...resolved,
+    metadata: carried(metadata, 'what was captured in the thread'),
+    dedupe: dedupe && { ...dedupe, key: `task/${dedupe.key}` },
+  });
+  expect(await engine.enqueue(job)).toBe('id');
+  expect(resolveSubmitOptions(passedOn[0] as SubmitOptions, now)).toEqual(resolveSubmitOptions(options, now));
+});
