@@ -125,8 +125,8 @@ describe('options', () => {
         const options = optionsOf(job({ priority, delay }), 'id', NOW, keptFor(RETENTION));
         expect(options).toEqual({
           jobId: 'id',
-          priority,
-          delay,
+          ...(priority > 0 && { priority }),
+          ...(delay > 0 && { delay }),
           timestamp: NOW,
           removeOnComplete: { age: 91, count: 12 },
           removeOnFail: { age: 91, count: 12 },

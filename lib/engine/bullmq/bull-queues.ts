@@ -83,7 +83,7 @@ export class BullQueues {
   /** Adds a job, or lets its content take the place of that of the one that stands for its key. */
   async debounce(job: QueuedJob): Promise<string> {
     const { queue, data, options } = job;
-    const by = { data: JSON.stringify(data), delay: options.delay };
+    const by = { data: JSON.stringify(data), delay: options.delay ?? 0 };
     for (;;) {
       const standing = await this.sluice.run(() =>
         this.parts.jobs.debounce(queue, options.deduplication?.id as string, by),

@@ -1,7 +1,8 @@
 import { TaskLostError } from '../../core/errors.js';
 import { payloadToJson } from '../../core/payload/payload-text.js';
 import { AttemptAbort } from '../attempt-abort.js';
-import type { Outcome } from '../engine.interface.js';
+import type { MaybePromise, Outcome } from '../engine.interface.js';
+import { isPromise } from '../maybe-promise.js';
 import type { BullAttempt } from './bull-attempt.js';
 import type { AnyJob } from './bull-server.interface.js';
 import { NoSuccess, type StoringObserver, StoredOutcome } from './stored-outcome.js';
@@ -22,8 +23,8 @@ export class BullRun extends AttemptAbort {
   private toldAt = 0;
   /** Ends the run, whatever the attempt still answers. */
   readonly endAs: (outcome: Outcome) => void;
-  /** Settles only if the run is ended before the attempt has. */
-  readonly endedAs: Promise<Outcome>;
+  private readonly fail: (error: unknown) => void;
+  private readonly end: Promise<Outcome>;
   /** What it has said of itself is kept in its order. */
   reported: Promise<void> = Promise.resolve();
 
@@ -35,8 +36,10 @@ export class BullRun extends AttemptAbort {
   ) {
     super();
     let endAs!: (outcome: Outcome) => void;
-    this.endedAs = new Promise((resolve) => (endAs = resolve));
+    let fail!: (error: unknown) => void;
+    this.end = new Promise((resolve, reject) => ([endAs, fail] = [resolve, reject]));
     this.endAs = endAs;
+    this.fail = fail;
     this.stored = new StoredOutcome(job, now, observer);
   }
 
@@ -48,6 +51,13 @@ export class BullRun extends AttemptAbort {
   /** Whether BullMQ is just being told, here: whoever hears of the end from the server has to wait for that. */
   get isBeingTold(): boolean {
     return this.outcome !== null && performance.now() - this.toldAt < LONGEST_TELLING_MS;
+  }
+
+  /** What the attempt answers, unless the run is ended before. */
+  endOf(answer: MaybePromise<Outcome>): Promise<Outcome> {
+    if (isPromise(answer)) answer.then(this.endAs, this.fail);
+    else this.endAs(answer);
+    return this.end;
   }
 
   /** Returns the result, or throws: BullMQ then stores a success or, in the way that the outcome says, a failure. */

@@ -13,7 +13,7 @@ import { BullMqResults } from './bullmq-results.js';
 import { CancelWatch } from './cancel-watch.js';
 import { FleetEvents } from './fleet-events.js';
 import { limitFleet } from './fleet-limits.js';
-import { Intake } from './intake.js';
+import { Intake, isPlain } from './intake.js';
 import { atMost, Patience } from './io-time.js';
 import { keptFor } from './job-mapping.js';
 import { QueueWorkers } from './queue-workers.js';
@@ -99,9 +99,9 @@ export class BullMqEngine implements Engine {
     this.workers.start();
   }
 
-  async enqueue(job: NewJob): Promise<Accepted> {
-    const [accepted] = await this.enqueueMany([job]);
-    return accepted as Accepted;
+  enqueue(job: NewJob): Promise<Accepted> {
+    if (this.accepting && this.admission.unbounded && isPlain(job)) return this.intake.insertPlain(job);
+    return this.enqueueMany([job]).then(([accepted]) => accepted as Accepted);
   }
 
   enqueueMany(jobs: readonly NewJob[]): Promise<Accepted[]> {

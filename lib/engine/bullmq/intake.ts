@@ -39,25 +39,7 @@ export class Intake {
    *
    * @throws {EngineError} if it certainly has none of them, {@link SubmitUncertainError} if only the server knows.
    */
-  insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
-    const [only] = jobs;
-    return only !== undefined && jobs.length === 1 && isPlain(only)
-      ? this.insertPlain(only)
-      : this.insertAll(jobs);
-  }
-
-  /** Most submissions are a single job in whose place nothing can stand. */
-  private async insertPlain(job: NewJob): Promise<Accepted[]> {
-    const entry = this.entryOf(job, 0, this.host.clock.now());
-    this.fleet?.submitting([entry.queued.options.jobId]);
-    try {
-      return await this.queues.add([entry.queued]);
-    } catch (cause) {
-      throw this.refusal(cause, [entry], false);
-    }
-  }
-
-  private async insertAll(jobs: readonly NewJob[]): Promise<Accepted[]> {
+  async insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
     const entries = this.entriesOf(jobs);
     const taskIds = entries.map(({ queued }) => queued.options.jobId);
     this.fleet?.submitting(taskIds);
@@ -72,6 +54,19 @@ export class Intake {
       return accepted;
     } catch (cause) {
       throw this.refusal(cause, entries, taken);
+    }
+  }
+
+  /** {@link insert} in short, for most submissions: a single job in whose place nothing can stand. */
+  async insertPlain(job: NewJob): Promise<Accepted> {
+    const entry = this.entryOf(job, 0, this.host.clock.now());
+    const { jobId } = entry.queued.options;
+    this.fleet?.submitting([jobId]);
+    try {
+      await this.queues.add([entry.queued]);
+      return jobId;
+    } catch (cause) {
+      throw this.refusal(cause, [entry], false);
     }
   }
 
@@ -121,7 +116,7 @@ export class Intake {
 }
 
 /** Nothing can stand in its place. */
-function isPlain({ taskId, dedupe }: NewJob): boolean {
+export function isPlain({ taskId, dedupe }: NewJob): boolean {
   return taskId === undefined && dedupe === undefined;
 }
 

@@ -40,8 +40,9 @@ export interface Kept {
 /** Options for `queue.add`, as far as they are ours to set. */
 export interface BullJobOptions {
   readonly jobId: string;
-  readonly priority: number;
-  readonly delay: number;
+  /** Absent for 0, and so is `delay`: what is left out costs nothing to send and to keep. */
+  readonly priority?: number;
+  readonly delay?: number;
   readonly timestamp: number;
   readonly removeOnComplete: Kept;
   readonly removeOnFail: Kept;
@@ -70,15 +71,15 @@ export function keptFor({ resultTtl, maxResults }: Retention): Kept {
 }
 
 export function optionsOf(job: NewJob, taskId: string, now: number, keep: Kept): BullJobOptions {
-  const options = {
-    jobId: taskId,
-    priority: job.priority,
-    delay: job.delay,
-    timestamp: now,
-    removeOnComplete: keep,
-    removeOnFail: keep,
+  const { priority, delay, dedupe } = job;
+  const options = { jobId: taskId, timestamp: now, removeOnComplete: keep, removeOnFail: keep };
+  if (priority === 0 && delay === 0 && dedupe === undefined) return options;
+  return {
+    ...options,
+    ...(priority !== 0 && { priority }),
+    ...(delay !== 0 && { delay }),
+    ...(dedupe !== undefined && { deduplication: deduplicationOf(dedupe) }),
   };
-  return job.dedupe === undefined ? options : { ...options, deduplication: deduplicationOf(job.dedupe) };
 }
 
 /** Without a time to live, BullMQ forgets the key when the job has ended. */

@@ -175,8 +175,7 @@ export class QueueWorker implements StoringObserver {
       return run.tell({ kind: 'released', delay: 0 });
     }
     run.begun = true;
-    const ended = isolated(() => asTask(() => host.execute(attempt, run)));
-    return run.tell(await Promise.race([run.endedAs, ended]));
+    return run.tell(await run.endOf(isolated(() => asTask(() => host.execute(attempt, run)))));
   };
 
   private async mayStart(run: BullRun, gate: RateGate): Promise<boolean> {

@@ -6,16 +6,15 @@ import type { Kept } from './job-mapping.js';
 import { RedisJobs } from './redis-jobs.js';
 import type { ServerJobs } from './server-jobs.interface.js';
 import { isRedisClient, type ResolvedBullMqOptions } from './bullmq-options.js';
+import { SilenceWatch } from './silence-watch.js';
+import { writeTogether } from './written-together.js';
 
-/** A connection on which nothing comes back for so long is given up, and made anew. Longer than any blocking read. */
-const SILENCE_MS = 30_000;
 const LONGEST_RECONNECT_MS = 2_000;
 
 const BOTH: RedisOptions = {
   // BullMQ demands it of workers: a command waits for the server, however long that takes.
   maxRetriesPerRequest: null,
   lazyConnect: true,
-  socketTimeout: SILENCE_MS,
   // After a failover this connection leads to what is a replica now.
   reconnectOnError: ({ message }) => message.startsWith('READONLY'),
   retryStrategy: (tries) => Math.min(tries * 100, LONGEST_RECONNECT_MS),
@@ -27,7 +26,7 @@ const CONSUMER: RedisOptions = BOTH;
 
 /** What ioredis says when there was no connection to write to, and when one broke. */
 const NOT_WRITTEN = "isn't writeable";
-const BROKEN = /Connection is closed|Socket timeout|isn't writeable|^READONLY/;
+const BROKEN = /Connection is closed|Connection given up|isn't writeable|^READONLY/;
 /** The server says no, though only for the moment. */
 const NOT_YET = /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY)/;
 
@@ -40,6 +39,7 @@ export class RedisServer implements BullServer {
   readonly countsSlowly = false;
   /** All that were made here, or by BullMQ after their likeness: a connection that is left open outlives the application. */
   private readonly open: Redis[] = [];
+  private readonly watch = new SilenceWatch(this.open);
   private readonly producer: Redis;
   private consumer: Redis | null = null;
   /** Why there is no connection; ioredis itself only says that there is none. */
@@ -57,6 +57,7 @@ export class RedisServer implements BullServer {
 
   async connect(): Promise<void> {
     try {
+      this.watch.start();
       if (this.producer.status === 'wait') await this.producer.connect();
       await this.producer.ping();
       const { db = 0 } = this.producer.options;
@@ -112,6 +113,7 @@ export class RedisServer implements BullServer {
   }
 
   async close(): Promise<void> {
+    this.watch.stop();
     for (const client of this.open) client.disconnect();
   }
 
@@ -129,7 +131,7 @@ export class RedisServer implements BullServer {
 
   private kept(client: Redis): Redis {
     this.open.push(client);
-    return client;
+    return writeTogether(client);
   }
 }
 
