@@ -1,11 +1,10 @@
-import { parseJobFilter, parseJobQuery } from './options/resolve-job-query.js';
-import { checkId } from './options/names.js';
-import type { JobDetails, JobSummary } from './core/job-view.js';
-import { jobSummaryOf } from './core/job-view.js';
-import type { TaskStatus } from './core/task-result.js';
+import type { Clock } from './core/clock.js';
+import { type JobDetails, type JobSummary, jobSummaryOf } from './core/job-view.js';
+import type { QueueCounts } from './engine/job-control.interface.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import type { JobFilter, JobFindOptions } from './options/job-query-options.js';
-import type { Clock } from './core/clock.js';
+import { checkId } from './options/names.js';
+import { parseJobFilter, parseJobQuery } from './options/resolve-job-query.js';
 
 /** One page of jobs. */
 export interface JobPage {
@@ -13,12 +12,6 @@ export interface JobPage {
   readonly jobs: readonly JobSummary[];
   /** Gives the next page: `find({ …, cursor })`. `null` at the end. */
   readonly cursor: string | null;
-}
-
-/** How many jobs of a queue there are, by their status. */
-export interface QueueCounts extends Readonly<Record<TaskStatus, number>> {
-  readonly queue: string;
-  readonly paused: boolean;
 }
 
 /** Looking at jobs, of whichever process, and doing to them what operators do. */

@@ -9,7 +9,7 @@ import { printed } from './printed.js';
 import type { Submitter } from './submitter.js';
 import type { TaskRegistry } from './task-registry.js';
 import type { TaskError } from './task-result.js';
-import { MAX_ERRORS } from './task-snapshot.js';
+import { errorsAfter } from './task-snapshot.js';
 
 /** What a dead-letter task is given: a job that has failed for good. */
 export interface DeadLetter {
@@ -99,7 +99,7 @@ function letterOf(attempt: Attempt, error: AttemptError): DeadLetter {
     queue,
     args: readable(attempt),
     metadata: metadataOf(attempt.metadata),
-    errors: [...errors.slice(1 - MAX_ERRORS), error].map((each) => ({ ...each, at: new Date(each.at) })),
+    errors: errorsAfter(errors, error).map((each) => ({ ...each, at: new Date(each.at) })),
     submittedAt: new Date(submittedAt),
   };
 }

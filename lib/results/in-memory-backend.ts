@@ -5,7 +5,7 @@ import { copyPlain } from '../core/payload/payload-codec.js';
 import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
 import { isFinal, type JobState, jobStateOf, taskResultOf } from '../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
-import { waitUntil } from './wait-until.js';
+import { type Waiter, waitUntil } from './wait-until.js';
 
 /** Options of {@link InMemoryBackend}. */
 export interface InMemoryBackendOptions {
@@ -16,8 +16,6 @@ export interface InMemoryBackendOptions {
   /** The clock to live by; for tests. */
   clock?: Clock;
 }
-
-type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 /**
  * Results in this process's memory. The memory engine keeps its own, so it is of use where several

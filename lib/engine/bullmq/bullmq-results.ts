@@ -8,13 +8,11 @@ import {
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, type JobState, taskResultOf } from '../../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
-import { waitUntil } from '../../results/wait-until.js';
+import { type Waiter, waitUntil } from '../../results/wait-until.js';
 import { queueOf } from './id-mint.js';
 
 /** However many are waited for: looking must not keep a server busy. */
 const MOST_LOOKED_AFTER = 200;
-
-type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 export interface ResultsSource {
   readonly clock: Clock;

@@ -3,14 +3,12 @@ import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, taskResultOf } from '../../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
-import { waitUntil } from '../../results/wait-until.js';
+import { type Waiter, waitUntil } from '../../results/wait-until.js';
 import { hasExpired, type ResultRow, stateOf } from './job-row.js';
 import type { JobReads } from './job-reads.js';
 
 /** Finished jobs of other processes are looked at this many at a time. */
 const SEEN_AT_ONCE = 500;
-
-type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 export interface ResultsSource {
   readonly clock: Clock;
