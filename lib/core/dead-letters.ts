@@ -13,11 +13,14 @@ import { errorsAfter } from './task-snapshot.js';
 
 /** What a dead-letter task is given: a job that has failed for good. */
 export interface DeadLetter {
+  /** The id of the job that has failed. */
   readonly taskId: string;
   readonly taskName: string;
+  /** Where it had waited. */
   readonly queue: string;
-  /** `null` if they could not be read, or are too large to travel in a letter. */
+  /** Its arguments; `null` if they could not be read, or are too large to travel in a letter. */
   readonly args: readonly unknown[] | null;
+  /** What its submitter gave with it; `{}` for nothing. */
   readonly metadata: Metadata;
   /** What each failed attempt threw, oldest first; at most the last ten. */
   readonly errors: readonly TaskError[];
