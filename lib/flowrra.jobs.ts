@@ -4,7 +4,7 @@ import type { QueueCounts } from './engine/job-control.interface.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 import { checkId } from './options/names.js';
-import { parseJobFilter, parseJobQuery } from './options/resolve-job-query.js';
+import { resolveJobFilter, resolveJobQuery } from './options/resolve-job-query.js';
 
 /** One page of jobs. */
 export interface JobPage {
@@ -32,7 +32,7 @@ export class FlowrraJobs {
    * @throws {FlowrraConfigError} for an option that is unknown or out of range.
    */
   async find(options: JobFindOptions = {}): Promise<JobPage> {
-    const { jobs, cursor } = await this.operations.find(parseJobQuery(options));
+    const { jobs, cursor } = await this.operations.find(resolveJobQuery(options));
     return { jobs: jobs.map(jobSummaryOf), cursor };
   }
 
@@ -51,7 +51,7 @@ export class FlowrraJobs {
 
   /** Puts back every failed job that the filter fits, or every one, and says how many. */
   async retryAll(filter: JobFilter = {}): Promise<number> {
-    return this.operations.retryAll(parseJobFilter(filter), this.clock.now());
+    return this.operations.retryAll(resolveJobFilter(filter), this.clock.now());
   }
 
   /** Forgets a finished job and its result. Resolves with `false` if no finished job has that id. */
