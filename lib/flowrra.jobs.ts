@@ -1,11 +1,10 @@
-import { parseJobFilter, parseJobQuery } from './options/resolve-job-query.js';
-import { checkId } from './options/names.js';
-import type { JobDetails, JobSummary } from './core/job-view.js';
-import { jobSummaryOf } from './core/job-view.js';
-import type { TaskStatus } from './core/task-result.js';
+import type { Clock } from './core/clock.js';
+import { type JobDetails, type JobSummary, jobSummaryOf } from './core/job-view.js';
+import type { QueueCounts } from './engine/job-control.interface.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import type { JobFilter, JobFindOptions } from './options/job-query-options.js';
-import type { Clock } from './core/clock.js';
+import { checkId } from './options/names.js';
+import { resolveJobFilter, resolveJobQuery } from './options/resolve-job-query.js';
 
 /** One page of jobs. */
 export interface JobPage {
@@ -13,12 +12,6 @@ export interface JobPage {
   readonly jobs: readonly JobSummary[];
   /** Gives the next page: `find({ …, cursor })`. `null` at the end. */
   readonly cursor: string | null;
-}
-
-/** How many jobs of a queue there are, by their status. */
-export interface QueueCounts extends Readonly<Record<TaskStatus, number>> {
-  readonly queue: string;
-  readonly paused: boolean;
 }
 
 /** Looking at jobs, of whichever process, and doing to them what operators do. */
@@ -39,7 +32,7 @@ export class FlowrraJobs {
    * @throws {FlowrraConfigError} for an option that is unknown or out of range.
    */
   async find(options: JobFindOptions = {}): Promise<JobPage> {
-    const { jobs, cursor } = await this.operations.find(parseJobQuery(options));
+    const { jobs, cursor } = await this.operations.find(resolveJobQuery(options));
     return { jobs: jobs.map(jobSummaryOf), cursor };
   }
 
@@ -58,7 +51,7 @@ export class FlowrraJobs {
 
   /** Puts back every failed job that the filter fits, or every one, and says how many. */
   async retryAll(filter: JobFilter = {}): Promise<number> {
-    return this.operations.retryAll(parseJobFilter(filter), this.clock.now());
+    return this.operations.retryAll(resolveJobFilter(filter), this.clock.now());
   }
 
   /** Forgets a finished job and its result. Resolves with `false` if no finished job has that id. */

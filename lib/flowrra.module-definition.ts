@@ -3,6 +3,7 @@ import type { FlowrraModuleOptions } from './options/module-options.js';
 
 /** Makes the options of {@link FlowrraModule}: for `forRootAsync({ useClass })` and `useExisting`. */
 export interface FlowrraOptionsFactory {
+  /** Called once, while the application starts. */
   createFlowrraOptions(): FlowrraModuleOptions | Promise<FlowrraModuleOptions>;
 }
 

@@ -44,7 +44,12 @@ export interface CancelOptions {
 
 const LONGEST_REASON = 1_000;
 
-/** The executor: submits background tasks, and knows what became of them. */
+/**
+ * The executor: submits background tasks, and knows what became of them.
+ *
+ * Before Flowrra's `onModuleInit`, and after its shutdown, whatever asks about jobs, or does
+ * something to them, rejects with {@link ExecutorNotRunningError}.
+ */
 @Injectable()
 export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   /** Looking at jobs; putting failed ones back, and forgetting finished ones. */

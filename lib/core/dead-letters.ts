@@ -9,15 +9,18 @@ import { printed } from './printed.js';
 import type { Submitter } from './submitter.js';
 import type { TaskRegistry } from './task-registry.js';
 import type { TaskError } from './task-result.js';
-import { MAX_ERRORS } from './task-snapshot.js';
+import { errorsAfter } from './task-snapshot.js';
 
 /** What a dead-letter task is given: a job that has failed for good. */
 export interface DeadLetter {
+  /** The id of the job that has failed. */
   readonly taskId: string;
   readonly taskName: string;
+  /** Where it had waited. */
   readonly queue: string;
-  /** `null` if they could not be read, or are too large to travel in a letter. */
+  /** Its arguments; `null` if they could not be read, or are too large to travel in a letter. */
   readonly args: readonly unknown[] | null;
+  /** What its submitter gave with it; `{}` for nothing. */
   readonly metadata: Metadata;
   /** What each failed attempt threw, oldest first; at most the last ten. */
   readonly errors: readonly TaskError[];
@@ -99,7 +102,7 @@ function letterOf(attempt: Attempt, error: AttemptError): DeadLetter {
     queue,
     args: readable(attempt),
     metadata: metadataOf(attempt.metadata),
-    errors: [...errors.slice(1 - MAX_ERRORS), error].map((each) => ({ ...each, at: new Date(each.at) })),
+    errors: errorsAfter(errors, error).map((each) => ({ ...each, at: new Date(each.at) })),
     submittedAt: new Date(submittedAt),
   };
 }

@@ -10,10 +10,13 @@ export interface JobSummary extends TaskResultFields {
   readonly status: TaskStatus;
   /** What it has returned; `null` unless it has succeeded. */
   readonly result: unknown;
+  /** The queue that it waits in, or has waited in. */
   readonly queue: string;
+  /** 0 to 2,097,151; lower runs first. */
   readonly priority: number;
-  /** When it comes due, while it is delayed or waits for a retry. */
+  /** When it comes due, while it is delayed or waits for a retry; else `null`. */
   readonly dueAt: Date | null;
+  /** What its submitter gave with it; `{}` for nothing. */
   readonly metadata: Metadata;
   /** Plain JSON for an HTTP answer. */
   toJSON(): Record<string, unknown>;
@@ -21,6 +24,7 @@ export interface JobSummary extends TaskResultFields {
 
 /** One line that a task has logged. */
 export interface JobLogLine {
+  /** When it was logged, by the clock of the process that ran the task. */
   readonly at: Date;
   /** The number of the attempt, from 1. */
   readonly attempt: number;
@@ -29,7 +33,7 @@ export interface JobLogLine {
 
 /** A job with all that is known of it. */
 export interface JobDetails extends JobSummary {
-  /** `null` if they are not kept any more. */
+  /** Its arguments; `null` if they are not kept any more, or cannot be read. */
   readonly args: readonly unknown[] | null;
   /** What it has logged, oldest first. */
   readonly logs: readonly JobLogLine[];

@@ -3,7 +3,7 @@ import type { Attempt, NewJob, Outcome } from '../engine/engine.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { Clock } from './clock.js';
 import { BackendError } from './errors.js';
-import { type JobState, MAX_ERRORS, taskResultOf } from './task-snapshot.js';
+import { errorsAfter, type JobState, taskResultOf } from './task-snapshot.js';
 
 /** The longest that one write may take before it counts as failed. */
 const WRITE_TIMEOUT_MS = 5_000;
@@ -151,14 +151,19 @@ export class ResultRecorder {
       case 'success':
         return { ...before, status: 'success', result: outcome.result, finishedAt: now };
       case 'failed':
-        return { ...before, status: 'failed', errors: withError(attempt, outcome.error), finishedAt: now };
+        return {
+          ...before,
+          status: 'failed',
+          errors: errorsAfter(attempt.errors, outcome.error),
+          finishedAt: now,
+        };
       case 'cancelled':
         return { ...before, status: 'cancelled', reason: outcome.reason, finishedAt: now };
       case 'retry':
         return {
           ...before,
           status: 'retrying',
-          errors: withError(attempt, outcome.error),
+          errors: errorsAfter(attempt.errors, outcome.error),
           retries: attempt.retries + 1,
         };
       case 'snoozed':
@@ -181,8 +186,4 @@ function fresh(taskId: string, taskName: string, submittedAt: number): Omit<JobS
     retries: 0,
     progress: null,
   };
-}
-
-function withError(attempt: Attempt, error: JobState['errors'][number]): JobState['errors'] {
-  return [...attempt.errors.slice(1 - MAX_ERRORS), error];
 }

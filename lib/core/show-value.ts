@@ -18,6 +18,11 @@ export function showValue(value: unknown): string {
   return 'an object';
 }
 
+/** A URL without its password. */
+export function masked(url: string): string {
+  return url.replace(/(\/\/[^/:@]*:).*@/, '$1…@');
+}
+
 function nameOf(fn: object): string | undefined {
   const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
   return typeof name === 'string' && name !== '' ? name : undefined;

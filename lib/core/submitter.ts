@@ -118,25 +118,25 @@ export class Submitter {
   private async recorded(recorder: ResultRecorder, jobs: readonly NewJob[]): Promise<string[]> {
     const identified = jobs.map((job) => ({ ...job, taskId: job.taskId ?? randomId() }));
     const fresh = await Promise.all(
-      jobs.map((job, index) => recorder.submitted(identified[index]?.taskId as string, job)),
+      identified.map(({ taskId }, index) => recorder.submitted(taskId, jobs[index] as NewJob)),
     );
-    const accepted = await this.accepted(identified, (index) => {
-      if (fresh[index]) void recorder.forget((identified[index] as { taskId: string }).taskId);
+    const accepted = await this.accepted(identified, () => {
+      for (const [index, { taskId }] of identified.entries()) if (fresh[index]) void recorder.forget(taskId);
     });
-    accepted.forEach((answer, index) => {
+    for (const [index, { taskId }] of identified.entries()) {
+      const answer = accepted[index];
       // What stands in its place has been recorded under its own id.
-      const { taskId } = identified[index] as { taskId: string };
       if (answer instanceof Duplicate && answer.taskId !== taskId) void recorder.forget(taskId);
-    });
+    }
     return this.announceAll(accepted, identified);
   }
 
-  /** @param refused Told of each job, by its place, if the engine certainly has none of them. */
-  private async accepted(jobs: readonly NewJob[], refused: (index: number) => void): Promise<Accepted[]> {
+  /** @param refused Called if the engine certainly has none of them. */
+  private async accepted(jobs: readonly NewJob[], refused: () => void): Promise<Accepted[]> {
     try {
       return await this.engine.enqueueMany(jobs);
     } catch (error) {
-      if (!(error instanceof SubmitUncertainError)) jobs.forEach((_job, index) => refused(index));
+      if (!(error instanceof SubmitUncertainError)) refused();
       throw error;
     }
   }

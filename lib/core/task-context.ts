@@ -24,10 +24,13 @@ export abstract class TaskContext {
 
   /** The job's id, as `submit` returned it. */
   abstract readonly taskId: string;
+  /** The name of its task. */
   abstract readonly taskName: string;
   /** The number of this attempt, from 1. A snoozed job comes back with the same number. */
   abstract readonly attempt: number;
+  /** When the job was submitted, by the submitter's clock. */
   abstract readonly submittedAt: Date;
+  /** As it was given with the job; 0 otherwise. */
   abstract readonly priority: number;
   /** What the submitter gave with the job; `{}` for nothing. */
   abstract readonly metadata: Metadata;

@@ -5,16 +5,19 @@ export type TaskStatus = 'pending' | 'running' | 'retrying' | 'success' | 'faile
 
 /** One failed attempt, as `TaskResult.errors` lists it. */
 export interface TaskError extends Omit<AttemptError, 'at'> {
+  /** When the attempt failed. */
   readonly at: Date;
 }
 
 /** The state of a job at the moment it was asked for. Absent values are `null`. */
 export interface TaskResultFields {
+  /** The job's id, as `submit` returned it. */
   readonly taskId: string;
   readonly taskName: string;
   readonly submittedAt: Date;
-  /** When the latest attempt started. */
+  /** When the latest attempt started; `null` before the first. */
   readonly startedAt: Date | null;
+  /** When the job succeeded, failed for good or was cancelled; `null` before. */
   readonly finishedAt: Date | null;
   /** Retries made so far. */
   readonly retries: number;

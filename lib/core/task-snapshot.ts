@@ -5,6 +5,11 @@ import type { TaskError, TaskResult, TaskResultFields, TaskStatus } from './task
 /** How many failed attempts a job remembers; older ones are forgotten first. */
 export const MAX_ERRORS = 10;
 
+/** What a job remembers once one more attempt has failed. */
+export function errorsAfter(errors: readonly AttemptError[], latest: AttemptError): AttemptError[] {
+  return [...errors.slice(1 - MAX_ERRORS), latest];
+}
+
 /** A job's state as engines keep it: plain data, times in milliseconds since the epoch. */
 export interface JobState {
   readonly taskId: string;

@@ -20,7 +20,7 @@ export abstract class TaskSubmission {
   constructor(protected readonly registry: TaskRegistry) {}
 
   /**
-   * Submits a task by its name.
+   * Submits a task by its name. Throws otherwise as a submission by the method does.
    *
    * @throws {TaskNotFoundError} for a name that is neither a task here nor a declared remote one.
    */
@@ -33,8 +33,11 @@ export abstract class TaskSubmission {
    *
    * @throws {TaskNotFoundError} if the function is no task, or does not tell which one is meant.
    * @throws {PayloadError} if an argument cannot travel.
+   * @throws {TaskArgumentsError} if a schema of the task refuses them. What a pipe of the task throws.
    * @throws {QueueFullError} if `maxPending` is reached and `whenFull` is `'reject'`.
    * @throws {BackendError} if a configured backend could not record the job.
+   * @throws {EngineError} if the engine could not keep the job.
+   * @throws {SubmitUncertainError} if nobody can tell whether it keeps it.
    * @throws {ExecutorNotRunningError} before Flowrra's `onModuleInit`, and after its shutdown.
    */
   submit<A extends unknown[], R>(

@@ -4,6 +4,7 @@ import { FlowrraConfigError } from '../core/errors.js';
 import { checkKeys, keysOf, suggest, wrong } from '../options/check.js';
 import { describeMember } from './task-metadata.js';
 
+/** The types of events: `'submitted'`, `'started'`, `'failed'`, … */
 export type TaskEventType = FlowrraEvent['type'];
 
 /** The event of one type: `TaskEvent<'failed'>` has an `error`. */
@@ -13,6 +14,7 @@ export type TaskEvent<T extends TaskEventType = TaskEventType> = Extract<Flowrra
 export interface OnTaskFilter {
   /** The name of the task, or of several. */
   task?: string | readonly string[];
+  /** The name of the queue, or of several. */
   queue?: string | readonly string[];
 }
 

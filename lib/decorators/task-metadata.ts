@@ -60,6 +60,11 @@ export function taskMetadataOf(prototype: object | null): Map<string, TaskMetada
   return found;
 }
 
+/** What a task is called that was given no name: the same on the main thread and in a thread that looks for it. */
+export function defaultNameOf(prototype: object, key: string): string {
+  return `${prototype.constructor.name}.${key}`;
+}
+
 export function describeMember(prototype: object, key: string): string {
   return `${(prototype.constructor as { name?: string } | undefined)?.name || '(anonymous class)'}.${key}`;
 }

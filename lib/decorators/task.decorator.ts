@@ -1,5 +1,5 @@
 import { FlowrraConfigError } from '../core/errors.js';
-import { fileUrl } from '../options/resolve-module-options.js';
+import { fileUrl } from '../options/file-url.js';
 import type { TaskOptions } from '../options/task-options.js';
 import { announceTask } from '../runner/thread/thread-link.js';
 import { declaringFile } from './declaring-file.js';

@@ -3,17 +3,17 @@ import { FlowrraConfigError } from '../core/errors.js';
 import type { TaskDefinition } from '../core/task-definition.js';
 import type { TaskRegistry } from '../core/task-registry.js';
 import type { Engine } from '../engine/engine.interface.js';
-import type { TaskMetadata } from '../decorators/task-metadata.js';
+import { defaultNameOf, type TaskMetadata } from '../decorators/task-metadata.js';
 import type { ResolvedOptions, ResolvedTask } from '../options/resolved-options.js';
 import { resolveTaskOptions, type TaskDefaults } from '../options/resolve-task-options.js';
 import type { RegisterOptions } from '../options/task-options.js';
 import { type CpuTarget, refuseEntryOrBundle } from '../runner/thread/cpu-target.js';
-import { fileUrl } from '../options/resolve-module-options.js';
+import { fileUrl } from '../options/file-url.js';
 import { threadLink } from '../runner/thread/thread-link.js';
 import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
 import { callerOf } from './task-caller.js';
 import { TaskScopes } from './task-scopes.js';
-import { originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
+import { originOf, servesAll, type TaskExplorer, type TaskHost } from './task-explorer.js';
 
 /** Names of no more letters than this look like a minifier's. */
 const MINIFIED = 2;
@@ -82,7 +82,7 @@ export class TaskDiscovery {
   }
 
   private definition(host: TaskHost, key: string, metadata: TaskMetadata): TaskDefinition {
-    const resolved = resolveTaskOptions(metadata.options, defaultName(host, key), this.defaults);
+    const resolved = resolveTaskOptions(metadata.options, defaultNameOf(host.prototype, key), this.defaults);
     if (metadata.options.name === undefined) this.judgeName(host, key);
     const scopes = new TaskScopes(host);
     return {
@@ -156,15 +156,10 @@ export class TaskDiscovery {
   }
 }
 
-function defaultName({ prototype }: TaskHost, key: string): string {
-  return `${prototype.constructor.name}.${key}`;
-}
-
 /** The functions by which a caller may mean the task: a wrapper on the instance hides the prototype's. */
 function functionsOf({ prototype, wrapper }: TaskHost, key: string): unknown[] {
   const functions: unknown[] = [Reflect.get(prototype, key)];
-  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient)
-    functions.push(Reflect.get(wrapper.instance as object, key));
+  if (servesAll(wrapper)) functions.push(Reflect.get(wrapper.instance as object, key));
   return functions;
 }
 

@@ -55,6 +55,11 @@ export class TaskExplorer {
   }
 }
 
+/** Whether one instance serves everybody: neither the provider, nor what it depends on, is made anew for anyone. */
+export function servesAll(wrapper: InstanceWrapper): boolean {
+  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+}
+
 export function originOf({ prototype, module }: TaskHost, key: string): string {
   return `${describeMember(prototype, key)} in ${module.name}`;
 }
@@ -64,8 +69,7 @@ export function originOf({ prototype, module }: TaskHost, key: string): string {
  * at: its class stands in, or for a factory the token, if that is a class.
  */
 function prototypeOf(wrapper: InstanceWrapper): object | null {
-  const staticallyMade = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
-  const instance: unknown = staticallyMade ? wrapper.instance : undefined;
+  const instance: unknown = servesAll(wrapper) ? wrapper.instance : undefined;
   if (typeof instance === 'object' && instance !== null)
     return Object.getPrototypeOf(instance) as object | null;
   const made = wrapper.isNotMetatype ? wrapper.token : wrapper.metatype;

@@ -3,7 +3,7 @@ import { FlowrraConfigError } from '../core/errors.js';
 import type { EventHub, FlowrraEvent } from '../core/events.js';
 import { describeMember } from '../decorators/task-metadata.js';
 import { type Listening, listeningsOf, type TaskEventType } from '../decorators/on-task.decorator.js';
-import type { ProviderHost, TaskExplorer } from './task-explorer.js';
+import { type ProviderHost, servesAll, type TaskExplorer } from './task-explorer.js';
 import { printed } from '../core/printed.js';
 
 interface Listener extends Listening {
@@ -63,7 +63,7 @@ export class TaskListeners {
 
 function listenerOf({ wrapper, prototype, module }: ProviderHost, listening: Listening): Listener {
   const name = `${describeMember(prototype, listening.key)} in ${module.name}`;
-  if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient) {
+  if (!servesAll(wrapper)) {
     throw new FlowrraConfigError(
       `${name} has @OnTask(), and its provider is request-scoped or transient: there is no instance of it to call when something happens. Put the method on a provider of the default scope.`,
     );

@@ -3,7 +3,7 @@ import { Injector } from '@nestjs/core/injector/injector.js';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
 import { AttemptContext, type TaskContext } from '../core/task-context.js';
 import type { TaskCall } from '../runner/task-runner.interface.js';
-import type { ProviderHost } from './task-explorer.js';
+import { type ProviderHost, servesAll } from './task-explorer.js';
 
 /** The instance that an attempt runs on. */
 export interface TaskScope {
@@ -23,8 +23,7 @@ export class TaskScopes {
   private readonly made = new WeakMap<TaskCall, Promise<TaskScope>>();
 
   constructor(private readonly host: ProviderHost) {
-    const { wrapper } = host;
-    this.isStatic = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+    this.isStatic = servesAll(host.wrapper);
   }
 
   get sharedInstance(): object {

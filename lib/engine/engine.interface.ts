@@ -185,9 +185,11 @@ export interface AttemptError {
   readonly attempt: number;
   /** The error's class, such as `TypeError`. */
   readonly name: string;
+  /** Cut after 4,000 characters. */
   readonly message: string;
   /** The error's `code`, if it had one. */
   readonly code: string | null;
+  /** Cut after 8,000 characters; `null` if it had none. */
   readonly stack: string | null;
   /** Milliseconds since the epoch. */
   readonly at: number;

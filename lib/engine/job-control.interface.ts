@@ -99,6 +99,8 @@ export interface JobPage {
 
 /** How many jobs of a queue there are, by their status. */
 export interface QueueCounts extends Readonly<Record<TaskStatus, number>> {
+  /** The queue's name. */
   readonly queue: string;
+  /** Whether none of its jobs is started, in any process, until it is resumed. */
   readonly paused: boolean;
 }

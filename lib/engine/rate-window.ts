@@ -14,17 +14,20 @@ export class RateWindow {
 
   /** How many may start now. */
   left(now: number): number {
-    // A clock that was set back must not make a window longer.
-    const over = now >= this.end || now < this.end - this.limit.per;
-    return over ? this.limit.max : Math.max(0, this.limit.max - this.used);
+    return this.isOver(now) ? this.limit.max : Math.max(0, this.limit.max - this.used);
   }
 
   take(count: number, now: number): void {
     if (count === 0) return;
-    if (now >= this.end || now < this.end - this.limit.per) {
+    if (this.isOver(now)) {
       this.end = now + this.limit.per;
       this.used = 0;
     }
     this.used += count;
+  }
+
+  /** Also if the clock was set back: that must not make a window longer. */
+  private isOver(now: number): boolean {
+    return now >= this.end || now < this.end - this.limit.per;
   }
 }

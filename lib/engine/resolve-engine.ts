@@ -1,5 +1,5 @@
 import { FlowrraConfigError } from '../core/errors.js';
-import { masked } from '../core/masked.js';
+import { masked } from '../core/show-value.js';
 import type { Engine } from './engine.interface.js';
 
 /** Loads the engine that a URL names, and nothing of the others. */

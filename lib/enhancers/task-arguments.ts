@@ -1,6 +1,6 @@
 import { HttpException, type PipeTransform, type Type } from '@nestjs/common';
 import { TaskArgumentsError } from '../core/errors.js';
-import type { ProviderHost } from '../discovery/task-explorer.js';
+import { type ProviderHost, servesAll } from '../discovery/task-explorer.js';
 import type { SchemaIssue, StandardSchema } from '../options/standard-schema.js';
 import { PIPES_METADATA } from './nest-enhancers.js';
 
@@ -86,8 +86,7 @@ export function staticPipesOf({ prototype, module }: ProviderHost, method: objec
   return bound.flatMap((pipe) => {
     if (typeof pipe !== 'function') return [pipe as PipeTransform];
     const wrapper = module.injectables.get(pipe as Type);
-    const isStatic = wrapper?.isDependencyTreeStatic() && !wrapper.isTransient;
-    return isStatic ? [wrapper?.instance as PipeTransform] : [];
+    return wrapper !== undefined && servesAll(wrapper) ? [wrapper.instance as PipeTransform] : [];
   });
 }
 

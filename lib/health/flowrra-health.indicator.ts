@@ -3,7 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { BoundedCounts, within } from '../core/bounded-counts.js';
 import type { Clock } from '../core/clock.js';
-import type { QueueCounts } from '../flowrra.jobs.js';
+import type { QueueCounts } from '../engine/job-control.interface.js';
 import { FlowrraService } from '../flowrra.service.js';
 import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';

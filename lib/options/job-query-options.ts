@@ -4,6 +4,7 @@ import type { TaskStatus } from '../core/task-result.js';
 export interface JobFilter {
   /** The name of their task. */
   task?: string;
+  /** The queue that they wait in, or have waited in. */
   queue?: string;
   /** Submitted then or later. */
   from?: Date;

@@ -20,7 +20,9 @@ export interface QueueOptions {
 
 /** So many within a time, which begins with the first of them. */
 export interface RateLimitOptions {
+  /** How many may start: at least 1. */
   max: number;
+  /** The time within which: at least 1 ms. */
   per: Duration;
 }
 

@@ -21,13 +21,13 @@ const MOST_PER_PAGE = 1_000;
 type Filter = Omit<JobQuery, 'status' | 'cursor' | 'limit'>;
 
 /** @throws {FlowrraConfigError} naming the option, the value and what would be right. */
-export function parseJobFilter(filter: JobFilter): Filter {
+export function resolveJobFilter(filter: JobFilter): Filter {
   checkKeys(filter, FILTER_KEYS, 'filter');
   return resolveFilter(filter);
 }
 
 /** @throws {FlowrraConfigError} naming the option, the value and what would be right. */
-export function parseJobQuery(options: JobFindOptions): JobQuery {
+export function resolveJobQuery(options: JobFindOptions): JobQuery {
   checkKeys(options, FIND_KEYS, 'find()');
   const { status, cursor = null, limit } = options;
   if (cursor !== null && typeof cursor !== 'string')

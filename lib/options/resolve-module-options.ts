@@ -26,8 +26,6 @@ import { OVERRIDE_KEYS } from './resolve-task-options.js';
 import { resolveQueues } from './resolve-queues.js';
 import { DEFAULT_QUEUE, type ResolvedOptions, type ResolvedQueue } from './resolved-options.js';
 
-export { fileUrl } from './file-url.js';
-
 export const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
   numWorkers: true,
   cpuWorkers: true,
@@ -58,8 +56,16 @@ const LIMIT_KEYS = keysOf<ResourceLimits>({
 });
 const REMOTE_TASK_KEYS = keysOf<RemoteTaskOptions>({ queue: true });
 
-const ENGINE_METHODS = ['connect', 'consume', 'drain', 'enqueue', 'enqueueMany', 'pendingCount', 'close'];
-const BACKEND_METHODS = ['store', 'get', 'waitFor'];
+const ENGINE_METHODS: readonly (keyof Engine)[] = [
+  'connect',
+  'consume',
+  'drain',
+  'enqueue',
+  'enqueueMany',
+  'pendingCount',
+  'close',
+];
+const BACKEND_METHODS: readonly (keyof ResultBackend)[] = ['store', 'get', 'waitFor'];
 
 /**
  * Checks what the user configured, once, and fills in every default. The result shares no object

@@ -4,6 +4,7 @@
  * @see https://standardschema.dev
  */
 export interface StandardSchema<Input = unknown> {
+  /** All that the standard asks of a validator. */
   readonly '~standard': {
     /** Only the compiler looks at it. */
     readonly types?: { readonly input: Input; readonly output: unknown } | undefined;

@@ -127,5 +127,6 @@ export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'r
 
 /** One job of a `submitMany`, with options of its own beside those of `with()`. */
 export interface BatchJob<A extends readonly unknown[]> extends SubmitOptions {
+  /** The arguments of this job. */
   args: A;
 }

@@ -5,6 +5,7 @@ import { copyPlain } from '../core/payload/payload-codec.js';
 import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
 import { isFinal, type JobState, jobStateOf, taskResultOf } from '../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
+import { Waiters } from './waiters.js';
 import { waitUntil } from './wait-until.js';
 
 /** Options of {@link InMemoryBackend}. */
@@ -16,8 +17,6 @@ export interface InMemoryBackendOptions {
   /** The clock to live by; for tests. */
   clock?: Clock;
 }
-
-type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 /**
  * Results in this process's memory. The memory engine keeps its own, so it is of use where several
@@ -32,7 +31,7 @@ export class InMemoryBackend extends ResultBackend {
   private readonly finished = new Map<string, JobState>();
   /** Ids of dropped results, as many as results are kept, so that "expired" is not taken for "unknown". */
   private readonly dropped = new Set<string>();
-  private readonly waiters = new Map<string, Set<Waiter>>();
+  private readonly waiters = new Waiters<string>();
 
   constructor(options: InMemoryBackendOptions = {}) {
     super();
@@ -59,9 +58,7 @@ export class InMemoryBackend extends ResultBackend {
     this.finished.delete(taskId);
     this.finished.set(taskId, state);
     this.prune();
-    const waiters = this.waiters.get(taskId) ?? [];
-    this.waiters.delete(taskId);
-    for (const waiter of waiters) waiter(reveal(state) as FinishedTaskResult);
+    for (const waiter of this.waiters.take(taskId)) waiter(reveal(state) as FinishedTaskResult);
   }
 
   get(taskId: string): TaskResult | null {
@@ -74,7 +71,7 @@ export class InMemoryBackend extends ResultBackend {
     const known = this.get(taskId);
     if (known?.isComplete) return known;
     if (known === null) throw this.missing(taskId);
-    return waitUntil(taskId, options, this.clock, (waiter) => this.subscribe(taskId, waiter));
+    return waitUntil(taskId, options, this.clock, (waiter) => this.waiters.add(taskId, waiter));
   }
 
   override delete(taskId: string): boolean {
@@ -85,15 +82,6 @@ export class InMemoryBackend extends ResultBackend {
     this.finished.clear();
     this.unfinished.clear();
     this.dropped.clear();
-  }
-
-  private subscribe(taskId: string, waiter: Waiter): () => void {
-    const waiters = this.waiters.get(taskId) ?? new Set<Waiter>();
-    this.waiters.set(taskId, waiters.add(waiter));
-    return () => {
-      waiters.delete(waiter);
-      if (waiters.size === 0) this.waiters.delete(taskId);
-    };
   }
 
   private missing(taskId: string): Error {

@@ -3,7 +3,8 @@ import { TaskTimeoutError } from '../core/errors.js';
 import type { FinishedTaskResult } from '../core/task-result.js';
 import type { WaitOptions } from './result-backend.js';
 
-type Settle = (result: FinishedTaskResult | Promise<never>) => void;
+/** Takes the result that is waited for, or the reason why it will not come. */
+export type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 /**
  * Waits for a result with a time-out and a signal, and leaves nothing behind however it ends.
@@ -14,7 +15,7 @@ export function waitUntil(
   taskId: string,
   { timeout, signal }: WaitOptions,
   clock: Clock,
-  subscribe: (settle: Settle) => () => void,
+  subscribe: (waiter: Waiter) => () => void,
 ): Promise<FinishedTaskResult> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error);

@@ -31,7 +31,9 @@ import {
 
 /** Where spans and measurements go, if not to the providers that are registered globally. */
 export interface FlowrraTelemetryOptions {
+  /** Where spans go. Default: the provider that is registered globally. */
   tracerProvider?: TracerProvider;
+  /** Where measurements go. Default: the provider that is registered globally. */
   meterProvider?: MeterProvider;
 }
 

@@ -14,14 +14,18 @@ import { type Recorded, TestEngine } from './test-engine.js';
 
 /** One job that the code under test has submitted. */
 export interface SubmittedJob<A extends readonly unknown[] = unknown[]> {
+  /** The job's id, as `submit` returned it. */
   readonly taskId: string;
   readonly taskName: string;
+  /** The queue that it went into. */
   readonly queue: string;
   /** A copy, as it travels. */
   readonly args: A;
+  /** As it was given with the job; 0 otherwise. */
   readonly priority: number;
   /** Milliseconds until it is due. */
   readonly delay: number;
+  /** As it was given with the job; `{}` for nothing. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 

@@ -7,7 +7,9 @@ import type { ResultBackend } from '../results/result-backend.js';
 
 /** One thing that every result backend must do: give `name` and `run` to your test runner. */
 export interface ConformanceCase {
+  /** What is expected, as the name of a test. */
   readonly name: string;
+  /** Rejects with an `AssertionError` if the backend does otherwise. */
   run(): Promise<void>;
 }
 

@@ -1,21 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { jest } from '@jest/globals';
-import type { Job, JobsOptions, Queue } from 'bullmq';
-import type { AnyWorker, BullServer } from '../../lib/engine/bullmq/bull-server.interface.js';
-import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
-import { cancelText } from '../../lib/engine/bullmq/job-mapping.js';
-import { PostgresServer } from '../../lib/engine/bullmq/postgres-server.js';
-import { RedisServer } from '../../lib/engine/bullmq/redis-server.js';
 import type { JobList } from '../../lib/engine/bullmq/server-jobs.interface.js';
-import { Gate } from '../support/gate.js';
-import { place } from './apps.js';
 import { onBoth } from './on-both.js';
+import { serverJobsBed, TEXT } from './server-jobs-bed.js';
 
 jest.setTimeout(30_000);
 
-const TEXT = cancelText('no longer wanted');
-const KEEP = { age: 3_600, count: 5 };
 type Act = 'retry' | 'remove' | 'cancel';
 const ORDERS: Act[][] = [
   ['retry', 'remove', 'cancel'],
@@ -46,160 +37,8 @@ function inOrder(order: readonly Act[]): object {
 
 const LISTS: JobList[] = ['active', 'waiting', 'prioritized', 'delayed', 'failed', 'completed'];
 
-await onBoth(({ url, queue: openQueue }) => {
-  let server: BullServer;
-  const workers: AnyWorker[] = [];
-
-  afterEach(async () => {
-    await Promise.all(workers.splice(0).map((worker) => worker.close(true)));
-    await server.close();
-  });
-
-  async function setUp(keep = KEEP) {
-    const prefix = place();
-    const options = resolveBullMqOptions({ connection: url, prefix });
-    server = url.startsWith('redis')
-      ? new RedisServer(options, () => undefined)
-      : await PostgresServer.create(options, 5, () => undefined);
-    await server.connect();
-    const queue: Queue = openQueue(prefix, 'q');
-    const jobs = server.jobs(keep, () => Date.now());
-    const at = (taskId: string) => ({ queue: 'q', taskId });
-    const cancel = async (taskId: string, text: string) => (await jobs.cancel(at(taskId), text)).kind;
-    const work = (processor: (job: Job) => Promise<unknown>, options: object = {}): AnyWorker => {
-      const quick = { drainDelay: 0.05, stalledInterval: 200, lockDuration: 400, ...options };
-      const worker = server.worker('q', processor as never, quick).on('error', () => undefined);
-      workers.push(worker);
-      return worker;
-    };
-    const add = async (id: string, options: JobsOptions = {}, data: object = { args: [] }) =>
-      (await queue.add('task', data, { jobId: id, ...options })).id;
-    /** Fails jobs that were added. */
-    const failAll = async (...ids: string[]): Promise<void> => {
-      let left = ids.length;
-      const worker = work(async (job) => {
-        await job.log('a line');
-        throw new Error('no');
-      });
-      const done = new Promise<void>((resolve) => worker.on('failed', () => --left === 0 && resolve()));
-      await done;
-      await worker.close();
-    };
-    const states = (...ids: string[]) => Promise.all(ids.map((id) => queue.getJobState(id)));
-    return { prefix, queue, jobs, at, cancel, work, add, failAll, states };
-  }
-
-  it('a job that waits, however it does, becomes a failed one in one step, once', async () => {
-    const { queue, jobs, cancel, add, states } = await setUp();
-    await add('plain');
-    await add('urgent', { priority: 7 });
-    await add('later', { delay: 60_000 });
-    for (const id of ['plain', 'urgent', 'later']) {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => cancel(id, TEXT)));
-      expect(answers.sort()).toEqual(['cancelled', ...Array.from({ length: 19 }, () => 'finished')]);
-    }
-    expect(await states('plain', 'urgent', 'later')).toEqual(['failed', 'failed', 'failed']);
-    const job = await queue.getJob('later');
-    expect(job).toMatchObject({ failedReason: TEXT, finishedOn: expect.any(Number) });
-    expect(await queue.getJobCounts('wait', 'prioritized', 'delayed', 'failed')).toMatchObject({ failed: 3 });
-    expect(await jobs.cancelledCount('q')).toBe(3);
-    expect(await cancel('nobody', TEXT)).toBe('unknown');
-  });
-
-  it('whoever takes jobs at the same time gets those that were not cancelled, and no other', async () => {
-    const { cancel, add, work, states } = await setUp({ age: 60, count: 1_000 });
-    const ids = Array.from({ length: 60 }, (_, n) => `job${n}`);
-    for (const id of ids) await add(id);
-    const ran = new Set<string>();
-    work(async ({ id }) => void ran.add(id as string), { concurrency: 5 });
-    const answers = await Promise.all(ids.toReversed().map((id) => cancel(id, TEXT)));
-    answers.reverse();
-    while ((await states(...ids)).some((state) => state !== 'completed' && state !== 'failed'))
-      await pause(10);
-    for (const [n, state] of (await states(...ids)).entries()) {
-      const id = ids[n] as string;
-      if (answers[n] === 'cancelled') expect([id, state, ran.has(id)]).toEqual([id, 'failed', false]);
-      else expect([id, state, ran.has(id)]).toEqual([id, 'completed', true]);
-    }
-  });
-
-  it('one that is active is told, in the words of the first, and BullMQ fails it if it would run again', async () => {
-    const { queue, jobs, at, cancel, add, work } = await setUp();
-    await add('job', { attempts: 5, backoff: 10 });
-    const started = new Gate();
-    const gate = new Gate();
-    let runs = 0;
-    work(async () => {
-      runs++;
-      started.open();
-      await gate.passed;
-      throw new Error('once more');
-    });
-    await started.passed;
-    expect(await jobs.requested([at('job'), at('nobody')])).toEqual([null, null]);
-    expect(await cancel('job', TEXT)).toBe('told');
-    expect(await cancel('job', cancelText('again'))).toBe('told');
-    expect(await jobs.requested([at('nobody'), at('job')])).toEqual([null, TEXT]);
-    gate.open();
-    while ((await queue.getJobState('job')) !== 'failed') await pause(5);
-    expect(runs).toBe(1);
-    expect(await queue.getJob('job')).toMatchObject({ failedReason: TEXT });
-    expect(await cancel('job', TEXT)).toBe('finished');
-  });
-
-  it('one that had been told and waits again is over at once, for the first reason', async () => {
-    const { queue, cancel, add, work } = await setUp();
-    await add('job', { attempts: 5, backoff: 60_000 });
-    const worker = work(async () => {
-      expect(await cancel('job', TEXT)).toBe('told');
-      throw new Error('in a minute');
-    });
-    await once(worker, 'failed');
-    expect(await queue.getJobState('job')).toBe('delayed');
-    expect(await cancel('job', cancelText('again'))).toBe('cancelled');
-    expect(await queue.getJob('job')).toMatchObject({ failedReason: TEXT, attemptsMade: 2 });
-  });
-
-  it('the child of a flow is left to BullMQ, which fails it unrun and tells its parent', async () => {
-    const { queue, cancel, add, work, states } = await setUp();
-    await add('above');
-    await add('child', { parent: { id: 'above', queue: queue.qualifiedName } });
-    expect(await cancel('child', TEXT)).toBe('told');
-    expect(await states('child')).toEqual(['waiting']);
-    const ran: unknown[] = [];
-    work(async ({ id }) => void ran.push(id));
-    while ((await queue.getJobState('child')) !== 'failed') await pause(5);
-    expect(await queue.getJob('child')).toMatchObject({ failedReason: TEXT });
-    expect(ran).toEqual(['above']);
-  });
-
-  it('what BullMQ has dropped is counted no more', async () => {
-    const { queue, jobs, cancel, add } = await setUp();
-    for (const id of ['one', 'two', 'three']) {
-      await add(id);
-      await cancel(id, TEXT);
-    }
-    await queue.remove('one');
-    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 120_000);
-    await add('four');
-    await cancel('four', TEXT);
-    expect(await jobs.cancelledCount('q')).toBe(3);
-    jest.restoreAllMocks();
-  });
-
-  it('cancelled ones are dropped by number, as others are that have failed', async () => {
-    jest.spyOn(Math, 'random').mockReturnValue(0);
-    const { queue, jobs, cancel, add } = await setUp();
-    for (let n = 0; n < 8; n++) {
-      await add(`job${n}`);
-      await cancel(`job${n}`, TEXT);
-      await pause(2);
-    }
-    expect(await jobs.list('q', 'failed', 0, 100)).toEqual(['job7', 'job6', 'job5', 'job4', 'job3']);
-    expect(await jobs.cancelledCount('q')).toBe(KEEP.count);
-    expect(await queue.getJob('job0')).toBeUndefined();
-    jest.restoreAllMocks();
-  });
+await onBoth((both) => {
+  const setUp = serverJobsBed(both);
 
   it('a failed job waits again as if it had never been tried, at its priority, and is taken', async () => {
     const { queue, jobs, at, cancel, add, failAll, work, states } = await setUp();

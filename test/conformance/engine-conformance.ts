@@ -1,6 +1,7 @@
 import { backPressureCases } from './back-pressure.cases.js';
 import { cancelCases } from './cancel.cases.js';
 import { contextCases } from './context.cases.js';
+import { deadLetterCases } from './dead-letter.cases.js';
 import { Beds, type EngineUnderTest } from './engine-under-test.js';
 import { dedupeCases } from './dedupe.cases.js';
 import { durabilityCases } from './durability.cases.js';
@@ -10,6 +11,7 @@ import { jobsCases } from './jobs.cases.js';
 import { limitCases } from './limit.cases.js';
 import { orderCases } from './order.cases.js';
 import { payloadCases } from './payload.cases.js';
+import { redriveCases } from './redrive.cases.js';
 import { reportCases } from './report.cases.js';
 import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
@@ -38,6 +40,8 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('reports', () => reportCases(beds, engine));
     describe('limits', () => limitCases(beds, engine));
     describe('jobs', () => jobsCases(beds));
+    describe('redriving', () => redriveCases(beds));
+    describe('dead letters', () => deadLetterCases(beds));
     describe('enhancers', () => enhancerCases(beds));
     describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));

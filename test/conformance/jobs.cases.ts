@@ -1,71 +1,9 @@
-import { Injectable } from '@nestjs/common';
-import {
-  type DeadLetter,
-  FatalTaskError,
-  InMemoryBackend,
-  type JobSummary,
-  Task,
-  TaskContext,
-  TaskCtx,
-} from '../../lib/index.js';
-import { Gate } from '../support/gate.js';
-import { type Bed, type Beds, types } from './engine-under-test.js';
+import type { JobSummary } from '../../lib/index.js';
+import type { Bed, Beds } from './engine-under-test.js';
+import { startMixed } from './mixed-tasks.js';
 
-@Injectable()
-class Mixed {
-  readonly letters: DeadLetter[] = [];
-  readonly gate = new Gate();
-  healed = false;
-  attempts = 0;
-
-  @Task()
-  fine(n: number): number {
-    return n;
-  }
-
-  @Task({ queue: 'other', maxRetries: 1, retryDelay: 10 })
-  broken(order: { id: number }): string {
-    this.attempts++;
-    if (!this.healed) throw new TypeError(`order ${order.id} is broken`);
-    return 'healed';
-  }
-
-  @Task({ maxRetries: 0 })
-  halfway(@TaskCtx() ctx: TaskContext): void {
-    ctx.progress(0.5);
-    ctx.log('halfway');
-    throw new Error('no further');
-  }
-
-  @Task()
-  async hold(): Promise<void> {
-    await this.gate.passed;
-  }
-
-  @Task({ maxRetries: 1, retryDelay: 10, deadLetter: 'Mixed.receive' })
-  dies(order: { id: number }): void {
-    throw new Error(`order ${order.id} is lost`);
-  }
-
-  @Task({ deadLetter: 'Mixed.receive' })
-  receive(letter: DeadLetter): void {
-    this.letters.push(letter);
-    if (letter.taskName === 'Mixed.fatal') throw new FatalTaskError('cannot be received');
-  }
-
-  @Task({ deadLetter: 'Mixed.receive' })
-  fatal(): void {
-    throw new FatalTaskError('for good');
-  }
-}
-
-/** Looking at jobs, and doing to them what operators do. */
+/** Looking at jobs, and forgetting them. */
 export function jobsCases(beds: Beds): void {
-  const start = async (options: Parameters<Beds['start']>[1] = {}) => {
-    const bed = await beds.start([Mixed], { queues: { other: { concurrency: 4 } }, ...options });
-    return { ...bed, mixed: bed.app.get(Mixed) };
-  };
-
   /** Every job that a query finds, however many pages that takes. */
   async function findAll({ flowrra }: Pick<Bed, 'flowrra'>, query: object): Promise<JobSummary[]> {
     const found: JobSummary[] = [];
@@ -80,7 +18,7 @@ export function jobsCases(beds: Beds): void {
   const ids = (jobs: readonly JobSummary[]): string[] => jobs.map(({ taskId }) => taskId).sort();
 
   it('finds jobs by status, task, queue and time, and counts them', async () => {
-    const bed = await start({ numWorkers: 1 });
+    const bed = await startMixed(beds, { numWorkers: 1 });
     const { flowrra, mixed, advance, clock } = bed;
     const fine = await flowrra.submitMany(mixed.fine, [[1], [2], [3]]);
     const broken = await flowrra.submit(mixed.broken, { id: 17 });
@@ -139,7 +77,7 @@ export function jobsCases(beds: Beds): void {
   });
 
   it('pages hold no more than was asked for, and each job once', async () => {
-    const bed = await start();
+    const bed = await startMixed(beds);
     const { flowrra, mixed } = bed;
     const submitted = await flowrra.submitMany(
       mixed.fine,
@@ -155,7 +93,7 @@ export function jobsCases(beds: Beds): void {
   });
 
   it('refuses queries that mean nothing', async () => {
-    const { flowrra } = await start();
+    const { flowrra } = await startMixed(beds);
     const wrong: [object, RegExp][] = [
       [{ status: 'done' }, /status.*Known: pending/],
       [{ limit: 0 }, /limit/],
@@ -170,77 +108,8 @@ export function jobsCases(beds: Beds): void {
     expect(await flowrra.jobs.remove('no-such-job')).toBe(false);
   });
 
-  it('shows a failed job with its arguments and errors, and runs it again with all its retries', async () => {
-    const { flowrra, mixed, advance, seen } = await start();
-    const id = await flowrra.submit(mixed.broken, { id: 17 });
-    await advance(1_000);
-    await flowrra.waitForResult(id);
-    const failed = await flowrra.jobs.get(id);
-    expect(failed).toMatchObject({
-      status: 'failed',
-      args: [{ id: 17 }],
-      retries: 1,
-      errors: [
-        { name: 'TypeError', attempt: 1 },
-        { name: 'TypeError', attempt: 2 },
-      ],
-    });
-    expect(JSON.parse(JSON.stringify(failed))).toMatchObject({
-      taskId: id,
-      queue: 'other',
-      args: [{ id: 17 }],
-    });
-    mixed.attempts = 0;
-    expect(await flowrra.jobs.retry(id)).toBe(true);
-    const again = flowrra.waitForResult(id);
-    await advance(1_000);
-    expect(await again).toMatchObject({ status: 'failed', retries: 1 });
-    expect((await again).errors).toHaveLength(4);
-    expect(mixed.attempts).toBe(2);
-    mixed.healed = true;
-    expect(await flowrra.jobs.retry(id)).toBe(true);
-    await advance(1_000);
-    expect(await flowrra.waitForResult(id)).toMatchObject({
-      status: 'success',
-      result: 'healed',
-      error: null,
-    });
-    expect(await flowrra.jobs.retry(id)).toBe(false);
-    expect(types(seen, id).filter((type) => type === 'redriven')).toHaveLength(2);
-  });
-
-  it('a job that runs again has made no progress yet, and its log goes on', async () => {
-    const { flowrra, mixed, advance } = await start();
-    const id = await flowrra.submit(mixed.halfway);
-    await advance(1_000);
-    expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'failed', progress: 0.5 });
-    await flowrra.queues.pause('default');
-    expect(await flowrra.jobs.retry(id)).toBe(true);
-    expect(await flowrra.jobs.get(id)).toMatchObject({ status: 'pending', progress: null, retries: 0 });
-    await flowrra.queues.resume('default');
-    await advance(1_000);
-    await flowrra.waitForResult(id);
-    expect((await flowrra.jobs.get(id))?.logs.map(({ line }) => line)).toEqual(['halfway', 'halfway']);
-  });
-
-  it('runs all failed jobs again that a filter fits', async () => {
-    const { flowrra, mixed, advance } = await start();
-    const broken = await flowrra.submitMany(mixed.broken, [[{ id: 1 }], [{ id: 2 }], [{ id: 3 }]]);
-    const dead = await flowrra.submit(mixed.fatal);
-    await advance(1_000);
-    await Promise.all([...broken, dead].map((id) => flowrra.waitForResult(id)));
-    mixed.healed = true;
-    expect(await flowrra.jobs.retryAll({ task: 'Mixed.none' })).toBe(0);
-    expect(await flowrra.jobs.retryAll({ queue: 'other' })).toBe(3);
-    await advance(1_000);
-    const results = await Promise.all(broken.map((id) => flowrra.waitForResult(id)));
-    expect(results.map(({ result }) => result)).toEqual(['healed', 'healed', 'healed']);
-    expect(await flowrra.getResult(dead)).toMatchObject({ status: 'failed' });
-    expect(await flowrra.jobs.retryAll({ queue: 'other' })).toBe(0);
-  });
-
   it('forgets a finished job on demand, and no other one', async () => {
-    const { flowrra, mixed, advance } = await start({ numWorkers: 1 });
+    const { flowrra, mixed, advance } = await startMixed(beds, { numWorkers: 1 });
     const done = await flowrra.with({ taskId: 'own-id' }).submit(mixed.fine, 1);
     await flowrra.waitForResult(done);
     const cancelled = await flowrra.with({ delay: '1h' }).submit(mixed.fine, 2);
@@ -260,147 +129,5 @@ export function jobsCases(beds: Beds): void {
     await advance(1_000);
     expect(await flowrra.waitForResult('own-id')).toMatchObject({ result: 4 });
     expect(await flowrra.waitForResult(waiting)).toMatchObject({ result: 3 });
-  });
-
-  it('of a retry and a removal at once, one wins', async () => {
-    const { flowrra, mixed, advance } = await start();
-    const broken = await flowrra.submitMany(
-      mixed.broken,
-      Array.from({ length: 10 }, (_, id): [{ id: number }] => [{ id }]),
-    );
-    await advance(1_000);
-    await Promise.all(broken.map((id) => flowrra.waitForResult(id)));
-    mixed.healed = true;
-    const answers = await Promise.all(
-      broken.map((id, n) => {
-        const calls = [() => flowrra.jobs.retry(id), () => flowrra.jobs.remove(id)];
-        return Promise.all((n % 2 === 0 ? calls : calls.reverse()).map((call) => call()));
-      }),
-    );
-    await advance(1_000);
-    for (const [n, id] of broken.entries()) {
-      const [first, second] = answers[n] as [boolean, boolean];
-      const [retried, removed] = n % 2 === 0 ? [first, second] : [second, first];
-      const result = await flowrra.getResult(id);
-      if (retried && !removed) expect(result).toMatchObject({ status: 'success' });
-      else expect(result).toBeNull();
-      expect(retried || removed).toBe(true);
-    }
-  });
-
-  it('a backend hears of a retry in order: the old failure is not taken for the new result', async () => {
-    const backend = new InMemoryBackend({ resultTtl: '10000d' });
-    const { flowrra, mixed, advance } = await start({ backend });
-    const id = await flowrra.submit(mixed.broken, { id: 17 });
-    await advance(1_000);
-    await flowrra.waitForResult(id);
-    await flowrra.queues.pause('other');
-    mixed.healed = true;
-    expect(await flowrra.jobs.retry(id)).toBe(true);
-    expect(await flowrra.getResult(id)).toMatchObject({ status: 'pending' });
-    const again = flowrra.waitForResult(id);
-    await flowrra.queues.resume('other');
-    await advance(1_000);
-    expect(await again).toMatchObject({ status: 'success', result: 'healed' });
-    await advance(1_000);
-    expect(await flowrra.getResult(id)).toMatchObject({ status: 'success' });
-    expect(await flowrra.jobs.retry(id)).toBe(false);
-    expect(await flowrra.getResult(id)).toMatchObject({ status: 'success' });
-  });
-
-  it('a job that is put back runs, though it has expired since', async () => {
-    const { flowrra, mixed, advance } = await start();
-    const id = await flowrra.with({ expires: '30s' }).submit(mixed.broken, { id: 17 });
-    await advance(60_000);
-    await flowrra.waitForResult(id);
-    mixed.healed = true;
-    expect(await flowrra.jobs.retry(id)).toBe(true);
-    await advance(1_000);
-    expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'success' });
-  });
-
-  it('a dead letter comes though the queue is full, and without what is too large for it', async () => {
-    const { flowrra, mixed, advance } = await start({ maxPending: 2, whenFull: 'reject', numWorkers: 1 });
-    const dying = await flowrra.with({ maxRetries: 0 }).submit(mixed.dies, { id: 1 });
-    await advance(0);
-    await flowrra.waitForResult(dying);
-    await advance(1_000);
-    expect(mixed.letters).toHaveLength(1);
-    await flowrra.queues.pause('other');
-    for (let n = 0; n < 2; n++) await flowrra.submit(mixed.broken, { id: n }).catch(() => undefined);
-    const large = { id: 5, text: 'x'.repeat(1_048_000) };
-    await flowrra.queues.resume('other');
-    await advance(1_000);
-    mixed.letters.length = 0;
-    const largeId = await flowrra.with({ maxRetries: 0 }).submit(mixed.dies, large);
-    await advance(1_000);
-    await flowrra.waitForResult(largeId);
-    await advance(1_000);
-    expect(mixed.letters).toMatchObject([{ taskId: largeId, args: null }]);
-  });
-
-  it('dead letters that would go round in a circle are refused at the start', async () => {
-    const options = { tasks: { 'Mixed.receive': { deadLetter: 'Mixed.fatal' } } };
-    await expect(start(options)).rejects.toThrow(/deadLetter: .*Mixed\.receive.* is a circle/);
-  });
-
-  it('what has failed for good is sent to the dead-letter task', async () => {
-    const { flowrra, mixed, advance, clock } = await start();
-    const submittedAt = new Date(clock.now());
-    const id = await flowrra.with({ metadata: { by: 'ada' } }).submit(mixed.dies, { id: 5 });
-    await advance(1_000);
-    await flowrra.waitForResult(id);
-    await advance(1_000);
-    expect(mixed.letters).toEqual([
-      {
-        taskId: id,
-        taskName: 'Mixed.dies',
-        queue: 'default',
-        args: [{ id: 5 }],
-        metadata: { by: 'ada' },
-        submittedAt,
-        errors: [
-          expect.objectContaining({ attempt: 1, message: 'order 5 is lost', at: expect.any(Date) }),
-          expect.objectContaining({ attempt: 2, message: 'order 5 is lost' }),
-        ],
-      },
-    ]);
-    expect(await flowrra.getResult(id)).toMatchObject({ status: 'failed' });
-    // What fails to receive a letter gets none about that.
-    await flowrra.submit(mixed.fatal);
-    await advance(1_000);
-    expect(mixed.letters.map(({ taskName }) => taskName)).toEqual(['Mixed.dies', 'Mixed.fatal']);
-  });
-
-  it('one of the application is for all its tasks, and has to exist', async () => {
-    await expect(start({ deadLetter: 'Mixed.recieve' })).rejects.toThrow(/deadLetter: no task is called/);
-    const { flowrra, mixed, advance } = await start({ deadLetter: 'Mixed.receive' });
-    await flowrra.submit(mixed.broken, { id: 1 });
-    await advance(1_000);
-    await advance(1_000);
-    expect(mixed.letters).toMatchObject([{ taskName: 'Mixed.broken' }]);
-  });
-
-  it('a batch takes options for each job, and none of it if one cannot be accepted', async () => {
-    const bed = await start({ numWorkers: 1 });
-    const { flowrra, mixed, advance } = bed;
-    const ids = await flowrra
-      .with({ priority: 5, delay: '1m' })
-      .submitMany(mixed.fine, [
-        [1],
-        { args: [2], priority: 1, metadata: { n: 2 } },
-        { args: [3], delay: 0, taskId: 'third' },
-      ]);
-    expect(ids[2]).toBe('third');
-    await advance(1_000);
-    expect(await flowrra.getResult('third')).toMatchObject({ status: 'success', result: 3 });
-    expect(await flowrra.jobs.get(ids[1] as string)).toMatchObject({ priority: 1, metadata: { n: 2 } });
-    expect(await flowrra.jobs.get(ids[0] as string)).toMatchObject({ priority: 5, status: 'pending' });
-    const before = await flowrra.pendingCount();
-    await expect(flowrra.submitMany(mixed.fine, [[1], { args: [2], priority: -1 }])).rejects.toThrow(
-      /priority/,
-    );
-    await expect(flowrra.submitMany(mixed.fine, [[1], { args: [() => 2] } as never])).rejects.toThrow(/args/);
-    expect(await flowrra.pendingCount()).toBe(before);
   });
 }

@@ -9,10 +9,12 @@ class Log {
   running = 0;
   peak = 0;
   gate = new Gate();
+  during: (name: string) => unknown = () => undefined;
 
   @Task()
   note(name: string): void {
     this.ran.push(name);
+    this.during(name);
   }
 
   @Task()
@@ -148,6 +150,22 @@ export function orderCases(beds: Beds): void {
     );
     while (log.ran.length < names.length) await advance(1);
     expect([...log.ran].sort()).toEqual([...names].sort());
+    expect(await flowrra.pendingCount()).toBe(0);
+  });
+
+  it('a job that holds the process up for a moment leaves no other one behind', async () => {
+    const { flowrra, app, clock } = await start();
+    const log = app.get(Log);
+    log.during = (name) => name === 'slow' && clock.sleep(15);
+    for (let jobs = 5; jobs < 25; jobs++) {
+      const names = Array.from({ length: jobs }, (_, n) => (n === jobs >> 1 ? 'slow' : 'quick'));
+      const ids = await flowrra.submitMany(
+        log.note,
+        names.map((name): [string] => [name]),
+      );
+      // Nothing else comes that would have them found.
+      await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
+    }
     expect(await flowrra.pendingCount()).toBe(0);
   });
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { FlowrraConfigError, Task, TaskNotFoundError } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { type Beds, types } from './engine-under-test.js';
+import { startMixed } from './mixed-tasks.js';
 
 @Injectable()
 class Sums {
@@ -165,5 +166,28 @@ export function submissionCases(beds: Beds): void {
     gate.open();
     await flowrra.waitForResult(ids[1] as string);
     expect(await flowrra.pendingCount()).toBe(1);
+  });
+
+  it('a batch takes options for each job, and none of it if one cannot be accepted', async () => {
+    const bed = await startMixed(beds, { numWorkers: 1 });
+    const { flowrra, mixed, advance } = bed;
+    const ids = await flowrra
+      .with({ priority: 5, delay: '1m' })
+      .submitMany(mixed.fine, [
+        [1],
+        { args: [2], priority: 1, metadata: { n: 2 } },
+        { args: [3], delay: 0, taskId: 'third' },
+      ]);
+    expect(ids[2]).toBe('third');
+    await advance(1_000);
+    expect(await flowrra.getResult('third')).toMatchObject({ status: 'success', result: 3 });
+    expect(await flowrra.jobs.get(ids[1] as string)).toMatchObject({ priority: 1, metadata: { n: 2 } });
+    expect(await flowrra.jobs.get(ids[0] as string)).toMatchObject({ priority: 5, status: 'pending' });
+    const before = await flowrra.pendingCount();
+    await expect(flowrra.submitMany(mixed.fine, [[1], { args: [2], priority: -1 }])).rejects.toThrow(
+      /priority/,
+    );
+    await expect(flowrra.submitMany(mixed.fine, [[1], { args: [() => 2] } as never])).rejects.toThrow(/args/);
+    expect(await flowrra.pendingCount()).toBe(before);
   });
 }

@@ -53,6 +53,22 @@ it('gives back, to where it was, what has not started within 10 ms', async () =>
   expect(rest).toEqual(ids.slice(1));
 });
 
+it('says when what it gives back is in line again: whoever asked meanwhile found nothing', async () => {
+  const worker = await openStore({ file: tempFile(), pollInterval: '1h' });
+  const ids = await submitMany(
+    worker,
+    Array.from({ length: 7 }, () => newJob()),
+  );
+  for (let n = 0; n < 4; n++) await claim(worker);
+  worker.clock.sleep(11);
+  expect(await claim(worker)).toEqual([]);
+  expect(worker.store.nextDue('q')).toBeNull();
+  expect(worker.changes).toBe(0);
+  await settle();
+  expect(worker.changes).toBe(1);
+  expect((await claim(worker))[0]?.taskId).toBe(ids[4]);
+});
+
 it('a more urgent job goes first', async () => {
   const { worker, ids } = await quickWorker(10);
   await claim(worker);

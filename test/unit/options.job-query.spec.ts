@@ -1,7 +1,7 @@
-import { parseJobFilter, parseJobQuery } from '../../lib/options/resolve-job-query.js';
+import { resolveJobFilter, resolveJobQuery } from '../../lib/options/resolve-job-query.js';
 import { configError } from '../support/config-error.js';
 
-const parse = (options: unknown) => parseJobQuery(options as object);
+const parse = (options: unknown) => resolveJobQuery(options as object);
 
 it('fills in every default', () => {
   expect(parse({})).toEqual({ cursor: null, limit: 50 });
@@ -28,7 +28,7 @@ it('takes everything that can be said', () => {
     limit: 1_000,
   });
   expect(parse({ status: 'failed' }).status).toEqual(['failed']);
-  expect(parseJobFilter({ from: new Date(5) })).toEqual({ from: 5 });
+  expect(resolveJobFilter({ from: new Date(5) })).toEqual({ from: 5 });
 });
 
 it.each([
@@ -46,7 +46,7 @@ it.each([
 });
 
 it('a filter knows no status and no page', () => {
-  expect(configError(() => parseJobFilter({ status: 'failed' } as never))).toContain(
+  expect(configError(() => resolveJobFilter({ status: 'failed' } as never))).toContain(
     "unknown option 'status'",
   );
 });

@@ -1,5 +1,5 @@
 import type { PgPool, QueueOptions, RedisOptions, WorkerOptions } from 'bullmq';
-import { masked } from '../../core/masked.js';
+import { masked } from '../../core/show-value.js';
 import type { Duration } from '../../core/duration.js';
 import {
   checkKeys,

@@ -8,13 +8,12 @@ import {
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, type JobState, taskResultOf } from '../../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
+import { Waiters } from '../../results/waiters.js';
 import { waitUntil } from '../../results/wait-until.js';
 import { queueOf } from './id-mint.js';
 
 /** However many are waited for: looking must not keep a server busy. */
 const MOST_LOOKED_AFTER = 200;
-
-type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 export interface ResultsSource {
   readonly clock: Clock;
@@ -29,7 +28,7 @@ export interface ResultsSource {
 /** Results as BullMQ keeps them, and those who wait for one, whichever process it comes from. */
 export class BullMqResults extends ResultBackend {
   private source: ResultsSource | null = null;
-  private readonly waiters = new Map<string, Set<Waiter>>();
+  private readonly waiters = new Waiters<string>();
 
   open(source: ResultsSource): void {
     this.source = source;
@@ -53,7 +52,7 @@ export class BullMqResults extends ResultBackend {
     if (known === null) throw this.missing(taskId);
     if (known !== undefined && isFinal(known.status)) return taskResultOf(known) as FinishedTaskResult;
     return waitUntil(taskId, options, clock, (waiter) => {
-      const leave = this.subscribe(taskId, waiter);
+      const leave = this.waiters.add(taskId, waiter);
       // It may have ended before anybody listened. If this fails, it is looked after all the same.
       listen(taskId)
         .then((now) => (now ? this.look(taskId) : undefined))
@@ -68,13 +67,7 @@ export class BullMqResults extends ResultBackend {
 
   /** Some of the jobs that somebody waits for: those that it has not named for the longest time. */
   nextAwaited(): string[] {
-    const next = [...this.waiters.keys()].slice(0, MOST_LOOKED_AFTER);
-    for (const taskId of next) {
-      const waiters = this.waiters.get(taskId) as Set<Waiter>;
-      this.waiters.delete(taskId);
-      this.waiters.set(taskId, waiters);
-    }
-    return next;
+    return this.waiters.next(MOST_LOOKED_AFTER);
   }
 
   /** Looks whether a job that somebody waits for has ended. */
@@ -82,9 +75,7 @@ export class BullMqResults extends ResultBackend {
     if (!this.waiters.has(taskId)) return;
     const state = await this.find(taskId);
     if (state !== null && !isFinal(state.status)) return;
-    const waiters = this.waiters.get(taskId) ?? [];
-    this.waiters.delete(taskId);
-    for (const waiter of waiters)
+    for (const waiter of this.waiters.take(taskId))
       waiter(
         state === null ? Promise.reject(this.missing(taskId)) : (taskResultOf(state) as FinishedTaskResult),
       );
@@ -92,18 +83,14 @@ export class BullMqResults extends ResultBackend {
 
   override close(): void {
     this.source = null;
-    const all = [...this.waiters.values()];
-    this.waiters.clear();
-    for (const waiters of all) {
-      for (const waiter of waiters)
-        waiter(
-          Promise.reject(
-            new ExecutorNotRunningError(
-              'The executor stopped while this result was waited for. The job goes on; ask again after the next start.',
-            ),
+    for (const waiter of this.waiters.takeAll())
+      waiter(
+        Promise.reject(
+          new ExecutorNotRunningError(
+            'The executor stopped while this result was waited for. The job goes on; ask again after the next start.',
           ),
-        );
-    }
+        ),
+      );
   }
 
   /** BullMQ drops old results only when the next job ends, so age is judged here. */
@@ -112,15 +99,6 @@ export class BullMqResults extends ResultBackend {
     const found = await state(taskId);
     const old = found !== null && found.finishedAt !== null && found.finishedAt <= clock.now() - resultTtl;
     return old ? null : found;
-  }
-
-  private subscribe(taskId: string, waiter: Waiter): () => void {
-    const waiters = this.waiters.get(taskId) ?? new Set<Waiter>();
-    this.waiters.set(taskId, waiters.add(waiter));
-    return () => {
-      waiters.delete(waiter);
-      if (waiters.size === 0 && this.waiters.get(taskId) === waiters) this.waiters.delete(taskId);
-    };
   }
 
   private missing(taskId: string): Error {

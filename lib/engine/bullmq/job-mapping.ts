@@ -1,6 +1,6 @@
 import { PayloadError } from '../../core/errors.js';
 import { payloadFromJson, payloadToJson } from '../../core/payload/payload-text.js';
-import { MAX_ERRORS } from '../../core/task-snapshot.js';
+import { errorsAfter } from '../../core/task-snapshot.js';
 import { checkObject } from '../../options/check.js';
 import { resolveOverrides } from '../../options/resolve-submit-options.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
@@ -128,7 +128,7 @@ export function withError(data: unknown, error: AttemptError): unknown {
     code: code && storable(code),
     stack: stack && storable(stack),
   };
-  const errors = [...errorsOf(data).slice(1 - MAX_ERRORS), safe];
+  const errors = errorsAfter(errorsOf(data), safe);
   return isOurs(data) ? { ...data, errors } : { args: [data], errors };
 }
 

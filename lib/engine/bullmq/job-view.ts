@@ -1,6 +1,6 @@
 import { payloadFromJson } from '../../core/payload/payload-text.js';
 import type { TaskStatus } from '../../core/task-result.js';
-import { isFinal, type JobState, MAX_ERRORS } from '../../core/task-snapshot.js';
+import { errorsAfter, isFinal, type JobState } from '../../core/task-snapshot.js';
 import type { AttemptError } from '../engine.interface.js';
 import type { JobInfo } from '../job-control.interface.js';
 import { type BullJob, copyOf, errorsOf, failureText, metadataOf, reasonIn } from './job-mapping.js';
@@ -61,5 +61,5 @@ function failures(job: BullJob): readonly AttemptError[] {
     stack: null,
     at: job.finishedOn ?? 0,
   };
-  return [...errors.slice(1 - MAX_ERRORS), unsaid];
+  return errorsAfter(errors, unsaid);
 }

@@ -30,12 +30,12 @@ export async function reach<T>(
   });
   closed.catch(() => undefined);
   for (;;) {
-    const failure = await Promise.race([patience.with(step()), closed]).then(
+    const answer = await Promise.race([patience.with(step()), closed]).then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),
     );
-    if ('value' in failure) return failure.value;
-    const { error } = failure;
+    if ('value' in answer) return answer.value;
+    const { error } = answer;
     if (error instanceof FlowrraError) throw error;
     const passes = isOutage(server, error);
     if (whenUnreachable === 'fail' || !passes) throw unusable(server, error, passes);

@@ -1,8 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { isolated } from '../../core/detached.js';
-import { ExecutorNotRunningError, ExecutorStoppingError, TaskLostError } from '../../core/errors.js';
+import { ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import { AttemptAbort } from '../attempt-abort.js';
 import type {
   Accepted,
   Attempt,
@@ -19,24 +18,12 @@ import type { JobControl } from '../job-control.interface.js';
 import type { JobStore } from './job-store.interface.js';
 import { Lane } from './lane.js';
 import { Quiet } from '../quiet.js';
+import { type Run, RunningAttempts } from './running-attempts.js';
 import { Settlements } from './settlements.js';
 import { TimeSlice } from './time-slice.js';
 
 /** How long a trouble that lasts is not reported again. */
 const REPORT_AGAIN_MS = 30_000;
-
-/** One attempt while it runs. */
-class Run extends AttemptAbort {
-  /** Whatever it still answers comes too late. */
-  over = false;
-
-  constructor(
-    readonly attempt: Attempt,
-    readonly lane: Lane,
-  ) {
-    super();
-  }
-}
 
 /**
  * An engine inside the process, over a small store: it claims due jobs for each queue's free
@@ -46,7 +33,7 @@ export class EmbeddedEngine implements Engine {
   readonly results: ResultBackend;
   readonly control: JobControl;
   private readonly logger = new Logger('Flowrra');
-  private readonly running = new Set<Run>();
+  private readonly running = new RunningAttempts();
   private readonly lanes = new Map<string, Lane>();
   private host!: EngineHost;
   private admission!: Admission;
@@ -64,6 +51,10 @@ export class EmbeddedEngine implements Engine {
     this.control = store.control;
   }
 
+  get durable(): boolean {
+    return this.store.durable;
+  }
+
   async connect(host: EngineHost): Promise<void> {
     this.host = host;
     const { clock, retention, queues } = host;
@@ -73,8 +64,9 @@ export class EmbeddedEngine implements Engine {
       retention,
       queues,
       changed: this.changed,
-      lost: this.lost,
-      cancelled: this.cancelled,
+      lost: (attempt) => this.running.lose(attempt),
+      cancelled: (attempt, reason) =>
+        this.running.cancel(attempt, reason, host, (run) => void this.overrule(run)),
       ended: (job) => host.cancelled(job),
     });
     this.settlements = new Settlements(this.store, clock, () => this.quiet?.check());
@@ -128,10 +120,6 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  get durable(): boolean {
-    return this.store.durable;
-  }
-
   pendingCount(): MaybePromise<number> {
     return this.store.pendingCount();
   }
@@ -148,7 +136,7 @@ export class EmbeddedEngine implements Engine {
       const reason = new ExecutorStoppingError(
         'The application is stopping and its deadline for running tasks has come.',
       );
-      for (const run of this.running) run.abort(reason);
+      this.running.abort(reason);
       await this.whenQuiet(killMs, false);
     }
     const unfinished = this.giveBack();
@@ -168,8 +156,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   private readonly start = (attempt: Attempt, lane: Lane): void => {
-    const run = new Run(attempt, lane);
-    this.running.add(run);
+    const run = this.running.begin(attempt, lane);
     const outcome = isolated(() =>
       this.admission.unbounded
         ? this.host.execute(attempt, run)
@@ -182,10 +169,7 @@ export class EmbeddedEngine implements Engine {
 
   /** The outcome is known, so the place is free, even if storing the outcome takes a while. */
   private finish(run: Run, outcome: Outcome): void {
-    if (run.over) return;
-    run.over = true;
-    run.ended();
-    this.running.delete(run);
+    if (!this.running.end(run)) return;
     this.settle(run, outcome);
     run.lane.release();
     this.quiet?.check();
@@ -203,11 +187,8 @@ export class EmbeddedEngine implements Engine {
   }
 
   private giveBack(): number {
-    const left = [...this.running];
-    this.running.clear();
+    const left = this.running.endAll();
     for (const run of left) {
-      run.over = true;
-      run.ended();
       const { cancelReason: reason } = run;
       this.settle(run, reason === null ? { kind: 'released', delay: 0 } : { kind: 'cancelled', reason });
     }
@@ -254,24 +235,6 @@ export class EmbeddedEngine implements Engine {
   private readonly changed = (): void => {
     for (const lane of this.lanes.values()) lane.wake();
     this.admission.left();
-  };
-
-  private readonly lost = (attempt: Attempt): void => {
-    const reason = new TaskLostError(
-      'The job has been taken over by another process: its lease ended before it was renewed, so what this attempt answers no longer counts.',
-    );
-    this.logger.warn(
-      `${attempt.taskName} ${attempt.taskId}: ${reason.message} Has the event loop, or the process, stood still for longer than a lease?`,
-    );
-    for (const run of this.running) if (run.attempt === attempt) run.abort(reason);
-  };
-
-  private readonly cancelled = (attempt: Attempt, reason: string): void => {
-    const { clock } = this.host;
-    for (const run of this.running) {
-      if (run.attempt === attempt)
-        run.cancel(reason, this.host.killGrace(attempt), clock, () => void this.overrule(run));
-    }
   };
 
   /** It has not ended in time: what becomes of it is decided without it. */

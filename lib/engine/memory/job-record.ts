@@ -1,7 +1,6 @@
 import { copyPlain } from '../../core/payload/payload-codec.js';
-import type { JobState } from '../../core/task-snapshot.js';
-import { MAX_ERRORS } from '../../core/task-snapshot.js';
-import type { FinishedTaskResult, TaskStatus } from '../../core/task-result.js';
+import { errorsAfter, type JobState } from '../../core/task-snapshot.js';
+import type { TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
 import type { Attempt, AttemptError, Metadata, NewJob } from '../engine.interface.js';
 import {
@@ -11,12 +10,10 @@ import {
   type LogLine,
   MAX_LOG_LINES,
 } from '../job-control.interface.js';
+import type { Waiter } from '../../results/wait-until.js';
 import type { MemoryQueue } from './memory-queue.js';
 
 const NO_ERRORS: readonly AttemptError[] = [];
-
-/** A waiter keeps its `resolve` and nothing else: hundreds of thousands may wait. */
-export type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 /** What few jobs have. */
 interface Extras {
@@ -46,7 +43,7 @@ export class JobRecord implements Attempt {
   private ended = -1;
   private extras: Extras | null;
   errors: readonly AttemptError[] = NO_ERRORS;
-  /** A single waiter stands here bare. */
+  /** Each keeps its `resolve` and nothing else: hundreds of thousands may wait. A single one stands here bare. */
   waiters: Waiter | Waiter[] | null = null;
   /** The next job of its priority, or the next finished one. */
   next: JobRecord | null = null;
@@ -125,7 +122,7 @@ export class JobRecord implements Attempt {
   }
 
   fail(error: AttemptError): void {
-    this.errors = [...this.errors.slice(1 - MAX_ERRORS), error];
+    this.errors = errorsAfter(this.errors, error);
   }
 
   succeed(result: unknown, now: number): void {

@@ -1,6 +1,6 @@
 import { payloadToText } from '../../core/payload/payload-text.js';
 import type { TaskStatus } from '../../core/task-result.js';
-import { MAX_ERRORS } from '../../core/task-snapshot.js';
+import { errorsAfter } from '../../core/task-snapshot.js';
 import type { AttemptError, Outcome } from '../engine.interface.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { ResultRow } from './job-row.js';
@@ -155,5 +155,5 @@ export class OutcomeWrites {
 }
 
 function withError(before: readonly AttemptError[], error: AttemptError): string {
-  return payloadToText([...before.slice(1 - MAX_ERRORS), error]);
+  return payloadToText(errorsAfter(before, error));
 }

@@ -3,14 +3,13 @@ import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, taskResultOf } from '../../core/task-snapshot.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
+import { Waiters } from '../../results/waiters.js';
 import { waitUntil } from '../../results/wait-until.js';
 import { hasExpired, type ResultRow, stateOf } from './job-row.js';
 import type { JobReads } from './job-reads.js';
 
 /** Finished jobs of other processes are looked at this many at a time. */
 const SEEN_AT_ONCE = 500;
-
-type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 
 export interface ResultsSource {
   readonly clock: Clock;
@@ -23,7 +22,8 @@ export interface ResultsSource {
 /** Results as the file keeps them, and those who wait for one, whichever process it comes from. */
 export class SqliteResults extends ResultBackend {
   private source: ResultsSource | null = null;
-  private readonly waiters = new Map<number, Set<Waiter>>();
+  /** By row. */
+  private readonly waiters = new Waiters<number>();
   /** Where in the order of finished jobs to go on looking. */
   private seen = 0;
   /** Where {@link lookForDropped} stands. */
@@ -47,7 +47,7 @@ export class SqliteResults extends ResultBackend {
     const row = this.find(taskId);
     if (row === undefined) throw this.missing(taskId);
     if (isFinal(row.status)) return taskResultOf(stateOf(row)) as FinishedTaskResult;
-    return waitUntil(taskId, options, this.opened.clock, (waiter) => this.subscribe(row.id, waiter));
+    return waitUntil(taskId, options, this.opened.clock, (waiter) => this.waiters.add(row.id, waiter));
   }
 
   /**
@@ -56,9 +56,8 @@ export class SqliteResults extends ResultBackend {
    * @param read What the row says now.
    */
   finished(id: number, read: () => ResultRow | undefined): void {
-    const waiters = this.waiters.get(id);
-    if (waiters === undefined) return;
-    this.waiters.delete(id);
+    if (!this.waiters.has(id)) return;
+    const waiters = this.waiters.take(id);
     const row = read();
     for (const waiter of waiters) waiter(row ? readable(row) : this.dropped());
   }
@@ -77,7 +76,7 @@ export class SqliteResults extends ResultBackend {
 
   /** Ends waits for jobs whose results came and were dropped between two looks: some at a time, in turns. */
   lookForDropped(): void {
-    this.round ??= this.waiters.keys();
+    this.round ??= this.waiters.jobs();
     for (let looked = 0; looked < SEEN_AT_ONCE; looked++) {
       const { value: id, done } = this.round.next();
       if (done || id === undefined) {
@@ -97,9 +96,7 @@ export class SqliteResults extends ResultBackend {
           'The executor stopped while this result was waited for. The job goes on at the next start; ask again then.',
         ),
       );
-    const all = [...this.waiters.values()];
-    this.waiters.clear();
-    for (const waiters of all) for (const waiter of waiters) waiter(closed());
+    for (const waiter of this.waiters.takeAll()) waiter(closed());
   }
 
   /** Results that are older than they may be are gone, though they may still lie in the file. */
@@ -108,15 +105,6 @@ export class SqliteResults extends ResultBackend {
     const row = reads.find(taskId);
     if (row === undefined) return undefined;
     return hasExpired(row, clock.now(), resultTtl) ? undefined : asSeen(row);
-  }
-
-  private subscribe(id: number, waiter: Waiter): () => void {
-    const waiters = this.waiters.get(id) ?? new Set<Waiter>();
-    this.waiters.set(id, waiters.add(waiter));
-    return () => {
-      waiters.delete(waiter);
-      if (waiters.size === 0 && this.waiters.get(id) === waiters) this.waiters.delete(id);
-    };
   }
 
   private missing(taskId: string): Error {

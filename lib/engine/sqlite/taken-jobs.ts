@@ -115,6 +115,8 @@ export class TakenJobs {
       const over = await file.commit.write(() => file.claims.putBack(rows, config.clock.now()), rows.length);
       for (const attempt of attempts) this.release(attempt);
       for (const id of over) ended(id);
+      // Whoever has asked for jobs meanwhile has not found these, and may be asleep.
+      if (over.length < attempts.length) config.changed();
     } catch (error) {
       if (this.closed) return;
       this.logger.warn(`Jobs that were not started could not be put back yet: ${String(error)}`);

@@ -1,6 +1,7 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { FlowrraConfigError } from '../../core/errors.js';
+import { defaultNameOf } from '../../decorators/task-metadata.js';
 import { callerOf } from '../../discovery/task-caller.js';
 import { TaskScopes } from '../../discovery/task-scopes.js';
 import { TaskExplorer } from '../../discovery/task-explorer.js';
@@ -120,7 +121,7 @@ function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
   const tasks = new Map<string, Invoke>();
   for (const host of new TaskExplorer(application.get(ModulesContainer)).hosts()) {
     for (const [key, { options }] of host.tasks) {
-      const name = options.name ?? `${host.prototype.constructor.name}.${key}`;
+      const name = options.name ?? defaultNameOf(host.prototype, key);
       tasks.set(name, callerOf(new TaskScopes(host), key));
     }
   }

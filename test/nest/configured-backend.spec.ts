@@ -1,0 +1,74 @@
+import { Global, Inject, Injectable, Module } from '@nestjs/common';
+import { InMemoryBackend, type ResultBackend } from '../../lib/index.js';
+import { startApp } from '../support/app.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+describe('a configured backend', () => {
+  it('is made by Nest, if it is a class, and hears every change in order', async () => {
+    const heard: string[] = [];
+    @Injectable()
+    class Journal extends InMemoryBackend {
+      constructor(@Inject('JOURNAL') private readonly journal: string[]) {
+        super();
+      }
+
+      override store(...[taskId, result]: Parameters<ResultBackend['store']>): void {
+        this.journal.push(result.status);
+        super.store(taskId, result);
+      }
+    }
+    @Global()
+    @Module({ providers: [{ provide: 'JOURNAL', useValue: heard }], exports: ['JOURNAL'] })
+    class JournalModule {}
+    const { app, flowrra } = await startApp({ backend: Journal }, { imports: [JournalModule] });
+    let attempts = 0;
+    flowrra.register({ name: 'flaky', retryDelay: 0 }, () => {
+      if (++attempts === 1) throw new Error('once');
+      return 'done';
+    });
+    const id = await flowrra.submit('flaky');
+    expect((await flowrra.waitForResult(id)).result).toBe('done');
+    expect(heard).toEqual(['pending', 'running', 'retrying', 'running', 'success']);
+    await app.close();
+  });
+
+  it('that fails is tried again, that hangs is given up on, and the job runs to its end', async () => {
+    const clock = new ManualClock();
+    const backend = new InMemoryBackend({ clock });
+    const store = backend.store.bind(backend);
+    const { app, flowrra } = await startApp({ backend, clock });
+    flowrra.register({ name: 'work' }, () => 'done');
+    let mode: 'fails' | 'hangs' | 'works' = 'works';
+    backend.store = (taskId, result) => {
+      if (mode === 'fails' && result.status !== 'pending') throw new Error('the backend is down');
+      if (mode === 'hangs' && result.status !== 'pending') return new Promise<void>(() => {}) as never;
+      return store(taskId, result);
+    };
+    for (const trouble of ['fails', 'hangs'] as const) {
+      mode = trouble;
+      const id = await flowrra.submit('work');
+      await clock.advance(20_000);
+      expect((await flowrra.getResult(id))?.status).toBe('pending');
+      mode = 'works';
+      await clock.advance(60_000);
+      expect((await flowrra.getResult(id))?.result).toBe('done');
+    }
+    await app.close();
+  });
+
+  it('that cannot record a job refuses the submission, and the job does not run', async () => {
+    const backend = new InMemoryBackend();
+    backend.store = () => {
+      throw new Error('read-only');
+    };
+    const { app, flowrra } = await startApp({ backend });
+    let ran = false;
+    flowrra.register({ name: 'work' }, () => (ran = true));
+    await expect(flowrra.submit('work')).rejects.toMatchObject({
+      code: 'FLOWRRA_BACKEND',
+      cause: new Error('read-only'),
+    });
+    await app.close();
+    expect(ran).toBe(false);
+  });
+});

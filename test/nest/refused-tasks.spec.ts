@@ -1,0 +1,125 @@
+import { jest } from '@jest/globals';
+import { Injectable, Logger, type ModuleMetadata } from '@nestjs/common';
+import {
+  FlowrraConfigError,
+  FlowrraModule,
+  type FlowrraModuleOptions,
+  Task,
+  TaskContext,
+  TaskCtx,
+} from '../../lib/index.js';
+import { First, startingApps } from './starting-apps.js';
+
+const start = startingApps();
+
+describe('what fails the start', () => {
+  const refused = async (
+    metadata: ModuleMetadata,
+    message: RegExp,
+    options: FlowrraModuleOptions = {},
+  ): Promise<void> => {
+    const starting = start(metadata, options);
+    await expect(starting).rejects.toThrow(FlowrraConfigError);
+    await expect(starting).rejects.toThrow(message);
+  };
+
+  it('two tasks of one name', async () => {
+    @Injectable()
+    class One {
+      @Task({ name: 'same' })
+      work(): void {}
+    }
+    @Injectable()
+    class Two {
+      @Task({ name: 'same' })
+      work(): void {}
+    }
+    await refused({ providers: [One, Two] }, /'same'.*One\.work.*Two\.work/);
+  });
+
+  it('one class under two tokens', async () => {
+    await refused({ providers: [First, { provide: 'OTHER', useClass: First }] }, /First.*useExisting/);
+  });
+
+  it('an unknown queue', async () => {
+    @Injectable()
+    class Lost {
+      @Task({ queue: 'report' })
+      work(): void {}
+    }
+    await refused({ providers: [Lost] }, /Lost\.work.*report.*reports/s, { queues: { reports: {} } });
+  });
+
+  it('an unknown option of a task', async () => {
+    @Injectable()
+    class Typo {
+      @Task({ maxRetry: 3 } as object)
+      work(): void {}
+    }
+    await refused({ providers: [Typo] }, /maxRetry.*maxRetries/s);
+  });
+
+  it('a context without its decorator, or not in the last place', async () => {
+    @Injectable()
+    class Undecorated {
+      @Task()
+      work(_a: string, _ctx: TaskContext): void {}
+    }
+    await refused({ providers: [Undecorated] }, /Undecorated\.work.*@TaskCtx\(\)/);
+    @Injectable()
+    class Misplaced {
+      @Task()
+      work(@TaskCtx() _ctx: TaskContext, _a: string): void {}
+    }
+    await refused({ providers: [Misplaced] }, /Misplaced\.work.*last/);
+  });
+
+  it('a second forRoot in one application', async () => {
+    await refused({ imports: [FlowrraModule.forRoot()] }, /twice/);
+  });
+
+  it('a static method and a symbol, as soon as the class is defined', () => {
+    expect(() => {
+      class Static {
+        // @ts-expect-error a static method is none of a provider's
+        @Task()
+        static work(): void {}
+      }
+      return Static;
+    }).toThrow(/Static\.work/);
+    const key = Symbol('key');
+    expect(() => {
+      class Symbolic {
+        // @ts-expect-error a symbol is no name
+        @Task()
+        [key](): void {}
+      }
+      return Symbolic;
+    }).toThrow(FlowrraConfigError);
+    expect(() => {
+      class Double {
+        @Task()
+        @Task()
+        work(): void {}
+      }
+      return Double;
+    }).toThrow(/two @Task/);
+  });
+});
+
+it('warns of a default name that a minifier may have made', async () => {
+  @Injectable()
+  class x {
+    @Task()
+    work(): void {}
+
+    @Task({ name: 'named' })
+    other(): void {}
+  }
+  const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  await start({ providers: [x] });
+  expect(warned.mock.calls.map(([message]) => message as string)).toEqual([
+    expect.stringContaining("'x.work'"),
+  ]);
+  warned.mockRestore();
+});

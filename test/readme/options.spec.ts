@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { parseDuration } from '../../lib/core/duration.js';
+import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
+import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
+import { resolveModuleOptions } from '../../lib/options/resolve-module-options.js';
+import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
+import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
+import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
+import { readme, textOf } from './readme-text.js';
+
+/** A table of options as the README prints it: name to the cell of its default. */
+function table(heading: string): Map<string, string> {
+  const section = readme.split(`\n### ${heading}`)[1]?.split('\n#')[0] ?? '';
+  const rows = [...section.matchAll(/^\| (`.*?`) \| (.*?) ?\| .*\|$/gm)];
+  return new Map(
+    rows.flatMap(([, names, cell]) =>
+      [...(names ?? '').matchAll(/`([\w.]+)`/g)].map(([, name]) => [name ?? '', cell ?? '']),
+    ),
+  );
+}
+
+/** What a printed default means. */
+function meaning(cell: string): unknown {
+  const text = cell.replaceAll(/[`',]/g, '');
+  if (text === 'none' || text === 'no bound') return Infinity;
+  if (text === 'true' || text === 'false') return text === 'true';
+  if (/^\d+(?:ms|[smhd])$/.test(text)) return parseDuration(text, 'README');
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function fieldsOf(file: string, type: string): string[] {
+  const source = textOf(file);
+  const body = new RegExp(`interface ${type}\\b.*?\\{\\n(.*?)\\n\\}`, 's').exec(source)?.[1] ?? '';
+  return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string);
+}
+
+const OPTIONS = 'lib/options/module-options.ts';
+const QUERY = 'lib/options/job-query-options.ts';
+const TASK_OPTIONS = 'lib/options/task-options.ts';
+const POLICY = fieldsOf(TASK_OPTIONS, 'TaskPolicyOptions');
+
+it.each([
+  [
+    '`FlowrraModule.forRoot(options)`',
+    [
+      ...fieldsOf(OPTIONS, 'FlowrraModuleOptions').filter((name) => name !== 'cpu'),
+      ...fieldsOf(OPTIONS, 'CpuOptions').map((name) => `cpu.${name}`),
+      'isGlobal',
+    ],
+  ],
+  [
+    '`@Task(options)`',
+    [
+      ...new Set([
+        ...POLICY,
+        ...fieldsOf(TASK_OPTIONS, 'TaskOptions'),
+        ...fieldsOf(TASK_OPTIONS, 'RegisterOptions'),
+      ]),
+    ],
+  ],
+  [
+    '`flowrra.with(options)`',
+    [...fieldsOf(TASK_OPTIONS, 'SubmitOptions'), 'maxRetries', 'retryDelay', 'timeout'],
+  ],
+  [
+    '`flowrra.jobs.find(options)`',
+    [...new Set([...fieldsOf(QUERY, 'JobFilter'), ...fieldsOf(QUERY, 'JobFindOptions')])],
+  ],
+  ['`flowrra.waitForResult(id, options)`', fieldsOf('lib/flowrra.service.ts', 'WaitForResultOptions')],
+  ['`flowrra.stop(options)`', fieldsOf('lib/flowrra.service.ts', 'StopOptions')],
+  ['SQLite', fieldsOf('lib/engine/sqlite/sqlite-options.ts', 'SqliteOptions')],
+  ['Redis and PostgreSQL', fieldsOf('lib/engine/bullmq/bullmq-options.ts', 'BullMqOptions')],
+])('lists the options of %s, and no other', (heading, names) => {
+  expect(names.length).toBeGreaterThan(1);
+  expect([...table(heading).keys()].sort()).toEqual([...names].sort());
+});
+
+it('prints the defaults that hold', () => {
+  const resolved = resolveModuleOptions({});
+  const shown = table('`FlowrraModule.forRoot(options)`');
+  const same: (keyof ResolvedOptions)[] = [
+    'engine',
+    'role',
+    'maxPending',
+    'whenFull',
+    'resultTtl',
+    'maxResults',
+    'maxPayloadBytes',
+    'shutdownTimeout',
+  ];
+  for (const name of same) expect([name, meaning(shown.get(name) ?? '')]).toEqual([name, resolved[name]]);
+  expect(meaning(shown.get('numWorkers') ?? '')).toBe(
+    resolved.queues.find(({ name }) => name === 'default')?.concurrency,
+  );
+  expect(meaning(shown.get('cpu.mode') ?? '')).toBe(resolved.cpu.mode);
+
+  const { policy } = resolveTaskOptions({}, 'Class.method', {
+    knownQueues: new Set(['default', 'cpu']),
+    deadLetter: null,
+    overrides: new Map(),
+  });
+  const task = table('`@Task(options)`');
+  const { deadLetter, ...defaults } = policy;
+  expect(deadLetter).toBeNull();
+  expect(
+    Object.fromEntries(Object.keys(defaults).map((name) => [name, meaning(task.get(name) ?? '')])),
+  ).toEqual(defaults);
+
+  const { file, ...sqlite } = resolveSqliteOptions({ file: 'tasks.db' });
+  expect(file).toBe(join(process.cwd(), 'tasks.db'));
+  const sqliteTable = table('SQLite');
+  expect(
+    Object.fromEntries(Object.keys(sqlite).map((name) => [name, meaning(sqliteTable.get(name) ?? '')])),
+  ).toEqual(sqlite);
+
+  const { connection, queueOptions, workerOptions, ...fleet } = resolveBullMqOptions({
+    connection: 'redis://localhost',
+  });
+  expect([connection, queueOptions, workerOptions]).toEqual(['redis://localhost', {}, {}]);
+  const fleetTable = table('Redis and PostgreSQL');
+  expect(
+    Object.fromEntries(Object.keys(fleet).map((name) => [name, meaning(fleetTable.get(name) ?? '')])),
+  ).toEqual(fleet);
+
+  const { priority, delay } = resolveSubmitOptions({ taskId: 'a' }, 0);
+  const submit = table('`flowrra.with(options)`');
+  expect([meaning(submit.get('priority') ?? ''), meaning(submit.get('delay') ?? '')]).toEqual([
+    priority,
+    delay,
+  ]);
+});

@@ -1,0 +1,201 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DynamicModule, type INestApplicationContext, Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FlowrraService, Task } from 'flowrra';
+import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import { AudioService, AudioTasks } from '../../sample-app/audio.js';
+import { batch, InvoiceTasks, limited, operate, Operations, unique } from '../../sample-app/control.js';
+import {
+  configured,
+  engines,
+  idempotent,
+  ReceiptTasks,
+  results,
+  Settings,
+  SettingsModule,
+  submitting,
+} from '../../sample-app/snippets.js';
+import { carryTenant, tenant } from '../../sample-app/tenant.js';
+import { startApp } from '../support/app.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { readme } from './readme-text.js';
+
+const apps: INestApplicationContext[] = [];
+
+function opened<T extends INestApplicationContext>(app: T): T {
+  apps.push(app);
+  return app;
+}
+
+// Here, so that a test which fails leaves nothing open behind it.
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+});
+
+it('controls as it shows', async () => {
+  const clock = new ManualClock();
+  @Module({ imports: [limited()], providers: [InvoiceTasks, Operations] })
+  class LimitedModule {}
+
+  const bank = opened(await NestFactory.createApplicationContext(LimitedModule, { logger: false }));
+  const failed = await bank.get(FlowrraService).submit('InvoiceTasks.book', 'order-9');
+  await bank.get(FlowrraService).waitForResult(failed);
+  while (bank.get(Operations).letters.length === 0) await new Promise(setImmediate);
+  expect(bank.get(Operations).letters).toMatchObject([{ taskId: failed, args: ['order-9'] }]);
+
+  const { app, flowrra } = await startApp({ clock, queues: { invoices: {} } }, { providers: [InvoiceTasks] });
+  opened(app);
+  const invoices = app.get(InvoiceTasks);
+  const [once] = await unique(flowrra, invoices);
+  expect(await batch(flowrra, invoices)).toHaveLength(3);
+  await clock.advance(10_000);
+  expect([...invoices.done].sort()).toEqual(['b', 'c', 'order-1', 'order-1', 'order-2']);
+  expect((await flowrra.jobs.get(once as string))?.logs).toMatchObject([{ line: 'invoice of order-1' }]);
+  const booked = await flowrra.submit(invoices.book, 'order-9');
+  await flowrra.waitForResult(booked);
+  expect(await operate(flowrra, booked)).toMatchObject({
+    jobs: [{ taskId: booked, error: 'Error: no account for order-9' }],
+    cursor: null,
+    details: { args: ['order-9'] },
+  });
+});
+
+it('carries a tenant along, as it shows', async () => {
+  @Injectable()
+  class Whose {
+    @Task()
+    tenant(): string | undefined {
+      return tenant.getStore();
+    }
+  }
+  const { app, flowrra } = await startApp({ context: carryTenant }, { providers: [Whose] });
+  opened(app);
+  const ids = [
+    await tenant.run('ada', () => flowrra.submit('Whose.tenant')),
+    await flowrra.submit('Whose.tenant'),
+  ];
+  const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
+  expect(results.map(({ result }) => result)).toEqual(['ada', undefined]);
+});
+
+it('starts quickly, as the quick start says', async () => {
+  // Read when the file is loaded: a free port.
+  process.env['PORT'] = '0';
+  const quickStart = await import('../../sample-app/quick-start.js');
+  const app = opened(await quickStart.app);
+  delete process.env['PORT'];
+  const url = (await app.getUrl()).replace('[::1]', 'localhost');
+  const { taskId } = (await (await fetch(`${url}/users/ada`, { method: 'POST' })).json()) as {
+    taskId: string;
+  };
+  const { result } = await app.get(FlowrraService).waitForResult(taskId);
+  expect(result).toEqual({ messageId: '42' });
+  expect(await (await fetch(`${url}/tasks/${taskId}`)).json()).toMatchObject({
+    status: 'success',
+    isSuccess: true,
+  });
+});
+
+it('configures as it shows', async () => {
+  @Module({ imports: [SettingsModule, configured()] })
+  class ConfiguredModule {}
+
+  const app = opened(await NestFactory.createApplicationContext(ConfiguredModule, { logger: false }));
+  const flowrra = app.get(FlowrraService);
+  let running = 0;
+  let most = 0;
+  flowrra.register({ name: 'count' }, async () => {
+    most = Math.max(most, ++running);
+    await new Promise(setImmediate);
+    running--;
+  });
+  for (const id of await flowrra.submitMany('count', [[], [], [], []])) await flowrra.waitForResult(id);
+  expect(most).toBe(app.get(Settings).workers);
+});
+
+it('runs what it shows of submitting and of results', async () => {
+  const clock = new ManualClock();
+  const { app, flowrra } = await startApp({ clock }, { providers: [ReceiptTasks] });
+  opened(app);
+  const receipts = app.get(ReceiptTasks);
+  expect(await idempotent(flowrra, receipts)).toBe('order-42-receipt');
+  expect(await idempotent(flowrra, receipts)).toBe('order-42-receipt');
+  expect(await submitting(flowrra, receipts)).toHaveLength(3);
+  expect(await results(flowrra, receipts)).toEqual({ sentAt: expect.any(Date) });
+  await clock.advance(300_000);
+  expect([...receipts.sent].sort()).toEqual([
+    'order-1',
+    'order-2',
+    'order-3',
+    'order-4',
+    'order-42',
+    'order-5',
+    'order-6',
+    'order-7',
+  ]);
+});
+
+describe('keeping jobs in a file', () => {
+  const before = process.cwd();
+  const folder = mkdtempSync(join(tmpdir(), 'flowrra-readme-'));
+  beforeAll(() => {
+    process.chdir(folder);
+    mkdirSync('data');
+  });
+  afterAll(() => {
+    process.chdir(before);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('takes one line', async () => {
+    const [memory, sqlite, ...shared] = engines();
+    // Nothing answers at the usual ports; the same URLs are served below.
+    expect(shared).toHaveLength(2);
+    for (const module of [memory, sqlite] as DynamicModule[]) {
+      @Module({ imports: [module], providers: [ReceiptTasks] })
+      class EngineModule {}
+      const app = opened(await NestFactory.createApplicationContext(EngineModule, { logger: false }));
+      const flowrra = app.get(FlowrraService);
+      const id = await flowrra.tasks(ReceiptTasks).sendReceipt('order-1');
+      expect((await flowrra.waitForResult(id)).status).toBe('success');
+    }
+  });
+
+  it('and the file answers the questions that are shown', async () => {
+    const { durable } = await import('../../sample-app/durable.js');
+    @Module({ imports: [durable] })
+    class DurableModule {}
+    const app = opened(await NestFactory.createApplicationContext(DurableModule, { logger: false }));
+    const flowrra = app.get(FlowrraService);
+    flowrra.register({ name: 'fails', maxRetries: 0 }, () => {
+      throw new Error('as expected');
+    });
+    const id = await flowrra.submit('fails');
+    await flowrra.waitForResult(id);
+    const database = (await loadDriver('auto')).open('tasks.db');
+    const [counts, failed] = (/```sql\n(.*?)```/s.exec(readme)?.[1] ?? '')
+      .split(';')
+      .map((sql) => sql.trim())
+      .filter((sql) => sql !== '')
+      .map((sql) => database.prepare(sql).all());
+    const schema = database
+      .prepare<{ sql: string }>(`SELECT sql FROM sqlite_schema WHERE name = 'jobs'`)
+      .get();
+    database.close();
+    expect(counts).toContainEqual({ queue: 'default', status: 'failed', jobs: 1 });
+    expect(failed?.map((row) => row['task_id'])).toEqual([id]);
+    expect(schema?.sql).toMatch(/place .* -- its place in line/);
+  });
+});
+
+it('moves from another library as it shows', async () => {
+  const { app, flowrra } = await startApp(
+    { queues: { audio: {} } },
+    { providers: [AudioTasks, AudioService] },
+  );
+  opened(app);
+  const result = await flowrra.waitForResult(await app.get(AudioService).convert('talk.wav'));
+  expect(result).toMatchObject({ taskName: 'AudioTasks.transcode', result: { file: 'talk.mp3' } });
+});
