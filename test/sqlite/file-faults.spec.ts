@@ -7,7 +7,7 @@ import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { Beds } from '../conformance/engine-under-test.js';
 import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
-import { newJob, openStore, submit } from './stores.js';
+import { newJob, openStore, query, submit, submitMany } from './stores.js';
 
 const beds = new Beds({
   folder: 'sqlite',
@@ -79,26 +79,47 @@ describe('a file that cannot be used is refused at the start, with what to do', 
 });
 
 describe('a file that is damaged later is reported as such', () => {
-  async function damaged(fromPage: number): Promise<string> {
+  /** Resolves with the file, and the id of a job that lay in what has been damaged. */
+  async function damaged(fromPage: number): Promise<{ file: string; taskId: string }> {
     const file = tempFile();
-    const { store, clock } = await openStore({ file });
-    const jobs = Array.from({ length: 2_000 }, (_, n) => newJob({ args: [n] }));
-    await store.insertMany(jobs, clock.now());
-    await store.close();
+    const opened = await openStore({ file });
+    const ids = await submitMany(
+      opened,
+      Array.from({ length: 2_000 }, (_, n) => newJob({ args: [n] })),
+    );
+    await opened.store.close();
     const bytes = readFileSync(file);
     bytes.fill(0xa5, 4_096 * (fromPage - 1));
     writeFileSync(file, bytes);
-    return file;
+    return { file, taskId: ids.at(-1) as string };
   }
 
   it('at the start, if that is hindered', async () => {
-    await expect(openStore({ file: await damaged(2) })).rejects.toThrow(/damaged.*backup or a new file/);
+    await expect(openStore({ file: (await damaged(2)).file })).rejects.toThrow(
+      /damaged.*backup or a new file/,
+    );
   });
 
   it('to whoever submits: no submission hangs', async () => {
-    const { store } = await openStore({ file: await damaged(20) });
+    const { store } = await openStore({ file: (await damaged(20)).file });
     await expect(store.insert(newJob(), 0)).rejects.toThrow(EngineError);
     await expect(store.insert(newJob(), 0)).rejects.toThrow(/damaged/);
+  });
+
+  it('to whoever asks', async () => {
+    const { file, taskId } = await damaged(30);
+    const { results, control } = (await openStore({ file })).store;
+    for (const ask of [
+      async () => results.get(taskId),
+      async () => results.waitFor(taskId),
+      async () => control.job(taskId),
+      async () => control.find(query()),
+      async () => control.cancel(taskId, 'no more'),
+    ]) {
+      const error: unknown = await ask().catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(EngineError);
+      expect((error as Error).message).toMatch(/\.db: the file is damaged.*backup or a new file/);
+    }
   });
 });
 

@@ -194,8 +194,8 @@ export class GroupCommit {
     const culprit = faultOf(error) === 'other' ? this.applying : null;
     if (culprit !== null) this.waiting = [...group.filter((write) => write !== culprit), ...this.waiting];
     this.applying = null;
-    // The log may hold what the database has room for.
-    if (faultOf(error) === 'full') this.transaction.merge();
+    // The log may hold what the database has room for. A quota that is used up is no full disk to SQLite.
+    if (faultOf(error) === 'full' || faultOf(error) === 'disk') this.transaction.merge();
     refuseAll(culprit === null ? group : [culprit], engineError(error, this.file));
   }
 

@@ -1,3 +1,4 @@
+import { engineError } from '../sqlite-fault.js';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './driver.interface.js';
 
 /** What both drivers' databases have in common. */
@@ -13,18 +14,32 @@ interface DriverStatement {
   all(...params: SqlValue[]): unknown[];
 }
 
-export function wrapDatabase(database: DriverDatabase): SqliteDatabase {
+/** @param file Named by the errors. */
+export function wrapDatabase(database: DriverDatabase, file: string): SqliteDatabase {
   return {
-    exec: (sql) => void database.exec(sql),
-    prepare: <R>(sql: string) => wrapStatement<R>(database.prepare(sql)),
+    exec: (sql) => void explained(file, () => database.exec(sql)),
+    prepare: <R>(sql: string) =>
+      wrapStatement<R>(
+        explained(file, () => database.prepare(sql)),
+        file,
+      ),
     close: () => void database.close(),
   };
 }
 
-function wrapStatement<R>(statement: DriverStatement): SqliteStatement<R> {
+function wrapStatement<R>(statement: DriverStatement, file: string): SqliteStatement<R> {
   return {
-    run: (...params) => Number(statement.run(...params).changes),
-    get: (...params) => statement.get(...params) as R | undefined,
-    all: (...params) => statement.all(...params) as R[],
+    run: (...params) => Number(explained(file, () => statement.run(...params)).changes),
+    get: (...params) => explained(file, () => statement.get(...params)) as R | undefined,
+    all: (...params) => explained(file, () => statement.all(...params)) as R[],
   };
+}
+
+/** What a driver throws says neither which file it means nor what to do. */
+function explained<T>(file: string, ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    throw engineError(error, file);
+  }
 }
