@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, PayloadError } from '../../lib/index.js';
 import { openDatabaseFile } from '../../lib/engine/sqlite/database-file.js';
@@ -74,6 +74,21 @@ describe('a file that cannot be used is refused at the start, with what to do', 
     other.exec('BEGIN EXCLUSIVE');
     expect(await refusal(file)).toMatch(/another program holds the database locked/);
     other.exec('ROLLBACK');
+    other.close();
+  });
+
+  it('and nothing of it stays open', async () => {
+    const file = tempFile();
+    const { store } = await openStore({ file });
+    await store.close();
+    const other = await raw(file);
+    const handles = (): number => readdirSync('/proc/self/fd').length;
+    other.exec('BEGIN IMMEDIATE');
+    const refused = (): Promise<unknown> => openStore({ file, lockTimeout: 1 });
+    await expect(refused()).rejects.toThrow(/holds the database locked/);
+    const before = handles();
+    for (let round = 0; round < 5; round++) await expect(refused()).rejects.toThrow(EngineError);
+    expect(handles()).toBe(before);
     other.close();
   });
 });

@@ -18,7 +18,6 @@ import { QueueWrites } from './queue-writes.js';
 import { RedriveWrites } from './redrive-writes.js';
 import { ReportWrites } from './report-writes.js';
 import { RetentionWrites } from './retention-writes.js';
-import { engineError } from './sqlite-fault.js';
 import { SqliteIds } from './sqlite-id.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SubmissionWrites } from './submission-writes.js';
@@ -70,14 +69,20 @@ export class JobsFile {
     this.commit = new GroupCommit(transaction, file, lockTimeout);
   }
 
-  /** @throws {EngineError} that says what is wrong with the file. */
+  /**
+   * Resolves once it has been written to: what can be opened and not written is of no use.
+   *
+   * @throws {EngineError} that says what is wrong with the file. It is closed then.
+   */
   static async open(options: ResolvedSqliteOptions, config: FileConfig): Promise<JobsFile> {
     const database = await openDatabaseFile(options);
     try {
-      return new JobsFile(database, options, config);
+      const opened = new JobsFile(database, options, config);
+      await opened.commit.write(() => opened.leases.announce(options.lease));
+      return opened;
     } catch (error) {
       database.close();
-      throw engineError(error, options.file);
+      throw error;
     }
   }
 
