@@ -13,6 +13,8 @@ const PRUNE_MS = 30_000;
 /** How many leases are renewed in one transaction. */
 const RENEWED_AT_ONCE = 250;
 
+const NOBODY: Rescue = { inLine: 0, over: [] };
+
 export interface HousekeepingParts {
   readonly file: JobsFile;
   readonly clock: Clock;
@@ -102,10 +104,8 @@ export class Housekeeping {
   private async rescue(): Promise<void> {
     const { file, clock, rescued, ended } = this.parts;
     const { reads, leases, commit } = file;
-    const trusted = this.jumps.trustLeases();
     const latest = (): number => clock.now() + reads.longestLease();
     if (reads.lastLeaseEnd() > latest()) await commit.write(() => leases.clamp(latest()));
-    if (!trusted || reads.firstLeaseEnd() > clock.now()) return;
     let [inLine, over] = [0, 0];
     for (let some = await this.rescueSome(); isSome(some); some = await this.rescueSome()) {
       inLine += some.inLine;
@@ -119,16 +119,24 @@ export class Housekeeping {
     );
   }
 
-  private rescueSome(): Promise<Rescue> {
+  /**
+   * Asks for the file in every round, though nothing may be due: what keeps this process from it for
+   * long, or for good, keeps owners from renewing.
+   */
+  private async rescueSome(): Promise<Rescue> {
     const { file, held, clock } = this.parts;
     const asked = steadyTime(clock);
-    return file.commit.write(() => {
-      if (steadyTime(clock) - asked <= this.interval)
-        return file.leases.rescue(clock.now(), (id) => held.has(id));
-      // The file was locked for so long that nobody could renew.
+    const rescue = (): Rescue => {
+      if (steadyTime(clock) - asked > this.interval) this.jumps.distrust();
+      if (!this.jumps.trustLeases()) return NOBODY;
+      return file.leases.rescue(clock.now(), (id) => held.has(id));
+    };
+    try {
+      return await file.commit.write(rescue);
+    } catch (error) {
       this.jumps.distrust();
-      return { inLine: 0, over: [] };
-    });
+      throw error;
+    }
   }
 
   private async prune(now: number): Promise<void> {
