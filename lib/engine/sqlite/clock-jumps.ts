@@ -9,11 +9,15 @@ export class ClockJumps {
   private skew: number;
   private trustedFrom: number;
 
-  /** @param round Milliseconds within which every living owner renews; what the clock is adjusted by is less. */
+  /**
+   * @param round Milliseconds within which every living owner renews; what the clock is adjusted by is less.
+   * @param noticed Called when the clock has been set.
+   */
   constructor(
     private readonly clock: Clock,
     private readonly lease: number,
     private readonly round: number,
+    private readonly noticed: () => void,
   ) {
     this.skew = clock.now() - this.steady();
     // It may have been set just before this process began.
@@ -28,8 +32,12 @@ export class ClockJumps {
   /** Whether a lease that seems to have ended has ended. */
   trustLeases(): boolean {
     const skew = this.clock.now() - this.steady();
-    if (Math.abs(skew - this.skew) > this.round) this.distrust();
+    const set = Math.abs(skew - this.skew) > this.round;
     this.skew = skew;
+    if (set) {
+      this.distrust();
+      this.noticed();
+    }
     return this.steady() >= this.trustedFrom;
   }
 

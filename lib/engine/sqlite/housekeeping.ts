@@ -23,8 +23,8 @@ export interface HousekeepingParts {
   readonly resultTtl: number;
   /** What this process has taken, by row. */
   readonly held: ReadonlyMap<number, SqliteAttempt>;
-  /** Dead workers' jobs are in line again, or over: there may be something to claim, or room for it. */
-  rescued(): void;
+  /** There may be something to claim: dead workers' jobs are in line again, or over, or the clock has been set. */
+  changed(): void;
   /** The job of a dead worker had been cancelled, and is over. */
   ended(id: number): void;
   /** A job of this process has been taken over by another one. */
@@ -43,7 +43,7 @@ export class Housekeeping {
 
   constructor(private readonly parts: HousekeepingParts) {
     this.interval = Math.floor(parts.lease / ROUNDS_PER_LEASE);
-    this.jumps = new ClockJumps(parts.clock, parts.lease, this.interval);
+    this.jumps = new ClockJumps(parts.clock, parts.lease, this.interval, () => parts.changed());
   }
 
   start(): void {
@@ -102,7 +102,7 @@ export class Housekeeping {
   }
 
   private async rescue(): Promise<void> {
-    const { file, clock, rescued, ended } = this.parts;
+    const { file, clock, changed, ended } = this.parts;
     const { reads, leases, commit } = file;
     const latest = (): number => clock.now() + reads.longestLease();
     if (reads.lastLeaseEnd() > latest()) await commit.write(() => leases.clamp(latest()));
@@ -112,7 +112,7 @@ export class Housekeeping {
       over += some.over.length;
       for (const id of some.over) ended(id);
     }
-    if (inLine + over > 0) rescued();
+    if (inLine + over > 0) changed();
     if (inLine === 0) return;
     this.logger.warn(
       `${inLine === 1 ? '1 job was' : `${inLine} jobs were`} put back into line: a worker has shown no sign of life for the whole of its lease.`,

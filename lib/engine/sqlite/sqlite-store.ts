@@ -157,7 +157,7 @@ export class SqliteStore implements JobStore {
       lease: options.lease,
       resultTtl: retention.resultTtl,
       held: taken.all,
-      rescued: () => config.changed(),
+      changed: () => config.changed(),
       ended: this.ended,
       lost: (attempt) => {
         taken.release(attempt);
