@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, PayloadError } from '../../lib/index.js';
 import { openDatabaseFile } from '../../lib/engine/sqlite/database-file.js';
@@ -159,24 +159,31 @@ it('while another program holds the file locked, submit rejects in bounded time 
   expect(await flowrra.pendingCount()).toBe(0);
 });
 
-it('a file that is removed while it is in use takes no more: what is written to it would be lost', async () => {
+it.each([
+  ['the file', '', /removed or replaced.*Put it back/],
+  ['its log', '-wal', /-wal has been removed or replaced.*Stop all processes/],
+])('%s is removed while it is in use: it takes no more, which a crash would lose', async (_, part, said) => {
   const file = tempFile();
-  const { store, clock } = await openStore({ file, lease: 10_000 });
-  await store.insert(newJob(), clock.now());
-  rmSync(file);
+  const worker = await openStore({ file, lease: 10_000 });
+  await submit(worker);
+  rmSync(`${file}${part}`);
   // It is looked for in real time, every second.
+  let accepted = 1;
   const refusal = async (): Promise<unknown> => {
-    for (;;) {
+    for (; ; accepted++) {
       try {
-        await store.insert(newJob(), clock.now());
+        await submit(worker);
       } catch (error) {
         return error;
       }
     }
   };
-  expect(await refusal()).toMatchObject({
-    message: expect.stringMatching(/removed or replaced.*Put it back/),
-  });
+  expect(await refusal()).toMatchObject({ message: expect.stringMatching(said) });
+  if (part === '') return;
+  // What it had taken is in the file itself by now.
+  copyFileSync(file, `${file}-after-a-crash`);
+  const { store } = await openStore({ file: `${file}-after-a-crash` });
+  expect(store.pendingCount()).toBe(accepted);
 });
 
 describe('rows that somebody else has written', () => {

@@ -95,9 +95,16 @@ export class GroupCommit {
     }
   }
 
-  /** Takes no more: what is written from now on would not be kept. */
+  /** Takes no more, and nothing of what has not been committed: what is written from now on would not be kept. */
   refuseFromNowOn(reason: EngineError): void {
     this.broken = reason;
+    const refused = this.waiting.splice(0);
+    if (this.long !== null) {
+      this.transaction.cancel();
+      refused.push(this.long);
+      this.long = null;
+    }
+    refuseAll(refused, reason);
   }
 
   private add(write: Omit<Write, 'since'>): void {
