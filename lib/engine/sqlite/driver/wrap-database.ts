@@ -14,32 +14,50 @@ interface DriverStatement {
   all(...params: SqlValue[]): unknown[];
 }
 
-/** @param file Named by the errors. */
+/** @param file Named by the errors: what a driver throws says neither which file it means nor what to do. */
 export function wrapDatabase(database: DriverDatabase, file: string): SqliteDatabase {
   return {
-    exec: (sql) => void explained(file, () => database.exec(sql)),
-    prepare: <R>(sql: string) =>
-      wrapStatement<R>(
-        explained(file, () => database.prepare(sql)),
-        file,
-      ),
+    exec: (sql) => {
+      try {
+        database.exec(sql);
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
+    prepare: <R>(sql: string) => {
+      try {
+        return wrapStatement<R>(database.prepare(sql), file);
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
     close: () => void database.close(),
   };
 }
 
+/** Each catches for itself: a helper that is given what to do would cost every statement a closure. */
 function wrapStatement<R>(statement: DriverStatement, file: string): SqliteStatement<R> {
   return {
-    run: (...params) => Number(explained(file, () => statement.run(...params)).changes),
-    get: (...params) => explained(file, () => statement.get(...params)) as R | undefined,
-    all: (...params) => explained(file, () => statement.all(...params)) as R[],
+    run: (...params) => {
+      try {
+        return Number(statement.run(...params).changes);
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
+    get: (...params) => {
+      try {
+        return statement.get(...params) as R | undefined;
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
+    all: (...params) => {
+      try {
+        return statement.all(...params) as R[];
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
   };
-}
-
-/** What a driver throws says neither which file it means nor what to do. */
-function explained<T>(file: string, ask: () => T): T {
-  try {
-    return ask();
-  } catch (error) {
-    throw engineError(error, file);
-  }
 }
