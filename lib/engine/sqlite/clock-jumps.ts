@@ -24,9 +24,9 @@ export class ClockJumps {
     this.trustedFrom = this.steady() + 2 * round;
   }
 
-  /** No lease counts as ended for the time of a whole one: owners may have been unable to renew. */
-  distrust(): void {
-    this.trustedFrom = this.steady() + this.lease;
+  /** The file could be had by nobody for a while: its owners get the time to renew, now that it is free. */
+  heldUp(): void {
+    this.distrustFor(2 * this.round);
   }
 
   /** Whether a lease that seems to have ended has ended. */
@@ -35,10 +35,14 @@ export class ClockJumps {
     const set = Math.abs(skew - this.skew) > this.round;
     this.skew = skew;
     if (set) {
-      this.distrust();
+      this.distrustFor(this.lease);
       this.noticed();
     }
     return this.steady() >= this.trustedFrom;
+  }
+
+  private distrustFor(ms: number): void {
+    this.trustedFrom = Math.max(this.trustedFrom, this.steady() + ms);
   }
 
   private steady(): number {

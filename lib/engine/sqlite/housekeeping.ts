@@ -127,14 +127,14 @@ export class Housekeeping {
     const { file, held, clock } = this.parts;
     const asked = steadyTime(clock);
     const rescue = (): Rescue => {
-      if (steadyTime(clock) - asked > this.interval) this.jumps.distrust();
+      if (steadyTime(clock) - asked > this.interval) this.jumps.heldUp();
       if (!this.jumps.trustLeases()) return NOBODY;
       return file.leases.rescue(clock.now(), (id) => held.has(id));
     };
     try {
       return await file.commit.write(rescue);
     } catch (error) {
-      this.jumps.distrust();
+      this.jumps.heldUp();
       throw error;
     }
   }
