@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, PayloadError } from '../../lib/index.js';
 import { openDatabaseFile } from '../../lib/engine/sqlite/database-file.js';
@@ -7,7 +7,7 @@ import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { Beds } from '../conformance/engine-under-test.js';
 import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
-import { newJob, openStore, submit } from './stores.js';
+import { newJob, openStore, query, submit, submitMany } from './stores.js';
 
 const beds = new Beds({
   folder: 'sqlite',
@@ -76,29 +76,65 @@ describe('a file that cannot be used is refused at the start, with what to do', 
     other.exec('ROLLBACK');
     other.close();
   });
+
+  it('and nothing of it stays open', async () => {
+    const file = tempFile();
+    const { store } = await openStore({ file });
+    await store.close();
+    const other = await raw(file);
+    const handles = (): number => readdirSync('/proc/self/fd').length;
+    other.exec('BEGIN IMMEDIATE');
+    const refused = (): Promise<unknown> => openStore({ file, lockTimeout: 1 });
+    await expect(refused()).rejects.toThrow(/holds the database locked/);
+    const before = handles();
+    for (let round = 0; round < 5; round++) await expect(refused()).rejects.toThrow(EngineError);
+    expect(handles()).toBe(before);
+    other.close();
+  });
 });
 
 describe('a file that is damaged later is reported as such', () => {
-  async function damaged(fromPage: number): Promise<string> {
+  /** Resolves with the file, and the id of a job that lay in what has been damaged. */
+  async function damaged(fromPage: number): Promise<{ file: string; taskId: string }> {
     const file = tempFile();
-    const { store, clock } = await openStore({ file });
-    const jobs = Array.from({ length: 2_000 }, (_, n) => newJob({ args: [n] }));
-    await store.insertMany(jobs, clock.now());
-    await store.close();
+    const opened = await openStore({ file });
+    const ids = await submitMany(
+      opened,
+      Array.from({ length: 2_000 }, (_, n) => newJob({ args: [n] })),
+    );
+    await opened.store.close();
     const bytes = readFileSync(file);
     bytes.fill(0xa5, 4_096 * (fromPage - 1));
     writeFileSync(file, bytes);
-    return file;
+    return { file, taskId: ids.at(-1) as string };
   }
 
   it('at the start, if that is hindered', async () => {
-    await expect(openStore({ file: await damaged(2) })).rejects.toThrow(/damaged.*backup or a new file/);
+    await expect(openStore({ file: (await damaged(2)).file })).rejects.toThrow(
+      /damaged.*backup or a new file/,
+    );
   });
 
   it('to whoever submits: no submission hangs', async () => {
-    const { store } = await openStore({ file: await damaged(20) });
+    const { store } = await openStore({ file: (await damaged(20)).file });
     await expect(store.insert(newJob(), 0)).rejects.toThrow(EngineError);
     await expect(store.insert(newJob(), 0)).rejects.toThrow(/damaged/);
+  });
+
+  it('to whoever asks', async () => {
+    const { file, taskId } = await damaged(30);
+    const { results, control } = (await openStore({ file })).store;
+    for (const ask of [
+      async () => results.get(taskId),
+      async () => results.waitFor(taskId),
+      async () => control.job(taskId),
+      async () => control.find(query()),
+      async () => control.cancel(taskId, 'no more'),
+    ]) {
+      const error: unknown = await ask().catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(EngineError);
+      expect((error as Error).message).toMatch(/\.db: the file is damaged.*backup or a new file/);
+    }
   });
 });
 
@@ -123,24 +159,31 @@ it('while another program holds the file locked, submit rejects in bounded time 
   expect(await flowrra.pendingCount()).toBe(0);
 });
 
-it('a file that is removed while it is in use takes no more: what is written to it would be lost', async () => {
+it.each([
+  ['the file', '', /removed or replaced.*Put it back/],
+  ['its log', '-wal', /-wal has been removed or replaced.*Stop all processes/],
+])('%s is removed while it is in use: it takes no more, which a crash would lose', async (_, part, said) => {
   const file = tempFile();
-  const { store, clock } = await openStore({ file, lease: 10_000 });
-  await store.insert(newJob(), clock.now());
-  rmSync(file);
+  const worker = await openStore({ file, lease: 10_000 });
+  await submit(worker);
+  rmSync(`${file}${part}`);
   // It is looked for in real time, every second.
+  let accepted = 1;
   const refusal = async (): Promise<unknown> => {
-    for (;;) {
+    for (; ; accepted++) {
       try {
-        await store.insert(newJob(), clock.now());
+        await submit(worker);
       } catch (error) {
         return error;
       }
     }
   };
-  expect(await refusal()).toMatchObject({
-    message: expect.stringMatching(/removed or replaced.*Put it back/),
-  });
+  expect(await refusal()).toMatchObject({ message: expect.stringMatching(said) });
+  if (part === '') return;
+  // What it had taken is in the file itself by now.
+  copyFileSync(file, `${file}-after-a-crash`);
+  const { store } = await openStore({ file: `${file}-after-a-crash` });
+  expect(store.pendingCount()).toBe(accepted);
 });
 
 describe('rows that somebody else has written', () => {

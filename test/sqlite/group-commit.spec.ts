@@ -154,6 +154,18 @@ it('a long write that fails leaves nothing of itself', async () => {
   expect([long.status, after.status, notes()]).toEqual(['rejected', 'fulfilled', [3]]);
 });
 
+it('once it takes no more, it takes neither what waits nor the rest of what it is at', async () => {
+  const { database, commit, note, notes } = await start();
+  const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
+  const long = commit.writeEach([1, 2, 3], (n) => slow(insert.run(n)));
+  await new Promise((resolve) => setImmediate(resolve));
+  const waiting = note(4);
+  commit.refuseFromNowOn(new EngineError('The file has gone.'));
+  const refused = await Promise.allSettled([long, waiting, note(5)]);
+  for (const each of refused) expect(each).toMatchObject({ reason: { message: 'The file has gone.' } });
+  expect([database.commits, notes()]).toEqual([0, []]);
+});
+
 it('a long write is finished when it closes in between', async () => {
   const { database, commit, notes } = await start();
   const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');

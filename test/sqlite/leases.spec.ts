@@ -14,7 +14,7 @@ async function two(options: { maxRescues?: number } = {}) {
   const file = tempFile();
   const first = await openStore({ file, lease: LEASE, ...options });
   const second = await openStore({ file, lease: LEASE, ...options });
-  return { first, second };
+  return { file, first, second };
 }
 
 it('a job belongs to its worker while the lease lasts, and to the next one afterwards', async () => {
@@ -124,6 +124,44 @@ it('a lease begins when it is given, however long the file was locked before', a
   expect(await worker.store.settle(attempt, SUCCESS, worker.clock.now())).toBe(true);
 });
 
+describe('a file that another program has held for longer than a lease: its owners, who could not renew, keep their jobs', () => {
+  it('though those that would take over were refused meanwhile', async () => {
+    const file = tempFile();
+    const first = await openStore({ file, lease: LEASE, lockTimeout: 1 });
+    const second = await openStore({ file, lease: LEASE, lockTimeout: 1 });
+    await submit(first);
+    const [attempt] = (await claim(first)) as [Attempt];
+    const other = (await loadDriver(DRIVER)).open(file);
+    other.exec('BEGIN IMMEDIATE');
+    // Until after the lease, when the other process tries to take over, and is refused.
+    for (const { clock } of [first, second]) await clock.advance(1.5 * LEASE);
+    const refused = second.store.insert(newJob(), 0);
+    await expect(refused).rejects.toThrow(/locked/);
+    other.exec('COMMIT');
+    other.close();
+    await second.clock.advance(LEASE / 5);
+    expect(await claim(second)).toEqual([]);
+    await first.clock.advance(LEASE / 5);
+    expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
+    expect(first.lost).toEqual([]);
+  });
+
+  it('though those that would take over have only just begun to wait', async () => {
+    const { file, first, second } = await two();
+    await submit(first);
+    const [attempt] = (await claim(first)) as [Attempt];
+    const other = (await loadDriver(DRIVER)).open(file);
+    other.exec('BEGIN IMMEDIATE');
+    await second.clock.advance(1.1 * LEASE);
+    other.exec('COMMIT');
+    other.close();
+    // What waited before is written before.
+    await second.store.control.resume('q');
+    expect(await claim(second)).toEqual([]);
+    expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
+  });
+});
+
 it('a process with shorter leases leaves the longer ones of others alone', async () => {
   const file = tempFile();
   const owner = await openStore({ file, lease: 10 * LEASE });
@@ -192,6 +230,22 @@ describe('when the clock is set', () => {
     await owner.clock.advance(LEASE / 2);
     await late.clock.advance(LEASE / 2);
     expect(await claim(late)).toEqual([]);
+  });
+
+  it('forward, while a process waits to look for dead workers: it gives owners the time to renew', async () => {
+    const { file, first, second } = await two();
+    await submit(first);
+    const [attempt] = (await claim(first)) as [Attempt];
+    const other = (await loadDriver(DRIVER)).open(file);
+    other.exec('BEGIN IMMEDIATE');
+    await second.clock.advance(LEASE / 5);
+    for (const { clock } of [first, second]) clock.jump(3_600_000);
+    other.exec('COMMIT');
+    other.close();
+    // What waited before is written before.
+    await second.store.control.resume('q');
+    expect(await claim(second)).toEqual([]);
+    expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
   });
 
   it('back: no job runs twice, since its owner goes on renewing', async () => {

@@ -5,22 +5,11 @@ import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.inter
 import { ControlReads } from '../../lib/engine/sqlite/control-reads.js';
 import { SqliteIds } from '../../lib/engine/sqlite/sqlite-id.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
-import { claim, newJob, openStore, type OpenStore, submit, submitMany } from './stores.js';
+import { claim, newJob, openStore, type OpenStore, query, submit, submitMany } from './stores.js';
 
 const SUCCESS = { kind: 'success', result: { some: 'result' } } as const;
 const ERROR = { attempt: 1, name: 'E', message: 'boom', code: null, stack: null, at: 0 };
 const FAILED = { kind: 'failed', error: ERROR } as const;
-
-const query = (values: Partial<JobQuery> = {}): JobQuery => ({
-  status: undefined,
-  task: undefined,
-  queue: undefined,
-  from: undefined,
-  to: undefined,
-  cursor: null,
-  limit: 100,
-  ...values,
-});
 
 function pages({ store }: OpenStore, values: Partial<JobQuery>): string[][] {
   const found: string[][] = [];

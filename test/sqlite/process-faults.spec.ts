@@ -43,6 +43,22 @@ it('a full disk: submit rejects with the cause, what was accepted runs once ther
   expect(report['accepted']).toBeGreaterThan(5);
 });
 
+it('a disk that refuses what there would be room for: submit rejects and says what to look at, and what was accepted stays', async () => {
+  const file = join(folder, 'limited.db');
+  // In blocks of 512 bytes. The shell limits itself, and so what it becomes.
+  const script = 'ulimit -f 2000 && exec "$1" --no-warnings "$2" "$3" "$4"';
+  const args = ['-c', script, 'sh', process.execPath, join(out, 'limited-file.js'), file, DRIVER];
+  const { stdout } = await promisify(execFile)('sh', args, { timeout: 50_000 });
+  const { refusal, accepted } = JSON.parse(stdout) as Record<string, unknown>;
+  expect(refusal).toMatchObject({
+    code: 'FLOWRRA_ENGINE',
+    message: expect.stringMatching(/limited\.db: the disk refused.*quota/),
+  });
+  expect(accepted).toBeGreaterThan(5);
+  const { store } = await openStore({ file });
+  expect(store.pendingCount()).toBe(accepted);
+});
+
 it('a file that may not be written is refused at the start, with what to check', async () => {
   const file = join(folder, 'read-only.db');
   const { store } = await openStore({ file });

@@ -1,4 +1,5 @@
 import { type Attempt, Duplicate, type NewJob } from '../../lib/engine/engine.interface.js';
+import type { JobQuery } from '../../lib/engine/job-control.interface.js';
 import type { ResolvedQueue } from '../../lib/options/resolved-options.js';
 import { resolveSqliteOptions, type SqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { SqliteStore } from '../../lib/engine/sqlite/sqlite-store.js';
@@ -70,6 +71,18 @@ export async function submitMany({ store, clock }: OpenStore, jobs: readonly New
 export async function claim({ store, clock }: OpenStore, limit = 1): Promise<Attempt[]> {
   return [...(await store.claim('q', limit, clock.now()))];
 }
+
+/** Asks for all jobs, but for what is given. */
+export const query = (values: Partial<JobQuery> = {}): JobQuery => ({
+  status: undefined,
+  task: undefined,
+  queue: undefined,
+  from: undefined,
+  to: undefined,
+  cursor: null,
+  limit: 100,
+  ...values,
+});
 
 afterEach(async () => {
   for (const { store } of open.splice(0)) await store.close();

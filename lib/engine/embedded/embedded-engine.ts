@@ -233,7 +233,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   private readonly changed = (): void => {
-    for (const lane of this.lanes.values()) lane.wake();
+    for (const lane of this.lanes.values()) lane.lookAgain();
     this.admission.left();
   };
 

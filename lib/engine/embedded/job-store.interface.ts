@@ -47,7 +47,10 @@ export interface StoreConfig {
   readonly clock: Clock;
   readonly retention: Retention;
   readonly queues: readonly ResolvedQueue[];
-  /** To be called when there may be jobs to claim, or room for more, that nobody here has brought about. */
+  /**
+   * To be called when there may be jobs to claim, or room for more, that nobody here has brought about, and
+   * when what `nextDue` has said may come sooner: the clock has been set.
+   */
   changed(): void;
   /** To be called when a running attempt has been taken over: whatever it still answers will not count. */
   lost(attempt: Attempt): void;

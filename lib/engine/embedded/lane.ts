@@ -71,6 +71,12 @@ export class Lane {
     detached(() => queueMicrotask(this.onWoken));
   }
 
+  /** What was known of the store counts no more; nor does a wake-up that was set by it, or by another time. */
+  lookAgain(): void {
+    this.cancelWakeUp();
+    this.wake();
+  }
+
   /** An attempt has its outcome: its place is free. */
   release(): void {
     this.active--;

@@ -95,9 +95,16 @@ export class GroupCommit {
     }
   }
 
-  /** Takes no more: what is written from now on would not be kept. */
+  /** Takes no more, and nothing of what has not been committed: what is written from now on would not be kept. */
   refuseFromNowOn(reason: EngineError): void {
     this.broken = reason;
+    const refused = this.waiting.splice(0);
+    if (this.long !== null) {
+      this.transaction.cancel();
+      refused.push(this.long);
+      this.long = null;
+    }
+    refuseAll(refused, reason);
   }
 
   private add(write: Omit<Write, 'since'>): void {
@@ -194,8 +201,8 @@ export class GroupCommit {
     const culprit = faultOf(error) === 'other' ? this.applying : null;
     if (culprit !== null) this.waiting = [...group.filter((write) => write !== culprit), ...this.waiting];
     this.applying = null;
-    // The log may hold what the database has room for.
-    if (faultOf(error) === 'full') this.transaction.merge();
+    // The log may hold what the database has room for. A quota that is used up is no full disk to SQLite.
+    if (faultOf(error) === 'full' || faultOf(error) === 'disk') this.transaction.merge();
     refuseAll(culprit === null ? group : [culprit], engineError(error, this.file));
   }
 

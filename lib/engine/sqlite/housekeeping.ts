@@ -13,6 +13,8 @@ const PRUNE_MS = 30_000;
 /** How many leases are renewed in one transaction. */
 const RENEWED_AT_ONCE = 250;
 
+const NOBODY: Rescue = { inLine: 0, over: [] };
+
 export interface HousekeepingParts {
   readonly file: JobsFile;
   readonly clock: Clock;
@@ -21,8 +23,8 @@ export interface HousekeepingParts {
   readonly resultTtl: number;
   /** What this process has taken, by row. */
   readonly held: ReadonlyMap<number, SqliteAttempt>;
-  /** Dead workers' jobs are in line again, or over: there may be something to claim, or room for it. */
-  rescued(): void;
+  /** There may be something to claim: dead workers' jobs are in line again, or over, or the clock has been set. */
+  changed(): void;
   /** The job of a dead worker had been cancelled, and is over. */
   ended(id: number): void;
   /** A job of this process has been taken over by another one. */
@@ -41,7 +43,7 @@ export class Housekeeping {
 
   constructor(private readonly parts: HousekeepingParts) {
     this.interval = Math.floor(parts.lease / ROUNDS_PER_LEASE);
-    this.jumps = new ClockJumps(parts.clock, parts.lease, this.interval);
+    this.jumps = new ClockJumps(parts.clock, parts.lease, this.interval, () => parts.changed());
   }
 
   start(): void {
@@ -100,35 +102,41 @@ export class Housekeeping {
   }
 
   private async rescue(): Promise<void> {
-    const { file, clock, rescued, ended } = this.parts;
+    const { file, clock, changed, ended } = this.parts;
     const { reads, leases, commit } = file;
-    const trusted = this.jumps.trustLeases();
     const latest = (): number => clock.now() + reads.longestLease();
     if (reads.lastLeaseEnd() > latest()) await commit.write(() => leases.clamp(latest()));
-    if (!trusted || reads.firstLeaseEnd() > clock.now()) return;
     let [inLine, over] = [0, 0];
     for (let some = await this.rescueSome(); isSome(some); some = await this.rescueSome()) {
       inLine += some.inLine;
       over += some.over.length;
       for (const id of some.over) ended(id);
     }
-    if (inLine + over > 0) rescued();
+    if (inLine + over > 0) changed();
     if (inLine === 0) return;
     this.logger.warn(
       `${inLine === 1 ? '1 job was' : `${inLine} jobs were`} put back into line: a worker has shown no sign of life for the whole of its lease.`,
     );
   }
 
-  private rescueSome(): Promise<Rescue> {
+  /**
+   * Asks for the file in every round, though nothing may be due: what keeps this process from it for
+   * long, or for good, keeps owners from renewing.
+   */
+  private async rescueSome(): Promise<Rescue> {
     const { file, held, clock } = this.parts;
     const asked = steadyTime(clock);
-    return file.commit.write(() => {
-      if (steadyTime(clock) - asked <= this.interval)
-        return file.leases.rescue(clock.now(), (id) => held.has(id));
-      // The file was locked for so long that nobody could renew.
-      this.jumps.distrust();
-      return { inLine: 0, over: [] };
-    });
+    const rescue = (): Rescue => {
+      if (steadyTime(clock) - asked > this.interval) this.jumps.heldUp();
+      if (!this.jumps.trustLeases()) return NOBODY;
+      return file.leases.rescue(clock.now(), (id) => held.has(id));
+    };
+    try {
+      return await file.commit.write(rescue);
+    } catch (error) {
+      this.jumps.heldUp();
+      throw error;
+    }
   }
 
   private async prune(now: number): Promise<void> {

@@ -14,7 +14,6 @@ export class JobReads {
   private readonly last;
   private readonly largeArgs;
   private readonly version;
-  private readonly lease;
   private readonly oldest;
   private readonly lastLease;
   private readonly longest;
@@ -42,9 +41,6 @@ export class JobReads {
     );
     this.last = database.prepare<{ value: number }>(`SELECT value FROM numbers WHERE name = 'last'`);
     this.largeArgs = database.prepare<{ args: string }>('SELECT args FROM large_args WHERE job = ?');
-    this.lease = database.prepare<{ leased_until: number }>(
-      'SELECT leased_until FROM jobs WHERE leased_until IS NOT NULL ORDER BY leased_until LIMIT 1',
-    );
     this.oldest = database.prepare<{ finished_at: number }>(
       'SELECT finished_at FROM jobs WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT 1',
     );
@@ -93,11 +89,6 @@ export class JobReads {
   /** The rows of the next jobs that finished after `order`, in that order. */
   finishedAfter(order: number, limit: number): { id: number; finish_order: number }[] {
     return this.finished.all(order, limit);
-  }
-
-  /** When the first of all leases ends; `Infinity` if nothing runs. */
-  firstLeaseEnd(): number {
-    return this.lease.get()?.leased_until ?? Infinity;
   }
 
   /** When the last of all leases ends; `-Infinity` if nothing runs. */

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { EngineError } from '../../core/errors.js';
 import type { StoreConfig } from '../embedded/job-store.interface.js';
@@ -8,6 +7,7 @@ import { ControlReads } from './control-reads.js';
 import { openDatabaseFile } from './database-file.js';
 import { DedupeWrites } from './dedupe-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
+import { FilePresence } from './file-presence.js';
 import { FileTransaction } from './file-transaction.js';
 import { GroupCommit } from './group-commit.js';
 import { JobReads } from './job-reads.js';
@@ -18,12 +18,9 @@ import { QueueWrites } from './queue-writes.js';
 import { RedriveWrites } from './redrive-writes.js';
 import { ReportWrites } from './report-writes.js';
 import { RetentionWrites } from './retention-writes.js';
-import { engineError } from './sqlite-fault.js';
 import { SqliteIds } from './sqlite-id.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SubmissionWrites } from './submission-writes.js';
-
-const UNKNOWN = 'unknown';
 
 type FileConfig = Pick<StoreConfig, 'retention' | 'queues'>;
 
@@ -42,17 +39,16 @@ export class JobsFile {
   readonly redrives: RedriveWrites;
   readonly reports: ReportWrites;
 
-  private readonly path: string;
-  private readonly identity: string | null;
+  private readonly transaction: FileTransaction;
+  private readonly presence: FilePresence;
   private gone = false;
 
   private constructor(
     private readonly database: SqliteDatabase,
-    { file, lockTimeout }: ResolvedSqliteOptions,
+    private readonly options: ResolvedSqliteOptions,
     { retention, queues }: FileConfig,
   ) {
-    this.path = file;
-    this.identity = identityOf(file);
+    const { file, lockTimeout } = options;
     const ids = new SqliteIds(tagOf(database));
     const ledger = new Ledger(database);
     this.reads = new JobReads(database, ids);
@@ -66,33 +62,44 @@ export class JobsFile {
     this.redrives = new RedriveWrites(database, ledger);
     this.reports = new ReportWrites(database);
     this.retention = new RetentionWrites(database, ledger, retention);
-    const transaction = new FileTransaction(database, ledger, () => this.retention.dropExcess());
-    this.commit = new GroupCommit(transaction, file, lockTimeout);
-  }
-
-  /** @throws {EngineError} that says what is wrong with the file. */
-  static async open(options: ResolvedSqliteOptions, config: FileConfig): Promise<JobsFile> {
-    const database = await openDatabaseFile(options);
-    try {
-      return new JobsFile(database, options, config);
-    } catch (error) {
-      database.close();
-      throw engineError(error, options.file);
-    }
+    this.transaction = new FileTransaction(database, ledger, () => this.retention.dropExcess());
+    this.commit = new GroupCommit(this.transaction, file, lockTimeout);
+    this.presence = new FilePresence(file);
   }
 
   /**
-   * Refuses to write any more once the file's name stands for no file, or for another one: what is
-   * written to a file that has been removed is gone when its last process ends.
+   * Resolves once it has been written to: what can be opened and not written is of no use.
+   *
+   * @throws {EngineError} that says what is wrong with the file. It is closed then.
    */
+  static async open(options: ResolvedSqliteOptions, config: FileConfig): Promise<JobsFile> {
+    const database = await openDatabaseFile(options);
+    try {
+      const opened = new JobsFile(database, options, config);
+      await opened.commit.write(() => opened.leases.announce(options.lease));
+      return opened;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Refuses to write any more once one of the files has been removed or replaced. */
   checkPresence(): void {
-    const identity = identityOf(this.path);
-    if (this.gone || identity === this.identity || identity === UNKNOWN) return;
+    const lost = this.gone ? null : this.presence.lost();
+    if (lost === null) return;
     this.gone = true;
+    const { file } = this.options;
+    const cure =
+      lost === file
+        ? 'Put it back and start the application again.'
+        : 'Stop all processes that use the database, in peace, so that they can save what they know of the log, and start again.';
     const reason = new EngineError(
-      `${this.path} has been removed or replaced while it was in use, so nothing more can be kept in it. Put it back and start the application again.`,
+      `${lost} has been removed or replaced while ${lost === file ? 'it' : file} was in use, so nothing more can be kept. ${cure}`,
     );
     this.commit.refuseFromNowOn(reason);
+    // What lies in a log without a name is safe once it is carried over.
+    if (lost !== file) this.transaction.merge();
     new Logger('Flowrra').error(reason.message);
   }
 
@@ -100,16 +107,6 @@ export class JobsFile {
   async close(): Promise<void> {
     await this.commit.close();
     this.database.close();
-  }
-}
-
-/** `null` if there is no such file; `'unknown'` if it cannot be told. */
-function identityOf(file: string): string | null {
-  try {
-    const found = statSync(file, { throwIfNoEntry: false });
-    return found === undefined ? null : `${found.dev}:${found.ino}`;
-  } catch {
-    return UNKNOWN;
   }
 }
 

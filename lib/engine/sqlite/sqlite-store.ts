@@ -45,7 +45,6 @@ export class SqliteStore implements JobStore {
     this.housekeeping.start();
     this.presence = setInterval(() => this.file.checkPresence(), PRESENCE_MS);
     this.presence.unref();
-    await this.file.commit.write(() => this.file.leases.announce(this.options.lease));
   }
 
   consume(): void {
@@ -158,7 +157,7 @@ export class SqliteStore implements JobStore {
       lease: options.lease,
       resultTtl: retention.resultTtl,
       held: taken.all,
-      rescued: () => config.changed(),
+      changed: () => config.changed(),
       ended: this.ended,
       lost: (attempt) => {
         taken.release(attempt);

@@ -12,5 +12,5 @@ export async function betterSqlite3(): Promise<SqliteDriver> {
   const { default: Database } = (await import(PACKAGE)) as { default: BetterSqlite3 };
   // Its native part is loaded with the first database.
   new Database(':memory:').close();
-  return { name: 'better-sqlite3', open: (file) => wrapDatabase(new Database(file)) };
+  return { name: 'better-sqlite3', open: (file) => wrapDatabase(new Database(file), file) };
 }

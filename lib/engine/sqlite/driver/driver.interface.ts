@@ -1,7 +1,7 @@
 /** What a column holds and a parameter may be. Every number of the engine's is a safe integer. */
 export type SqlValue = number | string | null;
 
-/** The little that the engine asks of SQLite, so that either driver will do. All of it is synchronous. */
+/** The little that the engine asks of SQLite, so that either driver will do. All of it is synchronous, and throws `EngineError`. */
 export interface SqliteDatabase {
   /** Runs statements that return nothing. */
   exec(sql: string): void;

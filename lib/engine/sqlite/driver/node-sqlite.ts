@@ -10,7 +10,7 @@ interface NodeSqlite {
 export function nodeSqlite(): SqliteDriver | null {
   const sqlite = withoutWarning(() => process.getBuiltinModule('node:sqlite') as NodeSqlite | undefined);
   if (sqlite === undefined) return null;
-  return { name: 'node:sqlite', open: (file) => wrapDatabase(new sqlite.DatabaseSync(file)) };
+  return { name: 'node:sqlite', open: (file) => wrapDatabase(new sqlite.DatabaseSync(file), file) };
 }
 
 /** Node calls the module experimental when it is first loaded. Choosing it is our decision, not news for users. */

@@ -1,3 +1,4 @@
+import { engineError } from '../sqlite-fault.js';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from './driver.interface.js';
 
 /** What both drivers' databases have in common. */
@@ -13,18 +14,50 @@ interface DriverStatement {
   all(...params: SqlValue[]): unknown[];
 }
 
-export function wrapDatabase(database: DriverDatabase): SqliteDatabase {
+/** @param file Named by the errors: what a driver throws says neither which file it means nor what to do. */
+export function wrapDatabase(database: DriverDatabase, file: string): SqliteDatabase {
   return {
-    exec: (sql) => void database.exec(sql),
-    prepare: <R>(sql: string) => wrapStatement<R>(database.prepare(sql)),
+    exec: (sql) => {
+      try {
+        database.exec(sql);
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
+    prepare: <R>(sql: string) => {
+      try {
+        return wrapStatement<R>(database.prepare(sql), file);
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
     close: () => void database.close(),
   };
 }
 
-function wrapStatement<R>(statement: DriverStatement): SqliteStatement<R> {
+/** Each catches for itself: a helper that is given what to do would cost every statement a closure. */
+function wrapStatement<R>(statement: DriverStatement, file: string): SqliteStatement<R> {
   return {
-    run: (...params) => Number(statement.run(...params).changes),
-    get: (...params) => statement.get(...params) as R | undefined,
-    all: (...params) => statement.all(...params) as R[],
+    run: (...params) => {
+      try {
+        return Number(statement.run(...params).changes);
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
+    get: (...params) => {
+      try {
+        return statement.get(...params) as R | undefined;
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
+    all: (...params) => {
+      try {
+        return statement.all(...params) as R[];
+      } catch (error) {
+        throw engineError(error, file);
+      }
+    },
   };
 }
