@@ -3,7 +3,7 @@ import type { JobState } from '../../core/task-snapshot.js';
 import { MAX_ERRORS } from '../../core/task-snapshot.js';
 import type { FinishedTaskResult, TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
-import type { Attempt, AttemptError, Metadata, NewJob } from '../engine.interface.js';
+import type { Attempt, AttemptError, Dedupe, Metadata, NewJob } from '../engine.interface.js';
 import {
   type JobDossier,
   type JobInfo,
@@ -22,7 +22,7 @@ export type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 interface Extras {
   readonly overrides?: PolicyOverrides | undefined;
   readonly metadata?: Metadata | undefined;
-  readonly dedupeKey?: string | undefined;
+  readonly dedupe?: Dedupe | undefined;
   /** While it is delayed, in milliseconds since the epoch. */
   dueAt?: number | undefined;
   reason?: string;
@@ -80,8 +80,8 @@ export class JobRecord implements Attempt {
     return this.extras?.metadata;
   }
 
-  get dedupeKey(): string | undefined {
-    return this.extras?.dedupeKey;
+  get dedupe(): Dedupe | undefined {
+    return this.extras?.dedupe;
   }
 
   /** Its only worker is this process. */
@@ -103,6 +103,11 @@ export class JobRecord implements Attempt {
 
   get finished(): boolean {
     return this.ended >= 0;
+  }
+
+  /** Delayed, and never started. */
+  get isUntouched(): boolean {
+    return this.dueAt !== undefined && this.started < 0;
   }
 
   /** `undefined` unless it is delayed. */
@@ -250,7 +255,7 @@ function extrasOf({
   dedupe,
 }: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe'>): Extras | null {
   if (overrides === undefined && metadata === undefined && dedupe === undefined) return null;
-  return { overrides, metadata, dedupeKey: dedupe?.key };
+  return { overrides, metadata, dedupe };
 }
 
 function bare(args: readonly unknown[]): unknown {

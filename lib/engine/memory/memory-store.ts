@@ -42,7 +42,7 @@ export class MemoryStore implements JobStore {
     if (dedupe !== undefined) {
       const standing = this.keys.standing(dedupe, now);
       if (standing !== null) {
-        if (dedupe.mode === 'debounce') this.debounce(standing.job, job, now);
+        if (dedupe.mode === 'debounce') this.debounce(standing.job as JobRecord, job, now);
         return new Duplicate(standing.taskId);
       }
     }
@@ -170,7 +170,7 @@ export class MemoryStore implements JobStore {
     const again = this.goOn(job);
     again.startAnew();
     again.home.push(again);
-    this.keys.resumed(again, this.clock.now());
+    if (again.dedupe !== undefined) this.keys.resumed(again, again.dedupe, this.clock.now());
     this.changed();
     return again;
   }
@@ -219,7 +219,7 @@ export class MemoryStore implements JobStore {
   private finish(job: JobRecord): void {
     job.home[job.status as 'success' | 'failed' | 'cancelled']++;
     this.finished.add(job);
-    if (job.dedupeKey !== undefined) this.keys.ended(job, this.clock.now());
+    if (job.dedupe !== undefined) this.keys.ended(job, job.dedupe);
     if (job.waiters === null) return;
     for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }
