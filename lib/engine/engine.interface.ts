@@ -112,6 +112,11 @@ export interface NewJob {
   readonly exempt?: boolean;
 }
 
+/** Whether no other job can stand in the place of this one. */
+export function isPlain({ taskId, dedupe }: NewJob): boolean {
+  return taskId === undefined && dedupe === undefined;
+}
+
 export type Metadata = Readonly<Record<string, unknown>>;
 
 /**

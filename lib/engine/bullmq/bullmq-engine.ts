@@ -72,7 +72,11 @@ export class BullMqEngine implements Engine {
     this.reads = new Sluice(this.server.reads, this.patience);
     const fleet = await this.openFleetEvents();
     this.intake = new Intake(host, this.server, this.queues, fleet, this.trouble);
-    this.admission = new Admission(host.backPressure, () => this.pendingCount());
+    this.admission = new Admission(
+      host.backPressure,
+      () => this.pendingCount(),
+      (job) => this.answered(() => this.queues.hasStandIn(job)),
+    );
     this.results.open({
       clock: host.clock,
       resultTtl: host.retention.resultTtl,
@@ -109,7 +113,7 @@ export class BullMqEngine implements Engine {
     if (jobs.length === 0) return Promise.resolve([]);
     const insert = (): Promise<Accepted[]> => this.intake.insert(jobs);
     const free = this.admission.unbounded || jobs.every(({ exempt }) => exempt === true);
-    return free ? insert() : this.admission.enter(jobs.length, insert);
+    return free ? insert() : this.admission.enter(jobs, insert);
   }
 
   pendingCount(): Promise<number> {

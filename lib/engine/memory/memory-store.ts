@@ -57,6 +57,11 @@ export class MemoryStore implements JobStore {
     return jobs.map((job) => this.insert(job, now));
   }
 
+  hasStandIn({ taskId, dedupe }: NewJob, now: number): boolean {
+    if (taskId !== undefined && this.find(taskId) !== undefined) return true;
+    return dedupe !== undefined && this.keys.standing(dedupe, now) !== null;
+  }
+
   claim(queue: string, limit: number, now: number): readonly Attempt[] {
     const waiting = this.queue(queue);
     const allowed = waiting.allowed(limit, now);

@@ -93,6 +93,12 @@ export class SubmissionWrites {
     return taskId;
   }
 
+  /** Whether there is one that `insert` would find, at this moment. */
+  hasStandIn({ taskId, dedupe }: NewJob, now: number): boolean {
+    if (taskId !== undefined && (this.isMinted(taskId) || this.chosen.get(taskId) !== undefined)) return true;
+    return dedupe !== undefined && this.keys.standIn(dedupe, now) !== null;
+  }
+
   /** The id of the job that makes one with a key superfluous, `null` if none does. */
   private insteadOf(stored: StoredJob, dedupe: Dedupe, now: number): string | null {
     const { taskId } = stored.job;
