@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { EngineError, ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
+import {
+  EngineError,
+  ExecutorNotRunningError,
+  ExecutorStoppingError,
+  FlowrraError,
+} from '../../core/errors.js';
 import { Admission } from '../admission.js';
 import { Quiet } from '../quiet.js';
 import type { Accepted, Attempt, DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
@@ -235,6 +240,7 @@ export class BullMqEngine implements Engine {
     try {
       return await this.reads.run(read);
     } catch (cause) {
+      if (cause instanceof FlowrraError) throw cause;
       throw new EngineError(`${this.server.name} could not be asked: ${messageOf(cause)}`, {
         cause: discreet(cause),
       });

@@ -1,6 +1,5 @@
 import { copyPlain } from '../../core/payload/payload-codec.js';
-import type { JobState } from '../../core/task-snapshot.js';
-import { MAX_ERRORS } from '../../core/task-snapshot.js';
+import { type JobState, MAX_ERRORS, waitingStatus } from '../../core/task-snapshot.js';
 import type { FinishedTaskResult, TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
 import type { Attempt, AttemptError, Dedupe, Metadata, NewJob } from '../engine.interface.js';
@@ -124,6 +123,10 @@ export class JobRecord implements Attempt {
     this.started = since(this.home.epoch, now);
   }
 
+  waitAgain(): void {
+    this.status = waitingStatus(this.retries);
+  }
+
   args(): unknown[] {
     const args = copyPlain(this.value);
     return Array.isArray(args) ? args : [args];
@@ -156,8 +159,9 @@ export class JobRecord implements Attempt {
 
   /** Of its last attempts, only errors and logs stay. */
   startAnew(): void {
-    this.status = 'pending';
     this.retries = 0;
+    this.started = -1;
+    this.waitAgain();
     if (this.extras !== null) this.extras.progress = undefined;
   }
 

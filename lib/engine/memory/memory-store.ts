@@ -97,14 +97,13 @@ export class MemoryStore implements JobStore {
       case 'retry':
         job.fail(outcome.error);
         job.retries++;
-        job.home.retrying++;
-        this.putBack(job, 'retrying', outcome.delay, now);
+        this.putBack(job, outcome.delay, now);
         break;
       case 'snoozed':
-        this.putBack(job, 'pending', outcome.delay, now);
+        this.putBack(job, outcome.delay, now);
         break;
       case 'released':
-        this.putBack(job, 'pending', outcome.delay, now, true);
+        this.putBack(job, outcome.delay, now, true);
         break;
     }
     return true;
@@ -229,15 +228,10 @@ export class MemoryStore implements JobStore {
     for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }
 
-  private putBack(
-    job: JobRecord,
-    status: 'pending' | 'retrying',
-    delay: number,
-    now: number,
-    front = false,
-  ): void {
-    job.status = status;
+  private putBack(job: JobRecord, delay: number, now: number, front = false): void {
+    job.waitAgain();
     const { home } = job;
+    if (job.status === 'retrying') home.retrying++;
     if (delay > 0) home.pushDelayed(job, now + delay);
     else if (front) home.pushFront(job);
     else home.push(job);

@@ -23,7 +23,7 @@ export class RedriveWrites {
     );
     // Its claims go on counting: an attempt of before must not pass for one of after.
     this.renew = database.prepare(
-      `UPDATE jobs SET status = 'pending', place = ?, retries = 0, rescues = 0, progress = NULL,
+      `UPDATE jobs SET status = 'pending', place = ?, retries = 0, rescues = 0, progress = NULL, started_at = NULL,
                        finished_at = NULL, finish_order = NULL, failed = NULL, cancelling = NULL
        WHERE id = ?`,
     );
