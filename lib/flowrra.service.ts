@@ -13,7 +13,7 @@ import { FlowrraRuntime } from './flowrra.runtime.js';
 import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
 import { FlowrraJobs } from './flowrra.jobs.js';
 import { FlowrraQueues } from './flowrra.queues.js';
-import { wrong } from './options/check.js';
+import { checkKeys, flag, keysOf, wrong } from './options/check.js';
 import { checkId } from './options/names.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from './options/resolve-submit-options.js';
@@ -41,6 +41,10 @@ export interface CancelOptions {
   /** Why, for whoever looks at the job: at most 1,000 characters. Default `'Cancelled'`. */
   reason?: string;
 }
+
+const WAIT_KEYS = keysOf<WaitForResultOptions>({ timeout: true, signal: true });
+const STOP_KEYS = keysOf<StopOptions>({ wait: true, timeout: true });
+const CANCEL_KEYS = keysOf<CancelOptions>({ reason: true });
 
 const LONGEST_REASON = 1_000;
 
@@ -132,7 +136,9 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    *
    * @throws {ResultNotFoundError} for an id that nobody knows.
    */
-  async cancel(taskId: string, { reason = 'Cancelled' }: CancelOptions = {}): Promise<boolean> {
+  async cancel(taskId: string, options: CancelOptions = {}): Promise<boolean> {
+    checkKeys(options, CANCEL_KEYS, 'cancel()');
+    const { reason = 'Cancelled' } = options;
     if (typeof reason !== 'string' || reason === '' || reason.length > LONGEST_REASON)
       throw wrong('reason', reason, `It must be 1 to ${LONGEST_REASON} characters.`);
     return this.runtime.parts.operations.cancel(checkId(taskId), reason);
@@ -168,7 +174,10 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    * Stops: hands out no more jobs, lets running ones finish, aborts those that do not, and releases
    * everything. Nest's lifecycle calls it; calling it twice changes nothing, and `start` starts again.
    */
-  async stop({ wait = true, timeout }: StopOptions = {}): Promise<void> {
+  async stop(options: StopOptions = {}): Promise<void> {
+    checkKeys(options, STOP_KEYS, 'stop()');
+    const { timeout } = options;
+    const wait = flag(options.wait, 'stop wait', true);
     const grace =
       timeout === undefined ? this.options.shutdownTimeout : parseDuration(timeout, 'stop timeout');
     await this.runtime.close(wait ? grace : 0);
@@ -188,7 +197,9 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 }
 
-function resolveWait({ timeout, signal }: WaitForResultOptions): WaitOptions {
+function resolveWait(options: WaitForResultOptions): WaitOptions {
+  checkKeys(options, WAIT_KEYS, 'waitForResult()');
+  const { timeout, signal } = options;
   return {
     timeout: timeout === undefined ? undefined : parseDuration(timeout, 'waitForResult timeout'),
     signal,

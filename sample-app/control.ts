@@ -58,9 +58,9 @@ export async function unique(flowrra: FlowrraService, invoices: InvoiceTasks): P
   // while one for this order waits or runs, it is that one
   const once = flowrra.with({ dedupe: { key: 'order-1' } });
   // at most one an hour
-  const hourly = flowrra.with({ dedupe: { key: 'order-1', mode: 'throttle', ttl: '1h' } });
+  const hourly = flowrra.with({ dedupe: { key: 'order-2', mode: 'throttle', ttl: '1h' } });
   // when nothing has changed for ten seconds, with the arguments of the last call
-  const settled = flowrra.with({ dedupe: { key: 'order-1', mode: 'debounce', ttl: '10s' } });
+  const settled = flowrra.with({ dedupe: { key: 'order-3', mode: 'debounce', ttl: '10s' } });
   const id = await once.submit(invoices.create, 'order-1');
   // #endregion
   return [id, await hourly.submit(invoices.create, 'b'), await settled.submit(invoices.create, 'c')];

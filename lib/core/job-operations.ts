@@ -93,7 +93,8 @@ export class JobOperations {
     if (recorder === null) return null;
     const failed = await this.control.job(taskId);
     if (failed?.status !== 'failed') return null;
-    await recorder.changed({ ...failed, status: 'pending', finishedAt: null, retries: 0, progress: null });
+    const anew = { startedAt: null, finishedAt: null, retries: 0, progress: null };
+    await recorder.changed({ ...failed, ...anew, status: 'pending' });
     return () => recorder.changed(failed);
   }
 

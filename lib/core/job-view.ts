@@ -39,6 +39,9 @@ export interface JobDetails extends JobSummary {
   readonly logs: readonly JobLogLine[];
 }
 
+/** What a `Date` can hold, in milliseconds since the epoch: a delay may be longer. */
+const LATEST = 8.64e15;
+
 class Summary extends TaskSnapshot implements JobSummary {
   readonly queue: string;
   readonly priority: number;
@@ -49,7 +52,7 @@ class Summary extends TaskSnapshot implements JobSummary {
     super(info);
     this.queue = info.queue;
     this.priority = info.priority;
-    this.dueAt = info.dueAt === null ? null : new Date(info.dueAt);
+    this.dueAt = info.dueAt === null ? null : new Date(Math.min(info.dueAt, LATEST));
     this.metadata = metadataOf(info.metadata);
   }
 

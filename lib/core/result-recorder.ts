@@ -3,7 +3,7 @@ import type { Attempt, NewJob, Outcome } from '../engine/engine.interface.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { Clock } from './clock.js';
 import { BackendError } from './errors.js';
-import { errorsAfter, type JobState, taskResultOf } from './task-snapshot.js';
+import { errorsAfter, type JobState, taskResultOf, waitingStatus } from './task-snapshot.js';
 
 /** The longest that one write may take before it counts as failed. */
 const WRITE_TIMEOUT_MS = 5_000;
@@ -168,7 +168,7 @@ export class ResultRecorder {
         };
       case 'snoozed':
       case 'released':
-        return { ...before, status: 'pending' };
+        return { ...before, status: waitingStatus(attempt.retries) };
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { AttemptError } from '../engine/engine.interface.js';
 
-/** A job's state. The last three are final. */
+/** A job's state. One that waits is `retrying` if it has failed before. The last three are final. */
 export type TaskStatus = 'pending' | 'running' | 'retrying' | 'success' | 'failed' | 'cancelled';
 
 /** One failed attempt, as `TaskResult.errors` lists it. */

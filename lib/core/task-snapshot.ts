@@ -30,6 +30,11 @@ export interface JobState {
 
 const FINAL: ReadonlySet<TaskStatus> = new Set(['success', 'failed', 'cancelled']);
 
+/** What a job is called that waits: one that has failed before is to be retried. */
+export function waitingStatus(retries: number): 'pending' | 'retrying' {
+  return retries > 0 ? 'retrying' : 'pending';
+}
+
 export function isFinal(status: TaskStatus): boolean {
   return FINAL.has(status);
 }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ExecutorNotRunningError, QueueFullError } from '../core/errors.js';
-import type { BackPressure, MaybePromise } from './engine.interface.js';
+import { type BackPressure, isPlain, type MaybePromise, type NewJob } from './engine.interface.js';
 
 /** How often waiting jobs are counted again because some have gone in meanwhile. */
 const MAX_COUNTS = 5;
@@ -24,9 +24,11 @@ export class Admission {
   private turn: Promise<unknown> = Promise.resolve();
   private readonly insideTask = new AsyncLocalStorage<true>();
 
+  /** @param hasStandIn Whether another job stands in the place of this one, at this moment. */
   constructor(
     private readonly bound: BackPressure,
     private readonly pendingCount: () => MaybePromise<number>,
+    private readonly hasStandIn: (job: NewJob) => MaybePromise<boolean>,
   ) {}
 
   get unbounded(): boolean {
@@ -39,11 +41,12 @@ export class Admission {
   }
 
   /**
-   * Lets a submission of `size` jobs in when there is room for it.
+   * Lets a submission in when there is room for its jobs, or when it adds none.
    *
    * @throws {QueueFullError} if there is none, or never can be, or `whenFull` is `'reject'`.
    */
-  async enter<R>(size: number, insert: () => MaybePromise<R>): Promise<R> {
+  async enter<R>(jobs: readonly NewJob[], insert: () => MaybePromise<R>): Promise<R> {
+    const size = jobs.length;
     const { maxPending, whenFull } = this.bound;
     if (size > maxPending) {
       throw new QueueFullError(
@@ -52,13 +55,18 @@ export class Admission {
     }
     const wait = whenFull === 'wait';
     if (wait && this.insideTask.getStore()) return insert();
-    const { room } = await this.inTurn(async () => {
-      const pending = await this.pendingAndReserved();
-      if (this.waiting.length === 0 && pending + size <= maxPending) {
-        this.reserved += size;
-        return { room: null };
+    const { room, places } = await this.inTurn(async () => {
+      let pending = await this.pendingAndReserved();
+      if (!this.fits(size, pending) && !jobs.some(isPlain)) {
+        if (await this.allHaveStandIns(jobs)) return { room: null, places: 0 };
+        // Whoever has left since then has seen nobody wait.
+        pending = await this.pendingAndReserved();
       }
-      if (wait) return { room: this.roomFor(size) };
+      if (this.fits(size, pending)) {
+        this.reserved += size;
+        return { room: null, places: size };
+      }
+      if (wait) return { room: this.roomFor(size), places: size };
       throw new QueueFullError(
         `${pending} jobs are waiting and maxPending is ${maxPending}. Try again later.`,
       );
@@ -67,7 +75,7 @@ export class Admission {
     try {
       return await insert();
     } finally {
-      this.reserved -= size;
+      this.reserved -= places;
       this.inserted++;
       this.left();
     }
@@ -88,6 +96,15 @@ export class Admission {
         ),
       );
     }
+  }
+
+  private async allHaveStandIns(jobs: readonly NewJob[]): Promise<boolean> {
+    for (const job of jobs) if (!(await this.hasStandIn(job))) return false;
+    return true;
+  }
+
+  private fits(size: number, pending: number): boolean {
+    return this.waiting.length === 0 && pending + size <= this.bound.maxPending;
   }
 
   /** Answers to a count may overtake each other; submissions do not. */

@@ -112,14 +112,23 @@ export interface NewJob {
   readonly exempt?: boolean;
 }
 
+/** Whether no other job can stand in the place of this one. */
+export function isPlain({ taskId, dedupe }: NewJob): boolean {
+  return taskId === undefined && dedupe === undefined;
+}
+
 export type Metadata = Readonly<Record<string, unknown>>;
 
 /**
- * Jobs of one key stand for each other:
- * - `ignore`: while one is unfinished, no other is added;
- * - `throttle`: for `ttl` from its submission, whatever becomes of it, no other is added;
- * - `debounce`: while one is delayed, another one's arguments, options and metadata take the place
- *   of its own, and its delay begins anew. Its id and its priority stay. The job's `delay` is `ttl`.
+ * Jobs of one key stand for each other. The latest that was added holds it, as its own mode says:
+ * - `ignore`, `debounce`: until it has ended, and again from when it is put back into line, unless
+ *   another one holds it then;
+ * - `throttle`: for `ttl` from its submission, whatever becomes of it.
+ *
+ * Meanwhile no other one is added. One with `debounce` gives its arguments, options and metadata to the
+ * job that holds the key, whose delay begins anew; its id, its priority and its mode stay. If that is
+ * not delayed, or was ever started, the newcomer is added, and holds the key from then on. The `delay`
+ * of a job with `debounce` is its `ttl`.
  */
 export interface Dedupe {
   /** Unique among all tasks: it begins with the task's name. At most 600 characters. */

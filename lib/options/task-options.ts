@@ -92,6 +92,9 @@ export interface DedupeOptions {
    * - `'throttle'`: for `ttl` after a job of that key was submitted, no other one is added.
    * - `'debounce'`: the job waits for `ttl`; another one of that key that comes meanwhile gives it its
    *   arguments, and the wait begins anew. The last one wins.
+   *
+   * The mode of the job that holds the key says for how long: `ttl` if it was throttled, otherwise until
+   * it has ended.
    */
   mode?: 'ignore' | 'throttle' | 'debounce';
   /** How long, for `'throttle'` and `'debounce'`. */

@@ -199,7 +199,7 @@ await onBoth((server) => {
 
   it('fifty that are debounced at once, from several processes, are one, with what one of them said', async () => {
     const { flowrra, other, work } = await setUp();
-    const dedupe = { key: 'k', mode: 'debounce', ttl: '300ms' } as const;
+    const dedupe = { key: 'k', mode: 'debounce', ttl: '2s' } as const;
     const ids = await Promise.all(
       Array.from({ length: 50 }, (_, n) =>
         (n % 2 === 0 ? flowrra : other).with({ dedupe }).submit('Work.note', `${n}`),

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
+import { RedisJobs } from '../../lib/engine/bullmq/redis-jobs.js';
 import { startServices } from '../../scripts/services/services.mjs';
 import { doubles, place, startOn, Work } from './apps.js';
 
@@ -103,6 +104,18 @@ it('what a full server refuses is an error, and does not turn up when there is r
   await admin.config('SET', 'maxmemory', '0');
   expect(await doubles(flowrra, 6)).toBe(12);
   expect(await flowrra.pendingCount()).toBe(0);
+});
+
+it('remembers no cancelled job that is gone, though nobody counts them', async () => {
+  const prefix = place();
+  let now = 0;
+  const jobs = new RedisJobs(admin, prefix, { age: 60, count: 5 }, () => now);
+  for (let n = 0; n < 200; n++) {
+    now += 1_000;
+    await jobs.noteCancelled({ queue: 'q', taskId: `job${n}` });
+  }
+  // Those of the last minute may not have failed yet.
+  expect(await admin.zcard(`${prefix}:q:flowrra:cancelled`)).toBeLessThan(70);
 });
 
 it('applications with different prefixes do not see each other', async () => {

@@ -94,4 +94,23 @@ export function backPressureCases(beds: Beds): void {
     expect(await flowrra.getResult(await third)).toMatchObject({ status: 'pending' });
     expect(await flowrra.pendingCount()).toBe(2);
   });
+
+  it.each(['wait', 'reject'] as const)('what adds nothing needs no room: %s', async (whenFull) => {
+    const { flowrra, gate, advance } = await start(whenFull);
+    const once = flowrra.with({ dedupe: { key: 'k' }, delay: '1m' });
+    const last = flowrra.with({ dedupe: { key: 'l', mode: 'debounce', ttl: '1m' } });
+    const first = await once.submit('echo', 1);
+    const second = await last.submit('echo', 2);
+    expect(await once.submit('echo', 3)).toBe(first);
+    expect(await last.submit('echo', 4)).toBe(second);
+    expect(await flowrra.with({ dedupe: { key: 'k' } }).submitMany('echo', [[5], [6]])).toEqual([
+      first,
+      first,
+    ]);
+    expect(await flowrra.with({ taskId: first }).submit('echo', 7)).toBe(first);
+    expect(await flowrra.pendingCount()).toBe(2);
+    gate.open();
+    await advance(61_000);
+    expect((await flowrra.waitForResult(second)).result).toBe(4);
+  });
 }

@@ -164,6 +164,10 @@ export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
     await expect(flowrra.cancel('no-such-job')).rejects.toThrow(ResultNotFoundError);
     await expect(flowrra.cancel(undefined as never)).rejects.toThrow(FlowrraConfigError);
     await expect(flowrra.cancel(id, { reason: '' })).rejects.toThrow(/reason/);
+    await expect(flowrra.cancel(id, { raeson: 'x' } as never)).rejects.toThrow(/Did you mean 'reason'/);
+    await expect(flowrra.cancel(id, null as never)).rejects.toThrow(FlowrraConfigError);
+    await expect(flowrra.waitForResult(id, { timout: 1 } as never)).rejects.toThrow(/Did you mean 'timeout'/);
+    await expect(flowrra.stop({ wait: 1 } as never)).rejects.toThrow(/stop wait: 1/);
   });
 
   it('against starts and ends, each job ends once, and as it was said', async () => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Task } from '../../lib/index.js';
+import { SnoozeTaskError, Task } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { type Beds, type EngineUnderTest, types } from './engine-under-test.js';
 
@@ -30,6 +30,12 @@ class Keyed {
   async hold(value: string): Promise<void> {
     this.ran.push(value);
     await this.gate.passed;
+  }
+
+  @Task()
+  snoozes(value: string): void {
+    this.ran.push(value);
+    if (value === 'first') throw new SnoozeTaskError('1h');
   }
 }
 
@@ -96,6 +102,79 @@ export function dedupeCases(beds: Beds, engine: EngineUnderTest): void {
     await advance(1_000);
     await flowrra.waitForResult(id);
     expect(keyed.ran).toEqual(['first', 'first']);
+  });
+
+  it('one that is put back takes its key back from one that is over, and from no other', async () => {
+    const { flowrra, keyed, advance } = await start();
+    const once = flowrra.with({ dedupe: { key: 'k' }, maxRetries: 0 });
+    const first = await once.submit(keyed.breaks, 'first');
+    await flowrra.waitForResult(first);
+    const next = await once.submit(keyed.breaks, 'second');
+    await flowrra.waitForResult(next);
+    expect(next).not.toBe(first);
+    await flowrra.queues.pause('default');
+    expect(await flowrra.jobs.retry(first)).toBe(true);
+    expect(await once.submit(keyed.breaks, 'third')).toBe(first);
+    expect(await flowrra.jobs.retry(next)).toBe(true);
+    expect(await once.submit(keyed.breaks, 'fourth')).toBe(first);
+    await flowrra.queues.resume('default');
+    await advance(1_000);
+    await Promise.all([first, next].map((id) => flowrra.waitForResult(id)));
+    expect(keyed.ran).toEqual(['first', 'second', 'first', 'second']);
+  });
+
+  it("whoever comes: a key stands as the job that holds it was submitted, 'ignore' until its end", async () => {
+    const { flowrra, keyed, advance } = await start();
+    const key = 'k';
+    const delayed = await flowrra.with({ dedupe: { key }, delay: '20s' }).submit(keyed.note, 'a');
+    const throttled = flowrra.with({ dedupe: { key, mode: 'throttle', ttl: '5s' } });
+    expect(await throttled.submit(keyed.note, 'b')).toBe(delayed);
+    await advance(10_000);
+    expect(await throttled.submit(keyed.note, 'c')).toBe(delayed);
+    const debounced = flowrra.with({ dedupe: { key, mode: 'debounce', ttl: '30s' } });
+    expect(await debounced.submit(keyed.note, 'd')).toBe(delayed);
+    await advance(25_000);
+    expect(keyed.ran).toEqual([]);
+    await advance(10_000);
+    expect(keyed.ran).toEqual(['d']);
+    const next = await throttled.submit(keyed.note, 'e');
+    expect(next).not.toBe(delayed);
+  });
+
+  it("whoever comes: a key stands as the job that holds it was submitted, 'throttle' for its time", async () => {
+    const { flowrra, keyed, advance } = await start();
+    const key = 'k';
+    const throttled = flowrra.with({ dedupe: { key, mode: 'throttle', ttl: '10s' }, delay: '20s' });
+    const first = await throttled.submit(keyed.note, 'a');
+    const once = flowrra.with({ dedupe: { key }, delay: '20s' });
+    expect(await once.submit(keyed.note, 'b')).toBe(first);
+    const debounced = flowrra.with({ dedupe: { key, mode: 'debounce', ttl: '30s' } });
+    expect(await debounced.submit(keyed.note, 'c')).toBe(first);
+    await advance(11_000);
+    // Its time is over, though the job still waits.
+    const second = await debounced.submit(keyed.note, 'd');
+    expect(second).not.toBe(first);
+    expect(await once.submit(keyed.note, 'e')).toBe(second);
+    await advance(60_000);
+    expect(keyed.ran).toEqual(['c', 'd']);
+    const third = await flowrra
+      .with({ dedupe: { key, mode: 'throttle', ttl: '10s' } })
+      .submit(keyed.note, 'f');
+    await flowrra.waitForResult(third);
+    expect(await once.submit(keyed.note, 'g')).toBe(third);
+  });
+
+  it("'debounce': what has been started once is not changed any more; another one takes its key", async () => {
+    const { flowrra, keyed, advance } = await start();
+    const debounced = flowrra.with({ dedupe: { key: 'k', mode: 'debounce', ttl: '1s' } });
+    const first = await debounced.submit(keyed.snoozes, 'first');
+    await advance(2_000);
+    expect(await flowrra.getResult(first)).toMatchObject({ status: 'pending' });
+    const second = await debounced.submit(keyed.snoozes, 'second');
+    expect(second).not.toBe(first);
+    await advance(2_000);
+    expect(keyed.ran).toEqual(['first', 'second']);
+    expect(await flowrra.jobs.get(first)).toMatchObject({ args: ['first'], status: 'pending' });
   });
 
   it("'debounce' with expires: it counts from the last call", async () => {

@@ -24,6 +24,13 @@ class Kept {
     throw new RangeError(`attempt ${attempt}`);
   }
 
+  @Task({ retryDelay: 0 })
+  async failsThenHolds(@TaskCtx() { attempt }: TaskContext): Promise<unknown> {
+    if (attempt === 1) throw new Error('not yet');
+    this.ran.push('again');
+    return this.gate.passed;
+  }
+
   @Task()
   fatal(): void {
     throw new FatalTaskError('for good');
@@ -69,6 +76,20 @@ export function durabilityCases(beds: Beds, engine: EngineUnderTest): void {
       'FatalTaskError: for good',
     ]);
     await worker.advance(0);
+  });
+
+  it('a retry that was given back is still to be retried', async () => {
+    const first = await beds.start([Kept]);
+    const kept = first.app.get(Kept);
+    const id = await first.flowrra.submit(kept.failsThenHolds);
+    while (kept.ran.length === 0) await first.advance(100);
+    const stopped = first.flowrra.stop({ wait: false });
+    await first.advance(60_000);
+    await stopped;
+    const later = await beds.start([], { role: 'producer' }, first);
+    const waiting = { status: 'retrying', retries: 1 };
+    expect(await later.flowrra.getResult(id)).toMatchObject(waiting);
+    expect((await later.flowrra.jobs.find({ status: 'retrying' })).jobs).toMatchObject([waiting]);
   });
 
   it('keeps jobs that wait, that are delayed and that are to be retried, with all that is known of them', async () => {

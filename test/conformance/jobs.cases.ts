@@ -76,6 +76,26 @@ export function jobsCases(beds: Beds): void {
     expect(counts.map(({ queue }) => queue)).toEqual(expect.arrayContaining(['default', 'cpu', 'other']));
   });
 
+  it('what waits and has failed before is to be retried, also if it was put off since', async () => {
+    const bed = await startMixed(beds);
+    const { flowrra, mixed, advance } = bed;
+    const id = await flowrra.submit(mixed.failsThenSnoozes);
+    await advance(1_000);
+    expect(await flowrra.getResult(id)).toMatchObject({ status: 'retrying', retries: 1 });
+    expect(ids(await findAll(bed, { status: 'retrying' }))).toEqual([id]);
+    expect(await findAll(bed, { status: 'pending' })).toEqual([]);
+    expect(await flowrra.cancel(id)).toBe(true);
+    expect(await flowrra.pendingCount()).toBe(0);
+  });
+
+  it('a delay for ever is shown as the last day there is', async () => {
+    const { flowrra, mixed } = await startMixed(beds);
+    const id = await flowrra.with({ delay: Number.MAX_SAFE_INTEGER }).submit(mixed.fine, 1);
+    const shown = JSON.parse(JSON.stringify(await flowrra.jobs.get(id))) as { dueAt: string };
+    expect(shown.dueAt).toBe(new Date(8.64e15).toISOString());
+    expect(await flowrra.cancel(id)).toBe(true);
+  });
+
   it('pages hold no more than was asked for, and each job once', async () => {
     const bed = await startMixed(beds);
     const { flowrra, mixed } = bed;
@@ -102,7 +122,10 @@ export function jobsCases(beds: Beds): void {
       [{ cursor: 5 }, /cursor/],
     ];
     for (const [query, message] of wrong) await expect(flowrra.jobs.find(query)).rejects.toThrow(message);
-    await expect(flowrra.jobs.find({ cursor: '!' })).rejects.toThrow(/cursor: '!' is no cursor/);
+    await expect(flowrra.jobs.find({ cursor: '!' })).rejects.toMatchObject({
+      code: 'FLOWRRA_CONFIG',
+      message: expect.stringContaining("cursor: '!' is no cursor"),
+    });
     expect(await flowrra.jobs.get('no-such-job')).toBeNull();
     expect(await flowrra.jobs.retry('no-such-job')).toBe(false);
     expect(await flowrra.jobs.remove('no-such-job')).toBe(false);

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { type DeadLetter, FatalTaskError, Task, TaskContext, TaskCtx } from '../../lib/index.js';
+import {
+  type DeadLetter,
+  FatalTaskError,
+  SnoozeTaskError,
+  Task,
+  TaskContext,
+  TaskCtx,
+} from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import type { Beds } from './engine-under-test.js';
 
@@ -28,6 +35,11 @@ export class Mixed {
     ctx.progress(0.5);
     ctx.log('halfway');
     throw new Error('no further');
+  }
+
+  @Task({ retryDelay: 10 })
+  failsThenSnoozes(@TaskCtx() { attempt }: TaskContext): void {
+    throw attempt === 1 ? new Error('not yet') : new SnoozeTaskError('1h');
   }
 
   @Task()

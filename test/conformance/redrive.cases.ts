@@ -50,7 +50,13 @@ export function redriveCases(beds: Beds): void {
     expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'failed', progress: 0.5 });
     await flowrra.queues.pause('default');
     expect(await flowrra.jobs.retry(id)).toBe(true);
-    expect(await flowrra.jobs.get(id)).toMatchObject({ status: 'pending', progress: null, retries: 0 });
+    expect(await flowrra.jobs.get(id)).toMatchObject({
+      status: 'pending',
+      progress: null,
+      retries: 0,
+      startedAt: null,
+      finishedAt: null,
+    });
     await flowrra.queues.resume('default');
     await advance(1_000);
     await flowrra.waitForResult(id);

@@ -136,14 +136,19 @@ it.each(engines)('a web process takes work and a worker process does it: %s', as
 });
 
 it.each(engines)(
-  'from the web process: progress, cancelling, pausing, of what the worker process does: %s',
+  'from two web processes: one job of a key, progress, cancelling, pausing, of what the worker process does: %s',
   async (_name, engine) => {
     const web = new Program('main.js', { FLOWRRA_ENGINE: engine, FLOWRRA_ROLE: 'producer' });
+    const other = new Program('main.js', { FLOWRRA_ENGINE: engine, FLOWRRA_ROLE: 'producer' });
     const url = await web.address();
+    const urls = [url, await other.address()];
     const worker = new Program('worker.js', { FLOWRRA_ENGINE: engine });
     const to = Array.from({ length: 2_000 }, (_, n) => `subscriber-${n}@example.com`);
-    const newsletter = url + (await post(`${url}/newsletters`, { subject: 'News', to }));
-    expect(url + (await post(`${url}/newsletters`, { subject: 'News', to }))).toBe(newsletter);
+    const posted = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => post(`${urls[n % 2]}/newsletters`, { subject: 'News', to })),
+    );
+    expect(new Set(posted).size).toBe(1);
+    const [newsletter] = posted.map((location) => urls[1] + location) as [string];
     while (((await status(newsletter)).progress?.sent ?? 0) === 0) await pause(LOOK_MS);
     expect(await status(newsletter)).toMatchObject({ status: 'running', progress: { of: 2_000 } });
     expect((await fetch(newsletter, { method: 'DELETE' })).status).toBe(202);
@@ -161,7 +166,7 @@ it.each(engines)(
     expect((await fetch(`${url}/queues/default/resume`, { method: 'POST' })).status).toBe(204);
     expect(await outcome(user)).toMatchObject({ status: 'success' });
     await worker.end('SIGTERM');
-    await web.end('SIGTERM');
+    await Promise.all([web, other].map((program) => program.end('SIGTERM')));
   },
 );
 

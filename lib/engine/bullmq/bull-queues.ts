@@ -1,5 +1,6 @@
 import type { JobType } from 'bullmq';
 import type { JobState } from '../../core/task-snapshot.js';
+import type { NewJob } from '../engine.interface.js';
 import type { AnyEvents, AnyQueue, BullServer } from './bull-server.interface.js';
 import type { Patience } from './io-time.js';
 import { queueOf } from './id-mint.js';
@@ -93,6 +94,16 @@ export class BullQueues {
       const [added] = await this.add([job]);
       if (added === options.jobId) return added;
     }
+  }
+
+  /** Whether another job stands in the place of this one, by its id or its key, at this moment. */
+  async hasStandIn({ queue: name, taskId, dedupe }: NewJob): Promise<boolean> {
+    const queue = this.get(name);
+    if (taskId !== undefined) return (await queue.getJob(taskId)) !== undefined;
+    const standing = dedupe && (await queue.getDeduplicationJobId(dedupe.key));
+    if (!standing || dedupe.mode !== 'debounce') return Boolean(standing);
+    const [state, job] = [await queue.getJobState(standing), await queue.getJob(standing)];
+    return state === 'delayed' && job?.attemptsStarted === 0;
   }
 
   /** Whether the job of that id is the one of that submission. */

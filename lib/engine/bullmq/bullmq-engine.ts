@@ -1,9 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { EngineError, ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
+import {
+  EngineError,
+  ExecutorNotRunningError,
+  ExecutorStoppingError,
+  FlowrraError,
+} from '../../core/errors.js';
 import { Admission } from '../admission.js';
 import { Quiet } from '../quiet.js';
-import type { Accepted, Attempt, DrainReport, Engine, EngineHost, NewJob } from '../engine.interface.js';
+import {
+  type Accepted,
+  type Attempt,
+  type DrainReport,
+  type Engine,
+  type EngineHost,
+  isPlain,
+  type NewJob,
+} from '../engine.interface.js';
 import type { BullServer } from './bull-server.interface.js';
 import { BullQueues } from './bull-queues.js';
 import type { BullRun } from './bull-run.js';
@@ -13,7 +26,7 @@ import { BullMqResults } from './bullmq-results.js';
 import { CancelWatch } from './cancel-watch.js';
 import { FleetEvents } from './fleet-events.js';
 import { limitFleet } from './fleet-limits.js';
-import { Intake, isPlain } from './intake.js';
+import { Intake } from './intake.js';
 import { atMost, Patience } from './io-time.js';
 import { keptFor } from './job-mapping.js';
 import { QueueWorkers } from './queue-workers.js';
@@ -72,7 +85,11 @@ export class BullMqEngine implements Engine {
     this.reads = new Sluice(this.server.reads, this.patience);
     const fleet = await this.openFleetEvents();
     this.intake = new Intake(host, this.server, this.queues, fleet, this.trouble);
-    this.admission = new Admission(host.backPressure, () => this.pendingCount());
+    this.admission = new Admission(
+      host.backPressure,
+      () => this.pendingCount(),
+      (job) => this.answered(() => this.queues.hasStandIn(job)),
+    );
     this.results.open({
       clock: host.clock,
       resultTtl: host.retention.resultTtl,
@@ -109,7 +126,7 @@ export class BullMqEngine implements Engine {
     if (jobs.length === 0) return Promise.resolve([]);
     const insert = (): Promise<Accepted[]> => this.intake.insert(jobs);
     const free = this.admission.unbounded || jobs.every(({ exempt }) => exempt === true);
-    return free ? insert() : this.admission.enter(jobs.length, insert);
+    return free ? insert() : this.admission.enter(jobs, insert);
   }
 
   pendingCount(): Promise<number> {
@@ -231,6 +248,7 @@ export class BullMqEngine implements Engine {
     try {
       return await this.reads.run(read);
     } catch (cause) {
+      if (cause instanceof FlowrraError) throw cause;
       throw new EngineError(`${this.server.name} could not be asked: ${messageOf(cause)}`, {
         cause: discreet(cause),
       });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError, SubmitUncertainError } from '../../core/errors.js';
-import { type Accepted, Duplicate, type EngineHost, type NewJob } from '../engine.interface.js';
+import { type Accepted, Duplicate, type EngineHost, isPlain, type NewJob } from '../engine.interface.js';
 import type { BullQueues } from './bull-queues.js';
 import type { BullServer } from './bull-server.interface.js';
 import type { FleetEvents } from './fleet-events.js';
@@ -113,11 +113,6 @@ export class Intake {
     const chosen = job.taskId === undefined ? options : { ...options, submission: submission() };
     return { index, job, queued: { queue, name, data: dataOf(job), options: chosen } };
   }
-}
-
-/** Nothing can stand in its place. */
-export function isPlain({ taskId, dedupe }: NewJob): boolean {
-  return taskId === undefined && dedupe === undefined;
 }
 
 function isDebounced({ dedupe }: NewJob): boolean {

@@ -1,6 +1,6 @@
 import { payloadFromJson } from '../../core/payload/payload-text.js';
 import type { TaskStatus } from '../../core/task-result.js';
-import { errorsAfter, isFinal, type JobState } from '../../core/task-snapshot.js';
+import { errorsAfter, isFinal, type JobState, waitingStatus } from '../../core/task-snapshot.js';
 import type { AttemptError } from '../engine.interface.js';
 import type { JobInfo } from '../job-control.interface.js';
 import { type BullJob, copyOf, errorsOf, failureText, metadataOf, reasonIn } from './job-mapping.js';
@@ -42,7 +42,7 @@ function statusOf(job: BullJob, list: string, reason: string | null): TaskStatus
     case 'active':
       return 'running';
     default:
-      return job.attemptsMade > 0 ? 'retrying' : 'pending';
+      return waitingStatus(job.attemptsMade);
   }
 }
 

@@ -70,12 +70,14 @@ export class PostgresJobs implements ServerJobs {
   }
 
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {
-    return (await this.ask(statements.RETRY, [this.named(queue), taskId, CANCELLED])).length > 0;
+    const values = [this.named(queue), taskId, CANCELLED, this.now()];
+    return (await this.ask(statements.RETRY, values)).length > 0;
   }
 
   async debounce(queue: string, key: string, { data, delay }: Debounced): Promise<string | null> {
     const of = [this.named(queue), key];
-    const values = [...of, data, delay, this.now() + delay];
+    const now = this.now();
+    const values = [...of, data, delay, now + delay, now];
     const [standing] = await this.ask<{ id: string; moved: boolean }>(statements.DEBOUNCE, values);
     if (standing === undefined) return null;
     if (standing.moved) return standing.id;

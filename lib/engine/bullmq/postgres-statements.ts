@@ -75,7 +75,7 @@ WITH gone AS (
 ), ${FREED}
 SELECT publish_event($1, 'removed', jsonb_build_object('jobId', id, 'prev', state)) FROM gone`;
 
-/** $3: what the text of a cancelled job begins with. */
+/** $3: what the text of a cancelled job begins with, $4: now. */
 export const RETRY = `
 WITH retried AS (
   UPDATE job
@@ -88,15 +88,17 @@ WITH retried AS (
   INSERT INTO dedup (queue, dedup_id, job_id)
   SELECT $1, dedup_id, id FROM retried
    WHERE dedup_id IS NOT NULL AND opts -> 'deduplication' ->> 'ttl' IS NULL
-  ON CONFLICT DO NOTHING
+  ON CONFLICT (queue, dedup_id) DO UPDATE SET job_id = EXCLUDED.job_id, expire_at_ms = NULL
+   WHERE dedup.expire_at_ms <= $4::bigint
 )
 SELECT pg_notify('bullmq_jobs', $1), publish_event($1, 'waiting', jsonb_build_object('jobId', id, 'prev', 'failed'))
   FROM retried`;
 
-/** $2: key, $3: data, $4: delay, $5: when it is due. */
+/** $2: key, $3: data, $4: delay, $5: when it is due, $6: now. */
 export const DEBOUNCE = `
 WITH standing AS (
-  SELECT job_id FROM dedup WHERE queue = $1 AND dedup_id = $2
+  SELECT job_id FROM dedup
+   WHERE queue = $1 AND dedup_id = $2 AND (expire_at_ms IS NULL OR expire_at_ms > $6::bigint)
 ), moved AS (
   UPDATE job SET data = $3::jsonb, delay_ms = $4::bigint, process_at_ms = $5::bigint
     FROM standing

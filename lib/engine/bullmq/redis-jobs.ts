@@ -28,8 +28,10 @@ export class RedisJobs implements ServerJobs {
 
   async cancel({ queue, taskId }: JobPlace, text: string): Promise<Cancelled> {
     const { age, count } = this.keep;
-    const answer = this.script.CANCEL(this.base(queue), taskId, text, this.now(), age * 1_000, count);
-    const [kind, words = null] = (await answer) as [Cancelled['kind'], string?];
+    const now = this.now();
+    const kept = [age * 1_000, count, now - SETTLING_MS] as const;
+    const answer = await this.script.CANCEL(this.base(queue), taskId, text, now, ...kept);
+    const [kind, words = null] = answer as [Cancelled['kind'], string?];
     return { kind, text: words };
   }
 
@@ -40,7 +42,8 @@ export class RedisJobs implements ServerJobs {
   }
 
   async noteCancelled({ queue, taskId }: JobPlace): Promise<void> {
-    await this.script.NOTE_CANCELLED(this.base(queue), taskId, this.now());
+    const now = this.now();
+    await this.script.NOTE_CANCELLED(this.base(queue), taskId, now, now - SETTLING_MS);
   }
 
   async cancelledCount(queue: string): Promise<number> {

@@ -23,9 +23,22 @@ local function drop(which)
   call('DEL', gone, gone .. ':logs', gone .. ':dependencies', gone .. ':processed', gone .. ':failed', gone .. ':unsuccessful')
   call('ZREM', cancelled, which)
 end
+
+-- BullMQ drops the oldest failed jobs first: so those that are noted and gone are the oldest.
+-- What was noted later than 'settled' may not have failed yet.
+local function forgetGone(most, settled)
+  for _ = 1, most do
+    local oldest = call('ZRANGEBYSCORE', cancelled, '-inf', settled, 'LIMIT', 0, 1)[1]
+    if not oldest or call('ZSCORE', failed, oldest) then break end
+    call('ZREM', cancelled, oldest)
+  end
+end
 `;
 
-/** Arguments: text, now, the age in milliseconds and the number of failed jobs that are kept. */
+/**
+ * Arguments: text, now, the age in milliseconds and the number of failed jobs that are kept, until when what
+ * was noted has failed by now. Who adds one forgets two, so that what is gone does not pile up.
+ */
 export const CANCEL = `${PRELUDE}
 local text, now, age, count = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 if call('EXISTS', job) == 0 then return { 'unknown' } end
@@ -49,6 +62,7 @@ call('HINCRBY', job, 'atm', 1)
 call('HDEL', job, 'defa')
 call('ZADD', failed, now, id)
 call('ZADD', cancelled, now, id)
+forgetGone(2, ARGV[7])
 freeKey()
 tell('failed', 'failedReason', text, 'prev', from)
 
@@ -65,21 +79,15 @@ end
 return { 'cancelled', text }
 `;
 
-/** Arguments: now. */
+/** Arguments: now, until when what was noted has failed by now. */
 export const NOTE_CANCELLED = `${PRELUDE}
 call('ZADD', cancelled, ARGV[3], id)
+forgetGone(2, ARGV[4])
 `;
 
-/**
- * Arguments: until when what was noted has failed by now. BullMQ drops the oldest failed jobs first:
- * so those that are noted and gone are the oldest.
- */
+/** Arguments: until when what was noted has failed by now. */
 export const COUNT_CANCELLED = `${PRELUDE}
-for _ = 1, 1000 do
-  local oldest = call('ZRANGEBYSCORE', cancelled, '-inf', ARGV[3], 'LIMIT', 0, 1)[1]
-  if not oldest or call('ZSCORE', failed, oldest) then break end
-  call('ZREM', cancelled, oldest)
-end
+forgetGone(1000, ARGV[3])
 return call('ZCARD', cancelled)
 `;
 

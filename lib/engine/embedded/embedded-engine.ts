@@ -58,7 +58,11 @@ export class EmbeddedEngine implements Engine {
   async connect(host: EngineHost): Promise<void> {
     this.host = host;
     const { clock, retention, queues } = host;
-    this.admission = new Admission(host.backPressure, () => this.store.pendingCount());
+    this.admission = new Admission(
+      host.backPressure,
+      () => this.store.pendingCount(),
+      (job) => this.store.hasStandIn(job, clock.now()),
+    );
     await this.store.open({
       clock,
       retention,
@@ -98,7 +102,7 @@ export class EmbeddedEngine implements Engine {
     this.assertAccepting();
     const insert = (): MaybePromise<Accepted> => this.store.insert(job, this.host.clock.now());
     const free = this.admission.unbounded || job.exempt === true;
-    const accepted = free ? insert() : this.admission.enter(1, insert);
+    const accepted = free ? insert() : this.admission.enter([job], insert);
     if (!isPromise(accepted)) {
       this.wake(job.queue);
       return accepted;
@@ -113,7 +117,7 @@ export class EmbeddedEngine implements Engine {
     this.assertAccepting();
     const insert = (): MaybePromise<Accepted[]> => this.store.insertMany(jobs, this.host.clock.now());
     const free = this.admission.unbounded || jobs.every(({ exempt }) => exempt === true);
-    const accepted = free ? insert() : this.admission.enter(jobs.length, insert);
+    const accepted = free ? insert() : this.admission.enter(jobs, insert);
     return whenDone(accepted, (answers) => {
       for (const queue of new Set(jobs.map((job) => job.queue))) this.wake(queue);
       return answers;

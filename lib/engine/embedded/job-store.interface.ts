@@ -20,6 +20,8 @@ export interface JobStore {
   /** Keeps a job, or finds the one with its id or its key. A promise resolves when the job is safe. */
   insert(job: NewJob, now: number): MaybePromise<Accepted>;
   insertMany(jobs: readonly NewJob[], now: number): MaybePromise<Accepted[]>;
+  /** Whether `insert` would find a job that stands in the place of this one. */
+  hasStandIn(job: NewJob, now: number): MaybePromise<boolean>;
   /**
    * Marks up to `limit` due jobs of a queue as running and hands them out, in running order: none of
    * a paused queue, and no more than the fleet's concurrency and rate allow.

@@ -1,8 +1,8 @@
 import { copyPlain } from '../../core/payload/payload-codec.js';
-import { errorsAfter, type JobState } from '../../core/task-snapshot.js';
-import type { TaskStatus } from '../../core/task-result.js';
+import { errorsAfter, type JobState, waitingStatus } from '../../core/task-snapshot.js';
+import type { FinishedTaskResult, TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
-import type { Attempt, AttemptError, Metadata, NewJob } from '../engine.interface.js';
+import type { Attempt, AttemptError, Dedupe, Metadata, NewJob } from '../engine.interface.js';
 import {
   type JobDossier,
   type JobInfo,
@@ -19,7 +19,7 @@ const NO_ERRORS: readonly AttemptError[] = [];
 interface Extras {
   readonly overrides?: PolicyOverrides | undefined;
   readonly metadata?: Metadata | undefined;
-  readonly dedupeKey?: string | undefined;
+  readonly dedupe?: Dedupe | undefined;
   /** While it is delayed, in milliseconds since the epoch. */
   dueAt?: number | undefined;
   reason?: string;
@@ -77,8 +77,8 @@ export class JobRecord implements Attempt {
     return this.extras?.metadata;
   }
 
-  get dedupeKey(): string | undefined {
-    return this.extras?.dedupeKey;
+  get dedupe(): Dedupe | undefined {
+    return this.extras?.dedupe;
   }
 
   /** Its only worker is this process. */
@@ -102,6 +102,11 @@ export class JobRecord implements Attempt {
     return this.ended >= 0;
   }
 
+  /** Delayed, and never started. */
+  get isUntouched(): boolean {
+    return this.dueAt !== undefined && this.started < 0;
+  }
+
   /** `undefined` unless it is delayed. */
   get dueAt(): number | undefined {
     return this.extras?.dueAt;
@@ -114,6 +119,10 @@ export class JobRecord implements Attempt {
   start(now: number): void {
     this.status = 'running';
     this.started = since(this.home.epoch, now);
+  }
+
+  waitAgain(): void {
+    this.status = waitingStatus(this.retries);
   }
 
   args(): unknown[] {
@@ -148,8 +157,9 @@ export class JobRecord implements Attempt {
 
   /** Of its last attempts, only errors and logs stay. */
   startAnew(): void {
-    this.status = 'pending';
     this.retries = 0;
+    this.started = -1;
+    this.waitAgain();
     if (this.extras !== null) this.extras.progress = undefined;
   }
 
@@ -247,7 +257,7 @@ function extrasOf({
   dedupe,
 }: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe'>): Extras | null {
   if (overrides === undefined && metadata === undefined && dedupe === undefined) return null;
-  return { overrides, metadata, dedupeKey: dedupe?.key };
+  return { overrides, metadata, dedupe };
 }
 
 function bare(args: readonly unknown[]): unknown {

@@ -42,7 +42,7 @@ export class MemoryStore implements JobStore {
     if (dedupe !== undefined) {
       const standing = this.keys.standing(dedupe, now);
       if (standing !== null) {
-        if (dedupe.mode === 'debounce') this.debounce(standing.job, job, now);
+        if (dedupe.mode === 'debounce') this.debounce(standing.job as JobRecord, job, now);
         return new Duplicate(standing.taskId);
       }
     }
@@ -55,6 +55,11 @@ export class MemoryStore implements JobStore {
 
   insertMany(jobs: readonly NewJob[], now: number): Accepted[] {
     return jobs.map((job) => this.insert(job, now));
+  }
+
+  hasStandIn({ taskId, dedupe }: NewJob, now: number): boolean {
+    if (taskId !== undefined && this.find(taskId) !== undefined) return true;
+    return dedupe !== undefined && this.keys.standing(dedupe, now) !== null;
   }
 
   claim(queue: string, limit: number, now: number): readonly Attempt[] {
@@ -92,14 +97,13 @@ export class MemoryStore implements JobStore {
       case 'retry':
         job.fail(outcome.error);
         job.retries++;
-        job.home.retrying++;
-        this.putBack(job, 'retrying', outcome.delay, now);
+        this.putBack(job, outcome.delay, now);
         break;
       case 'snoozed':
-        this.putBack(job, 'pending', outcome.delay, now);
+        this.putBack(job, outcome.delay, now);
         break;
       case 'released':
-        this.putBack(job, 'pending', outcome.delay, now, true);
+        this.putBack(job, outcome.delay, now, true);
         break;
     }
     return true;
@@ -170,7 +174,7 @@ export class MemoryStore implements JobStore {
     const again = this.goOn(job);
     again.startAnew();
     again.home.push(again);
-    this.keys.resumed(again, this.clock.now());
+    if (again.dedupe !== undefined) this.keys.resumed(again, again.dedupe, this.clock.now());
     this.changed();
     return again;
   }
@@ -219,20 +223,15 @@ export class MemoryStore implements JobStore {
   private finish(job: JobRecord): void {
     job.home[job.status as 'success' | 'failed' | 'cancelled']++;
     this.finished.add(job);
-    if (job.dedupeKey !== undefined) this.keys.ended(job, this.clock.now());
+    if (job.dedupe !== undefined) this.keys.ended(job, job.dedupe);
     if (job.waiters === null) return;
     for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }
 
-  private putBack(
-    job: JobRecord,
-    status: 'pending' | 'retrying',
-    delay: number,
-    now: number,
-    front = false,
-  ): void {
-    job.status = status;
+  private putBack(job: JobRecord, delay: number, now: number, front = false): void {
+    job.waitAgain();
     const { home } = job;
+    if (job.status === 'retrying') home.retrying++;
     if (delay > 0) home.pushDelayed(job, now + delay);
     else if (front) home.pushFront(job);
     else home.push(job);

@@ -11,6 +11,7 @@ interface KeyRow {
   readonly until: number | null;
   readonly status: TaskStatus | null;
   readonly due_at: number | null;
+  readonly started_at: number | null;
 }
 
 /** The job that stands in the place of another one. */
@@ -26,7 +27,7 @@ export class DedupeWrites {
 
   constructor(database: SqliteDatabase) {
     this.find = database.prepare<KeyRow>(
-      `SELECT job, dedupe_keys.task_id, until, status, due_at
+      `SELECT job, dedupe_keys.task_id, until, status, due_at, started_at
        FROM dedupe_keys LEFT JOIN jobs ON jobs.id = dedupe_keys.job WHERE key = ?`,
     );
     this.take = database.prepare(
@@ -38,22 +39,27 @@ export class DedupeWrites {
   /** The job that was added with the same key, if it stands in the place of one that is added now. */
   standIn({ key, mode }: Dedupe, now: number): StandIn | null {
     const row = this.find.get(key);
-    return row !== undefined && stands(row, mode, now) ? { row: row.job, taskId: row.task_id } : null;
+    if (row === undefined || !stands(row, now)) return null;
+    return mode !== 'debounce' || isUntouched(row) ? { row: row.job, taskId: row.task_id } : null;
   }
 
   /** From now on the job of that row stands for others with its key. */
   hold({ key, mode, ttl }: Dedupe, row: number, taskId: string, now: number): void {
     this.take.run(key, row, taskId, mode === 'throttle' ? timeAfter(now, ttl) : null);
   }
+
+  /** A job that waits again takes its key back, unless another one stands for it by now. */
+  takeBack(key: string, row: number, taskId: string, now: number): void {
+    const standing = this.find.get(key);
+    if (standing === undefined || !stands(standing, now)) this.take.run(key, row, taskId, null);
+  }
 }
 
-function stands({ status, until, due_at: dueAt }: KeyRow, mode: Dedupe['mode'], now: number): boolean {
-  switch (mode) {
-    case 'ignore':
-      return status !== null && !isFinal(status);
-    case 'throttle':
-      return until !== null && until > now;
-    case 'debounce':
-      return status === 'pending' && dueAt !== null;
-  }
+function stands({ status, until }: KeyRow, now: number): boolean {
+  return until === null ? status !== null && !isFinal(status) : until > now;
+}
+
+/** Delayed, and never started. */
+function isUntouched({ due_at: dueAt, started_at: startedAt }: KeyRow): boolean {
+  return dueAt !== null && startedAt === null;
 }

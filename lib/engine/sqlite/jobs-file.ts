@@ -53,13 +53,14 @@ export class JobsFile {
     const ledger = new Ledger(database);
     this.reads = new JobReads(database, ids);
     this.looks = new ControlReads(database, ids);
-    this.submissions = new SubmissionWrites(database, ledger, ids, new DedupeWrites(database));
+    const keys = new DedupeWrites(database);
+    this.submissions = new SubmissionWrites(database, ledger, ids, keys);
     this.cancels = new CancelWrites(database, ledger);
     this.claims = new ClaimWrites(database, ledger, this.cancels);
     this.outcomes = new OutcomeWrites(database, ledger);
     this.leases = new LeaseWrites(database, ledger, this.cancels);
     this.queues = new QueueWrites(database, ledger, queues);
-    this.redrives = new RedriveWrites(database, ledger);
+    this.redrives = new RedriveWrites(database, ledger, keys);
     this.reports = new ReportWrites(database);
     this.retention = new RetentionWrites(database, ledger, retention);
     this.transaction = new FileTransaction(database, ledger, () => this.retention.dropExcess());

@@ -1,4 +1,5 @@
 import type { TaskStatus } from '../../core/task-result.js';
+import { waitingStatus } from '../../core/task-snapshot.js';
 import type { CancelWrites } from './cancel-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { Ledger } from './ledger.js';
@@ -12,6 +13,7 @@ interface LeasedRow {
   readonly queue: string;
   readonly status: TaskStatus;
   readonly started_at: number | null;
+  readonly retries: number;
   readonly cancelling: string | null;
 }
 
@@ -42,14 +44,14 @@ export class LeaseWrites {
     );
     this.takeBack = database.prepare(
       `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, rescues = rescues - 1
-       WHERE id = ? AND claims = ? AND status = 'pending' AND rescues = ?`,
+       WHERE id = ? AND claims = ? AND status IN ('pending', 'retrying') AND rescues = ?`,
     );
     this.ended = database.prepare<LeasedRow>(
-      `SELECT id, queue, status, started_at, cancelling FROM jobs
+      `SELECT id, queue, status, started_at, retries, cancelling FROM jobs
        WHERE leased_until <= ? ORDER BY leased_until LIMIT ?`,
     );
     this.release = database.prepare(
-      `UPDATE jobs SET status = 'pending', leased_until = NULL, place = id, rescues = rescues + 1 WHERE id = ?`,
+      'UPDATE jobs SET status = ?, leased_until = NULL, place = id, rescues = rescues + 1 WHERE id = ?',
     );
     this.shorten = database.prepare('UPDATE jobs SET leased_until = ? WHERE leased_until > ?');
     this.longest = database.prepare(`UPDATE numbers SET value = max(value, ?) WHERE name = 'longest_lease'`);
@@ -63,7 +65,7 @@ export class LeaseWrites {
     if (this.extend.run(leasedUntil, row.id, row.claims) > 0) return true;
     // One rescue more than it had when it was taken: that, and not an outcome of its own, put it back.
     if (this.takeBack.run(leasedUntil, row.id, row.claims, row.rescues + 1) === 0) return false;
-    this.ledger.moved(row.queue, 'pending', 'running');
+    this.ledger.moved(row.queue, waitingStatus(row.retries), 'running');
     return true;
   }
 
@@ -80,8 +82,9 @@ export class LeaseWrites {
         over.push(row.id);
         continue;
       }
-      this.release.run(row.id);
-      this.ledger.moved(row.queue, 'running', 'pending');
+      const status = waitingStatus(row.retries);
+      this.release.run(status, row.id);
+      this.ledger.moved(row.queue, 'running', status);
     }
     return { inLine: dead.length - over.length, over };
   }

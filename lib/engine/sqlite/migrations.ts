@@ -110,6 +110,9 @@ const MIGRATIONS: readonly string[] = [
     starts INTEGER NOT NULL DEFAULT 0    -- how many there have been in that window
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE jobs ADD COLUMN own_key TEXT;   -- the key that it takes back when it is put back into line; NULL for none
+  `,
 ];
 
 /**

@@ -1,6 +1,6 @@
 import { payloadToText } from '../../core/payload/payload-text.js';
 import type { TaskStatus } from '../../core/task-result.js';
-import { errorsAfter } from '../../core/task-snapshot.js';
+import { errorsAfter, waitingStatus } from '../../core/task-snapshot.js';
 import type { AttemptError, Outcome } from '../engine.interface.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { ResultRow } from './job-row.js';
@@ -88,10 +88,9 @@ export class OutcomeWrites {
       case 'cancelled':
         return this.end(attempt, outcome.kind, stored, now);
       case 'retry':
-        return this.again(attempt, 'retrying', stored, outcome.delay, now);
       case 'snoozed':
       case 'released':
-        return this.again(attempt, 'pending', stored, outcome.delay, now);
+        return this.again(attempt, stored, outcome.delay, now);
     }
   }
 
@@ -114,7 +113,6 @@ export class OutcomeWrites {
 
   private again(
     attempt: SqliteAttempt,
-    status: TaskStatus,
     stored: StoredOutcome,
     delay: number,
     now: number,
@@ -124,13 +122,15 @@ export class OutcomeWrites {
     const released = outcome.kind === 'released';
     // A job that is given back goes before its equals: it is older than whatever waits.
     const place = released ? row.id : this.ledger.next();
+    const retries = row.retries + (outcome.kind === 'retry' ? 1 : 0);
+    const status = waitingStatus(retries);
     const done = this.putBack.run(
       status,
       startedAt,
       delay > 0 ? null : place,
       delay > 0 ? timeAfter(now, delay) : null,
       errors,
-      row.retries + (outcome.kind === 'retry' ? 1 : 0),
+      retries,
       released ? row.rescues : 0,
       row.id,
       row.claims,

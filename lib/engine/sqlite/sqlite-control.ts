@@ -123,7 +123,7 @@ export class SqliteControl implements JobControl {
     const known = this.known(taskId);
     if (known?.status !== 'failed') return null;
     const row = await file.commit.write(() =>
-      file.redrives.redrive(known.id) ? file.looks.at(known.id) : undefined,
+      file.redrives.redrive(known.id, config.clock.now()) ? file.looks.at(known.id) : undefined,
     );
     if (row === undefined) return null;
     config.changed();

@@ -72,6 +72,10 @@ export class SqliteStore implements JobStore {
     });
   }
 
+  hasStandIn(job: NewJob, now: number): boolean {
+    return this.file.submissions.hasStandIn(job, now);
+  }
+
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
     return this.taken.claim(queue, limit, now);
   }

@@ -48,7 +48,7 @@ export class SubmissionWrites {
        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
        ON CONFLICT (task_id) WHERE chosen = 1 DO NOTHING`,
     );
-    this.addRare = database.prepare('UPDATE jobs SET metadata = ?, keyed = ? WHERE id = ?');
+    this.addRare = database.prepare('UPDATE jobs SET metadata = ?, keyed = ?, own_key = ? WHERE id = ?');
     this.idAt = database.prepare<{ task_id: string }>('SELECT task_id FROM jobs WHERE id = ?');
     this.chosen = database.prepare('SELECT 1 FROM jobs WHERE task_id = ? AND chosen = 1');
     this.setArgs = database.prepare('INSERT OR REPLACE INTO large_args (job, args) VALUES (?, ?)');
@@ -87,10 +87,16 @@ export class SubmissionWrites {
     if (!inline) this.setArgs.run(id, args);
     // Apart from the rest, so that it costs only those who bring it.
     if (metadata !== null || job.dedupe !== undefined)
-      this.addRare.run(metadata, job.dedupe === undefined ? null : 1, id);
+      this.addRare.run(metadata, job.dedupe === undefined ? null : 1, ownKeyOf(job.dedupe), id);
     if (job.dedupe !== undefined) this.keys.hold(job.dedupe, id, taskId, now);
     this.ledger.count(job.queue, 'pending', 1);
     return taskId;
+  }
+
+  /** Whether there is one that `insert` would find, at this moment. */
+  hasStandIn({ taskId, dedupe }: NewJob, now: number): boolean {
+    if (taskId !== undefined && (this.isMinted(taskId) || this.chosen.get(taskId) !== undefined)) return true;
+    return dedupe !== undefined && this.keys.standIn(dedupe, now) !== null;
   }
 
   /** The id of the job that makes one with a key superfluous, `null` if none does. */
@@ -116,4 +122,9 @@ export class SubmissionWrites {
     const row = this.ids.rowOf(taskId);
     return row >= 0 && this.idAt.get(row)?.task_id === taskId;
   }
+}
+
+/** A throttled key stands for its time, whatever becomes of the job. */
+function ownKeyOf(dedupe: Dedupe | undefined): string | null {
+  return dedupe === undefined || dedupe.mode === 'throttle' ? null : dedupe.key;
 }
