@@ -1,8 +1,10 @@
+import type { PipeTransform } from '@nestjs/common';
 import type { TaskDefinition } from '../core/task-definition.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import type { TaskScopes } from '../discovery/task-scopes.js';
 import type { NestEnhancers } from './nest-enhancers.js';
-import { type ArgumentSchemas, staticPipesOf, TaskArguments } from './task-arguments.js';
+import { refuseSilent } from './bound-enhancers.js';
+import { type ArgumentSchemas, TaskArguments } from './task-arguments.js';
 import { TaskPipeline } from './task-pipeline.js';
 
 type Enhancements = Pick<TaskDefinition, 'pipeline' | 'validate'>;
@@ -13,6 +15,7 @@ const NOTHING: Enhancements = Object.freeze({ pipeline: null, validate: null });
 export class TaskEnhancements {
   constructor(private readonly nest: NestEnhancers) {}
 
+  /** @throws {FlowrraConfigError} if something is bound that would not run. */
   of(
     host: ProviderHost,
     key: string,
@@ -21,11 +24,12 @@ export class TaskEnhancements {
     scopes: TaskScopes,
   ): Enhancements {
     const method = Reflect.get(host.prototype, key) as (...args: unknown[]) => unknown;
+    refuseSilent(host, key, method);
     if (schemas === null && !this.nest.areBoundTo(host, method)) return NOTHING;
     const taskArguments = new TaskArguments(taskName, host, key, schemas);
     return {
       pipeline: new TaskPipeline(host, method, this.nest, scopes, taskArguments),
-      validate: validatorOf(taskArguments, schemas, staticPipesOf(host, method)),
+      validate: validatorOf(taskArguments, schemas, this.nest.pipesBeforeJob(host, method)),
     };
   }
 
@@ -48,7 +52,7 @@ export class TaskEnhancements {
 function validatorOf(
   taskArguments: TaskArguments,
   schemas: ArgumentSchemas | null,
-  pipes: ReturnType<typeof staticPipesOf>,
+  pipes: PipeTransform[],
 ): Enhancements['validate'] {
   return schemas === null && pipes.length === 0 ? null : (args) => taskArguments.apply(args, pipes);
 }

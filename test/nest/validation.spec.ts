@@ -1,8 +1,15 @@
-import { BadRequestException, Injectable, UsePipes, ValidationPipe } from '@nestjs/common';
+import { BadRequestException, Injectable, ParseArrayPipe, UsePipes, ValidationPipe } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { IsArray, IsEmail, IsInt, IsOptional, Min, ValidateNested } from 'class-validator';
 import { z } from 'zod';
-import { type FlowrraService, Task, TaskArgumentsError, TaskContext, TaskCtx } from '../../lib/index.js';
+import {
+  type FlowrraService,
+  type StandardSchema,
+  Task,
+  TaskArgumentsError,
+  TaskContext,
+  TaskCtx,
+} from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 class Line {
@@ -46,6 +53,24 @@ class Orders {
   @Task()
   rest(first: string, ...others: number[]): unknown {
     return [first, others];
+  }
+
+  @UsePipes(new ValidationPipe({ transform: true }))
+  @Task()
+  lines(_to: string, ...lines: Line[]): unknown {
+    return lines.map((line) => line instanceof Line);
+  }
+
+  @UsePipes(new ValidationPipe({ transform: true }))
+  @Task()
+  one(line: Line): unknown {
+    return line instanceof Line;
+  }
+
+  @UsePipes(new ParseArrayPipe({ items: Line }))
+  @Task()
+  list(lines: Line[]): unknown {
+    return lines.map((line) => line instanceof Line);
   }
 
   @Task({ schema: [z.email(), z.object({ page: z.coerce.number() }).optional()] })
@@ -116,6 +141,19 @@ it('rest parameters pass, each with what it is', async () => {
   expect(await resultOf(flowrra, flowrra.submit('Orders.rest', 'a', 1, 2, 3))).toEqual(['a', [1, 2, 3]]);
 });
 
+it('each element of a rest parameter is judged and transformed, and so is each of an array', async () => {
+  const { flowrra } = await start();
+  const run = (task: string, ...args: unknown[]) =>
+    resultOf(flowrra, flowrra.submit(`Orders.${task}`, ...args));
+  const [fine, wrong] = [{ pieces: 1 }, { pieces: 0 }];
+  expect(await run('lines', 'ada', fine, fine, fine)).toEqual([true, true, true]);
+  await expect(run('lines', 'ada', fine, fine, wrong)).rejects.toThrow(BadRequestException);
+  expect(await run('list', [fine, fine])).toEqual([true, true]);
+  await expect(run('list', [fine, wrong])).rejects.toThrow(BadRequestException);
+  // Without a rest parameter, what is too much is nobody's.
+  expect(await run('one', fine, 'surplus')).toBe(true);
+});
+
 it('schemas check where jobs are submitted, and hand on what they make of the arguments', async () => {
   const { flowrra } = await start();
   const run = (...args: unknown[]) => resultOf(flowrra, flowrra.submit('Orders.mail', ...args));
@@ -140,6 +178,22 @@ it('a plain function may have a schema as well', async () => {
   flowrra.register({ name: 'double', schema: [z.coerce.number()] }, (n: number) => 2 * n);
   expect(await resultOf(flowrra, flowrra.submit('double', '21'))).toBe(42);
   await expect(flowrra.submit('double', 'x')).rejects.toThrow(/'double' are not valid: args\[0\]/);
+});
+
+it('a schema may be a function, and may answer with the very list that it was given', async () => {
+  const { flowrra } = await start();
+  // As arktype makes them.
+  const names: StandardSchema<readonly unknown[]> = Object.assign((_value: unknown) => true, {
+    '~standard': {
+      version: 1 as const,
+      vendor: 'test',
+      validate: (value: unknown) =>
+        typeof (value as unknown[])[0] === 'string' ? { value } : { issues: [{ message: 'no name' }] },
+    },
+  });
+  flowrra.register({ name: 'greet', schema: names }, (name: string) => `hello ${name}`);
+  expect(await resultOf(flowrra, flowrra.submit('greet', 'ada'))).toBe('hello ada');
+  await expect(flowrra.submit('greet', 1)).rejects.toThrow(/'greet' are not valid: args: no name/);
 });
 
 it('refuses what is no schema', async () => {
