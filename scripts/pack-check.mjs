@@ -1,5 +1,6 @@
 // Packs the library as it would be published, and uses it as its users do: in a Nest 12 application
-// of ES modules, in a Nest 11 one of CommonJS, and under Jest in the latter. Prints what it saw.
+// of ES modules and under Vitest there, in a Nest 11 one of CommonJS and under Jest there. Prints what
+// it saw.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -228,6 +229,55 @@ it('runs a task under Jest', async () => {
 });
 `;
 
+/** @param head What makes the matchers known to a test runner and to the compiler. */
+const MATCHERS = (head, extension) => `
+import 'reflect-metadata';
+import { Test } from '@nestjs/testing';
+import { FlowrraTesting, type FlowrraMatchers, flowrraMatchers, FlowrraTestingModule } from 'flowrra/testing';
+import { Tasks } from './tasks${extension}';
+${head}
+
+expect.extend(flowrraMatchers);
+
+it('knows the matchers', async () => {
+  const module = await Test.createTestingModule({
+    imports: [FlowrraTestingModule.forRoot()],
+    providers: [Tasks],
+  }).compile();
+  await module.init();
+  const flowrra = module.get(FlowrraTesting);
+  expect(flowrra).not.toHaveSubmitted(Tasks, 'greet');
+  const id = await flowrra.with({ delay: '5m' }).submit('Tasks.greet', 'Ada');
+  await flowrra.clock.advance('5m');
+  expect(await flowrra.getResult(id)).toMatchObject({ status: 'success' });
+  expect(flowrra).toHaveSubmitted(Tasks, 'greet', [expect.any(String)]);
+  expect(flowrra).toHaveSubmitted('Tasks.greet', ['Ada']);
+  expect(() => expect(flowrra).toHaveSubmitted(Tasks, 'greet', ['Bob'])).toThrow("with ['Ada']");
+  // @ts-expect-error no method of that class
+  expect(() => expect(flowrra).toHaveSubmitted(Tasks, 'greets')).toThrow();
+  await module.close();
+});
+`;
+const JEST_HEAD = `
+declare global {
+  namespace jest {
+    interface Matchers<R> extends FlowrraMatchers<R> {}
+  }
+}`;
+const VITEST_HEAD = `
+import { expect, it } from 'vitest';
+
+declare module 'vitest' {
+  interface Assertion<T> extends FlowrraMatchers<T> {}
+}`;
+
+/** Test runners' own declarations are not ours to check. */
+const SPECS_TSCONFIG = JSON.stringify({
+  extends: './tsconfig.json',
+  compilerOptions: { skipLibCheck: true, noEmit: true },
+  exclude: [],
+});
+
 /** Compiled with all declarations checked: the types of this engine need BullMQ and nothing else. */
 const FLEET = `
 import { bullmq } from 'flowrra/bullmq';
@@ -341,11 +391,16 @@ try {
   run('npx', ['attw', tarball, '--ignore-rules', 'cjs-resolves-to-esm', '--format', 'ascii'], root);
   console.log('publint and attw find nothing');
 
-  project('nest12-esm', {
+  const nest12 = project('nest12-esm', {
     type: 'module',
     nest: '12',
     extension: '.js',
     compilerOptions: { module: 'NodeNext' },
+    packages: ['@nestjs/testing@12', 'vitest@4'],
+    files: {
+      'src/matchers.spec.ts': MATCHERS(VITEST_HEAD, '.js'),
+      'tsconfig.specs.json': SPECS_TSCONFIG,
+    },
     missing: [
       'npm install bullmq ioredis',
       'npm install bullmq pg',
@@ -353,6 +408,9 @@ try {
       '@opentelemetry/api',
     ],
   });
+  run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest12);
+  run('npx', ['vitest', 'run'], nest12);
+  console.log('nest12-esm: its test compiles, and passes under Vitest');
   const nest11 = project('nest11-commonjs', {
     type: 'commonjs',
     nest: '11',
@@ -371,6 +429,8 @@ try {
     files: {
       'jest.config.js': JEST,
       'src/tasks.spec.ts': SPEC,
+      'src/matchers.spec.ts': MATCHERS(JEST_HEAD, ''),
+      'tsconfig.specs.json': SPECS_TSCONFIG,
       'src/fleet.ts': FLEET,
       'src/observed.ts': OBSERVED,
     },
@@ -379,8 +439,9 @@ try {
   const health = run('node', ['--no-warnings', 'out/observed.js'], nest11).trim();
   if (health !== 'up') throw new Error(`nest11-commonjs: the health check printed ${health}`);
   console.log('nest11-commonjs: its health check is up');
+  run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest11);
   run('npx', ['jest', '--silent'], nest11);
-  console.log('nest11-commonjs: its test passes under Jest');
+  console.log('nest11-commonjs: its tests compile, and pass under Jest');
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

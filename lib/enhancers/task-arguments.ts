@@ -82,7 +82,8 @@ export class TaskArguments {
 }
 
 function pathOf({ path = [] }: SchemaIssue): string {
-  return path
+  // A copy, since arktype's paths are arrays of a kind of their own, whose map() adds to them.
+  return [...path]
     .map((step) => (typeof step === 'object' ? step.key : step))
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('');

@@ -182,13 +182,21 @@ it('a plain function may have a schema as well', async () => {
 
 it('a schema may be a function, and may answer with the very list that it was given', async () => {
   const { flowrra } = await start();
-  // As arktype makes them.
+  // As arktype makes them, and their paths.
+  class Path extends Array<PropertyKey> {
+    constructor(...steps: PropertyKey[]) {
+      super();
+      this.push(...steps);
+    }
+  }
   const names: StandardSchema<readonly unknown[]> = Object.assign((_value: unknown) => true, {
     '~standard': {
       version: 1 as const,
       vendor: 'test',
       validate: (value: unknown) =>
-        typeof (value as unknown[])[0] === 'string' ? { value } : { issues: [{ message: 'no name' }] },
+        typeof (value as unknown[])[0] === 'string'
+          ? { value }
+          : { issues: [{ message: 'no name', path: new Path() }] },
     },
   });
   flowrra.register({ name: 'greet', schema: names }, (name: string) => `hello ${name}`);
