@@ -272,11 +272,12 @@ declare module 'vitest' {
 }`;
 
 /** Test runners' own declarations are not ours to check. */
-const SPECS_TSCONFIG = JSON.stringify({
-  extends: './tsconfig.json',
-  compilerOptions: { skipLibCheck: true, noEmit: true },
-  exclude: [],
-});
+const SPECS_TSCONFIG = (...types) =>
+  JSON.stringify({
+    extends: './tsconfig.json',
+    compilerOptions: { skipLibCheck: true, noEmit: true, types: ['node', ...types] },
+    exclude: [],
+  });
 
 /** Compiled with all declarations checked: the types of this engine need BullMQ and nothing else. */
 const FLEET = `
@@ -336,7 +337,7 @@ function project(name, { type, nest, compilerOptions, extension, packages = [], 
         emitDecoratorMetadata: true,
         esModuleInterop: true,
         isolatedModules: true,
-        types: ['node', 'jest'].slice(0, packages.includes('@types/jest') ? 2 : 1),
+        types: ['node'],
         rootDir: 'src',
         outDir: 'out',
         ...compilerOptions,
@@ -399,7 +400,7 @@ try {
     packages: ['@nestjs/testing@12', 'vitest@4'],
     files: {
       'src/matchers.spec.ts': MATCHERS(VITEST_HEAD, '.js'),
-      'tsconfig.specs.json': SPECS_TSCONFIG,
+      'tsconfig.specs.json': SPECS_TSCONFIG(),
     },
     missing: [
       'npm install bullmq ioredis',
@@ -430,7 +431,7 @@ try {
       'jest.config.js': JEST,
       'src/tasks.spec.ts': SPEC,
       'src/matchers.spec.ts': MATCHERS(JEST_HEAD, ''),
-      'tsconfig.specs.json': SPECS_TSCONFIG,
+      'tsconfig.specs.json': SPECS_TSCONFIG('jest'),
       'src/fleet.ts': FLEET,
       'src/observed.ts': OBSERVED,
     },

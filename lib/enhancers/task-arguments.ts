@@ -51,6 +51,13 @@ export class TaskArguments {
     });
   }
 
+  /** For whoever submits, and has waited long enough. */
+  unjudged(): TaskArgumentsError {
+    return new TaskArgumentsError(
+      `The arguments of '${this.taskName}' have not been judged in time, so nothing was submitted: one of its pipes or schemas does not come to an end.`,
+    );
+  }
+
   private async applySchemas(args: unknown[], schemas: ArgumentSchemas): Promise<void> {
     // Not by a `length`, which one that is a function has as well: those of arktype are.
     if (isStandardSchema(schemas)) {

@@ -11,6 +11,8 @@ import {
   TaskCtx,
 } from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { Gate } from '../support/gate.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 class Line {
   @IsInt()
@@ -221,4 +223,24 @@ it('a schema of one argument that is given for all of them says so', async () =>
   // @ts-expect-error it does not compile, either: the list of the arguments is what it would judge
   flowrra.register({ name: 'page', schema }, (paging: { page: number }) => paging.page);
   await expect(flowrra.submit('page', { page: 1 })).rejects.toThrow(/for one argument, give schema: \[it\]/);
+});
+
+it('a pipe or a schema that never ends holds nobody up for ever, and what it let wait is not submitted', async () => {
+  const clock = new ManualClock();
+  const app = await startApp({ clock }, { providers: [] });
+  apps.push(app);
+  const { flowrra } = app;
+  const gate = new Gate();
+  const schema: StandardSchema = {
+    '~standard': { version: 1, vendor: 'test', validate: (value) => gate.passed.then(() => ({ value })) },
+  };
+  let runs = 0;
+  flowrra.register({ name: 'stuck', schema: [schema] }, () => runs++);
+  const submitted = flowrra.submit('stuck', 1);
+  const refused = expect(submitted).rejects.toThrow(/'stuck' have not been judged in time/);
+  await clock.advance(30_000);
+  await refused;
+  gate.open(undefined);
+  await clock.advance(1_000);
+  expect([runs, await flowrra.pendingCount()]).toEqual([0, 0]);
 });
