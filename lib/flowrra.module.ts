@@ -53,7 +53,7 @@ import type { ResultBackend } from './results/result-backend.js';
         { container }: { container: NestContainer },
       ) => {
         const nest = new NestEnhancers(container, options.globalEnhancers);
-        return new TaskDiscovery(explorer, registry, options, new TaskEnhancements(nest));
+        return new TaskDiscovery(explorer, registry, options, new TaskEnhancements(nest, options.clock));
       },
     },
     {

@@ -1,11 +1,23 @@
 // Packs the library as it would be published, and uses it as its users do: in a Nest 12 application
-// of ES modules, in a Nest 11 one of CommonJS, and under Jest in the latter. Prints what it saw.
+// of ES modules and under Vitest there, in a Nest 11 one of CommonJS and under Jest there. Prints what
+// it saw.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FLEET, JEST, MAIN, OBSERVED, SPEC, TASKS } from './pack-check/sources.mjs';
+import {
+  FLEET,
+  JEST,
+  JEST_HEAD,
+  MAIN,
+  MATCHERS,
+  OBSERVED,
+  SPEC,
+  SPECS_TSCONFIG,
+  TASKS,
+  VITEST_HEAD,
+} from './pack-check/sources.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const scratch = mkdtempSync(join(tmpdir(), 'flowrra-pack-'));
@@ -51,7 +63,7 @@ function project(name, { type, nest, compilerOptions, extension, packages = [], 
         emitDecoratorMetadata: true,
         esModuleInterop: true,
         isolatedModules: true,
-        types: ['node', 'jest'].slice(0, packages.includes('@types/jest') ? 2 : 1),
+        types: ['node'],
         rootDir: 'src',
         outDir: 'out',
         ...compilerOptions,
@@ -106,11 +118,16 @@ try {
   run('npx', ['attw', tarball, '--ignore-rules', 'cjs-resolves-to-esm', '--format', 'ascii'], root);
   console.log('publint and attw find nothing');
 
-  project('nest12-esm', {
+  const nest12 = project('nest12-esm', {
     type: 'module',
     nest: '12',
     extension: '.js',
     compilerOptions: { module: 'NodeNext' },
+    packages: ['@nestjs/testing@12', 'vitest@4'],
+    files: {
+      'src/matchers.spec.ts': MATCHERS(VITEST_HEAD, '.js'),
+      'tsconfig.specs.json': SPECS_TSCONFIG(),
+    },
     missing: [
       'npm install bullmq ioredis',
       'npm install bullmq pg',
@@ -118,6 +135,9 @@ try {
       '@opentelemetry/api',
     ],
   });
+  run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest12);
+  run('npx', ['vitest', 'run'], nest12);
+  console.log('nest12-esm: its test compiles, and passes under Vitest');
   const nest11 = project('nest11-commonjs', {
     type: 'commonjs',
     nest: '11',
@@ -136,6 +156,8 @@ try {
     files: {
       'jest.config.js': JEST,
       'src/tasks.spec.ts': SPEC,
+      'src/matchers.spec.ts': MATCHERS(JEST_HEAD, ''),
+      'tsconfig.specs.json': SPECS_TSCONFIG('jest'),
       'src/fleet.ts': FLEET,
       'src/observed.ts': OBSERVED,
     },
@@ -144,8 +166,9 @@ try {
   const health = run('node', ['--no-warnings', 'out/observed.js'], nest11).trim();
   if (health !== 'up') throw new Error(`nest11-commonjs: the health check printed ${health}`);
   console.log('nest11-commonjs: its health check is up');
+  run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest11);
   run('npx', ['jest', '--silent'], nest11);
-  console.log('nest11-commonjs: its test passes under Jest');
+  console.log('nest11-commonjs: its tests compile, and pass under Jest');
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

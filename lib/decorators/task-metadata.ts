@@ -65,6 +65,15 @@ export function defaultNameOf(prototype: object, key: string): string {
   return `${prototype.constructor.name}.${key}`;
 }
 
+/** The prototype, of a class or of one of its ancestors, that declares a method a task. */
+export function taskHomeOf(prototype: object, key: string): object | null {
+  for (let level = prototype; level !== null; level = Object.getPrototypeOf(level) as object) {
+    const declared = Reflect.getOwnMetadata(TASKS, level) as Map<string, Declared> | undefined;
+    if (declared?.has(key)) return level;
+  }
+  return null;
+}
+
 export function describeMember(prototype: object, key: string): string {
   return `${(prototype.constructor as { name?: string } | undefined)?.name || '(anonymous class)'}.${key}`;
 }

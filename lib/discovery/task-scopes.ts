@@ -31,7 +31,11 @@ export class TaskScopes {
   }
 
   of(call: TaskCall): TaskScope | Promise<TaskScope> {
-    if (this.isStatic) return { instance: this.sharedInstance };
+    return this.isStatic ? { instance: this.sharedInstance } : this.ofItsOwn(call);
+  }
+
+  /** With a context of the job's own also where one instance serves all: for what is made anew around it. */
+  ofItsOwn(call: TaskCall): Promise<TaskScope> {
     let scope = this.made.get(call);
     if (scope === undefined) this.made.set(call, (scope = this.make(call)));
     return scope;

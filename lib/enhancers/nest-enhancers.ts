@@ -3,13 +3,12 @@ import type { ApplicationConfig, ContextId, NestContainer } from '@nestjs/core';
 import { ExternalExceptionFilterContext } from '@nestjs/core/exceptions/external-exception-filter-context.js';
 import { GuardsContextCreator } from '@nestjs/core/guards/guards-context-creator.js';
 import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
+import { Injector } from '@nestjs/core/injector/injector.js';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { InterceptorsContextCreator } from '@nestjs/core/interceptors/interceptors-context-creator.js';
 import { PipesContextCreator } from '@nestjs/core/pipes/pipes-context-creator.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
-
-/** Where Nest's decorators note what is bound to a class or a method. */
-const METADATA = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'] as const;
-export const PIPES_METADATA = '__pipes__';
+import { isAnythingBound, staticPipesOf } from './bound-enhancers.js';
 
 /** What is bound to a task, made for one context: global first, then the class's, then the method's. */
 export interface Enhancers {
@@ -27,6 +26,7 @@ export class NestEnhancers {
   private readonly pipes;
   private readonly filters;
   private readonly config: ApplicationConfig | undefined;
+  private readonly injector = new Injector();
 
   /** @param useGlobal Whether global ones count as well. */
   constructor(container: NestContainer, useGlobal: boolean) {
@@ -37,12 +37,25 @@ export class NestEnhancers {
     this.filters = new ExternalExceptionFilterContext(container, this.config);
   }
 
-  /** Whether anything at all is bound to the task: most have nothing. */
-  areBoundTo({ prototype }: ProviderHost, method: object): boolean {
-    const bound = METADATA.some(
-      (key) => Reflect.hasMetadata(key, prototype.constructor) || Reflect.hasMetadata(key, method),
-    );
-    return bound || this.hasGlobal;
+  /** Whether there is anything at all to run around the task. */
+  areBoundTo(host: ProviderHost, method: object): boolean {
+    return isAnythingBound(host, method) || this.global().length > 0 || this.hasGlobalPerJob;
+  }
+
+  /** Whether there are global ones that are made anew for each job, also around a provider that is not. */
+  get hasGlobalPerJob(): boolean {
+    return this.globalPerJob().length > 0;
+  }
+
+  /** The pipes that can judge arguments where they are submitted, outside of every job, in Nest's order. */
+  pipesBeforeJob(host: ProviderHost, method: object): PipeTransform[] {
+    return [...(this.config?.getGlobalPipes() ?? []), ...staticPipesOf(host, method)];
+  }
+
+  /** Makes what lives for one job and is global: Nest does so for controllers alone. */
+  async makeGlobal({ wrapper }: ProviderHost, contextId: ContextId): Promise<void> {
+    const bearer = { getEnhancersMetadata: () => this.globalPerJob() };
+    await this.injector.loadEnhancersPerContext(bearer as never, contextId, wrapper);
   }
 
   of(
@@ -62,18 +75,25 @@ export class NestEnhancers {
     };
   }
 
-  private get hasGlobal(): boolean {
+  private global(): object[] {
     const { config } = this;
-    if (config === undefined) return false;
+    if (config === undefined) return [];
     return [
-      config.getGlobalGuards(),
-      config.getGlobalRequestGuards(),
-      config.getGlobalInterceptors(),
-      config.getGlobalRequestInterceptors(),
-      config.getGlobalPipes(),
-      config.getGlobalRequestPipes(),
-      config.getGlobalFilters(),
-      config.getGlobalRequestFilters(),
-    ].some((list) => list.length > 0);
+      ...config.getGlobalGuards(),
+      ...config.getGlobalInterceptors(),
+      ...config.getGlobalPipes(),
+      ...config.getGlobalFilters(),
+    ];
+  }
+
+  private globalPerJob(): InstanceWrapper[] {
+    const { config } = this;
+    if (config === undefined) return [];
+    return [
+      ...config.getGlobalRequestGuards(),
+      ...config.getGlobalRequestInterceptors(),
+      ...config.getGlobalRequestPipes(),
+      ...config.getGlobalRequestFilters(),
+    ];
   }
 }

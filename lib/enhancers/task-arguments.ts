@@ -1,8 +1,7 @@
 import { HttpException, type PipeTransform, type Type } from '@nestjs/common';
 import { TaskArgumentsError } from '../core/errors.js';
-import { type ProviderHost, servesAll } from '../discovery/task-explorer.js';
-import type { SchemaIssue, StandardSchema } from '../options/standard-schema.js';
-import { PIPES_METADATA } from './nest-enhancers.js';
+import type { ProviderHost } from '../discovery/task-explorer.js';
+import { isStandardSchema, type SchemaIssue, type StandardSchema } from '../options/standard-schema.js';
 
 /** What a task's options say of its arguments: one schema for all together, or one for each. */
 export type ArgumentSchemas = StandardSchema | readonly (StandardSchema | null)[];
@@ -10,6 +9,8 @@ export type ArgumentSchemas = StandardSchema | readonly (StandardSchema | null)[
 /** Checks and transforms the arguments of one task: by its schemas, then by pipes. */
 export class TaskArguments {
   private readonly types: readonly unknown[];
+  /** The class of what stands beyond the last parameter, which a rest parameter takes as well. */
+  private readonly restType: unknown;
 
   constructor(
     private readonly taskName: string,
@@ -18,6 +19,9 @@ export class TaskArguments {
     private readonly schemas: ArgumentSchemas | null,
   ) {
     this.types = (Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined) ?? [];
+    const declared = (Reflect.get(prototype, key) as { length?: number } | undefined)?.length ?? 0;
+    // A rest parameter is not part of a function's length, and its type is that of one element.
+    this.restType = declared < this.types.length ? this.types.at(-1) : undefined;
   }
 
   /**
@@ -30,7 +34,8 @@ export class TaskArguments {
     if (pipes.length === 0) return;
     for (const [index, value] of args.entries()) {
       // Of type 'body', since Nest's own pipes pass over what is 'custom'.
-      const metadata = { type: 'body', metatype: this.types[index] as Type, data: undefined } as const;
+      const metatype = (index < this.types.length ? this.types[index] : this.restType) as Type;
+      const metadata = { type: 'body', metatype, data: undefined } as const;
       let piped: unknown = value;
       for (const pipe of pipes) piped = await pipe.transform(piped, metadata);
       args[index] = piped;
@@ -46,12 +51,20 @@ export class TaskArguments {
     });
   }
 
+  /** For whoever submits, and has waited long enough. */
+  unjudged(): TaskArgumentsError {
+    return new TaskArgumentsError(
+      `The arguments of '${this.taskName}' have not been judged in time, so nothing was submitted: one of its pipes or schemas does not come to an end.`,
+    );
+  }
+
   private async applySchemas(args: unknown[], schemas: ArgumentSchemas): Promise<void> {
-    if (!('length' in schemas)) {
+    // Not by a `length`, which one that is a function has as well: those of arktype are.
+    if (isStandardSchema(schemas)) {
       const all = await this.validate(schemas, args, 'args');
       if (!Array.isArray(all)) return;
-      args.length = 0;
-      for (const value of all as unknown[]) args.push(value);
+      // All at once, since it may be the very list that was judged.
+      args.splice(0, Infinity, ...(all as unknown[]));
       return;
     }
     // One that was left out is judged as well: its schema says whether it may be.
@@ -75,23 +88,9 @@ export class TaskArguments {
   }
 }
 
-/**
- * The pipes that can judge arguments where they are submitted, outside of every job: those that are
- * one instance for all. Method and class, in Nest's order.
- */
-export function staticPipesOf({ prototype, module }: ProviderHost, method: object): PipeTransform[] {
-  const bound = [prototype.constructor, method].flatMap(
-    (target) => (Reflect.getMetadata(PIPES_METADATA, target) as unknown[] | undefined) ?? [],
-  );
-  return bound.flatMap((pipe) => {
-    if (typeof pipe !== 'function') return [pipe as PipeTransform];
-    const wrapper = module.injectables.get(pipe as Type);
-    return wrapper !== undefined && servesAll(wrapper) ? [wrapper.instance as PipeTransform] : [];
-  });
-}
-
 function pathOf({ path = [] }: SchemaIssue): string {
-  return path
+  // A copy, since arktype's paths are arrays of a kind of their own, whose map() adds to them.
+  return [...path]
     .map((step) => (typeof step === 'object' ? step.key : step))
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('');

@@ -1,18 +1,29 @@
+import type { PipeTransform } from '@nestjs/common';
+import { within } from '../core/bounded-counts.js';
+import type { Clock } from '../core/clock.js';
 import type { TaskDefinition } from '../core/task-definition.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import type { TaskScopes } from '../discovery/task-scopes.js';
 import type { NestEnhancers } from './nest-enhancers.js';
-import { type ArgumentSchemas, staticPipesOf, TaskArguments } from './task-arguments.js';
+import { refuseSilent } from './bound-enhancers.js';
+import { type ArgumentSchemas, TaskArguments } from './task-arguments.js';
 import { TaskPipeline } from './task-pipeline.js';
 
 type Enhancements = Pick<TaskDefinition, 'pipeline' | 'validate'>;
+
+/** How long whoever submits waits for pipes and schemas. */
+const JUDGED_WITHIN_MS = 30_000;
 
 const NOTHING: Enhancements = Object.freeze({ pipeline: null, validate: null });
 
 /** Puts together what runs around a task, and what checks its arguments. */
 export class TaskEnhancements {
-  constructor(private readonly nest: NestEnhancers) {}
+  constructor(
+    private readonly nest: NestEnhancers,
+    private readonly clock: Clock,
+  ) {}
 
+  /** @throws {FlowrraConfigError} if something is bound that would not run. */
   of(
     host: ProviderHost,
     key: string,
@@ -21,11 +32,12 @@ export class TaskEnhancements {
     scopes: TaskScopes,
   ): Enhancements {
     const method = Reflect.get(host.prototype, key) as (...args: unknown[]) => unknown;
+    refuseSilent(host, key, method);
     if (schemas === null && !this.nest.areBoundTo(host, method)) return NOTHING;
     const taskArguments = new TaskArguments(taskName, host, key, schemas);
     return {
       pipeline: new TaskPipeline(host, method, this.nest, scopes, taskArguments),
-      validate: validatorOf(taskArguments, schemas, staticPipesOf(host, method)),
+      validate: this.validator(taskArguments, schemas, this.nest.pipesBeforeJob(host, method)),
     };
   }
 
@@ -40,15 +52,17 @@ export class TaskEnhancements {
           return next();
         },
       },
-      validate: validatorOf(taskArguments, schemas, []),
+      validate: this.validator(taskArguments, schemas, []),
     };
   }
-}
 
-function validatorOf(
-  taskArguments: TaskArguments,
-  schemas: ArgumentSchemas | null,
-  pipes: ReturnType<typeof staticPipesOf>,
-): Enhancements['validate'] {
-  return schemas === null && pipes.length === 0 ? null : (args) => taskArguments.apply(args, pipes);
+  private validator(
+    taskArguments: TaskArguments,
+    schemas: ArgumentSchemas | null,
+    pipes: PipeTransform[],
+  ): Enhancements['validate'] {
+    if (schemas === null && pipes.length === 0) return null;
+    return (args) =>
+      within(JUDGED_WITHIN_MS, this.clock, taskArguments.apply(args, pipes), () => taskArguments.unjudged());
+  }
 }

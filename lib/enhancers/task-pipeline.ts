@@ -7,7 +7,7 @@ import { codeOf } from '../core/attempt-error.js';
 import { TaskForbiddenError } from '../core/errors.js';
 import { AttemptContext } from '../core/task-context.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
-import type { TaskScopes } from '../discovery/task-scopes.js';
+import type { TaskScope, TaskScopes } from '../discovery/task-scopes.js';
 import type { TaskCall } from '../runner/task-runner.interface.js';
 import type { Enhancers, NestEnhancers } from './nest-enhancers.js';
 import type { TaskArguments } from './task-arguments.js';
@@ -40,10 +40,12 @@ export class TaskPipeline {
    */
   async run(call: TaskCall, next: () => unknown): Promise<unknown> {
     const { args } = call;
-    const { instance, contextId, task = new AttemptContext(call) } = await this.scopes.of(call);
+    const { scopes, nest } = this;
+    const scope = await (nest.hasGlobalPerJob ? scopes.ofItsOwn(call) : scopes.of(call));
+    const { instance, contextId, task = new AttemptContext(call) } = scope;
     attachTask(args, task);
-    const enhancers = this.enhancersOf(instance, contextId);
-    const attempt = new GuardedAttempt(this.taskArguments, next);
+    const enhancers = await this.enhancersOf(instance, contextId);
+    const attempt = new GuardedAttempt(args, this.taskArguments, next);
     try {
       await this.guard(enhancers.guards, args, instance, attempt);
       return await this.intercept(enhancers, args, instance, attempt);
@@ -54,9 +56,11 @@ export class TaskPipeline {
     }
   }
 
-  private enhancersOf(instance: object, contextId: Parameters<NestEnhancers['of']>[3]): Enhancers {
-    if (contextId !== undefined) return this.nest.of(this.host, instance, this.method, contextId);
-    return (this.shared ??= this.nest.of(this.host, instance, this.method));
+  private async enhancersOf(instance: object, contextId: TaskScope['contextId']): Promise<Enhancers> {
+    const { nest, host, method } = this;
+    if (contextId === undefined) return (this.shared ??= nest.of(host, instance, method));
+    await nest.makeGlobal(host, contextId);
+    return nest.of(host, instance, method, contextId);
   }
 
   private async guard(
@@ -89,13 +93,16 @@ export class TaskPipeline {
       args,
       instance,
       this.method,
-      () => attempt.pipeAndRun(args, pipes),
+      () => attempt.pipeAndRun(pipes),
       TASK_CONTEXT_TYPE,
     );
     return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
   }
 
-  /** A filter that returns nothing has not handled the error: it may only have looked at it. Nest 11 says `null` where no filter fits. */
+  /**
+   * A filter that returns nothing, or throws the same error on, has not handled it: it may only have
+   * looked at it. Nest 11 says `null` where no filter fits.
+   */
   private async filter(
     { filter }: Enhancers,
     error: unknown,
@@ -106,8 +113,13 @@ export class TaskPipeline {
     if (codeOf(error) === 'FLOWRRA_SNOOZE') return undefined;
     const host = new ExecutionContextHost(args, instance.constructor as never, this.method);
     host.setType(TASK_CONTEXT_TYPE);
-    const handled: unknown = await filter(error, host);
-    return isObservable(handled) ? lastValueFrom(handled, { defaultValue: undefined }) : handled;
+    try {
+      const handled: unknown = await filter(error, host);
+      return isObservable(handled) ? await lastValueFrom(handled, { defaultValue: undefined }) : handled;
+    } catch (thrown) {
+      if (thrown === error) return undefined;
+      throw thrown;
+    }
   }
 }
 
@@ -115,14 +127,22 @@ export class TaskPipeline {
 class GuardedAttempt {
   stage: 'guards' | 'pipes' | 'handler' = 'handler';
 
+  /** As they came. */
+  private readonly given: readonly unknown[];
+
   constructor(
+    private readonly args: unknown[],
     private readonly taskArguments: TaskArguments,
     private readonly next: () => unknown,
-  ) {}
+  ) {
+    this.given = [...args];
+  }
 
-  async pipeAndRun(args: unknown[], pipes: Enhancers['pipes']): Promise<unknown> {
+  /** More than once if an interceptor tries again: each time from the arguments as they came. */
+  async pipeAndRun(pipes: Enhancers['pipes']): Promise<unknown> {
+    this.args.splice(0, Infinity, ...this.given);
     this.stage = 'pipes';
-    await this.taskArguments.apply(args, pipes);
+    await this.taskArguments.apply(this.args, pipes);
     this.stage = 'handler';
     const result = this.next();
     return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;

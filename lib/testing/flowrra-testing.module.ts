@@ -61,7 +61,8 @@ export class FlowrraTestingModule {
     checkKeys(options, TESTING_KEYS, 'FlowrraTestingModule options');
     builder.overrideProvider(RESOLVED_OPTIONS).useFactory({
       inject: [MODULE_OPTIONS_TOKEN],
-      factory: (given: FlowrraModuleOptions) => testOptions(given, options),
+      // A backend of the application's may need a server; results stay in memory.
+      factory: (given: FlowrraModuleOptions) => testOptions({ ...given, backend: undefined }, options),
     });
     builder.overrideProvider(FlowrraService).useClass(FlowrraTesting);
     return builder;
@@ -88,6 +89,6 @@ function testOptions(given: FlowrraModuleOptions, { mode, now }: FlowrraTestingO
     throw wrong('now', now, 'It must be a valid Date.');
   const clock = new TestClock(now);
   const engine = new TestEngine(oneOf(mode, 'mode', ['fake', 'inline', 'manual'], 'manual'), clock);
-  const resolved = resolveModuleOptions({ ...given, engine: 'memory:', clock });
-  return { ...resolved, engine, role: 'all', cpu: { ...resolved.cpu, mode: 'inline' } };
+  const resolved = resolveModuleOptions({ ...given, engine: 'memory:', role: 'all', clock });
+  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' } };
 }

@@ -17,8 +17,12 @@ interface MatcherResult {
  * The matchers as types. Augment those of your test runner with them, once:
  *
  * ```ts
- * declare module 'expect' { interface Matchers<R> extends FlowrraMatchers<R> {} }       // Jest
- * declare module 'vitest' { interface Assertion<T> extends FlowrraMatchers<T> {} }      // Vitest
+ * // Jest, with the global `expect` of @types/jest
+ * declare global { namespace jest { interface Matchers<R> extends FlowrraMatchers<R> {} } }
+ * // Jest, with `expect` from '@jest/globals'
+ * declare module 'expect' { interface Matchers<R> extends FlowrraMatchers<R> {} }
+ * // Vitest
+ * declare module 'vitest' { interface Assertion<T> extends FlowrraMatchers<T> {} }
  * ```
  */
 export interface FlowrraMatchers<R> {

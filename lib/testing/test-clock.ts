@@ -1,3 +1,5 @@
+// Not the global one, which a test runner's fake timers replace.
+import { setImmediate } from 'node:timers';
 import type { Clock } from '../core/clock.js';
 import { type Duration, parseDuration } from '../core/duration.js';
 

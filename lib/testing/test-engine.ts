@@ -1,3 +1,5 @@
+// Not the global ones, which a test runner's fake timers replace.
+import { clearTimeout, setTimeout } from 'node:timers';
 import { isolated } from '../core/detached.js';
 import { AttemptAbort } from '../engine/attempt-abort.js';
 import {
@@ -11,6 +13,8 @@ import {
   type Outcome,
 } from '../engine/engine.interface.js';
 import { MemoryStore } from '../engine/memory/memory-store.js';
+import { RateWindow } from '../engine/rate-window.js';
+import type { ResolvedQueue } from '../options/resolved-options.js';
 import type { TestClock } from './test-clock.js';
 
 /**
@@ -24,11 +28,13 @@ export type TestMode = 'fake' | 'inline' | 'manual';
 /** One job that was submitted. */
 export interface Recorded {
   readonly taskId: string;
-  readonly job: NewJob;
+  job: NewJob;
 }
 
 /** While the clock is moved, how long real work may take before it counts as something that waits for the clock. */
 const PATIENCE_MS = 100;
+/** What runs once, inside its `submit`, does not come back: 100 years. */
+const NEVER_MS = 3_155_760_000_000;
 
 class Run extends AttemptAbort {
   /** What the task's code threw, as it was. */
@@ -57,6 +63,7 @@ export class TestEngine implements Engine {
   readonly control = this.store.control;
   private readonly running = new Set<Run>();
   private readonly underWay = new Set<Promise<unknown>>();
+  private readonly rates = new Map<string, RateWindow>();
   private host!: EngineHost;
 
   constructor(
@@ -67,10 +74,12 @@ export class TestEngine implements Engine {
   connect(host: EngineHost): void {
     this.host = host;
     const { clock, retention, queues } = host;
+    for (const { name, rateLimit } of queues)
+      if (rateLimit !== null) this.rates.set(name, new RateWindow(rateLimit));
     this.store.open({
       clock,
       retention,
-      queues,
+      queues: this.mode === 'inline' ? queues.map(unlimited) : queues,
       changed: () => undefined,
       lost: () => undefined,
       ended: () => undefined,
@@ -89,7 +98,10 @@ export class TestEngine implements Engine {
   async enqueue(job: NewJob): Promise<Accepted> {
     const now = this.host.clock.now();
     const accepted = this.store.insert(this.mode === 'inline' ? { ...job, delay: 0 } : job, now);
-    if (accepted instanceof Duplicate) return accepted;
+    if (accepted instanceof Duplicate) {
+      if (job.dedupe?.mode === 'debounce') this.recordAgain(accepted.taskId, job);
+      return accepted;
+    }
     this.submitted.push({ taskId: accepted, job });
     if (this.mode !== 'inline') return accepted;
     let thrown: Run['thrown'] = null;
@@ -136,11 +148,21 @@ export class TestEngine implements Engine {
     this.store.close();
   }
 
+  /** A debounced job has what the last call gave it, and the priority of the first. */
+  private recordAgain(taskId: string, job: NewJob): void {
+    const first = this.submitted.find((recorded) => recorded.taskId === taskId);
+    if (first === undefined) this.submitted.push({ taskId, job });
+    else first.job = { ...job, priority: first.job.priority };
+  }
+
   private startDue(): void {
     const now = this.host.clock.now();
     for (const { name, concurrency } of this.host.queues) {
       const free = concurrency - [...this.running].filter(({ attempt }) => attempt.queue === name).length;
-      for (const attempt of this.store.claim(name, free, now)) {
+      const rate = this.rates.get(name);
+      const claimed = this.store.claim(name, Math.min(free, rate?.left(now) ?? Infinity), now);
+      rate?.take(claimed.length, now);
+      for (const attempt of claimed) {
         const ended = this.run(attempt).finally(() => this.underWay.delete(ended));
         this.underWay.add(ended);
       }
@@ -162,7 +184,8 @@ export class TestEngine implements Engine {
         run.over = true;
         run.ended();
         this.running.delete(run);
-        if (this.store.settle(attempt, outcome, this.host.clock.now())) this.host.settled(attempt, outcome);
+        const kept = this.mode === 'inline' && 'delay' in outcome ? { ...outcome, delay: NEVER_MS } : outcome;
+        if (this.store.settle(attempt, kept, this.host.clock.now())) this.host.settled(attempt, outcome);
         resolve(run);
       });
       this.running.add(run);
@@ -179,9 +202,21 @@ export class TestEngine implements Engine {
   }
 
   private nextDue(): number | null {
-    const dues = this.host.queues
-      .map(({ name }) => this.store.nextDue(name))
-      .filter((due): due is number => due !== null);
+    const now = this.host.clock.now();
+    const dues = this.host.queues.map(({ name }) => this.nextDueIn(name)).filter((due) => due > now);
     return dues.length === 0 ? null : Math.min(...dues);
   }
+
+  /** `-Infinity` if nothing comes due by itself. */
+  private nextDueIn(queue: string): number {
+    const due = this.store.nextDue(queue) ?? -Infinity;
+    const rate = this.rates.get(queue);
+    if (due === -Infinity || rate === undefined || rate.left(this.host.clock.now()) > 0) return due;
+    return Math.max(due, rate.endsAt);
+  }
+}
+
+/** What runs inside of `submit` cannot wait for others. */
+function unlimited(queue: ResolvedQueue): ResolvedQueue {
+  return { ...queue, fleetConcurrency: Infinity, fleetRateLimit: null };
 }

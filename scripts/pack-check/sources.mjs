@@ -194,6 +194,56 @@ it('runs a task under Jest', async () => {
 });
 `;
 
+/** @param head What makes the matchers known to a test runner and to the compiler. */
+export const MATCHERS = (head, extension) => `
+import 'reflect-metadata';
+import { Test } from '@nestjs/testing';
+import { FlowrraTesting, type FlowrraMatchers, flowrraMatchers, FlowrraTestingModule } from 'flowrra/testing';
+import { Tasks } from './tasks${extension}';
+${head}
+
+expect.extend(flowrraMatchers);
+
+it('knows the matchers', async () => {
+  const module = await Test.createTestingModule({
+    imports: [FlowrraTestingModule.forRoot()],
+    providers: [Tasks],
+  }).compile();
+  await module.init();
+  const flowrra = module.get(FlowrraTesting);
+  expect(flowrra).not.toHaveSubmitted(Tasks, 'greet');
+  const id = await flowrra.with({ delay: '5m' }).submit('Tasks.greet', 'Ada');
+  await flowrra.clock.advance('5m');
+  expect(await flowrra.getResult(id)).toMatchObject({ status: 'success' });
+  expect(flowrra).toHaveSubmitted(Tasks, 'greet', [expect.any(String)]);
+  expect(flowrra).toHaveSubmitted('Tasks.greet', ['Ada']);
+  expect(() => expect(flowrra).toHaveSubmitted(Tasks, 'greet', ['Bob'])).toThrow("with ['Ada']");
+  // @ts-expect-error no method of that class
+  expect(() => expect(flowrra).toHaveSubmitted(Tasks, 'greets')).toThrow();
+  await module.close();
+});
+`;
+export const JEST_HEAD = `
+declare global {
+  namespace jest {
+    interface Matchers<R> extends FlowrraMatchers<R> {}
+  }
+}`;
+export const VITEST_HEAD = `
+import { expect, it } from 'vitest';
+
+declare module 'vitest' {
+  interface Matchers<T> extends FlowrraMatchers<T> {}
+}`;
+
+/** Test runners' own declarations are not ours to check. */
+export const SPECS_TSCONFIG = (...types) =>
+  JSON.stringify({
+    extends: './tsconfig.json',
+    compilerOptions: { skipLibCheck: true, noEmit: true, types: ['node', ...types] },
+    exclude: [],
+  });
+
 /** Compiled with all declarations checked: the types of this engine need BullMQ and nothing else. */
 export const FLEET = `
 import { bullmq } from 'flowrra/bullmq';

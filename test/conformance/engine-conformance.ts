@@ -7,6 +7,7 @@ import { dedupeCases } from './dedupe.cases.js';
 import { durabilityCases } from './durability.cases.js';
 import { enhancerCases } from './enhancer.cases.js';
 import { hostileCases } from './hostile.cases.js';
+import { interplayCases } from './interplay.cases.js';
 import { jobsCases } from './jobs.cases.js';
 import { limitCases } from './limit.cases.js';
 import { orderCases } from './order.cases.js';
@@ -43,6 +44,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('redriving', () => redriveCases(beds));
     describe('dead letters', () => deadLetterCases(beds));
     describe('enhancers', () => enhancerCases(beds));
+    describe('enhancers among themselves', () => interplayCases(beds));
     describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));
   });

@@ -1,101 +1,29 @@
 import {
-  type ArgumentsHost,
   BadRequestException,
-  type CallHandler,
-  type CanActivate,
-  Catch,
-  type ExceptionFilter,
-  type ExecutionContext,
   ForbiddenException,
-  Inject,
   Injectable,
-  type NestInterceptor,
-  type PipeTransform,
   Scope,
   UseFilters,
   UseGuards,
   UseInterceptors,
   UsePipes,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, REQUEST } from '@nestjs/core';
-import { map, type Observable } from 'rxjs';
-import {
-  RetryTaskError,
-  Task,
-  TaskContext,
-  TaskCtx,
-  TaskExecutionContext,
-  type TaskResult,
-} from '../../lib/index.js';
+import { Task, TaskContext, TaskCtx, type TaskResult } from '../../lib/index.js';
 import type { Bed, Beds } from './engine-under-test.js';
-
-/** What an enhancer may need of the application. */
-@Injectable()
-class Trail {
-  readonly steps: string[] = [];
-}
-
-class Broken extends Error {}
-
-@Injectable()
-class Guard implements CanActivate {
-  constructor(protected readonly trail: Trail) {}
-
-  canActivate(context: ExecutionContext): boolean {
-    const task = TaskExecutionContext.create(context);
-    this.trail.steps.push(`guard ${task.getTask().taskName} #${task.getTask().attempt}`);
-    return task.getArgs()[0] !== 'forbidden';
-  }
-}
-
-@Injectable()
-class Interceptor implements NestInterceptor {
-  constructor(protected readonly trail: Trail) {}
-
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    this.trail.steps.push(`before ${context.getClass().name}.${context.getHandler().name}`);
-    return next.handle().pipe(map((result: unknown) => `[${String(result)}]`));
-  }
-}
-
-@Injectable()
-class Pipe implements PipeTransform {
-  constructor(protected readonly trail: Trail) {}
-
-  transform(value: unknown): unknown {
-    if (value === 'invalid') throw new BadRequestException(['word is not valid', 'nor anything else']);
-    return typeof value === 'string' ? value.toUpperCase() : value;
-  }
-}
-
-@Injectable()
-@Catch(Broken)
-class Filter implements ExceptionFilter<Broken> {
-  constructor(protected readonly trail: Trail) {}
-
-  catch(error: Broken, host: ArgumentsHost): unknown {
-    this.trail.steps.push(`filter ${TaskExecutionContext.create(host).getTask().attempt}`);
-    if (error.message === 'again') throw new RetryTaskError(5, 'said the filter');
-    if (error.message === 'seen') return undefined;
-    return `instead of ${error.message}`;
-  }
-}
-
-/** The same, made anew for each job, of which each is told. */
-@Injectable({ scope: Scope.REQUEST })
-class ScopedGuard extends Guard {
-  constructor(trail: Trail, @Inject(REQUEST) job: TaskContext) {
-    super(trail);
-    trail.steps.push(`made for ${job.taskName}`);
-  }
-}
-@Injectable({ scope: Scope.REQUEST })
-class ScopedInterceptor extends Interceptor {}
-@Injectable({ scope: Scope.REQUEST })
-class ScopedPipe extends Pipe {}
-@Injectable({ scope: Scope.REQUEST })
-@Catch(Broken)
-class ScopedFilter extends Filter {}
+import {
+  Broken,
+  Filter,
+  GLOBAL,
+  GLOBAL_PER_JOB,
+  Guard,
+  Interceptor,
+  Pipe,
+  ScopedFilter,
+  ScopedGuard,
+  ScopedInterceptor,
+  ScopedPipe,
+  Trail,
+} from './trail-enhancers.js';
 
 class Work {
   constructor(protected readonly trail: Trail) {}
@@ -126,6 +54,23 @@ class OnMethod extends Work {
 
   @Task({ maxRetries: 0 })
   plain(word: string): string {
+    return this.done(word);
+  }
+}
+
+/** A provider that would be one for all, were it not for what is bound to its method. */
+@Injectable()
+class OnMethodPerJob extends Work {
+  constructor(trail: Trail) {
+    super(trail);
+  }
+
+  @UseGuards(ScopedGuard)
+  @UseInterceptors(ScopedInterceptor)
+  @UsePipes(ScopedPipe)
+  @UseFilters(ScopedFilter)
+  @Task({ maxRetries: 1, retryDelay: 5 })
+  work(word: string): string {
     return this.done(word);
   }
 }
@@ -182,25 +127,22 @@ class BarePerJob extends Bare {
   }
 }
 
-const GLOBAL = [
-  { provide: APP_GUARD, useClass: Guard },
-  { provide: APP_INTERCEPTOR, useClass: Interceptor },
-  { provide: APP_PIPE, useClass: Pipe },
-  { provide: APP_FILTER, useClass: Filter },
-];
-
 /** Guards, interceptors, pipes and filters, bound in Nest's own ways. */
 export function enhancerCases(beds: Beds): void {
   const kinds = [
-    { where: 'on the method', host: OnMethod, global: false },
-    { where: 'on the class', host: OnClass, global: false },
-    { where: 'on the class, per job', host: PerJob, global: false },
-    { where: 'global', host: Bare, global: true },
-    { where: 'global, of a provider per job', host: BarePerJob, global: true },
+    { where: 'on the method', host: OnMethod, global: [] },
+    { where: 'on the method, per job', host: OnMethodPerJob, global: [] },
+    { where: 'on the class', host: OnClass, global: [] },
+    { where: 'on the class, per job', host: PerJob, global: [] },
+    { where: 'global', host: Bare, global: GLOBAL },
+    { where: 'global, of a provider per job', host: BarePerJob, global: GLOBAL },
+    { where: 'global, per job', host: Bare, global: GLOBAL_PER_JOB },
+    { where: 'global, per job, of a provider per job', host: BarePerJob, global: GLOBAL_PER_JOB },
   ];
+  const isPerJob = ({ where }: (typeof kinds)[number]): boolean => where.includes(', per job');
 
   async function start({ host, global }: (typeof kinds)[number]) {
-    const bed = await beds.start([Trail, host, ...(global ? GLOBAL : [])], { globalEnhancers: global });
+    const bed = await beds.start([Trail, host, ...global], { globalEnhancers: global.length > 0 });
     return { ...bed, name: `${host.name}.work`, trail: bed.app.get(Trail) };
   }
 
@@ -221,7 +163,7 @@ export function enhancerCases(beds: Beds): void {
         `before ${name}`,
         'handler WORD',
       ]);
-      if (kind.host === PerJob) expect(trail.steps).toContain('made for PerJob.work');
+      expect(trail.steps.includes(`made for ${name}`)).toBe(isPerJob(kind));
     });
 
     it('a guard that denies fails the job for good; the same exception from the task does not', async () => {
@@ -267,6 +209,8 @@ export function enhancerCases(beds: Beds): void {
     );
     expect(await flowrra.pendingCount()).toBe(0);
     expect(bed.app.get(Trail).steps).toEqual([]);
+    const global = await beds.start([Trail, Bare, ...GLOBAL], { globalEnhancers: true });
+    await expect(global.flowrra.submit('Bare.work', 'invalid')).rejects.toThrow(BadRequestException);
     // One that lives for one job cannot judge before there is a job.
     const scoped = await beds.start([Trail, PerJob]);
     expect(await run(scoped, 'PerJob.work', 'invalid')).toMatchObject({

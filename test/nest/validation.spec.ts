@@ -1,9 +1,18 @@
-import { BadRequestException, Injectable, UsePipes, ValidationPipe } from '@nestjs/common';
+import { BadRequestException, Injectable, ParseArrayPipe, UsePipes, ValidationPipe } from '@nestjs/common';
 import { Type } from 'class-transformer';
 import { IsArray, IsEmail, IsInt, IsOptional, Min, ValidateNested } from 'class-validator';
 import { z } from 'zod';
-import { type FlowrraService, Task, TaskArgumentsError, TaskContext, TaskCtx } from '../../lib/index.js';
+import {
+  type FlowrraService,
+  type StandardSchema,
+  Task,
+  TaskArgumentsError,
+  TaskContext,
+  TaskCtx,
+} from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { Gate } from '../support/gate.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 class Line {
   @IsInt()
@@ -46,6 +55,24 @@ class Orders {
   @Task()
   rest(first: string, ...others: number[]): unknown {
     return [first, others];
+  }
+
+  @UsePipes(new ValidationPipe({ transform: true }))
+  @Task()
+  lines(_to: string, ...lines: Line[]): unknown {
+    return lines.map((line) => line instanceof Line);
+  }
+
+  @UsePipes(new ValidationPipe({ transform: true }))
+  @Task()
+  one(line: Line): unknown {
+    return line instanceof Line;
+  }
+
+  @UsePipes(new ParseArrayPipe({ items: Line }))
+  @Task()
+  list(lines: Line[]): unknown {
+    return lines.map((line) => line instanceof Line);
   }
 
   @Task({ schema: [z.email(), z.object({ page: z.coerce.number() }).optional()] })
@@ -116,6 +143,19 @@ it('rest parameters pass, each with what it is', async () => {
   expect(await resultOf(flowrra, flowrra.submit('Orders.rest', 'a', 1, 2, 3))).toEqual(['a', [1, 2, 3]]);
 });
 
+it('each element of a rest parameter is judged and transformed, and so is each of an array', async () => {
+  const { flowrra } = await start();
+  const run = (task: string, ...args: unknown[]) =>
+    resultOf(flowrra, flowrra.submit(`Orders.${task}`, ...args));
+  const [fine, wrong] = [{ pieces: 1 }, { pieces: 0 }];
+  expect(await run('lines', 'ada', fine, fine, fine)).toEqual([true, true, true]);
+  await expect(run('lines', 'ada', fine, fine, wrong)).rejects.toThrow(BadRequestException);
+  expect(await run('list', [fine, fine])).toEqual([true, true]);
+  await expect(run('list', [fine, wrong])).rejects.toThrow(BadRequestException);
+  // Without a rest parameter, what is too much is nobody's.
+  expect(await run('one', fine, 'surplus')).toBe(true);
+});
+
 it('schemas check where jobs are submitted, and hand on what they make of the arguments', async () => {
   const { flowrra } = await start();
   const run = (...args: unknown[]) => resultOf(flowrra, flowrra.submit('Orders.mail', ...args));
@@ -142,6 +182,30 @@ it('a plain function may have a schema as well', async () => {
   await expect(flowrra.submit('double', 'x')).rejects.toThrow(/'double' are not valid: args\[0\]/);
 });
 
+it('a schema may be a function, and may answer with the very list that it was given', async () => {
+  const { flowrra } = await start();
+  // As arktype makes them, and their paths.
+  class Path extends Array<PropertyKey> {
+    constructor(...steps: PropertyKey[]) {
+      super();
+      this.push(...steps);
+    }
+  }
+  const names: StandardSchema<readonly unknown[]> = Object.assign((_value: unknown) => true, {
+    '~standard': {
+      version: 1 as const,
+      vendor: 'test',
+      validate: (value: unknown) =>
+        typeof (value as unknown[])[0] === 'string'
+          ? { value }
+          : { issues: [{ message: 'no name', path: new Path() }] },
+    },
+  });
+  flowrra.register({ name: 'greet', schema: names }, (name: string) => `hello ${name}`);
+  expect(await resultOf(flowrra, flowrra.submit('greet', 'ada'))).toBe('hello ada');
+  await expect(flowrra.submit('greet', 1)).rejects.toThrow(/'greet' are not valid: args: no name/);
+});
+
 it('refuses what is no schema', async () => {
   @Injectable()
   class Wrong {
@@ -159,4 +223,24 @@ it('a schema of one argument that is given for all of them says so', async () =>
   // @ts-expect-error it does not compile, either: the list of the arguments is what it would judge
   flowrra.register({ name: 'page', schema }, (paging: { page: number }) => paging.page);
   await expect(flowrra.submit('page', { page: 1 })).rejects.toThrow(/for one argument, give schema: \[it\]/);
+});
+
+it('a pipe or a schema that never ends holds nobody up for ever, and what it let wait is not submitted', async () => {
+  const clock = new ManualClock();
+  const app = await startApp({ clock }, { providers: [] });
+  apps.push(app);
+  const { flowrra } = app;
+  const gate = new Gate();
+  const schema: StandardSchema = {
+    '~standard': { version: 1, vendor: 'test', validate: (value) => gate.passed.then(() => ({ value })) },
+  };
+  let runs = 0;
+  flowrra.register({ name: 'stuck', schema: [schema] }, () => runs++);
+  const submitted = flowrra.submit('stuck', 1);
+  const refused = expect(submitted).rejects.toThrow(/'stuck' have not been judged in time/);
+  await clock.advance(30_000);
+  await refused;
+  gate.open(undefined);
+  await clock.advance(1_000);
+  expect([runs, await flowrra.pendingCount()]).toEqual([0, 0]);
 });

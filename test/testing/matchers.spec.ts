@@ -12,6 +12,11 @@ import {
 declare module 'expect' {
   interface Matchers<R> extends FlowrraMatchers<R> {}
 }
+declare global {
+  namespace jest {
+    interface Matchers<R> extends FlowrraMatchers<R> {}
+  }
+}
 
 jestExpect.extend(flowrraMatchers);
 
@@ -33,6 +38,10 @@ it('tells whether a job was submitted, and what was submitted instead', async ()
   jestExpect(flowrra).toHaveSubmitted(Mail, 'send');
   jestExpect(flowrra).toHaveSubmitted('Mail.send', ['ada', jestExpect.any(Number)]);
   jestExpect(flowrra).not.toHaveSubmitted(Mail, 'send', ['bob', 1]);
+  // The global one as well.
+  expect(flowrra).toHaveSubmitted(Mail, 'send', ['ada', 1]);
+  // @ts-expect-error no method of that class
+  expect(() => expect(flowrra).toHaveSubmitted(Mail, 'sends')).toThrow(/No task is called/);
   expect(() => jestExpect(flowrra).toHaveSubmitted(Mail, 'send', ['bob', 1])).toThrow(
     "Expected that a job of Mail.send with ['bob', 1] was submitted. Submitted: with ['ada', 1].",
   );

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { MessageChannel, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { currentTaskHook } from '../../core/current-task-hook.js';
@@ -23,6 +24,8 @@ import {
 /** What runs in each thread of the pool. The default export is what the pool calls. */
 const { module } = workerData as { module: string | null };
 const code = new ThreadCode(module);
+/** Which call's code runs. Only a module gives code something to submit with. */
+const calls = module === null ? null : new AsyncLocalStorage<number>();
 /** The parent holds results to their size; here it only matters that they can travel. */
 const codec = new PayloadCodec({ maxBytes: Infinity });
 const running = new Map<number, AttemptAbort>();
@@ -72,7 +75,8 @@ function invoke(
   try {
     const args = argumentsOf(found, call, inThread);
     const hook = currentTaskHook();
-    const run = (): unknown => found.invoke(args, inThread);
+    const invoked = (): unknown => found.invoke(args, inThread);
+    const run = calls === null ? invoked : (): unknown => calls.run(call.callId, invoked);
     let value = hook === undefined ? run() : hook(inThread, run);
     if (isObservable(value)) value = lastValueFrom(value, { defaultValue: undefined });
     if (
@@ -165,7 +169,7 @@ function submit(taskName: string, args: unknown[], options: SubmitOptions): Prom
     requests.set(request, { resolve, reject });
     // While an answer is due, the thread must not be taken for idle.
     port.ref();
-    tell({ kind: 'submit', request, taskName, args: wire(args), options });
+    tell({ kind: 'submit', request, callId: calls?.getStore(), taskName, args: wire(args), options });
   });
 }
 

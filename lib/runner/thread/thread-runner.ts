@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +7,7 @@ import type { LoggerService } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { thisFile } from '../../core/call-sites.js';
 import type { Clock } from '../../core/clock.js';
+import { detached } from '../../core/detached.js';
 import { FlowrraConfigError, TaskThreadError } from '../../core/errors.js';
 import type { SubmitOptions } from '../../options/task-options.js';
 import type { TaskCall } from '../task-runner.interface.js';
@@ -50,6 +52,8 @@ export class ThreadRunner {
   /** Told to threads that start later as well, since one of them may be given the call. */
   private readonly aborts = new Map<number, ToThread>();
   private readonly reports = new ThreadReports();
+  /** Of calls that may submit: what they submit belongs to their tenant and their trace. */
+  private readonly surroundings = new Map<number, typeof detached>();
   private readonly targets = new WeakMap<CpuTarget, string>();
   private lastCall = 0;
 
@@ -73,6 +77,7 @@ export class ThreadRunner {
     };
     const killed = this.endAfterAbort(call, callId, killer);
     this.reports.begin(callId, call);
+    if (this.options.module !== null) this.surroundings.set(callId, AsyncLocalStorage.snapshot());
     let answer: ThreadAnswer;
     try {
       answer = (await pool.run(message, { signal: killer })) as ThreadAnswer;
@@ -87,6 +92,7 @@ export class ThreadRunner {
     } finally {
       killed.cancel();
       this.reports.end(callId);
+      this.surroundings.delete(callId);
     }
     if ('error' in answer) throw unwireError(answer.error);
     return unwire(answer);
@@ -146,11 +152,13 @@ export class ThreadRunner {
 
   private async submitFor(
     port: MessagePort,
-    { request, taskName, args, options }: FromThread & { kind: 'submit' },
+    { request, callId, taskName, args, options }: FromThread & { kind: 'submit' },
   ): Promise<void> {
+    const within = (callId !== undefined && this.surroundings.get(callId)) || detached;
     let answer: ToThread;
     try {
-      const taskId = await this.options.submit({ taskName, args: unwire(args) as unknown[], options });
+      const submission = { taskName, args: unwire(args) as unknown[], options };
+      const taskId = await within(() => this.options.submit(submission));
       answer = { kind: 'submitted', request, taskId };
     } catch (error) {
       answer = { kind: 'refused', request, error: wireError(error) };

@@ -39,6 +39,8 @@ export type FromThread =
   | {
       readonly kind: 'submit';
       readonly request: number;
+      /** The call whose code submits; it may be over. */
+      readonly callId: number | undefined;
       readonly taskName: string;
       readonly args: Wired;
       readonly options: SubmitOptions;

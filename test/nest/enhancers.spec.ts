@@ -1,0 +1,99 @@
+import { type CanActivate, Injectable, type Provider, UseGuards, UseInterceptors } from '@nestjs/common';
+import { type Observable, of } from 'rxjs';
+import { FlowrraConfigError, type FlowrraService, Task } from '../../lib/index.js';
+import { startApp, type TestApp } from '../support/app.js';
+
+@Injectable()
+class Books {
+  readonly open = false;
+}
+
+@Injectable()
+class OpenBooks implements CanActivate {
+  constructor(private readonly books: Books) {}
+
+  canActivate(): boolean {
+    return this.books.open;
+  }
+}
+
+@Injectable()
+class Bills {
+  @UseGuards(OpenBooks)
+  @Task()
+  write(): string {
+    return 'written';
+  }
+}
+
+class Stub {
+  intercept(): Observable<string> {
+    return of('instead');
+  }
+}
+
+const apps: TestApp[] = [];
+afterEach(async () => {
+  for (const { app } of apps.splice(0)) await app.close();
+});
+
+async function start(...providers: Provider[]): Promise<FlowrraService> {
+  const app = await startApp({}, { providers: [Books, ...providers] });
+  apps.push(app);
+  return app.flowrra;
+}
+
+it('a guard of a class that is bound gets what it asks for of the module', async () => {
+  const flowrra = await start(Bills);
+  const id = await flowrra.submit('Bills.write');
+  expect(await flowrra.waitForResult(id)).toMatchObject({ errors: [{ code: 'FLOWRRA_FORBIDDEN' }] });
+});
+
+it('one that Nest does not make, since it has not made the provider, fails the start', async () => {
+  for (const provider of [
+    { provide: Bills, useValue: new Bills() },
+    { provide: Bills, useFactory: () => new Bills() },
+  ]) {
+    const starting = start(provider);
+    await expect(starting).rejects.toThrow(FlowrraConfigError);
+    await expect(starting).rejects.toThrow(
+      /Bills\.write has @UseGuards\(\) with OpenBooks.*List Bills itself among the providers, or bind an instance/,
+    );
+  }
+});
+
+it('an instance that is bound runs whoever has made the provider', async () => {
+  @UseInterceptors(new Stub())
+  class Made {
+    @Task()
+    work(): string {
+      return 'done';
+    }
+  }
+  const flowrra = await start({ provide: 'MADE', useFactory: () => new Made() });
+  const id = await flowrra.submit('Made.work');
+  expect(await flowrra.waitForResult(id)).toMatchObject({ result: 'instead' });
+});
+
+it('a method that overrides a guarded task, and does not say so, fails the start', async () => {
+  @Injectable()
+  class Hasty extends Bills {
+    override write(): string {
+      return 'written unseen';
+    }
+  }
+  await expect(start(Hasty)).rejects.toThrow(
+    /Hasty\.write overrides Bills\.write.*@UseGuards\(\).*Repeat the decorators on Hasty\.write/,
+  );
+  @Injectable()
+  class Careful extends Bills {
+    @Task()
+    override write(): string {
+      return 'written on purpose';
+    }
+  }
+  const flowrra = await start(Careful);
+  expect(await flowrra.waitForResult(await flowrra.submit('Careful.write'))).toMatchObject({
+    result: 'written on purpose',
+  });
+});
