@@ -125,7 +125,7 @@ export class BullMqResults extends ResultBackend {
 
   private missing(taskId: string): Error {
     return queueOf(taskId) === null
-      ? new ResultNotFoundError(`No job ${taskId} is known to any queue of this application.`)
+      ? new ResultNotFoundError(`No job '${taskId}' is known to any queue of this application.`)
       : new ResultExpiredError(
           `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
         );
