@@ -1,5 +1,5 @@
 // Packs the library as it would be published, and uses it as its users do: in a Nest 12 application
-// of ES modules, in a Nest 11 one of CommonJS, and under Jest in the latter. Prints what it saw.
+// of ES modules, there also under Vitest, and in a Nest 11 one of CommonJS, there also under Jest. Prints what it saw.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -263,6 +263,38 @@ async function main(): Promise<void> {
 void main();
 `;
 
+/** Its types are checked, too: Vitest's own have a place for those of the matchers. */
+const VITEST = `
+import 'reflect-metadata';
+import { Test } from '@nestjs/testing';
+import { FlowrraTesting, type FlowrraMatchers, flowrraMatchers, FlowrraTestingModule } from 'flowrra/testing';
+import { expect, it } from 'vitest';
+import { Tasks } from './tasks.js';
+
+declare module 'vitest' { interface Matchers<T> extends FlowrraMatchers<T> {} }
+expect.extend(flowrraMatchers);
+
+it('tests a task with the test kit', async () => {
+  const module = await Test.createTestingModule({
+    imports: [FlowrraTestingModule.forRoot()],
+    providers: [Tasks],
+  }).compile();
+  await module.init();
+  const flowrra = module.get(FlowrraTesting);
+  await flowrra.submit('Tasks.square', 12);
+  expect(flowrra).toHaveSubmitted(Tasks, 'square', [12]);
+  await flowrra.drain();
+  await module.close();
+});
+`;
+
+/** Without the declarations of Vitest's own dependencies, which ask for more packages. */
+const SPEC_TYPES = JSON.stringify({
+  extends: './tsconfig.json',
+  compilerOptions: { skipLibCheck: true, noEmit: true },
+  exclude: [],
+});
+
 /** The one line that a Jest project of CommonJS needs: this package and Nest's own are ES modules. */
 const JEST = `module.exports = {
   testEnvironment: 'node',
@@ -332,7 +364,8 @@ const tarball = join(scratch, packed.filename);
 try {
   const paths = packed.files.map(({ path }) => path);
   const strange = paths.filter(
-    (path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+    (path) =>
+      !/^(dist\/.+\.(js|d\.ts)|docs\/\w+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
   );
   if (strange.length > 0) throw new Error(`These files should not be published: ${strange.join(', ')}`);
   console.log(`${packed.filename}: ${paths.length} files, ${Math.round(packed.size / 1024)} KiB`);
@@ -341,11 +374,13 @@ try {
   run('npx', ['attw', tarball, '--ignore-rules', 'cjs-resolves-to-esm', '--format', 'ascii'], root);
   console.log('publint and attw find nothing');
 
-  project('nest12-esm', {
+  const nest12 = project('nest12-esm', {
     type: 'module',
     nest: '12',
     extension: '.js',
     compilerOptions: { module: 'NodeNext' },
+    packages: ['@nestjs/testing@12', 'vitest@4'],
+    files: { 'src/tasks.spec.ts': VITEST, 'tsconfig.spec.json': SPEC_TYPES },
     missing: [
       'npm install bullmq ioredis',
       'npm install bullmq pg',
@@ -353,6 +388,9 @@ try {
       '@opentelemetry/api',
     ],
   });
+  run('npx', ['tsc', '-p', 'tsconfig.spec.json'], nest12);
+  run('npx', ['vitest', 'run', '--reporter=dot'], nest12);
+  console.log('nest12-esm: its test compiles and passes under Vitest');
   const nest11 = project('nest11-commonjs', {
     type: 'commonjs',
     nest: '11',

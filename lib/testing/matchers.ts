@@ -18,7 +18,7 @@ interface MatcherResult {
  *
  * ```ts
  * declare module 'expect' { interface Matchers<R> extends FlowrraMatchers<R> {} }       // Jest
- * declare module 'vitest' { interface Assertion<T> extends FlowrraMatchers<T> {} }      // Vitest
+ * declare module 'vitest' { interface Matchers<T> extends FlowrraMatchers<T> {} }      // Vitest 3.2 or later
  * ```
  */
 export interface FlowrraMatchers<R> {
