@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import {
   configured,
   engines,
@@ -29,9 +28,8 @@ import { carryTenant, tenant } from '../../sample-app/tenant.js';
 import { batch, InvoiceTasks, limited, operate, Operations, unique } from '../../sample-app/control.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { everything, root, section } from './documents.js';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const scripts = Object.keys(
   (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object }).scripts,
 );
@@ -39,7 +37,7 @@ const scripts = Object.keys(
 /** Formatting may differ; words may not. */
 const squeeze = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
 
-const snippets = [...readme.matchAll(/```ts\n\/\/ (\S+?)(?:#(\S+))?\n(.*?)```/gs)].map(
+const snippets = [...everything.matchAll(/```ts\n\/\/ (\S+?)(?:#(\S+))?\n(.*?)```/gs)].map(
   ([, file, region, code]) => ({
     file: file as string,
     region,
@@ -48,7 +46,7 @@ const snippets = [...readme.matchAll(/```ts\n\/\/ (\S+?)(?:#(\S+))?\n(.*?)```/gs
 );
 
 it('names a file for every snippet of TypeScript', () => {
-  expect(snippets.length).toBe([...readme.matchAll(/```ts\n/g)].length);
+  expect(snippets.length).toBe([...everything.matchAll(/```ts\n/g)].length);
   expect(snippets.length).toBeGreaterThan(8);
 });
 
@@ -61,13 +59,19 @@ it.each(snippets)('shows $file as it is', ({ file, region, code }) => {
 });
 
 it('shows the line for Jest that the check of the packed library proves', () => {
-  const [, line] = /```js\n(.*?)\n```/s.exec(readme) ?? [];
+  const [, line] = /```js\n(.*?)\n```/s.exec(everything) ?? [];
   expect(line).toMatch(/^transformIgnorePatterns/);
   expect(readFileSync(join(root, 'scripts/pack-check.mjs'), 'utf8')).toContain(line);
 });
 
+it('shows the types for Vitest that the check of the packed library proves', () => {
+  const line = "declare module 'vitest' { interface Matchers<T> extends FlowrraMatchers<T> {} }";
+  expect(everything).toContain(line);
+  expect(readFileSync(join(root, 'scripts/pack-check.mjs'), 'utf8')).toContain(line);
+});
+
 it('names commands that exist', () => {
-  const named = [...readme.matchAll(/npm (?:run )?([a-z:]+)/g)]
+  const named = [...everything.matchAll(/npm (?:run )?([a-z:]+)/g)]
     .map(([, name]) => name as string)
     .filter((name) => !['ci', 'install'].includes(name));
   expect(named).toEqual(expect.arrayContaining(['test', 'start', 'demo', 'bench']));
@@ -75,7 +79,7 @@ it('names commands that exist', () => {
 });
 
 it('lists every error with its code, and no other', () => {
-  const rows = [...readme.matchAll(/^\| `(\w+Error)` \| `(FLOWRRA_\w+)` \|/gm)].map(([, name, code]) => [
+  const rows = [...everything.matchAll(/^\| `(\w+Error)` \| `(FLOWRRA_\w+)` \|/gm)].map(([, name, code]) => [
     name,
     code,
   ]);
@@ -90,10 +94,9 @@ function codeOf(type: new (...args: unknown[]) => { code: string }): string {
   return new type('1s', 'a problem').code;
 }
 
-/** A table of options as the README prints it: name to the cell of its default. */
+/** A table of options as it is printed: name to the cell of its default. */
 function table(heading: string): Map<string, string> {
-  const section = readme.split(`\n### ${heading}`)[1]?.split('\n#')[0] ?? '';
-  const rows = [...section.matchAll(/^\| (`.*?`) \| (.*?) ?\| .*\|$/gm)];
+  const rows = [...section(heading).matchAll(/^\| (`.*?`) \| (.*?) ?\| .*\|$/gm)];
   return new Map(
     rows.flatMap(([, names, cell]) =>
       [...(names ?? '').matchAll(/`([\w.]+)`/g)].map(([, name]) => [name ?? '', cell ?? '']),
@@ -365,7 +368,7 @@ describe('keeping jobs in a file', () => {
     const id = await flowrra.submit('fails');
     await flowrra.waitForResult(id);
     const database = (await loadDriver('auto')).open('tasks.db');
-    const [counts, failed] = (/```sql\n(.*?)```/s.exec(readme)?.[1] ?? '')
+    const [counts, failed] = (/```sql\n(.*?)```/s.exec(everything)?.[1] ?? '')
       .split(';')
       .map((sql) => sql.trim())
       .filter((sql) => sql !== '')
