@@ -65,7 +65,7 @@ export class FlowrraRuntime {
   get parts(): Connected {
     if (this.connected !== null) return this.connected;
     throw new ExecutorNotRunningError(
-      'Flowrra is not running. Submit from onModuleInit on, not in a constructor, and before the application has shut down; after stop(), call start() again.',
+      'Flowrra is not running, so it takes no jobs and answers for none. Use it from onModuleInit on, not in a constructor, and before the application has shut down; after stop(), call start() again.',
     );
   }
 

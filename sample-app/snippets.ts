@@ -63,7 +63,7 @@ export async function submitting(flowrra: FlowrraService, emails: ReceiptTasks):
   await flowrra.tasks(ReceiptTasks).sendReceipt('order-3');
   // by name
   await flowrra.submit('ReceiptTasks.sendReceipt', 'order-4');
-  // many in one go: all or none
+  // many in one go
   const ids = await flowrra.submitMany(emails.sendReceipt, [['order-5'], ['order-6']]);
   // #endregion
   return [id, ...ids];

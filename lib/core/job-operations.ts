@@ -36,7 +36,7 @@ export class JobOperations {
         return false;
       case 'unknown':
         throw new ResultNotFoundError(
-          `No job ${taskId} is known, or its result has been dropped, so there is nothing to cancel.`,
+          `No job '${taskId}' is known, or its result has been dropped, so there is nothing to cancel.`,
         );
     }
   }

@@ -89,7 +89,7 @@ export class InMemoryBackend extends ResultBackend {
       ? new ResultExpiredError(
           `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
         )
-      : new ResultNotFoundError(`No job ${taskId} is known to this backend.`);
+      : new ResultNotFoundError(`No job '${taskId}' is known to this backend.`);
   }
 
   private prune(): void {

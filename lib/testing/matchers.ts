@@ -21,8 +21,8 @@ interface MatcherResult {
  * declare global { namespace jest { interface Matchers<R> extends FlowrraMatchers<R> {} } }
  * // Jest, with `expect` from '@jest/globals'
  * declare module 'expect' { interface Matchers<R> extends FlowrraMatchers<R> {} }
- * // Vitest
- * declare module 'vitest' { interface Assertion<T> extends FlowrraMatchers<T> {} }
+ * // Vitest 3.2 or later
+ * declare module 'vitest' { interface Matchers<T> extends FlowrraMatchers<T> {} }
  * ```
  */
 export interface FlowrraMatchers<R> {

@@ -16,6 +16,9 @@ export interface ConformanceCase {
 /** A timer's worth of waiting, for cases in which nothing must happen. */
 const MOMENT_MS = 5;
 
+/** Below the 5 s of Jest and Vitest, whose own message would not say what hangs. */
+const PATIENCE_MS = 4_000;
+
 /**
  * What Flowrra expects of a result backend, as cases for any test runner:
  *
@@ -32,7 +35,7 @@ export function resultBackendConformance(create: () => MaybePromise<ResultBacken
     async run() {
       const backend = await create();
       try {
-        await run(backend, `conformance-${crypto.randomUUID()}`);
+        await inTime(run(backend, `conformance-${crypto.randomUUID()}`), name);
       } finally {
         await backend.close?.();
       }
@@ -202,6 +205,18 @@ function is(reason: Error): (error: unknown) => boolean {
 
 function hasCode(code: string): (error: unknown) => boolean {
   return (error) => codeOf(error) === code;
+}
+
+async function inTime(running: Promise<void>, name: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(hanging(name))), PATIENCE_MS);
+  });
+  await Promise.race([running, late]).finally(() => clearTimeout(timer));
+}
+
+function hanging(name: string): string {
+  return `The backend has not answered within ${PATIENCE_MS} ms, so this does not hold: ${name}.`;
 }
 
 function moment(): Promise<undefined> {

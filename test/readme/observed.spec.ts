@@ -5,12 +5,7 @@ import { FlowrraService } from 'flowrra';
 import request from 'supertest';
 import { MeasuredModule } from '../../sample-app/metrics.js';
 import { ReceiptTasks } from '../../sample-app/snippets.js';
-
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-
-function section(heading: string): string {
-  return readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-}
+import { section } from './documents.js';
 
 function firstColumn(heading: string): string[] {
   return [...section(heading).matchAll(/^\| `([\w.]+)` \|/gm)].map(([, name]) => name as string);

@@ -6,12 +6,11 @@ import { resolveModuleOptions } from '../../lib/options/resolve-module-options.j
 import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
 import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
 import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
-import { readme, textOf } from './readme-text.js';
+import { section, textOf } from './documents.js';
 
 /** A table of options as the README prints it: name to the cell of its default. */
 function table(heading: string): Map<string, string> {
-  const section = readme.split(`\n### ${heading}`)[1]?.split('\n#')[0] ?? '';
-  const rows = [...section.matchAll(/^\| (`.*?`) \| (.*?) ?\| .*\|$/gm)];
+  const rows = [...section(heading).matchAll(/^\| (`.*?`) \| (.*?) ?\| .*\|$/gm)];
   return new Map(
     rows.flatMap(([, names, cell]) =>
       [...(names ?? '').matchAll(/`([\w.]+)`/g)].map(([, name]) => [name ?? '', cell ?? '']),

@@ -1,12 +1,12 @@
 import * as flowrraErrors from '../../lib/core/errors.js';
-import { readme, textOf } from './readme-text.js';
+import { everything, textOf } from './documents.js';
 
 const scripts = Object.keys((JSON.parse(textOf('package.json')) as { scripts: object }).scripts);
 
 /** Formatting may differ; words may not. */
 const squeeze = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
 
-const snippets = [...readme.matchAll(/```ts\n\/\/ (\S+?)(?:#(\S+))?\n(.*?)```/gs)].map(
+const snippets = [...everything.matchAll(/```ts\n\/\/ (\S+?)(?:#(\S+))?\n(.*?)```/gs)].map(
   ([, file, region, code]) => ({
     file: file as string,
     region,
@@ -15,7 +15,7 @@ const snippets = [...readme.matchAll(/```ts\n\/\/ (\S+?)(?:#(\S+))?\n(.*?)```/gs
 );
 
 it('names a file for every snippet of TypeScript', () => {
-  expect(snippets.length).toBe([...readme.matchAll(/```ts\n/g)].length);
+  expect(snippets.length).toBe([...everything.matchAll(/```ts\n/g)].length);
   expect(snippets.length).toBeGreaterThan(8);
 });
 
@@ -28,13 +28,25 @@ it.each(snippets)('shows $file as it is', ({ file, region, code }) => {
 });
 
 it('shows the line for Jest that the check of the packed library proves', () => {
-  const [, line] = /```js\n(.*?)\n```/s.exec(readme) ?? [];
+  const [, line] = /```js\n(.*?)\n```/s.exec(everything) ?? [];
   expect(line).toMatch(/^transformIgnorePatterns/);
   expect(textOf('scripts/pack-check/sources.mjs')).toContain(line);
 });
 
+it.each(['jest', 'vitest'])(
+  'shows the types for %s that the check of the packed library proves',
+  (runner) => {
+    const line = {
+      jest: 'declare global { namespace jest { interface Matchers<R> extends FlowrraMatchers<R> {} } }',
+      vitest: "declare module 'vitest' { interface Matchers<T> extends FlowrraMatchers<T> {} }",
+    }[runner] as string;
+    expect(everything).toContain(line);
+    expect(squeeze(textOf('scripts/pack-check/sources.mjs'))).toContain(line);
+  },
+);
+
 it('names commands that exist', () => {
-  const named = [...readme.matchAll(/npm (?:run )?([a-z:]+)/g)]
+  const named = [...everything.matchAll(/npm (?:run )?([a-z:]+)/g)]
     .map(([, name]) => name as string)
     .filter((name) => !['ci', 'install'].includes(name));
   expect(named).toEqual(expect.arrayContaining(['test', 'start', 'demo', 'bench']));
@@ -42,7 +54,7 @@ it('names commands that exist', () => {
 });
 
 it('lists every error with its code, and no other', () => {
-  const rows = [...readme.matchAll(/^\| `(\w+Error)` \| `(FLOWRRA_\w+)` \|/gm)].map(([, name, code]) => [
+  const rows = [...everything.matchAll(/^\| `(\w+Error)` \| `(FLOWRRA_\w+)` \|/gm)].map(([, name, code]) => [
     name,
     code,
   ]);

@@ -20,7 +20,7 @@ import {
 import { carryTenant, tenant } from '../../sample-app/tenant.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
-import { readme } from './readme-text.js';
+import { everything } from './documents.js';
 
 const apps: INestApplicationContext[] = [];
 
@@ -175,7 +175,7 @@ describe('keeping jobs in a file', () => {
     const id = await flowrra.submit('fails');
     await flowrra.waitForResult(id);
     const database = (await loadDriver('auto')).open('tasks.db');
-    const [counts, failed] = (/```sql\n(.*?)```/s.exec(readme)?.[1] ?? '')
+    const [counts, failed] = (/```sql\n(.*?)```/s.exec(everything)?.[1] ?? '')
       .split(';')
       .map((sql) => sql.trim())
       .filter((sql) => sql !== '')

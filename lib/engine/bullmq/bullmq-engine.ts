@@ -59,13 +59,11 @@ export class BullMqEngine implements Engine {
   private reads!: Sluice;
   private workers = QueueWorkers.none;
   private watch: CancelWatch | null = null;
-  private readonly hearing = new Set<Promise<void>>();
   private quiet: Quiet | null = null;
   private look: NodeJS.Timeout | null = null;
   private accepting = false;
   /** By this name BullMQ shows where a job has run. */
   private readonly worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
-
   private readonly patience: Patience;
 
   constructor(private readonly options: ResolvedBullMqOptions) {
@@ -94,10 +92,8 @@ export class BullMqEngine implements Engine {
       clock: host.clock,
       resultTtl: host.retention.resultTtl,
       state: (taskId) => this.answered(() => this.queues.state(taskId)),
-      listen: async (taskId) => {
-        await this.queues.listen(taskId);
-        return !this.workers.isTelling(taskId);
-      },
+      listen: (taskId) => this.queues.listen(taskId),
+      isTelling: (taskId) => this.workers.isTelling(taskId),
       trouble: this.trouble.report,
     });
     this.openControl(fleet);
@@ -157,7 +153,7 @@ export class BullMqEngine implements Engine {
     if (this.look !== null) clearInterval(this.look);
     this.watch?.stop();
     this.workers = QueueWorkers.none;
-    await atMost(CLOSE_MS, Promise.all(this.hearing));
+    await atMost(CLOSE_MS, this.results.looked());
     this.results.close();
     this.control.close();
     if (this.queues !== undefined) await atMost(CLOSE_MS, this.queues.close());
@@ -184,7 +180,7 @@ export class BullMqEngine implements Engine {
       jobs: this.jobs,
       patience: this.patience,
       trouble: this.trouble.report,
-      ended: (taskId) => this.hear(taskId),
+      ended: (taskId) => this.results.hear(taskId),
     });
   }
 
@@ -207,7 +203,7 @@ export class BullMqEngine implements Engine {
       cancelling: (taskId) => fleet?.cancelling(taskId) ?? (() => {}),
       cancelled: (taskId) => {
         this.admission.left();
-        this.hear(taskId);
+        this.results.hear(taskId);
       },
       told: (taskId, reason) => this.workers.cancel(taskId, reason),
       trouble: trouble.report,
@@ -259,27 +255,18 @@ export class BullMqEngine implements Engine {
     const { outcome, attempt } = run;
     if (outcome === null) return;
     this.host.settled(attempt, outcome);
-    this.hear(attempt.taskId);
+    this.results.hear(attempt.taskId);
   };
 
   private readonly cancelledUnrun = (attempt: Attempt, reason: string): void => {
     this.host.settled(attempt, { kind: 'cancelled', reason });
-    this.hear(attempt.taskId);
+    this.results.hear(attempt.taskId);
   };
-
-  private hear(taskId: string): void {
-    if (!this.results.isAwaited(taskId) || this.workers.isTelling(taskId)) return;
-    const hearing = this.results
-      .look(taskId)
-      .catch(this.trouble.report)
-      .finally(() => this.hearing.delete(hearing));
-    this.hearing.add(hearing);
-  }
 
   private readonly onLook = (): void => {
     void this.trouble.look();
     this.admission.left();
-    for (const taskId of this.results.nextAwaited()) this.hear(taskId);
+    this.results.lookAfter();
   };
 
   private whenQuiet(ms: number): Promise<void> {

@@ -20,8 +20,10 @@ export interface ResultsSource {
   readonly resultTtl: number;
   /** The state of a job, or `null` if there is none of that id. */
   state(taskId: string): Promise<JobState | null>;
-  /** Sees to it that the end of this job will be heard of. Says whether to look now. */
-  listen(taskId: string): Promise<boolean>;
+  /** Sees to it that the end of this job will be heard of. */
+  listen(taskId: string): Promise<void>;
+  /** Whether the end of that job is about to be announced here. */
+  isTelling(taskId: string): boolean;
   trouble(error: Error): void;
 }
 
@@ -29,6 +31,7 @@ export interface ResultsSource {
 export class BullMqResults extends ResultBackend {
   private source: ResultsSource | null = null;
   private readonly waiters = new Waiters<string>();
+  private readonly looks = new Set<Promise<void>>();
 
   open(source: ResultsSource): void {
     this.source = source;
@@ -54,25 +57,31 @@ export class BullMqResults extends ResultBackend {
     return waitUntil(taskId, options, clock, (waiter) => {
       const leave = this.waiters.add(taskId, waiter);
       // It may have ended before anybody listened. If this fails, it is looked after all the same.
-      listen(taskId)
-        .then((now) => (now ? this.look(taskId) : undefined))
-        .catch(trouble);
+      listen(taskId).then(() => this.hear(taskId), trouble);
       return leave;
     });
   }
 
-  isAwaited(taskId: string): boolean {
-    return this.waiters.has(taskId);
+  /** That job may have ended. */
+  hear(taskId: string): void {
+    if (!this.waiters.has(taskId) || this.opened.isTelling(taskId)) return;
+    const looking = this.look(taskId)
+      .catch(this.opened.trouble)
+      .finally(() => this.looks.delete(looking));
+    this.looks.add(looking);
   }
 
-  /** Some of the jobs that somebody waits for: those that it has not named for the longest time. */
-  nextAwaited(): string[] {
-    return this.waiters.next(MOST_LOOKED_AFTER);
+  /** Looks after some of those that are waited for: what it has not looked at for the longest time. */
+  lookAfter(): void {
+    for (const taskId of this.waiters.next(MOST_LOOKED_AFTER)) this.hear(taskId);
   }
 
-  /** Looks whether a job that somebody waits for has ended. */
-  async look(taskId: string): Promise<void> {
-    if (!this.waiters.has(taskId)) return;
+  /** Resolves when every look that is under way is over. */
+  async looked(): Promise<void> {
+    await Promise.all(this.looks);
+  }
+
+  private async look(taskId: string): Promise<void> {
     const state = await this.find(taskId);
     if (state !== null && !isFinal(state.status)) return;
     for (const waiter of this.waiters.take(taskId))
@@ -103,7 +112,7 @@ export class BullMqResults extends ResultBackend {
 
   private missing(taskId: string): Error {
     return queueOf(taskId) === null
-      ? new ResultNotFoundError(`No job ${taskId} is known to any queue of this application.`)
+      ? new ResultNotFoundError(`No job '${taskId}' is known to any queue of this application.`)
       : new ResultExpiredError(
           `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
         );

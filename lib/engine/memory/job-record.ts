@@ -1,6 +1,6 @@
 import { copyPlain } from '../../core/payload/payload-codec.js';
 import { errorsAfter, type JobState, waitingStatus } from '../../core/task-snapshot.js';
-import type { FinishedTaskResult, TaskStatus } from '../../core/task-result.js';
+import type { TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
 import type { Attempt, AttemptError, Dedupe, Metadata, NewJob } from '../engine.interface.js';
 import {

@@ -149,7 +149,7 @@ export class MemoryStore implements JobStore {
           `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
         )
       : new ResultNotFoundError(
-          `No job ${taskId} is known here. The memory engine forgets its jobs when the process ends.`,
+          `No job '${taskId}' is known here. The memory engine forgets its jobs when the process ends.`,
         );
   }
 

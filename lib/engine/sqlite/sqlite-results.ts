@@ -112,7 +112,7 @@ export class SqliteResults extends ResultBackend {
       ? new ResultExpiredError(
           `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
         )
-      : new ResultNotFoundError(`No job ${taskId} is known to this database file.`);
+      : new ResultNotFoundError(`No job '${taskId}' is known to this database file.`);
   }
 
   private dropped(): Promise<never> {
