@@ -22,6 +22,8 @@ const SILENCE_MS = 30_000;
 
 /** SQL states of a server that is starting, stopping, or has no connection left. */
 const SERVER_AWAY = /^(08|57P|53300)/;
+/** Those of them that it gives only to somebody who connects. */
+const NOT_LET_IN = /^(57P03|53300)$/;
 const NOT_CONNECTED = /trying to connect|Connection terminated due to connection timeout/;
 const BROKEN = /Connection terminated|Client has encountered a connection error|Query read timeout/;
 const CONNECTION_CODES = new Set([
@@ -63,8 +65,7 @@ export class PostgresServer implements BullServer {
     if (isPool(connection)) return new PostgresServer(connection as Pool, options, queues);
     const { default: pg } = await loading('pg', () => import('pg'));
     const pool = new pg.Pool({
-      connectionString: connection as string,
-      options: `-c search_path="${schema}"`,
+      ...withSearchPath(connection as string, schema),
       max: QUERY_CONNECTIONS + 2 * queues,
       // Sooner than a submission is given up, so that what was not sent is known.
       connectionTimeoutMillis: Math.ceil(submitTimeout * 0.8),
@@ -94,7 +95,7 @@ export class PostgresServer implements BullServer {
 
   refusalOf(error: unknown): Refusal {
     const { code, message } = faultOf(error);
-    if (CONNECTION_CODES.has(code) || NOT_CONNECTED.test(message)) return 'not sent';
+    if (CONNECTION_CODES.has(code) || NOT_CONNECTED.test(message) || NOT_LET_IN.test(code)) return 'not sent';
     // Whatever else the server answers with an SQL state, it has rolled back.
     return /^[0-9A-Z]{5}$/.test(code) && !SERVER_AWAY.test(code) ? 'refused' : 'unknown';
   }
@@ -186,6 +187,16 @@ export class PostgresServer implements BullServer {
       cause: error,
     });
   }
+}
+
+/** Options within the URL would take the place of those beside it. */
+function withSearchPath(url: string, schema: string): { connectionString: string; options: string } {
+  const bare = new URL(url);
+  const given = bare.searchParams.get('options');
+  bare.searchParams.delete('options');
+  const searchPath = `-c search_path="${schema}"`;
+  if (given === null) return { connectionString: url, options: searchPath };
+  return { connectionString: bare.href, options: `${given} ${searchPath}` };
 }
 
 function faultOf(error: unknown): { code: string; message: string } {

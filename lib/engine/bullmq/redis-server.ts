@@ -10,12 +10,15 @@ import { isRedisClient, type ResolvedBullMqOptions } from './bullmq-options.js';
 /** A connection on which nothing comes back for so long is given up, and made anew. Longer than any blocking read. */
 const SILENCE_MS = 30_000;
 const LONGEST_RECONNECT_MS = 2_000;
+/** Afterwards a connection that was let go of is cut: until then it would keep the process from ending. */
+const PARTING_MS = 200;
 
 const BOTH: RedisOptions = {
   // BullMQ demands it of workers: a command waits for the server, however long that takes.
   maxRetriesPerRequest: null,
   lazyConnect: true,
   socketTimeout: SILENCE_MS,
+  disconnectTimeout: PARTING_MS,
   // After a failover this connection leads to what is a replica now.
   reconnectOnError: ({ message }) => message.startsWith('READONLY'),
   retryStrategy: (tries) => Math.min(tries * 100, LONGEST_RECONNECT_MS),
@@ -29,7 +32,7 @@ const CONSUMER: RedisOptions = BOTH;
 const NOT_WRITTEN = "isn't writeable";
 const BROKEN = /Connection is closed|Socket timeout|isn't writeable|^READONLY/;
 /** The server says no, though only for the moment. */
-const NOT_YET = /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY)/;
+const NOT_YET = /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY|UNBLOCKED)/;
 
 /** BullMQ over Redis, or what speaks like it. */
 export class RedisServer implements BullServer {
@@ -74,8 +77,10 @@ export class RedisServer implements BullServer {
       throw new Error('READONLY: this Redis is a replica, which takes no jobs');
   }
 
+  /** A replica answers, and takes nothing. */
   async ping(): Promise<void> {
     await this.producer.ping();
+    await this.checkRole();
   }
 
   refusalOf(error: unknown): Refusal {
@@ -112,7 +117,8 @@ export class RedisServer implements BullServer {
   }
 
   async close(): Promise<void> {
-    for (const client of this.open) client.disconnect();
+    // ioredis waits for the end of a connection even if that lies behind it.
+    for (const client of this.open) if (client.status !== 'end') client.disconnect();
   }
 
   /** BullMQ makes further connections of its own after its likeness, for those who wait for jobs. */
@@ -136,7 +142,11 @@ export class RedisServer implements BullServer {
 /** A client that was given is but the model: it may keep commands for later, and then refused jobs would turn up. */
 function clientLike(connection: ResolvedBullMqOptions['connection'], options: RedisOptions): Redis {
   if (typeof connection === 'string') return new Redis(connection, options);
-  if (!isRedisClient(connection)) return new Redis({ ...(connection as RedisOptions), ...options });
+  if (!isRedisClient(connection)) {
+    const { url, ...rest } = connection as RedisOptions & { readonly url?: string };
+    const settings = { ...rest, ...options };
+    return url === undefined ? new Redis(settings) : new Redis(url, settings);
+  }
   const given = connection as Redis;
   if (given.options.keyPrefix) {
     throw new FlowrraConfigError(
