@@ -95,6 +95,7 @@ describe('a connection that will never do is an error at once, also where an out
     const client = {
       query: async () => ({ rows: [{ num: '120005', ver: '12.5' }] }),
       release: () => undefined,
+      on: () => undefined,
     };
     const pool = {
       connect: async () => client,

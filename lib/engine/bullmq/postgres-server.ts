@@ -7,6 +7,7 @@ import { isPool, type ResolvedBullMqOptions } from './bullmq-options.js';
 import type { Kept } from './job-mapping.js';
 import { PostgresJobs } from './postgres-jobs.js';
 import type { ServerJobs } from './server-jobs.interface.js';
+import { PoolKeeper } from './pool-keeper.js';
 import { pooledBackend } from './postgres-backend.js';
 import { messageOf } from './trouble.js';
 
@@ -44,6 +45,7 @@ export class PostgresServer implements BullServer {
   readonly reads = QUERY_CONNECTIONS - 1;
   readonly countsSlowly = true;
   private readonly backend;
+  private readonly keeper;
 
   private constructor(
     private readonly pool: Pool,
@@ -51,8 +53,7 @@ export class PostgresServer implements BullServer {
     private readonly queues: number,
   ) {
     this.backend = pooledBackend(pool, options.schema);
-    // Each queue, worker and listener listens for its errors.
-    pool.setMaxListeners(0);
+    this.keeper = new PoolKeeper(pool, pool !== options.connection);
   }
 
   /** @param queues How many queues there are: each may hold two connections. */
@@ -78,7 +79,7 @@ export class PostgresServer implements BullServer {
 
   async connect(): Promise<void> {
     this.checkSize();
-    const client = await this.pool.connect();
+    const client = await this.keeper.lend();
     try {
       await this.prepareSchema(client);
       await this.checkSearchPath(client);
@@ -133,7 +134,7 @@ export class PostgresServer implements BullServer {
   }
 
   async close(): Promise<void> {
-    if (this.pool !== this.options.connection) await this.pool.end();
+    await this.keeper.letGo();
   }
 
   /** A schema may be shared, and has no prefix of its own. */
