@@ -76,6 +76,7 @@ export class BullMqEngine implements Engine {
     this.results.open({
       clock: host.clock,
       resultTtl: host.retention.resultTtl,
+      hasQueue: (name) => host.queues.some((queue) => queue.name === name),
       state: (taskId) => this.answered(() => this.queues.state(taskId)),
       listen: async (taskId) => {
         await this.queues.listen(taskId);
