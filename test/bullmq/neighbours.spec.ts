@@ -63,6 +63,18 @@ await onBoth((server) => {
     });
   });
 
+  it('a job of a queue that an application does not have is said to be that, not to be dropped', async () => {
+    const common = { connection: server.url, prefix: place() };
+    const remoteTasks = { report: { queue: 'reports' } };
+    const there = await startOn(common, Mail, { role: 'producer', queues: { reports: {} }, remoteTasks });
+    const here = await startOn(common, Mail, { role: 'producer' });
+    const taskId = await there.flowrra.submit('report');
+    await expect(here.flowrra.waitForResult(taskId)).rejects.toMatchObject({
+      code: 'FLOWRRA_RESULT_NOT_FOUND',
+      message: expect.stringMatching(/queue 'reports'.*the same queues/),
+    });
+  });
+
   it("what BullMQ's own API, and tools on it, say of our jobs", async () => {
     const prefix = place();
     const { flowrra } = await startOn({ connection: server.url, prefix }, Mail);

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { bullmq } from '../../lib/engine/bullmq/index.js';
 import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
 import { resolveEngine } from '../../lib/engine/resolve-engine.js';
@@ -33,6 +34,13 @@ it.each([
   [{ connection: 'redis://h:99999' }, /no valid URL/],
   [{ connection: null }, /connection: null/],
   [{ connection: { connectionString: 'postgres://localhost' } }, /connectionString.*a URL or a pool/],
+  [
+    { connection: { url: 'postgres://u:secret@h/app' } },
+    /connection\.url: 'postgres:\/\/u:…@h.*a pool of pg/,
+  ],
+  [{ connection: { url: 'localhost' } }, /connection\.url: 'localhost'.*redis:\/\/localhost/],
+  [{ connection: { url: 6379 } }, /connection\.url: 6379/],
+  [{ connection: new pg.Client() }, /single client of pg.*new Pool/],
   [{ connection: new Map() }, /connection: .*a client of ioredis, or a pool of pg/],
   [
     { connection: { isCluster: true, status: 'ready', duplicate: () => null } },

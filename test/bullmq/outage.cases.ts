@@ -38,6 +38,10 @@ class Work {
   }
 }
 
+function sockets(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+}
+
 /** What is promised while a server is away, for either of them. */
 export function outageCases(server: () => ServiceControls): void {
   const started: { close(): Promise<void> }[] = [];
@@ -220,6 +224,7 @@ export function outageCases(server: () => ServiceControls): void {
 
   describe('closing', () => {
     it.each(['away', 'silent'] as const)('ends while the server is %s, though a job runs', async (how) => {
+      const before = sockets();
       const { app, flowrra, work } = await start({}, { shutdownTimeout: '100ms' });
       await flowrra.submit('Work.hold', 'held');
       const waiting = flowrra.waitForResult(await flowrra.submit('Work.hold', 'held'));
@@ -230,6 +235,8 @@ export function outageCases(server: () => ServiceControls): void {
       work.gate.open();
       await app.close();
       await expect(waiting).rejects.toBeInstanceOf(FlowrraError);
+      // They would keep the process from ending.
+      while (sockets() > before) await pause(10);
       server().resume();
     });
 

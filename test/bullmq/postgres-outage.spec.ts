@@ -1,5 +1,8 @@
 import { jest } from '@jest/globals';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
 import { startServices } from '../../scripts/services/services.mjs';
+import { doubles, place, startOn, Work } from './apps.js';
 import { outageCases } from './outage.cases.js';
 
 jest.setTimeout(60_000);
@@ -8,3 +11,21 @@ const services = await startServices({ redis: false, own: true, durable: true })
 afterAll(() => services.stop());
 
 outageCases(() => services.postgres);
+
+it('a server that dies in the middle of the start is waited for', async () => {
+  const { url } = services.postgres;
+  const { app } = await startOn({ connection: url }, Work);
+  await app.close();
+  const admin = new pg.Client(url);
+  admin.on('error', () => undefined);
+  await admin.connect();
+  await admin.query('BEGIN; LOCK TABLE bullmq.migration');
+  const starting = startOn({ connection: url, prefix: place(), whenUnreachable: 'wait' }, Work);
+  const held = async (): Promise<boolean> =>
+    (await admin.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length > 0;
+  while (!(await held())) await pause(5);
+  await services.postgres.kill();
+  await services.postgres.restart();
+  const { flowrra } = await starting;
+  expect(await doubles(flowrra, 4)).toBe(8);
+});

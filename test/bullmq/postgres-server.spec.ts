@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import pg from 'pg';
 import { startServices } from '../../scripts/services/services.mjs';
 import { bullmq } from '../../lib/engine/bullmq/index.js';
-import { FlowrraConfigError } from '../../lib/index.js';
+import { FlowrraConfigError, SubmitUncertainError } from '../../lib/index.js';
 import { doubles, place, startOn, Work } from './apps.js';
 
 jest.setTimeout(30_000);
@@ -95,6 +95,7 @@ describe('a connection that will never do is an error at once, also where an out
     const client = {
       query: async () => ({ rows: [{ num: '120005', ver: '12.5' }] }),
       release: () => undefined,
+      on: () => undefined,
     };
     const pool = {
       connect: async () => client,
@@ -108,6 +109,34 @@ describe('a connection that will never do is an error at once, also where an out
       message: expect.stringMatching(/version 13 or newer.*12\.5/),
     });
   });
+});
+
+it('a URL may bring options for the server', async () => {
+  const bounded = new URL(url);
+  bounded.searchParams.set('options', '-c application_name=bounded -c statement_timeout=9s');
+  const { flowrra } = await startOn({ connection: bounded.href, prefix: place() }, Work);
+  expect(await doubles(flowrra, 5)).toBe(10);
+  const { rows } = await admin.query(`SELECT 1 FROM pg_stat_activity WHERE application_name = 'bounded'`);
+  expect(rows).not.toEqual([]);
+});
+
+it('a server that lets nobody in has certainly not taken a job', async () => {
+  const { flowrra } = await startOn(
+    { connection: as(role, 'secret'), schema, prefix: place(), migrate: false },
+    Work,
+  );
+  expect(await doubles(flowrra, 6)).toBe(12);
+  await admin.query(`ALTER ROLE ${role} CONNECTION LIMIT 0`);
+  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
+  let refusal: unknown;
+  // The first one may be what finds out that its connection has ended.
+  do refusal = await flowrra.submit('Work.double', 7).catch((error: unknown) => error);
+  while (refusal instanceof SubmitUncertainError);
+  expect(refusal).toMatchObject({
+    code: 'FLOWRRA_ENGINE',
+    message: expect.stringMatching(/out of reach: too many connections/),
+  });
+  await admin.query(`ALTER ROLE ${role} CONNECTION LIMIT -1`);
 });
 
 describe('a pool of the application', () => {
@@ -128,6 +157,7 @@ describe('a pool of the application', () => {
     expect((await given.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     expect(given.waitingCount).toBe(0);
     expect(given.idleCount).toBe(given.totalCount);
+    expect(given.listenerCount('error')).toBe(0);
   });
 
   it('has to lead to the schema', async () => {

@@ -1,8 +1,10 @@
+import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
 import { RedisJobs } from '../../lib/engine/bullmq/redis-jobs.js';
 import { startServices } from '../../scripts/services/services.mjs';
+import { RedisServer } from '../../lib/engine/bullmq/redis-server.js';
 import { doubles, place, startOn, Work } from './apps.js';
 
 jest.setTimeout(30_000);
@@ -20,6 +22,18 @@ afterAll(async () => {
 async function clients(): Promise<number> {
   return ((await admin.client('LIST')) as string).trim().split('\n').length;
 }
+
+// The first one, so that no other application's timers are counted.
+it('leaves nothing behind that would keep the process from ending', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  const { app, flowrra } = await startOn({ connection: url, prefix: place() }, Work);
+  expect(await doubles(flowrra, 4)).toBe(8);
+  await app.close();
+  // The server hears of the end of a connection before this process does.
+  for (let round = 0; round < 50; round++) await admin.ping();
+  expect(timers()).toBeLessThanOrEqual(before);
+});
 
 describe('a client of the application', () => {
   it.each([{}, { maxRetriesPerRequest: null }, { enableOfflineQueue: false }])(
@@ -44,13 +58,19 @@ describe('a client of the application', () => {
   });
 });
 
-it('takes options as ioredis does', async () => {
+it('takes options as ioredis does, and as BullMQ does', async () => {
   const { hostname: host, port } = new URL(url);
-  const { flowrra } = await startOn(
-    { connection: { host, port: Number(port), db: 3 }, prefix: place() },
-    Work,
-  );
-  expect(await doubles(flowrra, 4)).toBe(8);
+  for (const [db, connection] of [
+    [3, { host, port: Number(port), db: 3 }],
+    [4, { url, db: 4 }],
+  ] as const) {
+    const prefix = place();
+    const { flowrra } = await startOn({ connection, prefix }, Work);
+    expect(await doubles(flowrra, 4)).toBe(8);
+    const there = new Redis(url, { db });
+    expect(await there.exists(`${prefix}:default:meta`)).toBe(1);
+    there.disconnect();
+  }
 });
 
 it('leaves no connection behind', async () => {
@@ -87,6 +107,24 @@ it('a replica, and a database that does not exist, are errors at once', async ()
     message: expect.stringMatching(/replica/),
   });
   await admin.replicaof('NO', 'ONE');
+});
+
+it('a server that has become a replica is out of reach until it is none any more, and that is said once', async () => {
+  const asked = jest.spyOn(RedisServer.prototype, 'ping');
+  const { flowrra } = await startOn({ connection: url, prefix: place() }, Work);
+  expect(await doubles(flowrra, 1)).toBe(2);
+  const said: string[] = [];
+  for (const level of ['error', 'log'] as const)
+    jest.spyOn(Logger.prototype, level).mockImplementation((line) => void said.push(String(line)));
+  await admin.replicaof('127.0.0.1', 1);
+  await expect(flowrra.submit('Work.double', 3)).rejects.toMatchObject({ code: 'FLOWRRA_ENGINE' });
+  while (asked.mock.calls.length < 3) await admin.ping();
+  expect(said).toEqual([expect.stringMatching(/^Redis is out of reach: /)]);
+  await admin.replicaof('NO', 'ONE');
+  while (said.length < 2) await admin.ping();
+  expect(said[1]).toBe('Redis answers again.');
+  expect(await doubles(flowrra, 4)).toBe(8);
+  jest.restoreAllMocks();
 });
 
 it('what a full server refuses is an error, and does not turn up when there is room', async () => {

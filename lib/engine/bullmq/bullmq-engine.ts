@@ -91,6 +91,7 @@ export class BullMqEngine implements Engine {
     this.results.open({
       clock: host.clock,
       resultTtl: host.retention.resultTtl,
+      hasQueue: (name) => host.queues.some((queue) => queue.name === name),
       state: (taskId) => this.answered(() => this.queues.state(taskId)),
       listen: (taskId) => this.queues.listen(taskId),
       isTelling: (taskId) => this.workers.isTelling(taskId),

@@ -23,7 +23,7 @@ export interface RedisClient {
 export type BullMqConnection =
   /** `redis://…`, `rediss://…` or `postgres://…`. */
   | string
-  /** How to connect to Redis, as ioredis takes it. */
+  /** How to connect to Redis, as ioredis takes it, or with a `url` among the options, as BullMQ does. */
   | RedisOptions
   /** An ioredis client of the application's own: further connections are made like it. It is not closed. */
   | RedisClient
@@ -107,6 +107,7 @@ const KEYS = keysOf<BullMqOptions>({
 const SHORTEST_MS = 100;
 const LONGEST_MS = 24 * 3_600_000;
 const SCHEMA = /^[A-Za-z_][\w$]{0,62}$/;
+const FOR_POSTGRES = 'For PostgreSQL, give a URL or a pool of pg.';
 const PREFIX = /^[^\s:{}]+$/;
 
 /** @throws {FlowrraConfigError} naming the option, the value and what would be right. */
@@ -169,33 +170,46 @@ export function isRedisClient(connection: unknown): connection is RedisClient {
 function resolveConnection(connection: unknown): BullMqConnection {
   const need =
     "It must be a URL such as 'redis://localhost:6379' or 'postgres://user@localhost/app', options for ioredis, a client of ioredis, or a pool of pg.";
-  if (typeof connection === 'string') return checkUrl(connection, need);
+  if (typeof connection === 'string') return checkUrl(connection, 'bullmq connection', need);
   if (typeof connection !== 'object' || connection === null)
     throw wrong('bullmq connection', connection, need);
   if ('isCluster' in connection && connection.isCluster)
     throw wrong('bullmq connection', connection, 'Redis Cluster is not supported.');
-  for (const key of ['connectionString', 'database', 'user'])
-    if (key in connection && !isPool(connection))
-      throw wrong(`bullmq connection.${key}`, '…', 'For PostgreSQL, give a URL or a pool of pg.');
-  if (
-    isPool(connection) ||
-    isRedisClient(connection) ||
-    Object.getPrototypeOf(connection) === Object.prototype
-  )
-    return connection;
+  if (isPool(connection)) return checkPool(connection);
+  if (isRedisClient(connection)) return connection;
+  if (Object.getPrototypeOf(connection) === Object.prototype) return checkRedisOptions(connection);
   throw wrong('bullmq connection', connection, need);
 }
 
+function checkPool(pool: PgPool): PgPool {
+  const { max } = ((pool as { options?: unknown }).options ?? {}) as { max?: unknown };
+  if (typeof max === 'number') return pool;
+  throw wrong('bullmq connection', pool, 'A single client of pg will not do: give a pool, new Pool({ … }).');
+}
+
+function checkRedisOptions(options: RedisOptions): RedisOptions {
+  const { url } = options;
+  for (const key of ['connectionString', 'database', 'user'])
+    if (key in options) throw wrong(`bullmq connection.${key}`, '…', FOR_POSTGRES);
+  if (url === undefined) return options;
+  const path = 'bullmq connection.url';
+  const need = "It must be a URL such as 'redis://localhost:6379'.";
+  if (typeof url !== 'string') throw wrong(path, url, need);
+  if (isPostgres(url)) throw wrong(path, masked(url), FOR_POSTGRES);
+  checkUrl(url, path, need);
+  return options;
+}
+
 /** Without the password, of which some characters have to be encoded. */
-function checkUrl(url: string, need: string): string {
-  if (!/^(rediss?|postgres(ql)?):\/\/./i.test(url)) throw wrong('bullmq connection', masked(url), need);
+function checkUrl(url: string, path: string, need: string): string {
+  if (!/^(rediss?|postgres(ql)?):\/\/./i.test(url)) throw wrong(path, masked(url), need);
   try {
     const { password } = new URL(url);
     decodeURIComponent(password);
     return url;
   } catch {
     throw wrong(
-      'bullmq connection',
+      path,
       masked(url),
       'It is no valid URL. In a user name and a password, encode what is neither a letter nor a digit: # is %23, / is %2F, @ is %40.',
     );

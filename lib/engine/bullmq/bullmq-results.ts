@@ -18,6 +18,8 @@ const MOST_LOOKED_AFTER = 200;
 export interface ResultsSource {
   readonly clock: Clock;
   readonly resultTtl: number;
+  /** Whether the application has a queue of that name. */
+  hasQueue(name: string): boolean;
   /** The state of a job, or `null` if there is none of that id. */
   state(taskId: string): Promise<JobState | null>;
   /** Sees to it that the end of this job will be heard of. */
@@ -111,11 +113,16 @@ export class BullMqResults extends ResultBackend {
   }
 
   private missing(taskId: string): Error {
-    return queueOf(taskId) === null
-      ? new ResultNotFoundError(`No job '${taskId}' is known to any queue of this application.`)
-      : new ResultExpiredError(
-          `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
-        );
+    const queue = queueOf(taskId);
+    if (queue === null)
+      return new ResultNotFoundError(`No job '${taskId}' is known to any queue of this application.`);
+    if (!this.opened.hasQueue(queue))
+      return new ResultNotFoundError(
+        `The job ${taskId} is of the queue '${queue}', which this application does not have. Give it the same queues as the one that submitted it.`,
+      );
+    return new ResultExpiredError(
+      `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
+    );
   }
 
   private get opened(): ResultsSource {

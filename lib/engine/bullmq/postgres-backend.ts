@@ -6,13 +6,25 @@ import {
 } from 'bullmq';
 import type { Pool } from 'pg';
 
-/** BullMQ takes a pool for one that leads to the schema 'bullmq', and could not find tables elsewhere. */
+/**
+ * BullMQ takes a pool for one that leads to the schema 'bullmq', and could not find tables elsewhere.
+ * And it leaves its listener with a pool, which may outlive many applications.
+ */
 class PooledConnection extends PostgresConnection {
   override readonly schema: string;
+  private readonly forget: () => void;
 
   constructor(pool: Pool, schema: string) {
+    const before = new Set(pool.listeners('error'));
     super(pool);
     this.schema = schema;
+    const own = pool.listeners('error').filter((listener) => !before.has(listener));
+    this.forget = () => own.forEach((listener) => pool.off('error', listener as (error: Error) => void));
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.forget();
   }
 }
 

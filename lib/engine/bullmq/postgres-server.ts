@@ -7,6 +7,7 @@ import { isPool, type ResolvedBullMqOptions } from './bullmq-options.js';
 import type { Kept } from './job-mapping.js';
 import { PostgresJobs } from './postgres-jobs.js';
 import type { ServerJobs } from './server-jobs.interface.js';
+import { PoolKeeper } from './pool-keeper.js';
 import { pooledBackend } from './postgres-backend.js';
 import { messageOf } from './trouble.js';
 
@@ -22,6 +23,8 @@ const SILENCE_MS = 30_000;
 
 /** SQL states of a server that is starting, stopping, or has no connection left. */
 const SERVER_AWAY = /^(08|57P|53300)/;
+/** Those of them that it gives only to somebody who connects. */
+const NOT_LET_IN = /^(57P03|53300)$/;
 const NOT_CONNECTED = /trying to connect|Connection terminated due to connection timeout/;
 const BROKEN = /Connection terminated|Client has encountered a connection error|Query read timeout/;
 const CONNECTION_CODES = new Set([
@@ -42,6 +45,7 @@ export class PostgresServer implements BullServer {
   readonly reads = QUERY_CONNECTIONS - 1;
   readonly countsSlowly = true;
   private readonly backend;
+  private readonly keeper;
 
   private constructor(
     private readonly pool: Pool,
@@ -49,8 +53,7 @@ export class PostgresServer implements BullServer {
     private readonly queues: number,
   ) {
     this.backend = pooledBackend(pool, options.schema);
-    // Each queue, worker and listener listens for its errors.
-    pool.setMaxListeners(0);
+    this.keeper = new PoolKeeper(pool, pool !== options.connection);
   }
 
   /** @param queues How many queues there are: each may hold two connections. */
@@ -63,8 +66,7 @@ export class PostgresServer implements BullServer {
     if (isPool(connection)) return new PostgresServer(connection as Pool, options, queues);
     const { default: pg } = await loading('pg', () => import('pg'));
     const pool = new pg.Pool({
-      connectionString: connection as string,
-      options: `-c search_path="${schema}"`,
+      ...withSearchPath(connection as string, schema),
       max: QUERY_CONNECTIONS + 2 * queues,
       // Sooner than a submission is given up, so that what was not sent is known.
       connectionTimeoutMillis: Math.ceil(submitTimeout * 0.8),
@@ -77,7 +79,7 @@ export class PostgresServer implements BullServer {
 
   async connect(): Promise<void> {
     this.checkSize();
-    const client = await this.pool.connect();
+    const client = await this.keeper.lend();
     try {
       await this.prepareSchema(client);
       await this.checkSearchPath(client);
@@ -94,7 +96,7 @@ export class PostgresServer implements BullServer {
 
   refusalOf(error: unknown): Refusal {
     const { code, message } = faultOf(error);
-    if (CONNECTION_CODES.has(code) || NOT_CONNECTED.test(message)) return 'not sent';
+    if (CONNECTION_CODES.has(code) || NOT_CONNECTED.test(message) || NOT_LET_IN.test(code)) return 'not sent';
     // Whatever else the server answers with an SQL state, it has rolled back.
     return /^[0-9A-Z]{5}$/.test(code) && !SERVER_AWAY.test(code) ? 'refused' : 'unknown';
   }
@@ -132,7 +134,7 @@ export class PostgresServer implements BullServer {
   }
 
   async close(): Promise<void> {
-    if (this.pool !== this.options.connection) await this.pool.end();
+    await this.keeper.letGo();
   }
 
   /** A schema may be shared, and has no prefix of its own. */
@@ -186,6 +188,16 @@ export class PostgresServer implements BullServer {
       cause: error,
     });
   }
+}
+
+/** Options within the URL would take the place of those beside it. */
+function withSearchPath(url: string, schema: string): { connectionString: string; options: string } {
+  const bare = new URL(url);
+  const given = bare.searchParams.get('options');
+  bare.searchParams.delete('options');
+  const searchPath = `-c search_path="${schema}"`;
+  if (given === null) return { connectionString: url, options: searchPath };
+  return { connectionString: bare.href, options: `${given} ${searchPath}` };
 }
 
 function faultOf(error: unknown): { code: string; message: string } {

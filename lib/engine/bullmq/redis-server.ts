@@ -10,11 +10,14 @@ import { SilenceWatch } from './silence-watch.js';
 import { writeTogether } from './written-together.js';
 
 const LONGEST_RECONNECT_MS = 2_000;
+/** Afterwards a connection that was let go of is cut: until then it would keep the process from ending. */
+const PARTING_MS = 200;
 
 const BOTH: RedisOptions = {
   // BullMQ demands it of workers: a command waits for the server, however long that takes.
   maxRetriesPerRequest: null,
   lazyConnect: true,
+  disconnectTimeout: PARTING_MS,
   // After a failover this connection leads to what is a replica now.
   reconnectOnError: ({ message }) => message.startsWith('READONLY'),
   retryStrategy: (tries) => Math.min(tries * 100, LONGEST_RECONNECT_MS),
@@ -28,7 +31,7 @@ const CONSUMER: RedisOptions = BOTH;
 const NOT_WRITTEN = "isn't writeable";
 const BROKEN = /Connection is closed|Connection given up|isn't writeable|^READONLY/;
 /** The server says no, though only for the moment. */
-const NOT_YET = /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY)/;
+const NOT_YET = /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY|UNBLOCKED)/;
 
 /** BullMQ over Redis, or what speaks like it. */
 export class RedisServer implements BullServer {
@@ -75,8 +78,10 @@ export class RedisServer implements BullServer {
       throw new Error('READONLY: this Redis is a replica, which takes no jobs');
   }
 
+  /** A replica answers, and takes nothing. */
   async ping(): Promise<void> {
     await this.producer.ping();
+    await this.checkRole();
   }
 
   refusalOf(error: unknown): Refusal {
@@ -114,7 +119,8 @@ export class RedisServer implements BullServer {
 
   async close(): Promise<void> {
     this.watch.stop();
-    for (const client of this.open) client.disconnect();
+    // ioredis waits for the end of a connection even if that lies behind it.
+    for (const client of this.open) if (client.status !== 'end') client.disconnect();
   }
 
   /** BullMQ makes further connections of its own after its likeness, for those who wait for jobs. */
@@ -138,7 +144,11 @@ export class RedisServer implements BullServer {
 /** A client that was given is but the model: it may keep commands for later, and then refused jobs would turn up. */
 function clientLike(connection: ResolvedBullMqOptions['connection'], options: RedisOptions): Redis {
   if (typeof connection === 'string') return new Redis(connection, options);
-  if (!isRedisClient(connection)) return new Redis({ ...(connection as RedisOptions), ...options });
+  if (!isRedisClient(connection)) {
+    const { url, ...rest } = connection as RedisOptions & { readonly url?: string };
+    const settings = { ...rest, ...options };
+    return url === undefined ? new Redis(settings) : new Redis(url, settings);
+  }
   const given = connection as Redis;
   if (given.options.keyPrefix) {
     throw new FlowrraConfigError(

@@ -3,17 +3,22 @@ import { EngineError } from '../../core/errors.js';
 import type { BullServer } from './bull-server.interface.js';
 import { SilenceError } from './io-time.js';
 
-/** Of errors that are no outage, so many are logged in a second. */
-const MOST_PER_SECOND = 5;
+/** An error that is no outage, but lasts as one does, is logged again after this long. */
+const REPEAT_MS = 60_000;
+/** So many different ones are logged in that time. */
+const MOST_ERRORS = 50;
 
-/** Tells of a server's trouble, and of its end, once: while it lasts, every call of every worker fails. */
+/**
+ * Tells of a server's trouble, and of its end, once: while it lasts, every call of every worker fails.
+ * Of errors of other kinds, it tells in the same words once a minute.
+ */
 export class Trouble {
   private readonly logger = new Logger('Flowrra');
   /** Before that, whoever starts is told by a rejection. */
   private started = false;
   private away = false;
-  private second = 0;
-  private logged = 0;
+  /** When each error of the last minute was logged. */
+  private readonly logged = new Map<string, number>();
 
   /** @param server Asked for when there is trouble: it may begin while the server is being made. */
   constructor(private readonly server: () => BullServer) {}
@@ -59,10 +64,12 @@ export class Trouble {
   }
 
   private log(error: unknown): void {
-    const second = Math.trunc(performance.now() / 1_000);
-    if (second !== this.second) this.logged = 0;
-    this.second = second;
-    if (this.logged++ < MOST_PER_SECOND) this.logger.error(`${this.server().name}: ${messageOf(error)}`);
+    const now = performance.now();
+    for (const [words, at] of this.logged) if (at <= now - REPEAT_MS) this.logged.delete(words);
+    const words = messageOf(error);
+    if (this.logged.has(words) || this.logged.size === MOST_ERRORS) return;
+    this.logged.set(words, now);
+    this.logger.error(`${this.server().name}: ${words}`);
   }
 }
 
