@@ -78,6 +78,9 @@ export class Beds {
   }
 }
 
+/** What has been told of a job. That it was submitted comes first: an attempt may start before its submitter hears of that. */
 export function types(events: readonly FlowrraEvent[], taskId: string): string[] {
-  return events.filter((event) => event.taskId === taskId).map((event) => event.type);
+  const told = events.filter((event) => event.taskId === taskId).map((event) => event.type);
+  const isSubmitted = (type: string): boolean => type === 'submitted';
+  return [...told.filter(isSubmitted), ...told.filter((type) => !isSubmitted(type))];
 }

@@ -7,7 +7,7 @@ import {
   TaskCtx,
 } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
-import type { Beds, EngineUnderTest } from './engine-under-test.js';
+import { type Beds, type EngineUnderTest, types } from './engine-under-test.js';
 
 @Injectable()
 class Stopped {
@@ -118,11 +118,7 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
     await advance(1);
     await stopped;
     expect(tasks.reason).toBeInstanceOf(ExecutorStoppingError);
-    expect(seen.filter((event) => event.taskId === id).map(({ type }) => type)).toEqual([
-      'submitted',
-      'started',
-      'released',
-    ]);
+    expect(types(seen, id)).toEqual(['submitted', 'started', 'released']);
   });
 
   it('what ends within the grace after its abort counts', async () => {
