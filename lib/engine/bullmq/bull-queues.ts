@@ -41,6 +41,8 @@ export class BullQueues {
   private readonly adds: ReadonlyMap<string, OrderedAdds>;
   private readonly sluice: Sluice;
   private readonly events = new Map<string, Promise<AnyEvents>>();
+  /** Those of which the events come in. */
+  private readonly heard = new Set<string>();
 
   private constructor(
     private readonly queues: ReadonlyMap<string, AnyQueue>,
@@ -129,20 +131,22 @@ export class BullQueues {
   /** @param list Where it was seen last. */
   async look(queue: string, taskId: string, list?: string): Promise<FoundJob | null> {
     const bull = this.get(queue);
-    // In this order: a job that ends in between is shown as it was, not as ended without a result.
-    const at = list ?? (await bull.getJobState(taskId));
-    const job = at === 'unknown' ? undefined : await bull.getJob(taskId);
+    const [at, job] = await Promise.all([list ?? bull.getJobState(taskId), bull.getJob(taskId)]);
     if (job === undefined) return null;
-    if ((at === 'completed' || at === 'failed') !== (job.finishedOn !== undefined) && list !== undefined)
-      return this.look(queue, taskId);
-    return { queue, list: at, job };
+    if (hasEnded(at) === (job.finishedOn !== undefined)) return foundAt(queue, at, job);
+    // It has moved in between. In this order it is shown as it was, and never as ended without a result.
+    const before = await bull.getJobState(taskId);
+    return foundAt(queue, before, await bull.getJob(taskId));
   }
 
   /** Resolves when the end of that job, if it lies ahead, will be heard of. */
   async listen(taskId: string): Promise<void> {
-    const own = queueOf(taskId);
-    const names = own !== null && this.queues.has(own) ? [own] : this.names;
-    await Promise.all(names.map((name) => this.listenTo(name)));
+    await Promise.all(this.toldBy(taskId).map((name) => this.listenTo(name)));
+  }
+
+  /** Whether it will. */
+  listens(taskId: string): boolean {
+    return this.toldBy(taskId).every((name) => this.heard.has(name));
   }
 
   /** Every queue with its events. */
@@ -172,6 +176,12 @@ export class BullQueues {
     return queue;
   }
 
+  /** The queues of which one tells of that job. */
+  private toldBy(taskId: string): readonly string[] {
+    const own = queueOf(taskId);
+    return own !== null && this.queues.has(own) ? [own] : this.names;
+  }
+
   private listenTo(name: string): Promise<AnyEvents> {
     let listening = this.events.get(name);
     if (listening === undefined) {
@@ -192,6 +202,7 @@ export class BullQueues {
       void events.close().catch(trouble);
       throw error;
     });
+    this.heard.add(name);
     return events;
   }
 
@@ -201,4 +212,12 @@ export class BullQueues {
     if (own === null || !this.queues.has(own)) return this.names;
     return [own, ...this.names.filter((queue) => queue !== own)];
   }
+}
+
+function hasEnded(list: string): boolean {
+  return list === 'completed' || list === 'failed';
+}
+
+function foundAt(queue: string, list: string, job: StoredJob | undefined): FoundJob | null {
+  return job === undefined || list === 'unknown' ? null : { queue, list, job };
 }

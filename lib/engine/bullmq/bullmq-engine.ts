@@ -94,6 +94,7 @@ export class BullMqEngine implements Engine {
       hasQueue: (name) => host.queues.some((queue) => queue.name === name),
       state: (taskId) => this.answered(() => this.queues.state(taskId)),
       listen: (taskId) => this.queues.listen(taskId),
+      listens: (taskId) => this.queues.listens(taskId),
       isTelling: (taskId) => this.workers.isTelling(taskId),
       trouble: this.trouble.report,
     });

@@ -24,6 +24,8 @@ export interface ResultsSource {
   state(taskId: string): Promise<JobState | null>;
   /** Sees to it that the end of this job will be heard of. */
   listen(taskId: string): Promise<void>;
+  /** Whether that has been seen to. */
+  listens(taskId: string): boolean;
   /** Whether the end of that job is about to be announced here. */
   isTelling(taskId: string): boolean;
   trouble(error: Error): void;
@@ -33,7 +35,8 @@ export interface ResultsSource {
 export class BullMqResults extends ResultBackend {
   private source: ResultsSource | null = null;
   private readonly waiters = new Waiters<string>();
-  private readonly looks = new Set<Promise<void>>();
+  /** The last look at each job that is looked at. */
+  private readonly looks = new Map<string, Promise<void>>();
 
   open(source: ResultsSource): void {
     this.source = source;
@@ -48,14 +51,10 @@ export class BullMqResults extends ResultBackend {
   }
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
-    const { clock, listen, trouble } = this.opened;
-    // While the server is out of reach, the job is looked after like any other: that outlasts it.
-    const known = await this.find(taskId).catch((error: unknown) => {
-      if (error instanceof EngineError) return undefined;
-      throw error;
-    });
-    if (known === null) throw this.missing(taskId);
-    if (known !== undefined && isFinal(known.status)) return taskResultOf(known) as FinishedTaskResult;
+    const { clock, listen, listens, trouble } = this.opened;
+    // Listening takes a connection, for which a job that has ended is no reason.
+    const ended = listens(taskId) ? null : await this.ended(taskId);
+    if (ended !== null) return ended;
     return waitUntil(taskId, options, clock, (waiter) => {
       const leave = this.waiters.add(taskId, waiter);
       // It may have ended before anybody listened. If this fails, it is looked after all the same.
@@ -67,10 +66,14 @@ export class BullMqResults extends ResultBackend {
   /** That job may have ended. */
   hear(taskId: string): void {
     if (!this.waiters.has(taskId) || this.opened.isTelling(taskId)) return;
-    const looking = this.look(taskId)
+    // One after the other: when the first has found the end, the next has nothing to do.
+    const looking = (this.looks.get(taskId) ?? Promise.resolve())
+      .then(() => this.look(taskId))
       .catch(this.opened.trouble)
-      .finally(() => this.looks.delete(looking));
-    this.looks.add(looking);
+      .finally(() => {
+        if (this.looks.get(taskId) === looking) this.looks.delete(taskId);
+      });
+    this.looks.set(taskId, looking);
   }
 
   /** Looks after some of those that are waited for: what it has not looked at for the longest time. */
@@ -80,10 +83,11 @@ export class BullMqResults extends ResultBackend {
 
   /** Resolves when every look that is under way is over. */
   async looked(): Promise<void> {
-    await Promise.all(this.looks);
+    await Promise.all(this.looks.values());
   }
 
   private async look(taskId: string): Promise<void> {
+    if (!this.waiters.has(taskId)) return;
     const state = await this.find(taskId);
     if (state !== null && !isFinal(state.status)) return;
     for (const waiter of this.waiters.take(taskId))
@@ -102,6 +106,16 @@ export class BullMqResults extends ResultBackend {
           ),
         ),
       );
+  }
+
+  /** The result of a job that has ended; `null` while it has not, or while the server is out of reach: a wait outlasts that. */
+  private async ended(taskId: string): Promise<FinishedTaskResult | null> {
+    const known = await this.find(taskId).catch((error: unknown) => {
+      if (error instanceof EngineError) return undefined;
+      throw error;
+    });
+    if (known === null) throw this.missing(taskId);
+    return known !== undefined && isFinal(known.status) ? (taskResultOf(known) as FinishedTaskResult) : null;
   }
 
   /** BullMQ drops old results only when the next job ends, so age is judged here. */
