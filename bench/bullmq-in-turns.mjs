@@ -2,7 +2,7 @@ import { startServices } from '../scripts/services/services.mjs';
 import { bare, BULK, flowrra } from './bullmq-sides.mjs';
 import { inFlight, percentile } from './rate.mjs';
 
-/** What one turn does, and how many jobs that are. The share of a server that is slow is smaller. */
+/** How many jobs one turn has, what it does with them, and what has to be done before its time counts. */
 const TURNS = {
   single: (n) => [n / 10, (side) => inFlight(n / 10, 1, side.submit)],
   flight: (n) => [n, (side) => inFlight(n, 100, side.submit)],

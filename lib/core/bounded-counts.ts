@@ -1,5 +1,6 @@
 import type { QueueCounts } from '../engine/job-control.interface.js';
 import type { Clock } from './clock.js';
+import { within } from './within.js';
 
 /**
  * Asks an engine for its counts without ever waiting for longer than is said. One question is out at
@@ -18,17 +19,4 @@ export class BoundedCounts {
     this.asking ??= this.ask().finally(() => (this.asking = null));
     return within(ms, this.clock, this.asking);
   }
-}
-
-/** What the promise resolves with, unless that takes longer: then it rejects, with `late`. */
-export function within<T>(
-  ms: number,
-  clock: Clock,
-  promise: Promise<T>,
-  late: () => Error = () => new Error(`no answer within ${ms} ms`),
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(ms, () => reject(late()), { background: true });
-    promise.then(resolve, reject).finally(cancel);
-  });
 }

@@ -1,7 +1,7 @@
 import type { PipeTransform } from '@nestjs/common';
-import { within } from '../core/bounded-counts.js';
 import type { Clock } from '../core/clock.js';
 import type { TaskDefinition } from '../core/task-definition.js';
+import { within } from '../core/within.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import type { TaskScopes } from '../discovery/task-scopes.js';
 import type { NestEnhancers } from './nest-enhancers.js';

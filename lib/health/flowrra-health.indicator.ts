@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { BoundedCounts, within } from '../core/bounded-counts.js';
+import { BoundedCounts } from '../core/bounded-counts.js';
+import { within } from '../core/within.js';
 import type { Clock } from '../core/clock.js';
 import type { QueueCounts } from '../engine/job-control.interface.js';
 import { FlowrraService } from '../flowrra.service.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { SilenceWatch } from '../../lib/engine/bullmq/silence-watch.js';
+import { silenceFor, SilenceWatch } from '../../lib/engine/bullmq/silence-watch.js';
 import { writeTogether } from '../../lib/engine/bullmq/written-together.js';
 
 const PLAIN = {
@@ -91,7 +91,7 @@ describe('commands of one turn', () => {
 describe('a connection', () => {
   it('on which an answer is awaited between two looks, and nothing comes, is given up for another', async () => {
     await connected();
-    const watch = new SilenceWatch([client]);
+    const watch = new SilenceWatch([client], silenceFor({}));
     answering = false;
     const answer = client.get('a');
     watch.look();
@@ -106,7 +106,7 @@ describe('a connection', () => {
 
   it('on which something comes, or nothing is awaited, is kept', async () => {
     await connected();
-    const watch = new SilenceWatch([client]);
+    const watch = new SilenceWatch([client], silenceFor({}));
     watch.look();
     watch.look();
     answering = false;
@@ -118,5 +118,9 @@ describe('a connection', () => {
     watch.look();
     expect(sockets).toHaveLength(1);
     expect(client.status).toBe('ready');
+  });
+
+  it('may be silent for as long as a worker waits for a job', () => {
+    expect([{}, { drainDelay: 1 }, { drainDelay: 60 }].map(silenceFor)).toEqual([20_000, 20_000, 120_000]);
   });
 });

@@ -6,7 +6,7 @@ import type { Kept } from './job-mapping.js';
 import { RedisJobs } from './redis-jobs.js';
 import type { ServerJobs } from './server-jobs.interface.js';
 import { isRedisClient, type ResolvedBullMqOptions } from './bullmq-options.js';
-import { SilenceWatch } from './silence-watch.js';
+import { silenceFor, SilenceWatch } from './silence-watch.js';
 import { writeTogether } from './written-together.js';
 
 const LONGEST_RECONNECT_MS = 2_000;
@@ -42,7 +42,7 @@ export class RedisServer implements BullServer {
   readonly countsSlowly = false;
   /** All that were made here, or by BullMQ after their likeness: a connection that is left open outlives the application. */
   private readonly open: Redis[] = [];
-  private readonly watch = new SilenceWatch(this.open);
+  private readonly watch: SilenceWatch;
   private readonly producer: Redis;
   private consumer: Redis | null = null;
   /** Why there is no connection; ioredis itself only says that there is none. */
@@ -53,6 +53,7 @@ export class RedisServer implements BullServer {
     private readonly options: ResolvedBullMqOptions,
     private readonly trouble: (error: Error) => void,
   ) {
+    this.watch = new SilenceWatch(this.open, silenceFor(options.workerOptions));
     this.producer = this.client(PRODUCER);
     this.producer.on('error', (error) => (this.broken = error));
     this.producer.on('ready', () => (this.broken = null));

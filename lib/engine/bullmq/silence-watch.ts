@@ -1,7 +1,12 @@
 import type { Redis } from 'ioredis';
 
-/** Longer than any blocking read of BullMQ's. */
-const LOOK_MS = 20_000;
+/** Longer than any blocking read that BullMQ makes by itself. */
+const LEAST_MS = 20_000;
+
+/** How long a connection may be silent, in milliseconds, where workers wait for a job for so many seconds at a time. */
+export function silenceFor({ drainDelay = 0 }: { readonly drainDelay?: number }): number {
+  return Math.max(LEAST_MS, 2_000 * drainDelay);
+}
 
 /** A connection on which answers are awaited, and how much had been read from it. */
 interface Awaiting {
@@ -18,11 +23,17 @@ export class SilenceWatch {
   private awaiting = new Map<Redis, Awaiting>();
   private timer: NodeJS.Timeout | null = null;
 
-  /** @param clients Those that are watched; more may come. */
-  constructor(private readonly clients: readonly Redis[]) {}
+  /**
+   * @param clients Those that are watched; more may come.
+   * @param silence How long passes from one look to the next, in milliseconds.
+   */
+  constructor(
+    private readonly clients: readonly Redis[],
+    private readonly silence: number,
+  ) {}
 
   start(): void {
-    this.timer ??= setInterval(() => this.look(), LOOK_MS).unref();
+    this.timer ??= setInterval(() => this.look(), this.silence).unref();
   }
 
   stop(): void {
@@ -39,7 +50,7 @@ export class SilenceWatch {
       const { bytesRead } = stream;
       const last = before.get(client);
       if (last?.stream === stream && last.bytesRead === bytesRead)
-        stream.destroy(new Error(`Connection given up: no answer for ${LOOK_MS / 1_000} s`));
+        stream.destroy(new Error(`Connection given up: no answer for ${this.silence / 1_000} s`));
       else this.awaiting.set(client, { stream, bytesRead });
     }
   }
