@@ -111,9 +111,13 @@ const FINAL_CODES: ReadonlySet<string | null> = new Set([
   'FLOWRRA_FATAL',
   'FLOWRRA_FORBIDDEN',
   'FLOWRRA_ARGUMENTS',
+  'FLOWRRA_CONFIG',
 ]);
 
-/** Whether trying again is of no use: the task says so, or its result could not leave its thread. */
+/**
+ * Whether trying again is of no use: the task says so, something is configured wrongly, or the result
+ * could not leave its thread.
+ */
 function isFinal(error: unknown, code: string | null): boolean {
   return FINAL_CODES.has(code) || (error instanceof PayloadError && error.path.startsWith('result'));
 }

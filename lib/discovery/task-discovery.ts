@@ -7,10 +7,12 @@ import { defaultNameOf, type TaskMetadata } from '../decorators/task-metadata.js
 import type { ResolvedOptions, ResolvedTask } from '../options/resolved-options.js';
 import { resolveTaskOptions, type TaskDefaults } from '../options/resolve-task-options.js';
 import type { RegisterOptions } from '../options/task-options.js';
-import { type CpuTarget, refuseEntryOrBundle } from '../runner/thread/cpu-target.js';
+import type { CpuTarget } from '../runner/thread/cpu-target.js';
+import { checkThreadFile, refuseBundledPackage } from '../runner/thread/thread-files.js';
 import { fileUrl } from '../options/file-url.js';
 import { threadLink } from '../runner/thread/thread-link.js';
 import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
+import { classTarget } from './class-target.js';
 import { callerOf } from './task-caller.js';
 import { TaskScopes } from './task-scopes.js';
 import { originOf, servesAll, type TaskExplorer, type TaskHost } from './task-explorer.js';
@@ -42,6 +44,11 @@ export class TaskDiscovery {
 
   /** Finds tasks that have come since the last time; throws at the first that cannot be one. */
   discover(): void {
+    const { module } = this.options.cpu;
+    if (module !== null && this.usesThreads) {
+      refuseBundledPackage('cpu.module');
+      checkThreadFile(module, 'cpu.module');
+    }
     for (const host of this.explorer.hosts()) {
       const twin = this.known.get(host.prototype);
       if (twin === undefined) this.add(host);
@@ -90,7 +97,7 @@ export class TaskDiscovery {
       contextIndex: metadata.contextIndex,
       invoke: callerOf(scopes, key),
       ...this.enhancements.of(host, key, resolved.name, metadata.options.schema ?? null, scopes),
-      target: resolved.cpuBound ? this.classTarget(host, key, metadata, resolved) : null,
+      target: resolved.cpuBound && this.usesThreads ? this.classTarget(host, metadata, resolved) : null,
     };
   }
 
@@ -106,47 +113,33 @@ export class TaskDiscovery {
     this.logger.warn(problem);
   }
 
-  private classTarget(
-    host: TaskHost,
-    key: string,
-    metadata: TaskMetadata,
-    { name }: ResolvedTask,
-  ): CpuTarget | null {
-    const { cpu } = this.options;
-    if (!this.usesThreads) return null;
-    const { contextIndex, file } = metadata;
-    if (cpu.module !== null) return { kind: 'module', taskName: name, contextIndex };
-    if (file === null) {
-      throw new FlowrraConfigError(
-        `CPU-bound task '${name}': the file of its class could not be told, so a thread cannot load it. Say it: @Task({ cpuBound: true, file: import.meta.url }).`,
-      );
-    }
-    if (metadata.options.file === undefined) refuseEntryOrBundle(file, name);
-    return { kind: 'class', file, className: host.prototype.constructor.name, method: key, contextIndex };
+  private classTarget(host: TaskHost, metadata: TaskMetadata, { name }: ResolvedTask): CpuTarget {
+    refuseBundledPackage(`CPU-bound task '${name}'`);
+    return classTarget(host, metadata, name, this.options.cpu.module !== null);
   }
 
   private functionTarget(options: RegisterOptions): CpuTarget | null {
     if (!this.usesThreads) return null;
+    const subject = `register('${options.name}')`;
     if (options.file === undefined) {
       throw new FlowrraConfigError(
-        `register('${options.name}'): a function cannot cross into a thread, so a CPU-bound one needs the file that exports it: { cpuBound: true, file: new URL('./work.js', import.meta.url), export: 'name' }.`,
+        `${subject}: a function cannot cross into a thread, so a CPU-bound one needs the file that exports it: { cpuBound: true, file: join(__dirname, 'work.js'), export: 'name' }, or file: new URL('./work.js', import.meta.url) in ES modules.`,
       );
     }
-    return {
-      kind: 'function',
-      file: fileUrl(
-        options.file,
-        `register('${options.name}') file`,
-        "new URL('./work.js', import.meta.url)",
-      ),
-      export: options.export ?? 'default',
-      contextIndex: null,
-    };
+    const file = fileUrl(
+      options.file,
+      `${subject} file`,
+      "new URL('./work.js', import.meta.url), or join(__dirname, 'work.js') in CommonJS",
+    );
+    refuseBundledPackage(subject);
+    checkThreadFile(file, `${subject} file`);
+    return { kind: 'function', file, export: options.export ?? 'default', contextIndex: null };
   }
 
-  /** Inside a thread of ours there are no further threads: what is called there runs there. */
+  /** A producer runs nothing. Inside a thread of ours there are no further threads: what is called there runs there. */
   private get usesThreads(): boolean {
-    return this.options.cpu.mode === 'thread' && threadLink() === null;
+    const { cpu, role } = this.options;
+    return cpu.mode === 'thread' && role !== 'producer' && threadLink() === null;
   }
 
   private addAliases(): void {

@@ -30,7 +30,11 @@ export interface RateLimitOptions {
 export interface CpuOptions {
   /**
    * A module whose default export is a Nest module. Each thread makes an application context of
-   * it, so that CPU-bound tasks are injected like any provider: `new URL('./cpu.module.js', import.meta.url)`.
+   * it, so that CPU-bound tasks are injected like any provider. The compiled file, as an absolute path or a
+   * `file:` URL: `new URL('./cpu.module.js', import.meta.url)` in ES modules, `join(__dirname, 'cpu.module.js')`
+   * in CommonJS. Tasks of classes that it does not provide run on an instance made by `new`.
+   *
+   * The application does not start if the file does not exist, unless its `role` is `'producer'`.
    */
   module?: string | URL;
   /** `'thread'` (default), or `'inline'` to run CPU-bound tasks on the main thread, as tests may want. */

@@ -111,7 +111,11 @@ function resolveCpu(cpu: CpuOptions = {}, threads: number): ResolvedOptions['cpu
     module:
       module === undefined
         ? null
-        : fileUrl(module, 'cpu.module', "new URL('./cpu.module.js', import.meta.url)"),
+        : fileUrl(
+            module,
+            'cpu.module',
+            "new URL('./cpu.module.js', import.meta.url), or join(__dirname, 'cpu.module.js') in CommonJS",
+          ),
     mode: oneOf(cpu.mode, 'cpu.mode', ['thread', 'inline'], 'thread'),
     resourceLimits: resolveResourceLimits(cpu.resourceLimits),
   };

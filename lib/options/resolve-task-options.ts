@@ -87,7 +87,8 @@ function checkFile(options: { file?: unknown; export?: unknown }, cpuBound: bool
     if (cpuBound || options[key] === undefined) continue;
     throw wrong(at(key), options[key], 'It says what a thread loads: add cpuBound: true, or leave it out.');
   }
-  if (options.file !== undefined) fileUrl(options.file, at('file'), 'import.meta.url');
+  if (options.file !== undefined)
+    fileUrl(options.file, at('file'), 'import.meta.url, or __filename in CommonJS');
   if (options.export === undefined || (typeof options.export === 'string' && options.export !== '')) return;
   throw wrong(at('export'), options.export, "It must be the name of one of the file's exports.");
 }

@@ -47,6 +47,12 @@ class Flaky {
     throw new FatalTaskError('no such mailbox', { cause: new Error('550') });
   }
 
+  @Task()
+  misconfigured(): void {
+    this.at.push(this.now());
+    throw new RetryTaskError('soon' as never);
+  }
+
   @Task({ maxRetries: 1 })
   ownDelay(): void {
     this.at.push(this.now());
@@ -158,6 +164,18 @@ export function retryCases(beds: Beds): void {
       retries: 0,
       error: 'FatalTaskError: no such mailbox',
       errors: [{ code: 'FLOWRRA_FATAL' }],
+    });
+  });
+
+  it('a configuration error is not retried', async () => {
+    const { flowrra, flaky, advance } = await start();
+    const id = await flowrra.submit(flaky.misconfigured);
+    await advance(100_000);
+    expect(flaky.at).toHaveLength(1);
+    expect(await flowrra.getResult(id)).toMatchObject({
+      status: 'failed',
+      retries: 0,
+      errors: [{ code: 'FLOWRRA_CONFIG' }],
     });
   });
 

@@ -122,8 +122,9 @@ it('injects in a thread what its module provides, and submits from there', async
 it('refuses a task in the entry file, and names the two ways out', async () => {
   const { message } = await runFixture(join(out, 'entry.js'));
   expect(message).toContain('InEntry.work');
-  expect(message).toContain('@Task({ cpuBound: true, file: import.meta.url })');
-  expect(message).toContain('cpu: { module: new URL(');
+  expect(message).toContain('Move the code of the threads into a file of its own.');
+  expect(message).toContain("cpu: { module: join(__dirname, 'cpu.module.js') }");
+  expect(message).toContain("new URL('./cpu.module.js', import.meta.url) in ES modules");
 });
 
 it('runs a registered function, and says when its file has none of that name', async () => {

@@ -14,7 +14,7 @@ describe('what is refused', () => {
     'It must be a ResultBackend, or a class that extends it: one with store, get, waitFor.';
   const QUEUE_NEED = 'A queue is named by 1 to 100 letters (a to z), digits, _ . and -.';
   const FILE_NEED =
-    "It must be a file: URL or an absolute path, such as new URL('./cpu.module.js', import.meta.url).";
+    "It must be a file: URL or an absolute path, such as new URL('./cpu.module.js', import.meta.url), or join(__dirname, 'cpu.module.js') in CommonJS.";
   const AT_LEAST_1 = 'It must be a whole number of at least 1.';
   const DURATION_NEED =
     "Give milliseconds as a number, or an amount with its unit such as '250ms', '2s', '5m', '1h' or '7d'.";

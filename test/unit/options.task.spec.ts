@@ -101,7 +101,8 @@ describe('resolveTaskOptions', () => {
 describe('what is refused', () => {
   const NAME_NEED = 'A task is named by 1 to 200 characters, none a control character.';
   const RETRIES_NEED = 'It must be a whole number of at least 0, or Infinity.';
-  const FILE_NEED = 'It must be a file: URL or an absolute path, such as import.meta.url.';
+  const FILE_NEED =
+    'It must be a file: URL or an absolute path, such as import.meta.url, or __filename in CommonJS.';
 
   it.each<[unknown, string]>([
     [{ maxRetries: -1 }, `maxRetries: -1 is not valid. ${RETRIES_NEED}`],

@@ -1,12 +1,15 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
+import { RuntimeException } from '@nestjs/core/errors/exceptions/runtime.exception.js';
+import { codeOf } from '../../core/attempt-error.js';
 import { FlowrraConfigError } from '../../core/errors.js';
 import { defaultNameOf } from '../../decorators/task-metadata.js';
 import { callerOf } from '../../discovery/task-caller.js';
 import { TaskScopes } from '../../discovery/task-scopes.js';
 import { TaskExplorer } from '../../discovery/task-explorer.js';
 import type { TaskCall } from '../task-runner.interface.js';
-import type { CpuTarget } from './cpu-target.js';
+import type { ClassCode, CpuTarget } from './cpu-target.js';
+import { importFailure } from './thread-files.js';
 
 type Invoke = (args: unknown[], call: TaskCall) => unknown;
 type Method = (...args: unknown[]) => unknown;
@@ -57,14 +60,14 @@ export class ThreadCode {
       case 'function':
         return this.exported(target.file, target.export);
       case 'class':
-        return this.method(target.file, target.className, target.method);
+        return this.method(target);
       case 'module':
-        return this.discovered(target.taskName);
+        return this.discovered(target.taskName, target.otherwise);
     }
   }
 
   private async exported(file: string, name: string): Promise<Invoke> {
-    const module = (await import(file)) as Record<string, unknown>;
+    const module = await imported(file);
     // A CommonJS module's exports may all stand below `default`.
     const value = module[name] ?? (module['default'] as Record<string, unknown> | undefined)?.[name];
     if (typeof value === 'function') return (args) => (value as Method)(...args);
@@ -73,47 +76,72 @@ export class ThreadCode {
     );
   }
 
-  private async method(file: string, className: string, method: string): Promise<Invoke> {
-    await import(file);
+  private async method({ file, className, method }: ClassCode): Promise<Invoke> {
+    await imported(file);
     const key = `${file}#${className}`;
     const type = this.classes.get(key);
     if (type === undefined)
       throw new FlowrraConfigError(
         `${file} defines no class ${className} with a CPU-bound task, though it did on the main thread.`,
       );
-    if (type.length > 0) {
-      throw new FlowrraConfigError(
-        `${className} has constructor parameters, which a thread cannot fill by itself. Give the threads a module: forRoot({ cpu: { module: new URL('./cpu.module.js', import.meta.url) } }).`,
-      );
-    }
     const instance = this.instances.get(key) ?? new type();
     this.instances.set(key, instance);
     return (args) => (instance[method] as Method)(...args);
   }
 
-  private async discovered(taskName: string): Promise<Invoke> {
-    this.application ??= this.createApplication();
-    const application = await this.application;
+  private async discovered(taskName: string, otherwise: ClassCode | null): Promise<Invoke> {
+    const application = await this.startedApplication();
     this.tasks ??= tasksOf(application);
     const invoke = this.tasks.get(taskName);
     if (invoke) return invoke;
+    if (otherwise !== null) return this.method(otherwise);
     throw new FlowrraConfigError(
       `The module of the threads (${this.module}) provides no task '${taskName}'. Add its class to the providers there.`,
     );
   }
 
+  /** Made once. One that could not start is made anew for the next call, unless it never can start. */
+  private async startedApplication(): Promise<INestApplicationContext> {
+    const application = (this.application ??= this.createApplication());
+    try {
+      return await application;
+    } catch (error) {
+      if (codeOf(error) !== 'FLOWRRA_CONFIG') this.application = null;
+      throw error;
+    }
+  }
+
   private async createApplication(): Promise<INestApplicationContext> {
-    const { default: exported } = (await import(this.module as string)) as { default?: unknown };
+    const { default: exported } = await imported(this.module as string);
     // Imported from CommonJS, the default export is one level further down.
     const type = isRecord(exported) ? exported['default'] : exported;
     if (typeof type !== 'function')
       throw new FlowrraConfigError(
         `${this.module} has no Nest module as its default export, which cpu.module asks for.`,
       );
-    return NestFactory.createApplicationContext(type as Type, {
-      logger: ['error', 'warn'],
-      abortOnError: false,
-    });
+    try {
+      return await NestFactory.createApplicationContext(type as Type, {
+        logger: ['error', 'warn'],
+        abortOnError: false,
+      });
+    } catch (error) {
+      // Nest's own exceptions tell of modules that cannot be put together; others, of a server that is away, say.
+      if (!(error instanceof RuntimeException)) throw error;
+      throw new FlowrraConfigError(
+        `The module of the threads (${this.module}) cannot start: ${error.message}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+async function imported(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(file)) as Record<string, unknown>;
+  } catch (error) {
+    throw importFailure(file, error);
   }
 }
 

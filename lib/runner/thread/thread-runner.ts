@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import type { MessagePort, ResourceLimits } from 'node:worker_threads';
 import type { LoggerService } from '@nestjs/common';
 import { Piscina } from 'piscina';
-import { thisFile } from '../../core/call-sites.js';
 import type { Clock } from '../../core/clock.js';
 import { detached } from '../../core/detached.js';
 import { FlowrraConfigError, TaskThreadError } from '../../core/errors.js';
 import type { SubmitOptions } from '../../options/task-options.js';
 import type { TaskCall } from '../task-runner.interface.js';
 import type { CpuTarget } from './cpu-target.js';
+import { refuseBundledPackage, THREAD_ENTRY } from './thread-files.js';
 import { ThreadReports } from './thread-reports.js';
 import {
   type FromThread,
@@ -43,7 +43,6 @@ export interface ThreadRunnerOptions {
 
 /** How long the threads' applications get to close. */
 const CLOSE_MS = 3_000;
-const ENTRY = new URL('./thread-entry.js', thisFile());
 
 /** A pool of threads, started at the first call. Each call is one message there and one back. */
 export class ThreadRunner {
@@ -115,14 +114,15 @@ export class ThreadRunner {
   }
 
   private startPool(): Piscina {
-    if (!existsSync(ENTRY)) {
+    refuseBundledPackage('CPU-bound tasks');
+    if (!existsSync(THREAD_ENTRY)) {
       throw new FlowrraConfigError(
         "CPU-bound tasks run in threads, which need JavaScript files, and here is TypeScript alone. Under a test runner, set forRoot({ cpu: { mode: 'inline' } }).",
       );
     }
     const { threads, module, resourceLimits, logger } = this.options;
     const pool = new Piscina({
-      filename: fileURLToPath(ENTRY),
+      filename: fileURLToPath(THREAD_ENTRY),
       minThreads: 1,
       maxThreads: threads,
       idleTimeout: Infinity,

@@ -1,0 +1,16 @@
+import { refuseEntry } from '../../lib/runner/thread/thread-files.js';
+
+it('refuses the entry file, however the command names it', () => {
+  const entry = process.argv[1] as string;
+  try {
+    for (const named of ['/srv/app/dist/index.js', '/srv/app/dist/index', '/srv/app/dist']) {
+      process.argv[1] = named;
+      expect(() => refuseEntry('file:///srv/app/dist/index.js', "CPU-bound task 'A.work'")).toThrow(
+        /A\.work.*entry file.*cpu: \{ module: join\(__dirname/s,
+      );
+      expect(() => refuseEntry('file:///srv/app/dist/tasks.js', "CPU-bound task 'A.work'")).not.toThrow();
+    }
+  } finally {
+    process.argv[1] = entry;
+  }
+});
