@@ -1,11 +1,12 @@
 // Packs the library as it would be published, and uses it as its users do: in a Nest 12 application
-// of ES modules and under Vitest there, in a Nest 11 one of CommonJS and under Jest there. Prints what
-// it saw.
+// of ES modules and under Vitest there, in a Nest 11 one of CommonJS and under Jest there, and by each
+// builder of docs/bundlers.md. Prints what it saw.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BUILDERS, checkBuilders } from './pack-check/bundled.mjs';
 import {
   FLEET,
   JEST,
@@ -48,10 +49,19 @@ const expected = (...missing) =>
     ...missing,
   ]);
 
-function project(name, { type, nest, compilerOptions, extension, packages = [], files = {}, missing }) {
+function project(
+  name,
+  { type, nest, compilerOptions, extension, packages = [], tools = [], files = {}, missing },
+) {
   const folder = join(scratch, name);
   mkdirSync(join(folder, 'src'), { recursive: true });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, private: true, type }));
+  const devDependencies = Object.fromEntries(
+    ['typescript@~6.0.3', '@types/node@20', ...tools].map((tool) => [
+      tool.slice(0, tool.lastIndexOf('@')),
+      tool.slice(tool.lastIndexOf('@') + 1),
+    ]),
+  );
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, private: true, type, devDependencies }));
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
@@ -88,8 +98,6 @@ function project(name, { type, nest, compilerOptions, extension, packages = [], 
       `@nestjs/core@${nest}`,
       'rxjs@7',
       'reflect-metadata@0.2',
-      'typescript@~6.0.3',
-      '@types/node@20',
       ...packages,
     ],
     folder,
@@ -124,7 +132,7 @@ try {
     nest: '12',
     extension: '.js',
     compilerOptions: { module: 'NodeNext' },
-    packages: ['@nestjs/testing@12', 'vitest@4'],
+    tools: ['@nestjs/testing@12', 'vitest@4'],
     files: {
       'src/matchers.spec.ts': MATCHERS(VITEST_HEAD, '.js'),
       'tsconfig.specs.json': SPECS_TSCONFIG(),
@@ -144,16 +152,8 @@ try {
     nest: '11',
     extension: '',
     compilerOptions: { module: 'NodeNext' },
-    packages: [
-      '@nestjs/testing@11',
-      'jest@30',
-      'ts-jest@29',
-      '@types/jest@30',
-      'bullmq@6',
-      'ioredis@6',
-      '@nestjs/terminus@11',
-      '@opentelemetry/api@1',
-    ],
+    packages: ['bullmq@6', 'ioredis@6', '@nestjs/terminus@11', '@opentelemetry/api@1'],
+    tools: ['@nestjs/testing@11', 'jest@30', 'ts-jest@29', '@types/jest@30', ...BUILDERS],
     files: {
       'jest.config.js': JEST,
       'src/tasks.spec.ts': SPEC,
@@ -170,6 +170,9 @@ try {
   run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest11);
   run('npx', ['jest', '--silent'], nest11);
   console.log('nest11-commonjs: its tests compile, and pass under Jest');
+  const began = Date.now();
+  checkBuilders({ root, installed: nest11, run });
+  console.log(`docs/bundlers.md holds; that took ${Math.round((Date.now() - began) / 1000)} s`);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

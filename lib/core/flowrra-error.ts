@@ -12,7 +12,10 @@ export abstract class FlowrraError extends Error {
   }
 }
 
-/** An option, a decorator or a registration is wrong. Thrown while the application starts. */
+/**
+ * An option, a decorator or a registration is wrong. Thrown while the application starts, wherever that can
+ * tell; a job that meets one fails for good.
+ */
 export class FlowrraConfigError extends FlowrraError {
   readonly code = 'FLOWRRA_CONFIG';
 }

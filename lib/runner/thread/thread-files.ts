@@ -47,7 +47,7 @@ export function refuseEntry(file: string, subject: string): void {
 export function refuseBundledPackage(subject: string): void {
   if (TYPESCRIPT.test(thisFile()) || isFile(fileURLToPath(THREAD_ENTRY))) return;
   throw new FlowrraConfigError(
-    `${subject}: the package flowrra is bundled into ${thisFile()}, so threads do not find its files. Leave it out of the bundle: externals: ['flowrra'] in webpack (webpack-node-externals does it), --external:flowrra or --packages=external in esbuild. See docs/bundlers.md.`,
+    `${subject}: the package flowrra is bundled into ${thisFile()}, so threads do not find its files. Leave it out of the bundle: by webpack-node-externals in webpack, by --packages=external in esbuild. See docs/bundlers.md.`,
   );
 }
 
