@@ -97,6 +97,20 @@ it('contains the death of a thread, and replaces it', async () => {
   expect(answers['later 1']?.result).toBe(1);
 });
 
+it('a rejected promise that nobody awaits ends a thread, and on the main thread the process', async () => {
+  const answers = await ask(['rejectsUnheard'], ['later', 1]);
+  expect(answers['rejectsUnheard']).toMatchObject({
+    status: 'failed',
+    code: 'FLOWRRA_THREAD',
+    error: expect.stringContaining('nobody awaits this'),
+  });
+  expect(answers['later 1']?.result).toBe(1);
+  await expect(runFixture(join(out, 'rejecting.js'))).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('nobody awaits this'),
+  });
+});
+
 it('asks a task to stop when its time is over, and ends the thread of one that does not hear', async () => {
   const answers = await ask(['politeLoop'], ['politeWait'], ['deafLoop'], ['count']);
   expect(answers['politeLoop']).toMatchObject({
