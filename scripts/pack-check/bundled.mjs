@@ -96,7 +96,7 @@ export function checkBuilders({ root, installed, run }) {
     'src/reports.ts': REPORTS,
     'src/cpu.module.ts': CPU_MODULE('./reports'),
     'src/main.ts': MAIN('./reports'),
-    'tsconfig.json': TSCONFIG({ outDir: 'dist' }, ['src']),
+    'tsconfig.json': TSCONFIG({ rootDir: 'src', outDir: 'dist' }, ['src']),
     'nest-cli.json': JSON.stringify({ sourceRoot: 'src', compilerOptions: { deleteOutDir: true } }),
     'webpack.config.js': shown('js'),
   });
@@ -114,7 +114,8 @@ export function checkBuilders({ root, installed, run }) {
     'all/main.js',
   );
   run('npx', ['nest', 'build', '--builder', 'swc'], app);
-  prints('SWC', '120', app, 'dist/main.js');
+  // The CLI keeps the folder of the sources where tsconfig.json has a rootDir.
+  prints('SWC', '120', app, 'dist/src/main.js');
   run('npx', ['nest', 'build', '--builder', 'webpack'], app);
   prints('webpack', '120', app, 'dist/main.js');
   rmSync(join(app, 'dist/cpu.module.js'));
@@ -123,9 +124,14 @@ export function checkBuilders({ root, installed, run }) {
   const monorepo = folderBeside(installed, 'monorepo', {
     'apps/api/src/main.ts': MAIN('@app/reports'),
     'apps/api/src/cpu.module.ts': CPU_MODULE('@app/reports'),
-    'apps/api/tsconfig.app.json': TSCONFIG({ paths: { '@app/reports': ['../../libs/reports/src'] } }, [
-      'src',
-    ]),
+    'apps/api/tsconfig.app.json': TSCONFIG(
+      {
+        rootDir: '../..',
+        outDir: '../../dist/apps/api',
+        paths: { '@app/reports': ['../../libs/reports/src'] },
+      },
+      ['src'],
+    ),
     'libs/reports/src/index.ts': REPORTS,
     'nest-cli.json': shown('json'),
     'webpack.config.js': shown('js'),
