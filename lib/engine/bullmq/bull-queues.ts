@@ -69,6 +69,12 @@ export class BullQueues {
     return new BullQueues(new Map(queues), parts);
   }
 
+  /** Sends no more additions: those that have not been sent are refused. */
+  stopAdding(): void {
+    this.sluice.close();
+    for (const adds of this.adds.values()) adds.close();
+  }
+
   get names(): readonly string[] {
     return [...this.queues.keys()];
   }

@@ -155,7 +155,10 @@ export class BullMqEngine implements Engine {
     if (this.look !== null) clearInterval(this.look);
     this.watch?.stop();
     this.workers = QueueWorkers.none;
+    // What has been sent may be kept: without an answer its submitter could not know.
+    if (this.intake !== undefined) await this.patience.with(this.intake.close()).catch(() => undefined);
     await atMost(CLOSE_MS, this.results.looked());
+    this.reads?.close();
     this.results.close();
     this.control.close();
     if (this.queues !== undefined) await atMost(CLOSE_MS, this.queues.close());
