@@ -92,9 +92,9 @@ export class BullMqEngine implements Engine {
       clock: host.clock,
       resultTtl: host.retention.resultTtl,
       hasQueue: (name) => host.queues.some((queue) => queue.name === name),
-      state: (taskId) => this.answered(() => this.queues.state(taskId)),
-      listen: (taskId) => this.queues.listen(taskId),
-      listens: (taskId) => this.queues.listens(taskId),
+      find: (taskId) => this.answered(() => this.queues.state(taskId)),
+      listen: (queue) => this.queues.listenTo(queue),
+      listens: (queue) => this.queues.listens(queue),
       isTelling: (taskId) => this.workers.isTelling(taskId),
       trouble: this.trouble.report,
     });
