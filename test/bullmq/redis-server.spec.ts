@@ -108,21 +108,6 @@ it('a Redis Cluster is an error at once that says so', async () => {
   await cluster.stop();
 });
 
-it('a Redis Cluster that does not tell its mode is named by its first refusal', async () => {
-  const cluster = await startServices({ postgres: false, own: true, cluster: true });
-  const node = new Redis(cluster.redisUrl);
-  await node.call('ACL', 'SETUSER', 'silent', 'on', '>secret', '~*', '+@all', '-info');
-  await node.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
-  while (!((await node.call('CLUSTER', 'INFO')) as string).includes('cluster_state:ok')) await pause(10);
-  const connection = cluster.redisUrl.replace('//', '//silent:secret@');
-  await expect(startOn({ connection, prefix: place() }, Work)).rejects.toMatchObject({
-    code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/CROSSSLOT.*Redis Cluster is not supported/),
-  });
-  node.disconnect();
-  await cluster.stop();
-});
-
 it('a replica, and a database that does not exist, are errors at once', async () => {
   await expect(startOn({ connection: `${url}/99` }, Work)).rejects.toMatchObject({
     code: 'FLOWRRA_ENGINE',
