@@ -47,7 +47,7 @@ export function patientPool({ Pool, Client }: Pg, config: PoolConfig, ms: number
     override connect(told?: Connected): Promise<PoolClient> | void {
       if (told !== undefined) return this.lend(told);
       return new Promise((resolve, reject) =>
-        this.lend((error, client) => (client === undefined ? reject(error as Error) : resolve(client))),
+        this.lend((error, client) => (client === undefined ? reject(error) : resolve(client))),
       );
     }
 
@@ -75,5 +75,5 @@ export function patientPool({ Pool, Client }: Pg, config: PoolConfig, ms: number
     }
   }
 
-  return new PatientPool({ ...config, Client: PatientClient } as PoolConfig);
+  return new PatientPool({ ...config, Client: PatientClient });
 }
