@@ -11,7 +11,7 @@ import { isPromise } from '../engine/maybe-promise.js';
 import type { ContextOptions } from '../options/module-options.js';
 import type { ResolvedSubmit } from '../options/resolved-options.js';
 import { carried } from './carried.js';
-import { SubmitUncertainError } from './errors.js';
+import { FlowrraConfigError, SubmitUncertainError } from './errors.js';
 import type { Instrumentation, Mark, SubmittedBatch } from './instrumentation.js';
 import { copyPlain, type PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
@@ -89,14 +89,15 @@ export class Submitter {
   }
 
   private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit, mark?: Mark): NewJob {
-    const { dedupe } = options;
+    const { dedupe, delay } = options;
+    if (delay > 0) refuseExpired(route, options);
     const metadata = this.metadata(options, mark?.(options));
     return {
       taskId: options.taskId,
       taskName: route.name,
       queue: route.queue,
       priority: options.priority,
-      delay: options.delay,
+      delay,
       args: this.codec.copyArgs(args),
       overrides: options.overrides,
       metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
@@ -155,6 +156,14 @@ export class Submitter {
     this.observer.deduplicated(taskId, job, key ?? taskId);
     return taskId;
   }
+}
+
+/** What is said of `expires` in the submission itself has been checked with it. */
+function refuseExpired({ name, policy }: TaskRoute, { delay, overrides }: ResolvedSubmit): void {
+  if (policy === undefined || delay < policy.expires || overrides?.expires !== undefined) return;
+  throw new FlowrraConfigError(
+    `delay: a job of '${name}' expires ${policy.expires} ms after its submission, and this one comes due after ${delay} ms, so it would never run. Shorten the delay, or raise expires: with({ expires }).`,
+  );
 }
 
 function batchOf({ name, queue }: TaskRoute, jobs: number, cause: unknown): SubmittedBatch {

@@ -8,6 +8,8 @@ export interface TaskRoute {
   readonly queue: string;
   /** Checks arguments before they are accepted. */
   readonly validate?: ((args: unknown[]) => Promise<void>) | null;
+  /** Of a task that runs here. */
+  readonly policy?: { readonly expires: number };
 }
 
 /** A task under one name, with what it may be called by when it is submitted. */

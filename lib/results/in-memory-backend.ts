@@ -4,6 +4,7 @@ import { FlowrraConfigError, ResultExpiredError, ResultNotFoundError } from '../
 import { copyPlain } from '../core/payload/payload-codec.js';
 import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
 import { isFinal, type JobState, jobStateOf, taskResultOf } from '../core/task-snapshot.js';
+import { AbortListeners } from './abort-listeners.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
 import { Waiters } from './waiters.js';
 import { waitUntil } from './wait-until.js';
@@ -32,6 +33,7 @@ export class InMemoryBackend extends ResultBackend {
   /** Ids of dropped results, as many as results are kept, so that "expired" is not taken for "unknown". */
   private readonly dropped = new Set<string>();
   private readonly waiters = new Waiters<string>();
+  private readonly aborts = new AbortListeners();
 
   constructor(options: InMemoryBackendOptions = {}) {
     super();
@@ -71,7 +73,7 @@ export class InMemoryBackend extends ResultBackend {
     const known = this.get(taskId);
     if (known?.isComplete) return known;
     if (known === null) throw this.missing(taskId);
-    return waitUntil(taskId, options, this.clock, (waiter) => this.waiters.add(taskId, waiter));
+    return waitUntil(taskId, options, this.clock, this.aborts, (waiter) => this.waiters.add(taskId, waiter));
   }
 
   override delete(taskId: string): boolean {

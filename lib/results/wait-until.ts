@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { TaskTimeoutError } from '../core/errors.js';
 import type { FinishedTaskResult } from '../core/task-result.js';
+import type { AbortListeners } from './abort-listeners.js';
 import type { WaitOptions } from './result-backend.js';
 
 /** Takes the result that is waited for, or the reason why it will not come. */
@@ -9,12 +10,14 @@ export type Waiter = (result: FinishedTaskResult | Promise<never>) => void;
 /**
  * Waits for a result with a time-out and a signal, and leaves nothing behind however it ends.
  *
+ * @param aborts Those of all waits of a backend, so that waits on one signal share a listener.
  * @param subscribe Arranges for the result, and returns what undoes that.
  */
 export function waitUntil(
   taskId: string,
   { timeout, signal }: WaitOptions,
   clock: Clock,
+  aborts: AbortListeners,
   subscribe: (waiter: Waiter) => () => void,
 ): Promise<FinishedTaskResult> {
   return new Promise((resolve, reject) => {
@@ -39,9 +42,7 @@ export function waitUntil(
       );
     }
     if (signal) {
-      const onAbort = (): void => end(() => reject(signal.reason as Error));
-      signal.addEventListener('abort', onAbort, { once: true });
-      cleanups.push(() => signal.removeEventListener('abort', onAbort));
+      cleanups.push(aborts.add(signal, () => end(() => reject(signal.reason as Error))));
     }
   });
 }

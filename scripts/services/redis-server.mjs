@@ -10,12 +10,14 @@ export class RedisServer extends PrivateServer {
   #program;
   #folder;
   #durable;
+  #cluster;
 
-  constructor({ program, folder, durable }) {
+  constructor({ program, folder, durable, cluster }) {
     super();
     this.#program = program;
     this.#folder = join(folder, 'redis');
     this.#durable = durable;
+    this.#cluster = cluster;
     this.log = join(folder, 'redis.log');
   }
 
@@ -35,6 +37,7 @@ export class RedisServer extends PrivateServer {
       save: '',
       appendonly: this.#durable ? 'yes' : 'no',
       appendfsync: 'always',
+      'cluster-enabled': this.#cluster ? 'yes' : 'no',
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
     return { file: this.#program, args, options: { cwd: this.#folder } };

@@ -21,6 +21,8 @@ export interface ServicesOptions {
   durable?: boolean;
   /** Private instances even if FLOWRRA_TEST_REDIS_URL or FLOWRRA_TEST_POSTGRES_URL are set. Default false. */
   own?: boolean;
+  /** Redis in cluster mode, a single node without slots. Default false. */
+  cluster?: boolean;
 }
 
 export interface Services<O extends ServicesOptions = object> {

@@ -25,9 +25,15 @@ async function all(promises) {
 /**
  * `durable`: what was acknowledged outlives kill() (Redis: appendonly and appendfsync always;
  * PostgreSQL: fsync and synchronous_commit on). `own`: private instances even if the variables are set,
- * for tests which pause and kill.
+ * for tests which pause and kill. `cluster`: Redis in cluster mode, a single node without slots.
  */
-export async function startServices({ redis = true, postgres = true, durable = false, own = false } = {}) {
+export async function startServices({
+  redis = true,
+  postgres = true,
+  durable = false,
+  own = false,
+  cluster = false,
+} = {}) {
   const outside = (variable) => !own && Boolean(process.env[variable]);
   const redisOutside = redis && outside('FLOWRRA_TEST_REDIS_URL');
   const postgresOutside = postgres && outside('FLOWRRA_TEST_POSTGRES_URL');
@@ -61,7 +67,7 @@ export async function startServices({ redis = true, postgres = true, durable = f
     const [redisServer, postgresServer] = await all([
       redisOutside
         ? outsideServer('FLOWRRA_TEST_REDIS_URL')
-        : found.redis && start(new RedisServer({ program: found.redis, folder, durable })),
+        : found.redis && start(new RedisServer({ program: found.redis, folder, durable, cluster })),
       postgresOutside
         ? outsideServer('FLOWRRA_TEST_POSTGRES_URL')
         : found.postgres && start(new PostgresServer({ programs: found.postgres, folder, durable })),

@@ -1,3 +1,5 @@
+import { jest } from '@jest/globals';
+import { ExecutorNotRunningError } from '../../lib/index.js';
 import { OrderedAdds } from '../../lib/engine/bullmq/ordered-adds.js';
 import { NotSentError } from '../../lib/engine/bullmq/sluice.js';
 import type { QueuedJob } from '../../lib/engine/bullmq/queued-job.js';
@@ -35,7 +37,7 @@ function fakeQueue(timeout = 60_000) {
   );
   const add = (...names: string[]): Promise<string[]> =>
     adds.add(names.map((name) => ({ queue: 'q', name, data: null, options: {} }) as unknown as QueuedJob));
-  return { calls, add };
+  return { calls, add, adds };
 }
 
 const names = (prefix: string, count: number): string[] =>
@@ -122,4 +124,41 @@ it('what still waits when its time is over is not sent any more, and says so', a
   const next = add('c');
   calls[1]?.succeed();
   await next;
+});
+
+it('while a call has had no answer in time, others are refused at once', async () => {
+  const { calls, add } = fakeQueue(20);
+  await expect(add('a')).rejects.toThrow('no answer within 20 ms');
+  await expect(add('b')).rejects.toBeInstanceOf(NotSentError);
+  calls[0]?.fail(new Error('broken'));
+  await settle();
+  const next = add('c');
+  calls[1]?.succeed();
+  expect(await next).toEqual(['id of c']);
+});
+
+it('time counts for the call that was sent, and not for what waits behind it', async () => {
+  const { calls, add } = fakeQueue();
+  const timed = jest.spyOn(Patience.prototype, 'with');
+  const all = names('b', 600).map((name) => add(name));
+  for (let n = 0; n < 3; n++) {
+    await settle();
+    expect(timed).toHaveBeenCalledTimes(n + 1);
+    calls[n]?.succeed();
+  }
+  expect(await Promise.all(all)).toHaveLength(600);
+  timed.mockRestore();
+});
+
+it('when it is closed, the call under way gets its answer, and what waits is refused', async () => {
+  const { calls, add, adds } = fakeQueue();
+  const sent = add('a');
+  const waiting = add('b');
+  adds.close();
+  await expect(waiting).rejects.toBeInstanceOf(ExecutorNotRunningError);
+  await expect(add('c')).rejects.toBeInstanceOf(ExecutorNotRunningError);
+  calls[0]?.succeed();
+  expect(await sent).toEqual(['id of a']);
+  await settle();
+  expect(calls).toHaveLength(1);
 });

@@ -97,6 +97,17 @@ it('a wrong password is an error at once, also where an outage is waited for', a
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('not-to-be-printed');
 });
 
+it('a Redis Cluster is an error at once that says so', async () => {
+  const cluster = await startServices({ postgres: false, own: true, cluster: true });
+  await expect(
+    startOn({ connection: cluster.redisUrl, whenUnreachable: 'wait' }, Work),
+  ).rejects.toMatchObject({
+    code: 'FLOWRRA_CONFIG',
+    message: expect.stringMatching(/Redis Cluster, which is not supported/),
+  });
+  await cluster.stop();
+});
+
 it('a replica, and a database that does not exist, are errors at once', async () => {
   await expect(startOn({ connection: `${url}/99` }, Work)).rejects.toMatchObject({
     code: 'FLOWRRA_ENGINE',

@@ -1,3 +1,4 @@
+import { ExecutorNotRunningError } from '../../lib/index.js';
 import { Patience } from '../../lib/engine/bullmq/io-time.js';
 import { NotSentError, Sluice } from '../../lib/engine/bullmq/sluice.js';
 import { settle } from '../support/manual-clock.js';
@@ -36,5 +37,18 @@ it('when the server is silent, those that wait are refused with those that were 
   const waiting = sluice.run(call);
   await expect(sent).rejects.toThrow('no answer within 20 ms');
   await expect(waiting).rejects.toBeInstanceOf(NotSentError);
+  expect(answers).toHaveLength(1);
+});
+
+it('when it is closed, those under way get their answers, and those that wait are refused', async () => {
+  const sluice = new Sluice(1, new Patience(60_000));
+  const { answers, call } = calls();
+  const sent = sluice.run(call);
+  const waiting = sluice.run(call);
+  sluice.close();
+  await expect(waiting).rejects.toBeInstanceOf(ExecutorNotRunningError);
+  await expect(sluice.run(call)).rejects.toBeInstanceOf(ExecutorNotRunningError);
+  answers[0]?.(1);
+  expect(await sent).toBe(1);
   expect(answers).toHaveLength(1);
 });

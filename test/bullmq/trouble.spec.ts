@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import type { BullServer } from '../../lib/engine/bullmq/bull-server.interface.js';
-import { Trouble } from '../../lib/engine/bullmq/trouble.js';
+import { messageOf, Trouble } from '../../lib/engine/bullmq/trouble.js';
 
 const said: string[] = [];
 let now = 0;
@@ -48,3 +48,8 @@ it('tells of no more than some kinds of errors in that time', () => {
   trouble.report(new Error('still full'));
   expect(said).toHaveLength(51);
 });
+
+it.each(['MOVED 866 127.0.0.1:7002', "CROSSSLOT Keys in request don't hash to the same slot"])(
+  'names a Redis Cluster by its reply: %s',
+  (reply) => expect(messageOf(new Error(reply))).toBe(`${reply}. Redis Cluster is not supported`),
+);

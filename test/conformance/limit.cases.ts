@@ -174,6 +174,22 @@ export function limitCases(beds: Beds, engine: EngineUnderTest): void {
     expect(() => flowrra.with({ expires: '1m', delay: '2m' })).toThrow(/expires.*never run/);
   });
 
+  it('a delay that is as long as the task expires in, or longer, is refused', async () => {
+    const { flowrra, limited } = await start({ queues: { slow: {} } });
+    const { retriesTooLate: expiring } = limited;
+    const late = flowrra.with({ delay: '15m' });
+    await expect(late.submit(expiring)).rejects.toThrow(
+      /'Limited.retriesTooLate' expires 900000 ms.*900000 ms, so it would never run.*with\(\{ expires/,
+    );
+    await expect(late.submitMany(expiring, [[]])).rejects.toThrow(/would never run/);
+    const runAt = new Date(limited.now() + 3_600_000);
+    await expect(flowrra.with({ runAt }).submit(expiring)).rejects.toThrow(/would never run/);
+    expect(await flowrra.pendingCount()).toBe(0);
+    await flowrra.with({ delay: '14m' }).submit(expiring);
+    await flowrra.with({ delay: '15m', expires: '16m' }).submit(expiring);
+    expect(await flowrra.pendingCount()).toBe(2);
+  });
+
   it('a retry that would come too late is none: the job fails with what it threw', async () => {
     const { flowrra, limited, advance } = await start({ queues: { slow: {} } });
     const id = await flowrra.submit(limited.retriesTooLate);

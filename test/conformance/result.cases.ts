@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import {
   InMemoryBackend,
   ResultExpiredError,
@@ -95,6 +96,26 @@ export function resultCases(beds: Beds): void {
       await expect(flowrra.waitForResult(id)).rejects.toThrow(ResultNotFoundError);
     },
   );
+
+  it('waits on one signal share one listener, which goes with the last of them', async () => {
+    const { flowrra, gate, advance } = await start();
+    const listeners = (): number => getEventListeners(controller.signal, 'abort').length;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const held = await flowrra.submit('hold');
+    const delayed = await flowrra.with({ delay: '1h' }).submit('echo', 1);
+    const ended = Array.from({ length: 20 }, () => flowrra.waitForResult(held, { signal }));
+    const aborted = Array.from({ length: 20 }, () => flowrra.waitForResult(delayed, { signal }));
+    await advance(10);
+    expect(listeners()).toBe(1);
+    gate.open('done');
+    for (const { result } of await Promise.all(ended)) expect(result).toBe('done');
+    expect(listeners()).toBe(1);
+    const outcomes = Promise.allSettled(aborted);
+    controller.abort(new Error('enough'));
+    for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: { message: 'enough' } });
+    expect(listeners()).toBe(0);
+  });
 
   it('drops results by age', async () => {
     const { flowrra, advance } = await start({ resultTtl: '10s' });

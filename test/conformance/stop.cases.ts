@@ -108,6 +108,21 @@ export function stopCases(beds: Beds, engine: EngineUnderTest): void {
     await expect(flowrra.pendingCount()).rejects.toThrow(ExecutorNotRunningError);
   });
 
+  it('what was submitted just before is kept, or refused as not running; nothing is left in doubt', async () => {
+    const { flowrra, tasks } = await start();
+    const submitted = Array.from({ length: 300 }, (_, n) =>
+      flowrra.submit(tasks.echo, n).catch((error: unknown) => error),
+    );
+    const stopped = flowrra.stop();
+    const answers = await Promise.all(submitted);
+    await stopped;
+    await flowrra.start();
+    for (const [n, answer] of answers.entries()) {
+      if (typeof answer !== 'string') expect(answer).toBeInstanceOf(ExecutorNotRunningError);
+      else expect((await flowrra.waitForResult(answer)).result).toBe(n);
+    }
+  });
+
   it('at its deadline it aborts what still runs, and that is no failed attempt', async () => {
     const { flowrra, tasks, advance, seen } = await start();
     const id = await flowrra.submit(tasks.interruptible);

@@ -69,6 +69,12 @@ export class BullQueues {
     return new BullQueues(new Map(queues), parts);
   }
 
+  /** Sends no more additions: those that have not been sent are refused. */
+  stopAdding(): void {
+    this.sluice.close();
+    for (const adds of this.adds.values()) adds.close();
+  }
+
   get names(): readonly string[] {
     return [...this.queues.keys()];
   }
@@ -123,9 +129,9 @@ export class BullQueues {
     return null;
   }
 
-  async state(taskId: string): Promise<JobState | null> {
+  async state(taskId: string): Promise<{ queue: string; state: JobState } | null> {
     const found = await this.find(taskId);
-    return found === null ? null : stateOf(found.job, found.list);
+    return found === null ? null : { queue: found.queue, state: stateOf(found.job, found.list) };
   }
 
   /** @param list Where it was seen last. */
@@ -139,14 +145,20 @@ export class BullQueues {
     return foundAt(queue, before, await bull.getJob(taskId));
   }
 
-  /** Resolves when the end of that job, if it lies ahead, will be heard of. */
-  async listen(taskId: string): Promise<void> {
-    await Promise.all(this.toldBy(taskId).map((name) => this.listenTo(name)));
+  /** Resolves when the end of any job of that queue, if it lies ahead, will be heard of. */
+  listenTo(name: string): Promise<AnyEvents> {
+    let listening = this.events.get(name);
+    if (listening === undefined) {
+      listening = this.openEvents(name);
+      this.events.set(name, listening);
+      listening.catch(() => this.events.delete(name));
+    }
+    return listening;
   }
 
   /** Whether it will. */
-  listens(taskId: string): boolean {
-    return this.toldBy(taskId).every((name) => this.heard.has(name));
+  listens(name: string): boolean {
+    return this.heard.has(name);
   }
 
   /** Every queue with its events. */
@@ -174,22 +186,6 @@ export class BullQueues {
     const queue = this.queues.get(name);
     if (queue === undefined) throw new Error(`There is no queue '${name}'`);
     return queue;
-  }
-
-  /** The queues of which one tells of that job. */
-  private toldBy(taskId: string): readonly string[] {
-    const own = queueOf(taskId);
-    return own !== null && this.queues.has(own) ? [own] : this.names;
-  }
-
-  private listenTo(name: string): Promise<AnyEvents> {
-    let listening = this.events.get(name);
-    if (listening === undefined) {
-      listening = this.openEvents(name);
-      this.events.set(name, listening);
-      listening.catch(() => this.events.delete(name));
-    }
-    return listening;
   }
 
   private async openEvents(name: string): Promise<AnyEvents> {

@@ -92,9 +92,9 @@ export class BullMqEngine implements Engine {
       clock: host.clock,
       resultTtl: host.retention.resultTtl,
       hasQueue: (name) => host.queues.some((queue) => queue.name === name),
-      state: (taskId) => this.answered(() => this.queues.state(taskId)),
-      listen: (taskId) => this.queues.listen(taskId),
-      listens: (taskId) => this.queues.listens(taskId),
+      find: (taskId) => this.answered(() => this.queues.state(taskId)),
+      listen: (queue) => this.queues.listenTo(queue),
+      listens: (queue) => this.queues.listens(queue),
       isTelling: (taskId) => this.workers.isTelling(taskId),
       trouble: this.trouble.report,
     });
@@ -155,7 +155,10 @@ export class BullMqEngine implements Engine {
     if (this.look !== null) clearInterval(this.look);
     this.watch?.stop();
     this.workers = QueueWorkers.none;
+    // What has been sent may be kept: without an answer its submitter could not know.
+    if (this.intake !== undefined) await this.patience.with(this.intake.close()).catch(() => undefined);
     await atMost(CLOSE_MS, this.results.looked());
+    this.reads?.close();
     this.results.close();
     this.control.close();
     if (this.queues !== undefined) await atMost(CLOSE_MS, this.queues.close());

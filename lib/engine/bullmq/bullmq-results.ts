@@ -1,12 +1,8 @@
 import type { Clock } from '../../core/clock.js';
-import {
-  EngineError,
-  ExecutorNotRunningError,
-  ResultExpiredError,
-  ResultNotFoundError,
-} from '../../core/errors.js';
+import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, type JobState, taskResultOf } from '../../core/task-snapshot.js';
+import { AbortListeners } from '../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import { Waiters } from '../../results/waiters.js';
 import { waitUntil } from '../../results/wait-until.js';
@@ -15,17 +11,30 @@ import { queueOf } from './id-mint.js';
 /** However many are waited for: looking must not keep a server busy. */
 const MOST_LOOKED_AFTER = 200;
 
+/** A job's state, and the queue where it was found. */
+export interface FoundState {
+  readonly queue: string;
+  readonly state: JobState;
+}
+
+/** A look that is under way. */
+interface Look {
+  /** Whether the job may have ended since it began. */
+  again: boolean;
+  readonly over: Promise<void>;
+}
+
 export interface ResultsSource {
   readonly clock: Clock;
   readonly resultTtl: number;
   /** Whether the application has a queue of that name. */
   hasQueue(name: string): boolean;
-  /** The state of a job, or `null` if there is none of that id. */
-  state(taskId: string): Promise<JobState | null>;
-  /** Sees to it that the end of this job will be heard of. */
-  listen(taskId: string): Promise<void>;
+  /** `null` if there is no job of that id. */
+  find(taskId: string): Promise<FoundState | null>;
+  /** Sees to it that the end of a queue's jobs will be heard of. */
+  listen(queue: string): Promise<unknown>;
   /** Whether that has been seen to. */
-  listens(taskId: string): boolean;
+  listens(queue: string): boolean;
   /** Whether the end of that job is about to be announced here. */
   isTelling(taskId: string): boolean;
   trouble(error: Error): void;
@@ -35,8 +44,9 @@ export interface ResultsSource {
 export class BullMqResults extends ResultBackend {
   private source: ResultsSource | null = null;
   private readonly waiters = new Waiters<string>();
-  /** The last look at each job that is looked at. */
-  private readonly looks = new Map<string, Promise<void>>();
+  private readonly aborts = new AbortListeners();
+  /** By the job that is looked at. */
+  private readonly looks = new Map<string, Look>();
 
   open(source: ResultsSource): void {
     this.source = source;
@@ -46,19 +56,16 @@ export class BullMqResults extends ResultBackend {
   store(): void {}
 
   async get(taskId: string): Promise<TaskResult | null> {
-    const state = await this.find(taskId);
-    return state === null ? null : taskResultOf(state);
+    const found = await this.find(taskId);
+    return found === null ? null : taskResultOf(found.state);
   }
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
-    const { clock, listen, listens, trouble } = this.opened;
-    // Listening takes a connection, for which a job that has ended is no reason.
-    const ended = listens(taskId) ? null : await this.ended(taskId);
-    if (ended !== null) return ended;
-    return waitUntil(taskId, options, clock, (waiter) => {
+    return waitUntil(taskId, options, this.opened.clock, this.aborts, (waiter) => {
+      const isFirst = !this.waiters.has(taskId);
       const leave = this.waiters.add(taskId, waiter);
-      // It may have ended before anybody listened. If this fails, it is looked after all the same.
-      listen(taskId).then(() => this.hear(taskId), trouble);
+      // Looks are for all who wait for a job.
+      if (isFirst) this.hear(taskId);
       return leave;
     });
   }
@@ -66,14 +73,9 @@ export class BullMqResults extends ResultBackend {
   /** That job may have ended. */
   hear(taskId: string): void {
     if (!this.waiters.has(taskId) || this.opened.isTelling(taskId)) return;
-    // One after the other: when the first has found the end, the next has nothing to do.
-    const looking = (this.looks.get(taskId) ?? Promise.resolve())
-      .then(() => this.look(taskId))
-      .catch(this.opened.trouble)
-      .finally(() => {
-        if (this.looks.get(taskId) === looking) this.looks.delete(taskId);
-      });
-    this.looks.set(taskId, looking);
+    const underWay = this.looks.get(taskId);
+    if (underWay !== undefined) underWay.again = true;
+    else this.looks.set(taskId, { again: false, over: this.lookAt(taskId) });
   }
 
   /** Looks after some of those that are waited for: what it has not looked at for the longest time. */
@@ -83,17 +85,33 @@ export class BullMqResults extends ResultBackend {
 
   /** Resolves when every look that is under way is over. */
   async looked(): Promise<void> {
-    await Promise.all(this.looks.values());
+    await Promise.all([...this.looks.values()].map(({ over }) => over));
+  }
+
+  private async lookAt(taskId: string): Promise<void> {
+    const { trouble } = this.opened;
+    await this.look(taskId).catch(trouble);
+    const again = this.looks.get(taskId)?.again === true && this.waiters.has(taskId);
+    this.looks.delete(taskId);
+    if (again && this.source !== null) this.hear(taskId);
   }
 
   private async look(taskId: string): Promise<void> {
-    if (!this.waiters.has(taskId)) return;
-    const state = await this.find(taskId);
-    if (state !== null && !isFinal(state.status)) return;
+    const found = await this.find(taskId);
+    if (found !== null && !isFinal(found.state.status)) return this.listenFor(taskId, found.queue);
     for (const waiter of this.waiters.take(taskId))
       waiter(
-        state === null ? Promise.reject(this.missing(taskId)) : (taskResultOf(state) as FinishedTaskResult),
+        found === null
+          ? Promise.reject(this.missing(taskId))
+          : (taskResultOf(found.state) as FinishedTaskResult),
       );
+  }
+
+  /** Only now: listening takes a connection, for which a job that has ended is no reason. */
+  private listenFor(taskId: string, queue: string): void {
+    const { listens, listen, trouble } = this.opened;
+    // It may have ended before anybody listened. If this fails, it is looked after all the same.
+    if (!listens(queue)) listen(queue).then(() => this.hear(taskId), trouble);
   }
 
   override close(): void {
@@ -108,22 +126,12 @@ export class BullMqResults extends ResultBackend {
       );
   }
 
-  /** The result of a job that has ended; `null` while it has not, or while the server is out of reach: a wait outlasts that. */
-  private async ended(taskId: string): Promise<FinishedTaskResult | null> {
-    const known = await this.find(taskId).catch((error: unknown) => {
-      if (error instanceof EngineError) return undefined;
-      throw error;
-    });
-    if (known === null) throw this.missing(taskId);
-    return known !== undefined && isFinal(known.status) ? (taskResultOf(known) as FinishedTaskResult) : null;
-  }
-
   /** BullMQ drops old results only when the next job ends, so age is judged here. */
-  private async find(taskId: string): Promise<JobState | null> {
-    const { clock, resultTtl, state } = this.opened;
-    const found = await state(taskId);
-    const old = found !== null && found.finishedAt !== null && found.finishedAt <= clock.now() - resultTtl;
-    return old ? null : found;
+  private async find(taskId: string): Promise<FoundState | null> {
+    const { clock, resultTtl, find } = this.opened;
+    const found = await find(taskId);
+    const finishedAt = found?.state.finishedAt ?? null;
+    return finishedAt !== null && finishedAt <= clock.now() - resultTtl ? null : found;
   }
 
   private missing(taskId: string): Error {

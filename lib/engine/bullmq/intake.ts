@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { EngineError, SubmitUncertainError } from '../../core/errors.js';
+import { EngineError, ExecutorNotRunningError, SubmitUncertainError } from '../../core/errors.js';
 import { type Accepted, Duplicate, type EngineHost, isPlain, type NewJob } from '../engine.interface.js';
 import type { BullQueues } from './bull-queues.js';
 import type { BullServer } from './bull-server.interface.js';
@@ -23,6 +23,8 @@ interface Entry {
 export class Intake {
   private readonly ids = new IdMint();
   private readonly keep: Kept;
+  private underWay = 0;
+  private quiet: (() => void) | null = null;
 
   constructor(
     private readonly host: EngineHost,
@@ -37,7 +39,8 @@ export class Intake {
   /**
    * Resolves, with what became of the jobs in their order, when the server has them.
    *
-   * @throws {EngineError} if it certainly has none of them, {@link SubmitUncertainError} if only the server knows.
+   * @throws {EngineError} if it certainly has none of them, {@link SubmitUncertainError} if only the server knows,
+   * {@link ExecutorNotRunningError} if it was closed before they were sent.
    */
   async insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
     const entries = this.entriesOf(jobs);
@@ -45,6 +48,7 @@ export class Intake {
     this.fleet?.submitting(taskIds);
     const accepted: Accepted[] = taskIds;
     let taken = false;
+    this.underWay++;
     try {
       for (const batch of batchesOf(entries)) {
         const standing = await this.take(batch);
@@ -54,6 +58,8 @@ export class Intake {
       return accepted;
     } catch (cause) {
       throw this.refusal(cause, entries, taken);
+    } finally {
+      this.left();
     }
   }
 
@@ -62,12 +68,29 @@ export class Intake {
     const entry = this.entryOf(job, 0, this.host.clock.now());
     const { jobId } = entry.queued.options;
     this.fleet?.submitting([jobId]);
+    this.underWay++;
     try {
       await this.queues.add([entry.queued]);
       return jobId;
     } catch (cause) {
       throw this.refusal(cause, [entry], false);
+    } finally {
+      this.left();
     }
+  }
+
+  /** Sends no more, and resolves when all that was sent has had its answer. */
+  close(): Promise<void> {
+    this.queues.stopAdding();
+    return new Promise((resolve) => {
+      this.quiet = resolve;
+      if (this.underWay === 0) resolve();
+    });
+  }
+
+  private left(): void {
+    this.underWay--;
+    if (this.underWay === 0) this.quiet?.();
   }
 
   /** All of one queue; one that is debounced comes alone. */
@@ -89,6 +112,7 @@ export class Intake {
 
   private refusal(error: unknown, entries: readonly Entry[], taken: boolean): Error {
     const cause = discreet(error);
+    if (!taken && cause instanceof ExecutorNotRunningError) return cause;
     if (isOutage(this.server, cause)) this.trouble.report(cause);
     const { name } = this.server;
     const refusal = cause instanceof NotSentError ? 'not sent' : this.server.refusalOf(cause);

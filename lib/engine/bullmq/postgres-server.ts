@@ -7,6 +7,7 @@ import { isPool, type ResolvedBullMqOptions } from './bullmq-options.js';
 import type { Kept } from './job-mapping.js';
 import { PostgresJobs } from './postgres-jobs.js';
 import type { ServerJobs } from './server-jobs.interface.js';
+import { patientPool } from './patient-pool.js';
 import { PoolKeeper } from './pool-keeper.js';
 import { pooledBackend } from './postgres-backend.js';
 import { messageOf } from './trouble.js';
@@ -25,7 +26,8 @@ const SILENCE_MS = 30_000;
 const SERVER_AWAY = /^(08|57P|53300)/;
 /** Those of them that it gives only to somebody who connects. */
 const NOT_LET_IN = /^(57P03|53300)$/;
-const NOT_CONNECTED = /trying to connect|Connection terminated due to connection timeout/;
+const NOT_CONNECTED =
+  /trying to connect|Connection terminated due to connection timeout|after calling end on the pool/;
 const BROKEN = /Connection terminated|Client has encountered a connection error|Query read timeout/;
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
@@ -65,14 +67,14 @@ export class PostgresServer implements BullServer {
     const { connection, schema, submitTimeout } = options;
     if (isPool(connection)) return new PostgresServer(connection as Pool, options, queues);
     const { default: pg } = await loading('pg', () => import('pg'));
-    const pool = new pg.Pool({
+    const config = {
       ...withSearchPath(connection as string, schema),
       max: QUERY_CONNECTIONS + 2 * queues,
-      // Sooner than a submission is given up, so that what was not sent is known.
-      connectionTimeoutMillis: Math.ceil(submitTimeout * 0.8),
       query_timeout: SILENCE_MS,
       keepAlive: true,
-    });
+    };
+    // Sooner than a submission is given up, so that what was not sent is known.
+    const pool = patientPool(pg, config, Math.ceil(submitTimeout * 0.8));
     pool.on('error', trouble);
     return new PostgresServer(pool, options, queues);
   }

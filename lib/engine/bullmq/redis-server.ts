@@ -67,8 +67,9 @@ export class RedisServer implements BullServer {
       const { db = 0 } = this.producer.options;
       // Otherwise ioredis would go on in the first one.
       if (db > 0) await this.producer.select(db);
-      await this.checkRole();
+      await Promise.all([this.checkRole(), this.checkMode()]);
     } catch (error) {
+      if (error instanceof FlowrraConfigError) throw error;
       throw this.broken ?? error;
     }
   }
@@ -77,6 +78,14 @@ export class RedisServer implements BullServer {
     const about = await this.producer.info('replication').catch(() => '');
     if (about.includes('role:slave'))
       throw new Error('READONLY: this Redis is a replica, which takes no jobs');
+  }
+
+  private async checkMode(): Promise<void> {
+    const about = await this.producer.info('cluster').catch(() => '');
+    if (about.includes('cluster_enabled:1'))
+      throw new FlowrraConfigError(
+        'bullmq connection: this is a Redis Cluster, which is not supported, however many nodes it has. Use a Redis without cluster mode, or PostgreSQL.',
+      );
   }
 
   /** A replica answers, and takes nothing. */

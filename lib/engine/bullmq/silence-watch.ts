@@ -33,7 +33,8 @@ export class SilenceWatch {
   ) {}
 
   start(): void {
-    this.timer ??= setInterval(() => this.look(), this.silence).unref();
+    // Timers run before sockets are read, immediates after that: a blocked loop is no silence.
+    this.timer ??= setInterval(() => setImmediate(() => this.look()), this.silence).unref();
   }
 
   stop(): void {

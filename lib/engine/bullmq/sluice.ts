@@ -1,7 +1,13 @@
+import { ExecutorNotRunningError } from '../../core/errors.js';
 import { type Patience, SilenceError } from './io-time.js';
 
 /** What was asked has not left this process, and will not. */
 export class NotSentError extends Error {}
+
+/** Why something has not left this process when it closes. */
+export function stoppedUnsent(): Error {
+  return new ExecutorNotRunningError('The executor stopped before this had been sent to its server.');
+}
 
 interface Waiting {
   start(): void;
@@ -16,17 +22,26 @@ interface Waiting {
 export class Sluice {
   private underWay = 0;
   private waiting: Waiting[] = [];
+  private closed = false;
 
   constructor(
     private readonly width: number,
     private readonly patience: Patience,
   ) {}
 
+  /** @throws {ExecutorNotRunningError} if it was closed before the call was sent. */
   run<T>(call: () => Promise<T>): Promise<T> {
+    if (this.closed) return Promise.reject(stoppedUnsent());
     if (this.underWay < this.width) return this.send(call);
     return new Promise((resolve, refuse) => {
       this.waiting.push({ start: () => void this.send(call).then(resolve, refuse), refuse });
     });
+  }
+
+  /** Sends no more; those that are under way go on. */
+  close(): void {
+    this.closed = true;
+    for (const { refuse } of this.waiting.splice(0)) refuse(stoppedUnsent());
   }
 
   private async send<T>(call: () => Promise<T>): Promise<T> {

@@ -78,11 +78,18 @@ export function isOutage(server: BullServer, error: unknown): boolean {
   return error instanceof SilenceError || server.isOutage(error);
 }
 
+/** What ioredis says where it has no connection. Its advice is of an option that is ours to set. */
+const NO_CONNECTION = "Stream isn't writeable and enableOfflineQueue options is false";
+/** The replies of a Redis Cluster to whoever takes it for a single server. */
+const OF_CLUSTER = /^(MOVED|ASK|CROSSSLOT) /;
+
 /** Without a full stop. Some errors of connections have no message of their own: an AggregateError has those of its parts. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
-  return message.replace(/\.$/, '');
+  if (message === NO_CONNECTION) return 'Redis is not connected';
+  const words = message.replace(/\.$/, '');
+  return OF_CLUSTER.test(words) ? `${words}. Redis Cluster is not supported` : words;
 }
 
 /** As a cause: ioredis attaches the command to an error, with every argument, such as a password. */

@@ -1,5 +1,6 @@
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { taskResultOf } from '../../core/task-snapshot.js';
+import { AbortListeners } from '../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import { waitUntil } from '../../results/wait-until.js';
 import type { JobRecord } from './job-record.js';
@@ -13,6 +14,8 @@ interface Jobs {
 
 /** The memory store's results: snapshots of its own records, so nothing is kept twice. */
 export class MemoryResults extends ResultBackend {
+  private readonly aborts = new AbortListeners();
+
   constructor(private readonly jobs: Jobs) {
     super();
   }
@@ -32,7 +35,7 @@ export class MemoryResults extends ResultBackend {
     if (options.timeout === undefined && options.signal === undefined) {
       return new Promise((resolve) => job.addWaiter(resolve));
     }
-    return waitUntil(taskId, options, this.jobs.clock, (resolve) => {
+    return waitUntil(taskId, options, this.jobs.clock, this.aborts, (resolve) => {
       job.addWaiter(resolve);
       return () => job.removeWaiter(resolve);
     });

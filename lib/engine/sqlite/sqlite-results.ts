@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, taskResultOf } from '../../core/task-snapshot.js';
+import { AbortListeners } from '../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import { Waiters } from '../../results/waiters.js';
 import { waitUntil } from '../../results/wait-until.js';
@@ -24,6 +25,7 @@ export class SqliteResults extends ResultBackend {
   private source: ResultsSource | null = null;
   /** By row. */
   private readonly waiters = new Waiters<number>();
+  private readonly aborts = new AbortListeners();
   /** Where in the order of finished jobs to go on looking. */
   private seen = 0;
   /** Where {@link lookForDropped} stands. */
@@ -47,7 +49,9 @@ export class SqliteResults extends ResultBackend {
     const row = this.find(taskId);
     if (row === undefined) throw this.missing(taskId);
     if (isFinal(row.status)) return taskResultOf(stateOf(row)) as FinishedTaskResult;
-    return waitUntil(taskId, options, this.opened.clock, (waiter) => this.waiters.add(row.id, waiter));
+    return waitUntil(taskId, options, this.opened.clock, this.aborts, (waiter) =>
+      this.waiters.add(row.id, waiter),
+    );
   }
 
   /**
