@@ -34,6 +34,7 @@ export type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 export type {
   ContextOptions,
   CpuOptions,
+  FlowrraFeatureOptions,
   FlowrraModuleOptions,
   QueueOptions,
   RateLimitOptions,

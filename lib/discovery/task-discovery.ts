@@ -11,6 +11,7 @@ import { type CpuTarget, refuseEntryOrBundle } from '../runner/thread/cpu-target
 import { fileUrl } from '../options/file-url.js';
 import { threadLink } from '../runner/thread/thread-link.js';
 import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
+import { refuseNewQueues } from './feature-queues.js';
 import { callerOf } from './task-caller.js';
 import { TaskScopes } from './task-scopes.js';
 import { originOf, servesAll, type TaskExplorer, type TaskHost } from './task-explorer.js';
@@ -42,6 +43,7 @@ export class TaskDiscovery {
 
   /** Finds tasks that have come since the last time; throws at the first that cannot be one. */
   discover(): void {
+    refuseNewQueues(this.options.queues, this.explorer.features());
     for (const host of this.explorer.hosts()) {
       const twin = this.known.get(host.prototype);
       if (twin === undefined) this.add(host);
