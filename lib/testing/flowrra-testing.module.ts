@@ -97,5 +97,5 @@ function testOptions(
   const engine = new TestEngine(oneOf(mode, 'mode', ['fake', 'inline', 'manual'], 'manual'), clock);
   const application = { ...given, engine: 'memory:', role: 'all', clock } as const;
   const resolved = resolveModuleOptions(application, explorer.features());
-  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' } };
+  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' }, quiet: true };
 }
