@@ -22,7 +22,7 @@ import { UsersModule } from './users/users.module.js';
       numWorkers: 10,
       cpuWorkers: 2,
       cpu: { mode: settings.cpuMode },
-      queues: { datasets: { concurrency: 2 }, newsletters: { fleetConcurrency: 1 } },
+      queues: { datasets: { concurrency: 2 } },
       maxPending: 10_000,
       whenFull: 'reject',
       context: carryTenant,

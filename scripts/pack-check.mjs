@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lintQuickStart } from './pack-check/lint.mjs';
 import {
   FLEET,
   JEST,
@@ -139,6 +140,7 @@ try {
   run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest12);
   run('npx', ['vitest', 'run'], nest12);
   console.log('nest12-esm: its test compiles, and passes under Vitest');
+  lintQuickStart(12, nest12, root, run);
   const nest11 = project('nest11-commonjs', {
     type: 'commonjs',
     nest: '11',
@@ -170,6 +172,8 @@ try {
   run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest11);
   run('npx', ['jest', '--silent'], nest11);
   console.log('nest11-commonjs: its tests compile, and pass under Jest');
+  lintQuickStart(11, nest11, root, run);
+  console.log('The quick start lints clean in new projects of Nest 12 and 11');
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
