@@ -3,6 +3,7 @@ import { ModuleRef, ModulesContainer, type NestContainer } from '@nestjs/core';
 import { ExternalContextCreator } from '@nestjs/core/helpers/external-context-creator.js';
 import { FlowrraConfigError } from './core/errors.js';
 import { TaskRegistry } from './core/task-registry.js';
+import { FEATURE_OPTIONS, FlowrraFeatureModule } from './discovery/feature-queues.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
 import { TaskExplorer } from './discovery/task-explorer.js';
@@ -18,7 +19,7 @@ import { LastModule, putFirstAndLast } from './flowrra.module-order.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraService } from './flowrra.service.js';
 import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
-import type { FlowrraModuleOptions } from './options/module-options.js';
+import type { FlowrraFeatureOptions, FlowrraModuleOptions } from './options/module-options.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { resolveModuleOptions } from './options/resolve-module-options.js';
 import { threadLink } from './runner/thread/thread-link.js';
@@ -33,8 +34,9 @@ import type { ResultBackend } from './results/result-backend.js';
   providers: [
     {
       provide: RESOLVED_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: FlowrraModuleOptions) => resolveModuleOptions(options),
+      inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
+      useFactory: (options: FlowrraModuleOptions, explorer: TaskExplorer) =>
+        resolveModuleOptions(options, explorer.features()),
     },
     TaskExplorer,
     {
@@ -76,6 +78,20 @@ export class FlowrraModule extends ConfigurableModuleClass {
   /** @throws {FlowrraConfigError} when the application starts, if an option is unknown or wrong. */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
+  }
+
+  /**
+   * Lets a feature module bring its queues along. Import it as often as needed, in any module; a queue
+   * may be declared more than once with the same options.
+   *
+   * @throws {FlowrraConfigError} when the application starts, if an option is unknown or wrong, or a
+   *   queue is declared elsewhere with different options.
+   */
+  static forFeature(options: FlowrraFeatureOptions): DynamicModule {
+    return {
+      module: FlowrraFeatureModule,
+      providers: [{ provide: FEATURE_OPTIONS, useValue: options }],
+    };
   }
 
   constructor(@Inject(ModulesContainer) modules: ModulesContainer) {

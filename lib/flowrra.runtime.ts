@@ -8,6 +8,7 @@ import { JobOperations } from './core/job-operations.js';
 import { PayloadCodec } from './core/payload/payload-codec.js';
 import { ResultRecorder } from './core/result-recorder.js';
 import { RunObserver } from './core/run-observer.js';
+import { startLine } from './core/start-line.js';
 import { Submitter } from './core/submitter.js';
 import type { TaskRegistry } from './core/task-registry.js';
 import type { Engine } from './engine/engine.interface.js';
@@ -94,7 +95,10 @@ export class FlowrraRuntime {
       this.registry.checkDeadLetters();
       await this.connect();
       this.consuming = true;
-      if (this.options.role !== 'producer') await this.parts.engine.consume();
+      const { engine } = this.parts;
+      if (this.options.role !== 'producer') await engine.consume();
+      if (this.options.quiet !== true && threadLink() === null)
+        this.logger.log(startLine(this.options, engine.name, this.registry.taskCount));
     });
   }
 

@@ -159,7 +159,11 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     this.discovery.register(options, fn);
   }
 
-  /** Looks for tasks and listeners again, in modules that were loaded lazily since. */
+  /**
+   * Looks for tasks and listeners again, in modules that were loaded lazily since.
+   *
+   * @throws {FlowrraConfigError} if a task is wrong, or such a module brings a queue that was not there at the start.
+   */
   discover(): void {
     this.discovery.discover();
     this.listeners.discover();

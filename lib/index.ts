@@ -19,6 +19,7 @@ export { Task } from './decorators/task.decorator.js';
 export { TaskExecutionContext } from './enhancers/task-execution-context.js';
 export type { Engine } from './engine/engine.interface.js';
 export type { QueueCounts } from './engine/job-control.interface.js';
+export { FlowrraExceptionFilter } from './flowrra.exception-filter.js';
 export type { FlowrraJobs, JobPage } from './flowrra.jobs.js';
 export type { FlowrraQueues } from './flowrra.queues.js';
 export { FlowrraModule } from './flowrra.module.js';
@@ -34,6 +35,7 @@ export type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 export type {
   ContextOptions,
   CpuOptions,
+  FlowrraFeatureOptions,
   FlowrraModuleOptions,
   QueueOptions,
   RateLimitOptions,

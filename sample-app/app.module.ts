@@ -1,11 +1,10 @@
 // sample-app/app.module.ts
 import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { FlowrraModule } from 'flowrra';
+import { FlowrraExceptionFilter, FlowrraModule } from 'flowrra';
 import { settings } from './config/settings.js';
 import { DatasetsModule } from './datasets/datasets.module.js';
 import { HealthModule } from './health/health.module.js';
-import { FlowrraErrorFilter } from './tasks/flowrra-error.filter.js';
 import { IndexController } from './tasks/index.controller.js';
 import { InvoicesModule } from './invoices/invoices.module.js';
 import { NewslettersModule } from './newsletters/newsletters.module.js';
@@ -23,7 +22,7 @@ import { UsersModule } from './users/users.module.js';
       numWorkers: 10,
       cpuWorkers: 2,
       cpu: { mode: settings.cpuMode },
-      queues: { datasets: { concurrency: 2 }, newsletters: { fleetConcurrency: 1 } },
+      queues: { datasets: { concurrency: 2 } },
       maxPending: 10_000,
       whenFull: 'reject',
       context: carryTenant,
@@ -38,6 +37,6 @@ import { UsersModule } from './users/users.module.js';
     TasksModule,
   ],
   controllers: [IndexController],
-  providers: [{ provide: APP_FILTER, useClass: FlowrraErrorFilter }],
+  providers: [{ provide: APP_FILTER, useClass: FlowrraExceptionFilter }],
 })
 export class AppModule {}

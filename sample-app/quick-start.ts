@@ -1,6 +1,15 @@
 // sample-app/quick-start.ts
 import 'reflect-metadata';
-import { Controller, Get, Injectable, Module, Param, Post } from '@nestjs/common';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  NotFoundException,
+  Param,
+  Post,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowrraModule, FlowrraService, Task } from 'flowrra';
 
@@ -8,6 +17,7 @@ import { FlowrraModule, FlowrraService, Task } from 'flowrra';
 export class EmailTasks {
   @Task({ maxRetries: 5, retryDelay: '2s', backoff: 'exponential' })
   async sendWelcome(to: string, name: string): Promise<{ messageId: string }> {
+    await pause(100); // in place of a mail server
     console.log(`Hello ${name}, this goes to ${to}`);
     return { messageId: '42' };
   }
@@ -15,20 +25,20 @@ export class EmailTasks {
 
 @Controller()
 export class UsersController {
-  constructor(
-    private readonly flowrra: FlowrraService,
-    private readonly emails: EmailTasks,
-  ) {}
+  constructor(private readonly flowrra: FlowrraService) {}
 
   @Post('users/:name')
   async register(@Param('name') name: string) {
-    const taskId = await this.flowrra.submit(this.emails.sendWelcome, `${name}@example.com`, name);
+    const emails = this.flowrra.tasks(EmailTasks);
+    const taskId = await emails.sendWelcome(`${name}@example.com`, name);
     return { taskId };
   }
 
   @Get('tasks/:taskId')
-  status(@Param('taskId') taskId: string) {
-    return this.flowrra.getResult(taskId);
+  async status(@Param('taskId') taskId: string) {
+    const result = await this.flowrra.getResult(taskId);
+    if (result === null) throw new NotFoundException();
+    return result;
   }
 }
 
@@ -42,7 +52,7 @@ export class AppModule {}
 async function bootstrap() {
   const app = await NestFactory.create(AppModule);
   app.enableShutdownHooks();
-  await app.listen(process.env['PORT'] ?? 3000);
+  await app.listen(process.env.PORT ?? 3000);
   return app;
 }
 

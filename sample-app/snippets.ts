@@ -55,12 +55,12 @@ export async function idempotent(flowrra: FlowrraService, emails: ReceiptTasks):
 
 export async function submitting(flowrra: FlowrraService, emails: ReceiptTasks): Promise<string[]> {
   // #region submitting
-  // by the method
-  const id = await flowrra.submit(emails.sendReceipt, 'order-1');
-  // with options
-  await flowrra.with({ priority: 1, delay: '5m' }).submit(emails.sendReceipt, 'order-2');
   // through the class, which needs no instance
-  await flowrra.tasks(ReceiptTasks).sendReceipt('order-3');
+  const id = await flowrra.tasks(ReceiptTasks).sendReceipt('order-1');
+  // with options
+  await flowrra.with({ priority: 1, delay: '5m' }).tasks(ReceiptTasks).sendReceipt('order-2');
+  // by the method
+  await flowrra.submit(emails.sendReceipt, 'order-3');
   // by name
   await flowrra.submit('ReceiptTasks.sendReceipt', 'order-4');
   // many in one go

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BUILDERS, checkBuilders } from './pack-check/bundled.mjs';
+import { lintQuickStart } from './pack-check/lint.mjs';
 import {
   FLEET,
   JEST,
@@ -147,6 +148,7 @@ try {
   run('npx', ['tsc', '-p', 'tsconfig.specs.json'], nest12);
   run('npx', ['vitest', 'run'], nest12);
   console.log('nest12-esm: its test compiles, and passes under Vitest');
+  lintQuickStart(12, nest12, root, run);
   const nest11 = project('nest11-commonjs', {
     type: 'commonjs',
     nest: '11',
@@ -173,6 +175,8 @@ try {
   const began = Date.now();
   checkBuilders({ root, installed: nest11, run });
   console.log(`docs/bundlers.md holds; that took ${Math.round((Date.now() - began) / 1000)} s`);
+  lintQuickStart(11, nest11, root, run);
+  console.log('The quick start lints clean in new projects of Nest 12 and 11');
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -63,6 +63,11 @@ export class TaskRegistry {
     return this.byName.get(name)?.definition;
   }
 
+  /** How many tasks run here. */
+  get taskCount(): number {
+    return this.byName.size;
+  }
+
   *definitions(): Iterable<TaskDefinition> {
     for (const { definition } of this.byName.values()) yield definition;
   }

@@ -13,6 +13,7 @@ import { fileUrl } from '../options/file-url.js';
 import { threadLink } from '../runner/thread/thread-link.js';
 import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
 import { classTarget } from './class-target.js';
+import { refuseNewQueues } from './feature-queues.js';
 import { callerOf } from './task-caller.js';
 import { TaskScopes } from './task-scopes.js';
 import { originOf, servesAll, type TaskExplorer, type TaskHost } from './task-explorer.js';
@@ -49,6 +50,7 @@ export class TaskDiscovery {
       refuseBundledPackage('cpu.module');
       checkThreadFile(module, 'cpu.module');
     }
+    refuseNewQueues(this.options.queues, this.explorer.features());
     for (const host of this.explorer.hosts()) {
       const twin = this.known.get(host.prototype);
       if (twin === undefined) this.add(host);

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type { Module } from '@nestjs/core/injector/module.js';
+import type { DeclaredQueues } from '../options/merge-features.js';
+import { featuresOf } from './feature-queues.js';
 import { describeMember, type TaskMetadata, taskMetadataOf } from '../decorators/task-metadata.js';
 
 /** A provider or controller. */
@@ -23,6 +25,11 @@ export interface TaskHost extends ProviderHost {
 @Injectable()
 export class TaskExplorer {
   constructor(private readonly modules: ModulesContainer) {}
+
+  /** @throws {FlowrraConfigError} for an unknown option of a `forFeature()`. */
+  features(): DeclaredQueues[] {
+    return featuresOf(this.modules);
+  }
 
   *hosts(): Iterable<TaskHost> {
     for (const host of this.providers()) {

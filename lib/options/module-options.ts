@@ -60,6 +60,15 @@ export interface RemoteTaskOptions {
   queue?: string;
 }
 
+/** Options of `FlowrraModule.forFeature()`. */
+export interface FlowrraFeatureOptions {
+  /**
+   * Queues that the feature brings along, as in {@link FlowrraModuleOptions.queues}, but neither
+   * `default` nor `cpu`.
+   */
+  queues: Record<string, QueueOptions>;
+}
+
 /** Options of `FlowrraModule.forRoot()`. */
 export interface FlowrraModuleOptions {
   /** How many jobs of the queue `default` run at once; not together with `queues.default.concurrency`. Default 4. */

@@ -21,6 +21,7 @@ import type {
   FlowrraModuleOptions,
   RemoteTaskOptions,
 } from './module-options.js';
+import { type DeclaredQueues, mergeFeatures } from './merge-features.js';
 import { checkQueueName, checkTaskName } from './names.js';
 import { OVERRIDE_KEYS } from './resolve-task-options.js';
 import { resolveQueues } from './resolve-queues.js';
@@ -71,9 +72,13 @@ const BACKEND_METHODS: readonly (keyof ResultBackend)[] = ['store', 'get', 'wait
  * Checks what the user configured, once, and fills in every default. The result shares no object
  * with `options`, except the engine, the backend and the clock.
  *
+ * @param features The queues that features bring along.
  * @throws {FlowrraConfigError} naming the option, the value and what would be right.
  */
-export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOptions {
+export function resolveModuleOptions(
+  options: FlowrraModuleOptions,
+  features: readonly DeclaredQueues[] = [],
+): ResolvedOptions {
   checkKeys(options, MODULE_KEYS, 'FlowrraModule options');
   const cpuWorkers = wholeNumber(options.cpuWorkers, 'cpuWorkers', {
     min: 1,
@@ -81,7 +86,7 @@ export function resolveModuleOptions(options: FlowrraModuleOptions): ResolvedOpt
     fallback: availableParallelism(),
   });
   const engine = resolveEngineOption(options.engine);
-  const queues = resolveQueues(options, cpuWorkers);
+  const queues = mergeFeatures(resolveQueues(options, cpuWorkers), features);
   return {
     queues,
     cpu: resolveCpu(options.cpu, cpuWorkers),

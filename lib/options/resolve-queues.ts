@@ -13,6 +13,8 @@ const QUEUE_KEYS = keysOf<QueueOptions>({
 const RATE_KEYS = keysOf<RateLimitOptions>({ max: true, per: true });
 const DEFAULT_WORKERS = 4;
 
+export const QUEUES_NEED = 'It must be an object of queues by name: { reports: { concurrency: 2 } }.';
+
 /**
  * `default` and `cpu` first, then the others as they were given.
  *
@@ -22,13 +24,13 @@ export function resolveQueues(
   { queues = {}, numWorkers }: FlowrraModuleOptions,
   cpuWorkers: number,
 ): ResolvedQueue[] {
-  checkObject(queues, 'queues', 'It must be an object of queues by name: { reports: { concurrency: 2 } }.');
+  checkObject(queues, 'queues', QUEUES_NEED);
   const workers = wholeNumber(numWorkers, 'numWorkers', { min: 1, fallback: DEFAULT_WORKERS });
   refuseTwice(queues, DEFAULT_QUEUE, 'numWorkers', numWorkers);
   refuseTwice(queues, CPU_QUEUE, 'cpuWorkers', cpuWorkers);
   const own: Readonly<Record<string, number>> = { [DEFAULT_QUEUE]: workers, [CPU_QUEUE]: cpuWorkers };
   return Object.entries({ [DEFAULT_QUEUE]: {}, [CPU_QUEUE]: {}, ...queues }).map(([name, queue]) =>
-    resolveQueue(name, queue, own[name] ?? 1),
+    resolveQueue(name, queue, own[name] ?? 1, `queues.${name}`),
   );
 }
 
@@ -47,8 +49,13 @@ function refuseTwice(
   );
 }
 
-function resolveQueue(name: string, queue: QueueOptions, fallback: number): ResolvedQueue {
-  const path = `queues.${name}`;
+/** @param fallback Its concurrency, if none is given. */
+export function resolveQueue(
+  name: string,
+  queue: QueueOptions,
+  fallback: number,
+  path: string,
+): ResolvedQueue {
   checkQueueName(name, path);
   checkKeys(queue, QUEUE_KEYS, path);
   return {

@@ -34,6 +34,8 @@ export interface ResolvedOptions {
   readonly deadLetter: string | null;
   readonly remoteTasks: ReadonlyMap<string, { readonly queue: string }>;
   readonly clock: Clock;
+  /** Whether the start is not logged: set by the test kit. */
+  readonly quiet?: boolean;
 }
 
 export interface ResolvedQueue {

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import type { DynamicModule, Provider } from '@nestjs/common';
 import { FlowrraConfigError } from '../core/errors.js';
+import { TaskExplorer } from '../discovery/task-explorer.js';
 import { MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
 import { FlowrraModule } from '../flowrra.module.js';
 import { FlowrraService } from '../flowrra.service.js';
@@ -42,9 +43,9 @@ export class FlowrraTestingModule {
       ...(real.providers ?? []),
       {
         provide: RESOLVED_OPTIONS,
-        inject: [MODULE_OPTIONS_TOKEN],
-        useFactory: (given: FlowrraModuleOptions) =>
-          testOptions(given, { ...(mode && { mode }), ...(now && { now }) }),
+        inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
+        useFactory: (given: FlowrraModuleOptions, explorer: TaskExplorer) =>
+          testOptions(given, explorer, { ...(mode && { mode }), ...(now && { now }) }),
       },
       { provide: FlowrraService, useClass: FlowrraTesting },
       { provide: FlowrraTesting, useExisting: FlowrraService },
@@ -60,9 +61,10 @@ export class FlowrraTestingModule {
   static override<B extends Overridable>(builder: B, options: FlowrraTestingOptions = {}): B {
     checkKeys(options, TESTING_KEYS, 'FlowrraTestingModule options');
     builder.overrideProvider(RESOLVED_OPTIONS).useFactory({
-      inject: [MODULE_OPTIONS_TOKEN],
+      inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
       // A backend of the application's may need a server; results stay in memory.
-      factory: (given: FlowrraModuleOptions) => testOptions({ ...given, backend: undefined }, options),
+      factory: (given: FlowrraModuleOptions, explorer: TaskExplorer) =>
+        testOptions({ ...given, backend: undefined }, explorer, options),
     });
     builder.overrideProvider(FlowrraService).useClass(FlowrraTesting);
     return builder;
@@ -84,11 +86,16 @@ export class FlowrraTestingModule {
   }
 }
 
-function testOptions(given: FlowrraModuleOptions, { mode, now }: FlowrraTestingOptions): ResolvedOptions {
+function testOptions(
+  given: FlowrraModuleOptions,
+  explorer: TaskExplorer,
+  { mode, now }: FlowrraTestingOptions,
+): ResolvedOptions {
   if (now !== undefined && !(types.isDate(now) && !Number.isNaN(now.getTime())))
     throw wrong('now', now, 'It must be a valid Date.');
   const clock = new TestClock(now);
   const engine = new TestEngine(oneOf(mode, 'mode', ['fake', 'inline', 'manual'], 'manual'), clock);
-  const resolved = resolveModuleOptions({ ...given, engine: 'memory:', role: 'all', clock });
-  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' } };
+  const application = { ...given, engine: 'memory:', role: 'all', clock } as const;
+  const resolved = resolveModuleOptions(application, explorer.features());
+  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' }, quiet: true };
 }

@@ -1,7 +1,13 @@
 import { jest } from '@jest/globals';
 import { type INestApplication, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
-import { EngineError, FlowrraModule, type FlowrraModuleOptions, FlowrraService } from 'flowrra';
+import {
+  EngineError,
+  FlowrraExceptionFilter,
+  FlowrraModule,
+  type FlowrraModuleOptions,
+  FlowrraService,
+} from 'flowrra';
 import request from 'supertest';
 import { describeSample } from './sample-app.cases.js';
 
@@ -16,11 +22,9 @@ afterEach(async () => {
 
 /** The sample's endpoints over a Flowrra of other options. */
 async function serve(options: FlowrraModuleOptions, imports: Type[]): Promise<INestApplication> {
-  const { FlowrraErrorFilter } = await import('../../sample-app/tasks/flowrra-error.filter.js');
-
   @Module({
     imports: [FlowrraModule.forRoot(options), ...imports],
-    providers: [{ provide: APP_FILTER, useClass: FlowrraErrorFilter }],
+    providers: [{ provide: APP_FILTER, useClass: FlowrraExceptionFilter }],
   })
   class SmallModule {}
 

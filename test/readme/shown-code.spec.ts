@@ -17,9 +17,10 @@ import {
   SettingsModule,
   submitting,
 } from '../../sample-app/snippets.js';
+import { Database, Orders } from '../../sample-app/orders.js';
 import { carryTenant, tenant } from '../../sample-app/tenant.js';
 import { startApp } from '../support/app.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { ManualClock, settle } from '../support/manual-clock.js';
 import { everything } from './documents.js';
 
 const apps: INestApplicationContext[] = [];
@@ -92,6 +93,7 @@ it('starts quickly, as the quick start says', async () => {
   };
   const { result } = await app.get(FlowrraService).waitForResult(taskId);
   expect(result).toEqual({ messageId: '42' });
+  expect((await fetch(`${url}/tasks/nobody-knows-it`)).status).toBe(404);
   expect(await (await fetch(`${url}/tasks/${taskId}`)).json()).toMatchObject({
     status: 'success',
     isSuccess: true,
@@ -135,6 +137,49 @@ it('runs what it shows of submitting and of results', async () => {
     'order-6',
     'order-7',
   ]);
+});
+
+it('submits after the commit, as it shows, since a job inside of a transaction outlives its rollback', async () => {
+  const { app, flowrra } = await startApp({}, { providers: [ReceiptTasks, Database, Orders] });
+  opened(app);
+  const [orders, database, { sent }] = [app.get(Orders), app.get(Database), app.get(ReceiptTasks)];
+  await flowrra.waitForResult(await orders.place('order-1'));
+  expect([database.orders, sent]).toEqual([['order-1'], ['order-1']]);
+  await expect(orders.place('order-1')).rejects.toThrow('duplicate key');
+  expect((await flowrra.jobs.find({})).jobs).toHaveLength(1);
+
+  let inside = '';
+  const rolledBack = database.transaction(async (insert) => {
+    insert('order-2');
+    inside = await flowrra.tasks(ReceiptTasks).sendReceipt('order-2');
+    throw new Error('rolled back');
+  });
+  await expect(rolledBack).rejects.toThrow('rolled back');
+  await flowrra.waitForResult(inside);
+  expect([database.orders, sent]).toEqual([['order-1'], ['order-1', 'order-2']]);
+});
+
+it('blocks a queue whose jobs all wait for further jobs of it, as it warns', async () => {
+  const { app, flowrra } = await startApp({ numWorkers: 1, queues: { inner: {} } });
+  opened(app);
+  const stop = new AbortController();
+  const { signal } = stop;
+  for (const queue of ['default', 'inner']) flowrra.register({ name: `in ${queue}`, queue }, () => queue);
+  flowrra.register({ name: 'waits', maxRetries: 0 }, async (queue: string) => {
+    const id = await flowrra.submit(`in ${queue}`);
+    return [id, (await flowrra.waitForResult(id, { signal }).catch(() => null))?.result];
+  });
+  const fine = await flowrra.waitForResult<unknown[]>(await flowrra.submit('waits', 'inner'));
+  expect(fine.result?.[1]).toBe('inner');
+
+  const blocked = await flowrra.submit('waits', 'default');
+  while ((await flowrra.pendingCount()) === 0) await new Promise(setImmediate);
+  await settle();
+  expect(await flowrra.getResult(blocked)).toMatchObject({ status: 'running' });
+  stop.abort();
+  const [id, result] = (await flowrra.waitForResult<unknown[]>(blocked)).result as unknown[];
+  expect(result).toBeUndefined();
+  expect((await flowrra.waitForResult(id as string)).result).toBe('default');
 });
 
 describe('keeping jobs in a file', () => {
