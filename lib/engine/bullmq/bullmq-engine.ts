@@ -181,6 +181,7 @@ export class BullMqEngine implements Engine {
       server: this.server,
       jobs: this.jobs,
       patience: this.patience,
+      expired: () => this.host.clock.now() - this.host.retention.resultTtl,
       trouble: this.trouble.report,
       ended: (taskId) => this.results.hear(taskId),
     });

@@ -1,6 +1,5 @@
-import type { AnyQueue } from './bull-server.interface.js';
 import type { Patience } from './io-time.js';
-import { addJobs, type QueuedJob } from './queued-job.js';
+import type { QueuedJob } from './queued-job.js';
 import { NotSentError } from './sluice.js';
 
 /** The most jobs of one call. */
@@ -25,11 +24,12 @@ export class OrderedAdds {
   private busy = false;
 
   /**
+   * @param addJobs Adds jobs in one call, and returns the ids of those that stand for them.
    * @param patience How long an addition is waited for.
    * @param isRefused Whether an error says that the server has taken nothing.
    */
   constructor(
-    private readonly queue: AnyQueue,
+    private readonly addJobs: (jobs: readonly QueuedJob[]) => Promise<string[]>,
     private readonly patience: Patience,
     private readonly isRefused: (error: unknown) => boolean,
   ) {}
@@ -51,10 +51,7 @@ export class OrderedAdds {
   private async send(group: readonly Add[]): Promise<void> {
     if (group.length > 1 && sizeOf(group) <= FEW) return this.sendEach(group);
     try {
-      const ids = await addJobs(
-        this.queue,
-        group.flatMap(({ jobs }) => jobs),
-      );
+      const ids = await this.addJobs(group.flatMap(({ jobs }) => jobs));
       let from = 0;
       for (const { jobs, done } of group) done(ids.slice(from, (from += jobs.length)));
     } catch (error) {
