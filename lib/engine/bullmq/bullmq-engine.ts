@@ -218,6 +218,7 @@ export class BullMqEngine implements Engine {
     return new CancelWatch({
       jobs,
       running: () => this.workers.running,
+      round: () => this.workers.nextRound(),
       cancelled: ({ attempt }, reason) => this.workers.cancel(attempt.taskId, reason),
       ended: ({ attempt }, reason) => this.cancelledUnrun(attempt, reason),
       trouble: trouble.report,
