@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { ExecutorNotRunningError } from '../../lib/index.js';
 import { OrderedAdds } from '../../lib/engine/bullmq/ordered-adds.js';
 import { NotSentError } from '../../lib/engine/bullmq/sluice.js';
-import type { QueuedJob } from '../../lib/engine/bullmq/queued-job.js';
+import { addJobs, type QueuedJob } from '../../lib/engine/bullmq/queued-job.js';
 import type { AnyQueue } from '../../lib/engine/bullmq/bull-server.interface.js';
 import { Patience } from '../../lib/engine/bullmq/io-time.js';
 import { settle } from '../support/manual-clock.js';
@@ -31,7 +31,7 @@ function fakeQueue(timeout = 60_000) {
     addBulk: (jobs: readonly { name: string }[]) => call(jobs.map(({ name }) => name)),
   };
   const adds = new OrderedAdds(
-    queue as unknown as AnyQueue,
+    (jobs) => addJobs(queue as unknown as AnyQueue, jobs),
     new Patience(timeout),
     (error) => error === REFUSED,
   );

@@ -40,8 +40,12 @@ class Long {
     throw new Error('not today');
   }
 
+  readonly said = new Set<number>();
+  readonly late: number[] = [];
+
   @Task()
   both(n: number): number {
+    if (this.said.has(n)) this.late.push(n);
     return n;
   }
 }
@@ -168,6 +172,26 @@ export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
     await expect(flowrra.cancel(id, null as never)).rejects.toThrow(FlowrraConfigError);
     await expect(flowrra.waitForResult(id, { timout: 1 } as never)).rejects.toThrow(/Did you mean 'timeout'/);
     await expect(flowrra.stop({ wait: 1 } as never)).rejects.toThrow(/stop wait: 1/);
+  });
+
+  it('none begins once its cancellation has been said to be true', async () => {
+    const { flowrra, advance, app } = await beds.start([Long], { numWorkers: 3 });
+    const long = app.get(Long);
+    for (let round = 0; round < 5; round++) {
+      const numbers = Array.from({ length: 60 }, (_, n) => 60 * round + n);
+      const ids = await flowrra.submitMany(
+        long.both,
+        numbers.map((n): [number] => [n]),
+      );
+      const cancelling = numbers.map(async (n, index) => {
+        for (let turns = 0; turns < index % 12; turns++) await turn();
+        if (await flowrra.cancel(ids[index] as string)) long.said.add(n);
+      });
+      await advance(1_000);
+      await Promise.all(cancelling);
+      await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
+    }
+    expect(long.late).toEqual([]);
   });
 
   it('against starts and ends, each job ends once, and as it was said', async () => {

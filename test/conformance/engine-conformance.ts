@@ -11,6 +11,7 @@ import { interplayCases } from './interplay.cases.js';
 import { jobsCases } from './jobs.cases.js';
 import { limitCases } from './limit.cases.js';
 import { orderCases } from './order.cases.js';
+import { ownIdCases } from './own-id.cases.js';
 import { payloadCases } from './payload.cases.js';
 import { redriveCases } from './redrive.cases.js';
 import { reportCases } from './report.cases.js';
@@ -29,6 +30,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     afterEach(() => beds.closeAll());
 
     describe('submission', () => submissionCases(beds));
+    describe('an id of the submitter', () => ownIdCases(beds, engine));
     describe('order', () => orderCases(beds));
     describe('retries', () => retryCases(beds));
     describe('results', () => resultCases(beds));

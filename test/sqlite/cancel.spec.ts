@@ -1,6 +1,8 @@
 import type { Attempt } from '../../lib/engine/engine.interface.js';
-import { settle } from '../support/manual-clock.js';
-import { tempFile } from '../support/sqlite.js';
+import { startApp } from '../support/app.js';
+import { Gate } from '../support/gate.js';
+import { ManualClock, settle } from '../support/manual-clock.js';
+import { sqliteEngine, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, type OpenStore, submit, submitMany } from './stores.js';
 
 const LEASE = 10_000;
@@ -189,6 +191,91 @@ describe('of jobs that were taken ahead', () => {
     await worker.clock.advance(10);
     expect(other.store.results.get(last)).toMatchObject({ status: 'cancelled', startedAt: null });
     expect(other.store.pendingCount()).toBe(2);
+  });
+});
+
+describe('an attempt that has been claimed and has not begun', () => {
+  const LATER = 60_000;
+
+  it.each([1, 4])('does not begin once another process has cancelled its job: claim %i', async (limit) => {
+    const { worker, other } = await two(LATER);
+    const ids = await submitMany(
+      worker,
+      Array.from({ length: 10 }, () => newJob()),
+    );
+    // The first ones are used up at once, so that the last claims are served by what was taken ahead.
+    let claimed: Attempt[] = [];
+    for (let n = 0; n < 4 && !claimed.some(({ taskId }) => taskId === ids[6]); n++)
+      claimed = await claim(worker, limit);
+    const [attempt] = claimed as [Attempt];
+    const wait = worker.store.results.waitFor(attempt.taskId);
+    expect(await other.store.control.cancel(attempt.taskId, 'no')).toEqual({ kind: 'told' });
+    expect(worker.store.begins(attempt)).toBe(false);
+    expect(await wait).toMatchObject({ status: 'cancelled', error: 'no', startedAt: null });
+    expect(worker.ended).toEqual([attempt.taskId]);
+    for (const beside of claimed.slice(1)) expect(worker.store.begins(beside)).toBe(true);
+  });
+
+  it('leaves its place in the queue to the next one', async () => {
+    const file = tempFile();
+    const { app, flowrra } = await startApp({
+      engine: sqliteEngine({ file, pollInterval: '1h' }),
+      clock: new ManualClock(),
+      numWorkers: 1,
+    });
+    const other = await openStore({ file });
+    const ran: number[] = [];
+    const gate = new Gate();
+    const held = new Gate();
+    flowrra.register({ name: 'note' }, (n: number) => {
+      ran.push(n);
+      if (n !== 4) return undefined;
+      held.open();
+      return gate.passed;
+    });
+    const ids = await flowrra.submitMany(
+      'note',
+      Array.from({ length: 9 }, (_, n) => [n]),
+    );
+    await held.passed;
+    // The next two were taken ahead, since those before took no time.
+    const cancelled = ids[5] as string;
+    expect(await other.store.control.cancel(cancelled, 'no')).toEqual({ kind: 'told' });
+    gate.open();
+    const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
+    expect(ran).toEqual([0, 1, 2, 3, 4, 6, 7, 8]);
+    const without = results.filter(({ status }) => status === 'cancelled');
+    expect(without).toMatchObject([{ taskId: cancelled, startedAt: null }]);
+    await app.close();
+  });
+
+  it('never begins after its cancellation has been said to be true', async () => {
+    const { worker, other } = await two(LATER);
+    const ids = await submitMany(
+      worker,
+      Array.from({ length: 300 }, () => newJob()),
+    );
+    const said = new Set<string>();
+    const begun = new Set<string>();
+    const late: string[] = [];
+    const work = async (): Promise<void> => {
+      for (let some = await claim(worker, 4); some.length > 0; some = await claim(worker, 4)) {
+        for (const attempt of some) {
+          await new Promise((resolve) => setImmediate(resolve));
+          if (!worker.store.begins(attempt)) continue;
+          begun.add(attempt.taskId);
+          if (said.has(attempt.taskId)) late.push(attempt.taskId);
+          void worker.store.settle(attempt, SUCCESS, worker.clock.now());
+        }
+      }
+    };
+    const cancel = async (id: string, { store }: OpenStore): Promise<void> => {
+      if ((await store.control.cancel(id, 'race')).kind !== 'finished') said.add(id);
+    };
+    await Promise.all([work(), ...ids.map((id, n) => cancel(id, n % 3 === 0 ? worker : other))]);
+    await settle();
+    expect(late).toEqual([]);
+    for (const id of ids) expect(statusOf(other, id)).toBe(begun.has(id) ? 'success' : 'cancelled');
   });
 });
 

@@ -15,6 +15,8 @@ export interface BullQueuesParts {
   readonly jobs: ServerJobs;
   /** How long an addition is waited for. */
   readonly patience: Patience;
+  /** The results of jobs that finished then or before count as dropped, though the server may still hold them. */
+  expired(): number;
   trouble(error: Error): void;
   /** A job has ended, in any process, in a queue that is listened to. */
   ended(taskId: string): void;
@@ -52,7 +54,10 @@ export class BullQueues {
     this.sluice = new Sluice(MOST_ADDS, patience);
     const isRefused = (error: unknown): boolean => server.refusalOf(error) === 'refused';
     this.adds = new Map(
-      [...queues].map(([name, queue]) => [name, new OrderedAdds(queue, patience, isRefused)]),
+      [...queues].map(([name, queue]) => [
+        name,
+        new OrderedAdds((jobs) => this.addTo(queue, name, jobs), patience, isRefused),
+      ]),
     );
   }
 
@@ -86,7 +91,7 @@ export class BullQueues {
   add(jobs: readonly QueuedJob[]): Promise<string[]> {
     const [{ queue }] = jobs as readonly [QueuedJob];
     if (!this.parts.server.ordered) return (this.adds.get(queue) as OrderedAdds).add(jobs);
-    return this.sluice.run(() => addJobs(this.get(queue), jobs));
+    return this.sluice.run(() => this.addTo(this.get(queue), queue, jobs));
   }
 
   /** Adds a job, or lets its content take the place of that of the one that stands for its key. */
@@ -107,7 +112,10 @@ export class BullQueues {
   /** Whether another job stands in the place of this one, by its id or its key, at this moment. */
   async hasStandIn({ queue: name, taskId, dedupe }: NewJob): Promise<boolean> {
     const queue = this.get(name);
-    if (taskId !== undefined) return (await queue.getJob(taskId)) !== undefined;
+    if (taskId !== undefined) {
+      const job = await queue.getJob(taskId);
+      return job !== undefined && !this.isExpired(job);
+    }
     const standing = dedupe && (await queue.getDeduplicationJobId(dedupe.key));
     if (!standing || dedupe.mode !== 'debounce') return Boolean(standing);
     const [state, job] = [await queue.getJobState(standing), await queue.getJob(standing)];
@@ -124,7 +132,8 @@ export class BullQueues {
   async find(taskId: string): Promise<FoundJob | null> {
     for (const queue of this.queuesOf(taskId)) {
       const found = await this.look(queue, taskId);
-      if (found !== null) return found;
+      // Its id may be another job's by now, in a further queue.
+      if (found !== null && !this.isExpired(found.job)) return found;
     }
     return null;
   }
@@ -188,6 +197,18 @@ export class BullQueues {
     return queue;
   }
 
+  /** Where BullMQ still holds a job whose result counts as dropped, its id is free for one that was given it. */
+  private addTo(queue: AnyQueue, name: string, jobs: readonly QueuedJob[]): Promise<string[]> {
+    const until = this.parts.expired();
+    if (until === -Infinity || !jobs.some(isChosen)) return addJobs(queue, jobs);
+    const taskIds = jobs.filter(isChosen).map(({ options }) => options.jobId);
+    return this.parts.jobs.dropFinished(name, taskIds, until).then(() => addJobs(queue, jobs));
+  }
+
+  private isExpired({ finishedOn = Infinity }: StoredJob): boolean {
+    return finishedOn <= this.parts.expired();
+  }
+
   private async openEvents(name: string): Promise<AnyEvents> {
     const { server, trouble, ended } = this.parts;
     const events = server.events(name);
@@ -208,6 +229,10 @@ export class BullQueues {
     if (own === null || !this.queues.has(own)) return this.names;
     return [own, ...this.names.filter((queue) => queue !== own)];
   }
+}
+
+function isChosen({ options }: QueuedJob): boolean {
+  return options.submission !== undefined;
 }
 
 function hasEnded(list: string): boolean {

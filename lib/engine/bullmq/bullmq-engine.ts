@@ -184,6 +184,7 @@ export class BullMqEngine implements Engine {
       server: this.server,
       jobs: this.jobs,
       patience: this.patience,
+      expired: () => this.host.clock.now() - this.host.retention.resultTtl,
       trouble: this.trouble.report,
       ended: (taskId) => this.results.hear(taskId),
     });
@@ -220,6 +221,7 @@ export class BullMqEngine implements Engine {
     return new CancelWatch({
       jobs,
       running: () => this.workers.running,
+      round: () => this.workers.nextRound(),
       cancelled: ({ attempt }, reason) => this.workers.cancel(attempt.taskId, reason),
       ended: ({ attempt }, reason) => this.cancelledUnrun(attempt, reason),
       trouble: trouble.report,

@@ -11,6 +11,8 @@ export interface CancelWatchParts {
   running(): Iterable<BullRun>;
   /** A running job has been cancelled. */
   cancelled(run: BullRun, reason: string): void;
+  /** Called at each look. */
+  round(): void;
   /** One that had been put back before it could be told has been cancelled there. */
   ended(run: BullRun, reason: string): void;
   trouble(error: unknown): void;
@@ -44,6 +46,7 @@ export class CancelWatch {
   }
 
   private async look(): Promise<void> {
+    this.parts.round();
     if (this.looking) return;
     const { putBack } = this;
     const running = [...this.parts.running()].filter((run) => run.cancelReason === null);

@@ -1,6 +1,5 @@
-import type { AnyQueue } from './bull-server.interface.js';
 import { type Patience, SilenceError } from './io-time.js';
-import { addJobs, type QueuedJob } from './queued-job.js';
+import type { QueuedJob } from './queued-job.js';
 import { NotSentError, stoppedUnsent } from './sluice.js';
 
 /** The most jobs of one call. */
@@ -31,11 +30,12 @@ export class OrderedAdds {
   private closed = false;
 
   /**
+   * @param addJobs Adds jobs in one call, and returns the ids of those that stand for them.
    * @param patience How long the answer to a call is waited for.
    * @param isRefused Whether an error says that the server has taken nothing.
    */
   constructor(
-    private readonly queue: AnyQueue,
+    private readonly addJobs: (jobs: readonly QueuedJob[]) => Promise<string[]>,
     private readonly patience: Patience,
     private readonly isRefused: (error: unknown) => boolean,
   ) {}
@@ -67,10 +67,7 @@ export class OrderedAdds {
 
   private async send(group: readonly Add[]): Promise<void> {
     if (group.length > 1 && sizeOf(group) <= FEW) return this.sendEach(group);
-    const call = addJobs(
-      this.queue,
-      group.flatMap(({ jobs }) => jobs),
-    );
+    const call = this.addJobs(group.flatMap(({ jobs }) => jobs));
     try {
       const ids = await this.patience.with(call);
       let from = 0;

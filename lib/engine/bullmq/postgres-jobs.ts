@@ -69,6 +69,10 @@ export class PostgresJobs implements ServerJobs {
     return (await this.ask(statements.REMOVE, [this.named(queue), taskId])).length > 0;
   }
 
+  async dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void> {
+    await this.ask(statements.DROP_FINISHED, [this.named(queue), taskIds, until]);
+  }
+
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {
     const values = [this.named(queue), taskId, CANCELLED, this.now()];
     return (await this.ask(statements.RETRY, values)).length > 0;

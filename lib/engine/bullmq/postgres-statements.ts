@@ -75,6 +75,18 @@ WITH gone AS (
 ), ${FREED}
 SELECT publish_event($1, 'removed', jsonb_build_object('jobId', id, 'prev', state)) FROM gone`;
 
+/** $2: ids, $3: until when they finished. Locked in one order, so that two who drop the same ones do not block each other. */
+export const DROP_FINISHED = `
+WITH old AS (
+  SELECT id FROM job
+   WHERE queue = $1 AND id = ANY($2::text[]) AND state IN ('completed', 'failed') AND finished_at_ms <= $3::bigint
+   ORDER BY id FOR UPDATE
+), gone AS (
+  DELETE FROM job USING old WHERE job.queue = $1 AND job.id = old.id
+  RETURNING job.id, job.dedup_id
+), ${FREED}
+SELECT count(*) FROM gone`;
+
 /** $3: what the text of a cancelled job begins with, $4: now. */
 export const RETRY = `
 WITH retried AS (

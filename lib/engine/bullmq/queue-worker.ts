@@ -6,6 +6,7 @@ import type { EngineHost, MaybePromise, Outcome } from '../engine.interface.js';
 import { BullAttempt } from './bull-attempt.js';
 import { BullRun } from './bull-run.js';
 import type { AnyJob, AnyWorker, BullServer } from './bull-server.interface.js';
+import type { EarlyCancellations } from './early-cancellations.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
 import { type Kept, keptFor, reasonIn } from './job-mapping.js';
 import { RateGate } from './rate-gate.js';
@@ -32,6 +33,7 @@ export interface QueueWorkerParts {
   readonly server: BullServer;
   readonly jobs: ServerJobs;
   readonly options: ResolvedBullMqOptions;
+  readonly early: EarlyCancellations;
   /** Runs a task's code so that its own submissions are recognised. */
   asTask(run: () => MaybePromise<Outcome>): MaybePromise<Outcome>;
   /** A job has left the line. */
@@ -112,12 +114,14 @@ export class QueueWorker implements StoringObserver {
     return this.runs.get(taskId);
   }
 
-  /** Tells a run of that job, if there is one, that it has been cancelled. */
-  cancel(taskId: string, reason: string): void {
+  /** Tells a run of that job, if there is one, that it has been cancelled. Says `false` if there is none. */
+  cancel(taskId: string, reason: string): boolean {
     const run = this.runs.get(taskId);
-    if (run === undefined || run.outcome !== null) return;
+    if (run === undefined) return false;
     const { host } = this.parts;
-    run.cancel(reason, host.killGrace(run.attempt), host.clock, () => void this.overdue(run));
+    if (run.outcome === null)
+      run.cancel(reason, host.killGrace(run.attempt), host.clock, () => void this.overdue(run));
+    return true;
   }
 
   private async overdue(run: BullRun): Promise<void> {
@@ -157,7 +161,7 @@ export class QueueWorker implements StoringObserver {
   }
 
   private readonly process = async (job: AnyJob): Promise<unknown> => {
-    const { host, server, options, asTask, left, changed } = this.parts;
+    const { host, server, options, early, asTask, left, changed } = this.parts;
     const { now } = host.clock;
     const lost = job.stalledCounter > options.maxRescues;
     const attempt = new BullAttempt(job, this.queue, job.opts.priority ?? 0, now(), lost);
@@ -169,7 +173,8 @@ export class QueueWorker implements StoringObserver {
     if (server.countsSlowly) countResultsRarely(job.opts, this.keep);
     this.runs.set(attempt.taskId, run);
     left();
-    if (this.gate !== null && !(await this.mayStart(run, this.gate))) {
+    const waits = this.gate !== null || early.has(attempt.taskId);
+    if (waits && !(await this.mayStart(run))) {
       this.runs.delete(attempt.taskId);
       changed();
       return run.tell({ kind: 'released', delay: 0 });
@@ -178,12 +183,25 @@ export class QueueWorker implements StoringObserver {
     return run.tell(await run.endOf(isolated(() => asTask(() => host.execute(attempt, run)))));
   };
 
-  private async mayStart(run: BullRun, gate: RateGate): Promise<boolean> {
-    const entering = gate.enter((leave) => run.onAbort(leave));
-    if (entering === true) return true;
+  private async mayStart(run: BullRun): Promise<boolean> {
+    const entering = this.gate?.enter((leave) => run.onAbort(leave)) ?? true;
+    if (entering === true && !this.parts.early.has(run.attempt.taskId)) return true;
     const started = await entering;
+    if (started && run.cancelReason === null) await this.lookForCancellation(run);
     run.attempt.startedAt = this.parts.host.clock.now();
     return started && (!run.aborted || run.cancelReason !== null);
+  }
+
+  /** It may have been cancelled while it waited here, or on its way. */
+  private async lookForCancellation({ job, attempt }: BullRun): Promise<void> {
+    const { jobs, trouble } = this.parts;
+    try {
+      const [text = null] = await jobs.requested([this.placeOf(job)]);
+      const reason = reasonIn(text);
+      if (reason !== null) this.cancel(attempt.taskId, reason);
+    } catch (error) {
+      trouble(error as Error);
+    }
   }
 
   private readonly shut = (): void => {

@@ -1,5 +1,6 @@
 import type { Attempt } from '../engine.interface.js';
 import type { BullRun } from './bull-run.js';
+import { EarlyCancellations } from './early-cancellations.js';
 import { atMost } from './io-time.js';
 import { QueueWorker, type QueueWorkerParts } from './queue-worker.js';
 
@@ -8,16 +9,20 @@ const CLOSE_MS = 1_000;
 
 /** This process's workers, one for each queue. */
 export class QueueWorkers {
-  private constructor(private readonly workers: readonly QueueWorker[]) {}
+  private constructor(
+    private readonly workers: readonly QueueWorker[],
+    private readonly early: EarlyCancellations | null,
+  ) {}
 
-  static readonly none = new QueueWorkers([]);
+  static readonly none = new QueueWorkers([], null);
 
   /** Rejects, and leaves nothing behind, if the server is out of reach. */
-  static async open(parts: QueueWorkerParts): Promise<QueueWorkers> {
-    const workers = parts.host.queues.map((queue) => new QueueWorker(queue, parts));
+  static async open(parts: Omit<QueueWorkerParts, 'early'>): Promise<QueueWorkers> {
+    const early = new EarlyCancellations();
+    const workers = parts.host.queues.map((queue) => new QueueWorker(queue, { ...parts, early }));
     try {
       await Promise.all(workers.map((worker) => worker.ready()));
-      return new QueueWorkers(workers);
+      return new QueueWorkers(workers, early);
     } catch (error) {
       for (const worker of workers) void atMost(CLOSE_MS, worker.close(true));
       throw error;
@@ -52,7 +57,13 @@ export class QueueWorkers {
   }
 
   cancel(taskId: string, reason: string): void {
-    for (const worker of this.workers) worker.cancel(taskId, reason);
+    const here = this.workers.map((worker) => worker.cancel(taskId, reason)).includes(true);
+    if (!here) this.early?.add(taskId);
+  }
+
+  /** To be called now and then, so that what was cancelled on its way here is not remembered for ever. */
+  nextRound(): void {
+    this.early?.nextRound();
   }
 
   async pause(): Promise<void> {

@@ -7,6 +7,9 @@ import type { Cancelled, Debounced, JobList, JobPlace, ServerJobs } from './serv
 /** Until it counts as having failed, after it has been noted that it is about to. */
 const SETTLING_MS = 60_000;
 
+/** The most jobs that one call may drop: it holds up the server. */
+const MOST_DROPPED = 500;
+
 /** BullMQ's scores of delayed jobs are times, shifted to leave room for an order. */
 const SCORE_PER_MS = 4_096;
 
@@ -61,6 +64,13 @@ export class RedisJobs implements ServerJobs {
 
   async remove({ queue, taskId }: JobPlace): Promise<boolean> {
     return (await this.script.REMOVE(this.base(queue), taskId)) === 1;
+  }
+
+  async dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void> {
+    for (let from = 0; from < taskIds.length; from += MOST_DROPPED) {
+      const some = taskIds.slice(from, from + MOST_DROPPED);
+      await this.script.DROP_FINISHED(this.base(queue), '', until, ...some);
+    }
   }
 
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {

@@ -113,6 +113,19 @@ tell('removed', 'prev', from)
 return 1
 `;
 
+/** Instead of an id: nothing. Arguments: until when they finished, ids. */
+export const DROP_FINISHED = `${PRELUDE}
+for given = 4, #ARGV do
+  id = ARGV[given]
+  job = base .. id
+  local at = tonumber(call('HGET', job, 'finishedOn'))
+  if at and at <= tonumber(ARGV[3]) and call('ZREM', failed, id) + call('ZREM', base .. 'completed', id) > 0 then
+    freeKey()
+    drop(id)
+  end
+end
+`;
+
 /** Arguments: what the text of a cancelled job begins with. */
 export const RETRY = `${PRELUDE}
 local reason = call('HGET', job, 'failedReason')

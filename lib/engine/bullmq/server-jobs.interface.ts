@@ -44,6 +44,8 @@ export interface ServerJobs {
   report(place: JobPlace, token: string, progress: string | null, rows: readonly string[]): Promise<void>;
   /** Whether there was a finished job, which is gone now. */
   remove(place: JobPlace): Promise<boolean>;
+  /** Drops those of these jobs that finished at `until` or before. */
+  dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void>;
   /** Whether there was a failed job that was not cancelled, which waits now, as if it had never been tried. */
   retry(place: JobPlace): Promise<boolean>;
   /**

@@ -160,6 +160,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   private readonly start = (attempt: Attempt, lane: Lane): void => {
+    if (this.store.begins?.(attempt) === false) return this.unbegun(lane);
     const run = this.running.begin(attempt, lane);
     const outcome = isolated(() =>
       this.admission.unbounded
@@ -170,6 +171,11 @@ export class EmbeddedEngine implements Engine {
     if (isPromise(outcome)) void outcome.then((value) => this.finish(run, value));
     else this.finish(run, outcome);
   };
+
+  private unbegun(lane: Lane): void {
+    lane.release();
+    this.quiet?.check();
+  }
 
   /** The outcome is known, so the place is free, even if storing the outcome takes a while. */
   private finish(run: Run, outcome: Outcome): void {

@@ -28,6 +28,11 @@ export interface JobStore {
    */
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]>;
   /**
+   * Called right before an attempt begins, for a store that several processes share. Says `false` if the job has
+   * been cancelled since it was claimed: the attempt must not begin, and the store ends the job.
+   */
+  begins?(attempt: Attempt): boolean;
+  /**
    * Applies an outcome: result and acknowledgement in one write. Says `false`, and changes nothing,
    * if the attempt is no longer the job's current one; also if the job was to go on and has been
    * cancelled meanwhile: it is over then.

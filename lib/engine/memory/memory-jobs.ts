@@ -33,11 +33,10 @@ export class MemoryJobs {
 
   /** Says `false` of a record that is no job's any more. */
   remove(job: JobRecord): boolean {
-    const minted = this.ids.slotOf(job.taskId);
-    const slot = minted < 0 ? (this.named.get(job.taskId) ?? -1) : minted;
+    const slot = this.slotOf(job.taskId);
     if (this.slots.get(slot) !== job) return false;
     this.slots.free(slot);
-    if (minted < 0) this.named.delete(job.taskId);
+    if (this.named.size > 0) this.named.delete(job.taskId);
     return true;
   }
 
@@ -59,8 +58,10 @@ export class MemoryJobs {
     return this.slots.end;
   }
 
+  /** An id that was minted here may have been chosen for another job once its own was dropped. */
   private slotOf(taskId: string): number {
     const slot = this.ids.slotOf(taskId);
-    return slot < 0 ? (this.named.get(taskId) ?? -1) : slot;
+    if (slot >= 0 && this.slots.get(slot)?.taskId === taskId) return slot;
+    return this.named.get(taskId) ?? -1;
   }
 }

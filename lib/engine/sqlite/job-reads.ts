@@ -3,6 +3,12 @@ import type { SqliteDatabase } from './driver/driver.interface.js';
 import { RESULT_COLUMNS, type ResultRow } from './job-row.js';
 import type { SqliteIds } from './sqlite-id.js';
 
+interface Cancelling {
+  readonly id: number;
+  readonly claims: number;
+  readonly cancelling: string;
+}
+
 /** What is asked of the file. Each answer takes microseconds, whatever the size of the file. */
 export class JobReads {
   private readonly byRow;
@@ -54,8 +60,8 @@ export class JobReads {
     this.keyEnd = database.prepare<{ until: number }>(
       'SELECT until FROM dedupe_keys WHERE until IS NOT NULL ORDER BY until LIMIT 1',
     );
-    this.cancelling = database.prepare<{ id: number; cancelling: string }>(
-      `SELECT id, cancelling FROM jobs INDEXED BY jobs_cancelling
+    this.cancelling = database.prepare<Cancelling>(
+      `SELECT id, claims, cancelling FROM jobs INDEXED BY jobs_cancelling
        WHERE cancelling IS NOT NULL AND status = 'running'`,
     );
     this.version = database.prepare<{ data_version: number }>('PRAGMA data_version');
@@ -115,8 +121,8 @@ export class JobReads {
     return this.keyEnd.get()?.until ?? Infinity;
   }
 
-  /** The rows of all jobs that run though they have been cancelled, in whichever process, and why. */
-  cancellations(): { id: number; cancelling: string }[] {
+  /** All jobs that run though they have been cancelled, in whichever process: their rows, the claims under which they run, and why. */
+  cancellations(): Cancelling[] {
     return this.cancelling.all();
   }
 

@@ -65,7 +65,11 @@ export function infoOf(row: InfoRow): JobInfo {
 }
 
 /** Whether a result is older than it may be: it counts as dropped, though it still lies in the file. */
-export function hasExpired({ finished_at: at }: ResultRow, now: number, resultTtl: number): boolean {
+export function hasExpired(
+  { finished_at: at }: Pick<ResultRow, 'finished_at'>,
+  now: number,
+  resultTtl: number,
+): boolean {
   return at !== null && at <= now - resultTtl;
 }
 

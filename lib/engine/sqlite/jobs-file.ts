@@ -54,7 +54,8 @@ export class JobsFile {
     this.reads = new JobReads(database, ids);
     this.looks = new ControlReads(database, ids);
     const keys = new DedupeWrites(database);
-    this.submissions = new SubmissionWrites(database, ledger, ids, keys);
+    this.retention = new RetentionWrites(database, ledger, retention);
+    this.submissions = new SubmissionWrites(database, ledger, ids, keys, this.retention);
     this.cancels = new CancelWrites(database, ledger);
     this.claims = new ClaimWrites(database, ledger, this.cancels);
     this.outcomes = new OutcomeWrites(database, ledger);
@@ -62,7 +63,6 @@ export class JobsFile {
     this.queues = new QueueWrites(database, ledger, queues);
     this.redrives = new RedriveWrites(database, ledger, keys);
     this.reports = new ReportWrites(database);
-    this.retention = new RetentionWrites(database, ledger, retention);
     this.transaction = new FileTransaction(database, ledger, () => this.retention.dropExcess());
     this.commit = new GroupCommit(this.transaction, file, lockTimeout);
     this.presence = new FilePresence(file);

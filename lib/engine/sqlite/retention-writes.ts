@@ -1,6 +1,7 @@
 import type { TaskStatus } from '../../core/task-result.js';
 import type { Retention } from '../engine.interface.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
+import { hasExpired } from './job-row.js';
 import type { Ledger } from './ledger.js';
 
 /** Results are dropped this many at a time. */
@@ -83,6 +84,11 @@ export class RetentionWrites {
   /** Drops keys that stood for a time, and stand no more. Returns whether there may be more to drop. */
   dropKeys(now: number): boolean {
     return this.deleteKeys.run(now, MAX_DROPPED) === MAX_DROPPED;
+  }
+
+  /** Whether a result counts as dropped, though it still lies in the file. */
+  hasExpired(row: Parameters<typeof hasExpired>[0], now: number): boolean {
+    return hasExpired(row, now, this.retention.resultTtl);
   }
 
   /** Drops one finished job. Says `false`, and changes nothing, if no finished job lies in that row. */

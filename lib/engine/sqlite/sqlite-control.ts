@@ -19,13 +19,16 @@ import type { JobsFile } from './jobs-file.js';
 import { storedReport } from './report-writes.js';
 import { rowsFor } from './row-size.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
-import type { TakenJobs } from './taken-jobs.js';
+import { LOOKED_MS, type TakenJobs } from './taken-jobs.js';
 
 /**
  * What other processes have taken ahead when a queue is paused they start within this time, or not
  * at all: real time, and some more, since they may be in the middle of starting one.
  */
 const OTHERS_STOP_MS = 2 * PATIENCE_MS;
+
+/** Other processes begin nothing later than this that they had taken when its job was cancelled: real time. */
+const OTHERS_HEAR_MS = LOOKED_MS + 2;
 
 export interface ControlSource {
   readonly file: JobsFile;
@@ -58,7 +61,7 @@ export class SqliteControl implements JobControl {
     if (answer.kind === 'told') {
       // An attempt that was taken at this very moment is with its worker by then.
       await nextTurn();
-      taken.cancel(known.id, reason);
+      if (!taken.cancel(known.id, reason)) await realTime(OTHERS_HEAR_MS);
     } else if (answer.kind === 'cancelled') {
       ended(file.looks.at(known.id) ?? known);
       // There is room for another one.

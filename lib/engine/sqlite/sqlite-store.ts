@@ -80,6 +80,10 @@ export class SqliteStore implements JobStore {
     return this.taken.claim(queue, limit, now);
   }
 
+  begins(attempt: Attempt): boolean {
+    return this.taken.begins(attempt as SqliteAttempt);
+  }
+
   async settle(attempt: Attempt, outcome: Outcome, now: number): Promise<boolean> {
     const mine = attempt as SqliteAttempt;
     const given = storedOutcome(mine, outcome);

@@ -3,6 +3,7 @@ import { type Accepted, type Dedupe, Duplicate, type NewJob } from '../engine.in
 import type { DedupeWrites } from './dedupe-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
 import type { Ledger } from './ledger.js';
+import type { RetentionWrites } from './retention-writes.js';
 import { timeAfter } from './time-after.js';
 import type { SqliteIds } from './sqlite-id.js';
 
@@ -15,6 +16,11 @@ export interface StoredJob {
   readonly args: string;
   readonly overrides: string | null;
   readonly metadata: string | null;
+}
+
+interface IdRow {
+  readonly id: number;
+  readonly finished_at: number | null;
 }
 
 /** Done before the transaction, so that it is short, and so that what has no form refuses only its own job. */
@@ -34,7 +40,7 @@ export class SubmissionWrites {
   private readonly setArgs;
   private readonly dropArgs;
   private readonly replace;
-  private readonly idAt;
+  private readonly minted;
   private readonly chosen;
 
   constructor(
@@ -42,15 +48,18 @@ export class SubmissionWrites {
     private readonly ledger: Ledger,
     private readonly ids: SqliteIds,
     private readonly keys: DedupeWrites,
+    private readonly retention: RetentionWrites,
   ) {
     this.insertJob = database.prepare(
       `INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, due_at, submitted_at, args, overrides)
-       VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (task_id) WHERE chosen = 1 DO NOTHING`,
+       VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)`,
     );
     this.addRare = database.prepare('UPDATE jobs SET metadata = ?, keyed = ?, own_key = ? WHERE id = ?');
-    this.idAt = database.prepare<{ task_id: string }>('SELECT task_id FROM jobs WHERE id = ?');
-    this.chosen = database.prepare('SELECT 1 FROM jobs WHERE task_id = ? AND chosen = 1');
+    // The index of chosen ids does not hold the id of a job that chose none.
+    this.minted = database.prepare<IdRow>('SELECT id, finished_at FROM jobs WHERE id = ? AND task_id = ?');
+    this.chosen = database.prepare<IdRow>(
+      'SELECT id, finished_at FROM jobs WHERE task_id = ? AND chosen = 1',
+    );
     this.setArgs = database.prepare('INSERT OR REPLACE INTO large_args (job, args) VALUES (?, ?)');
     this.dropArgs = database.prepare('DELETE FROM large_args WHERE job = ?');
     this.replace = database.prepare(
@@ -61,7 +70,7 @@ export class SubmissionWrites {
   /** Stores the job, or finds the one that has its chosen id, or stands in its place by its key. */
   insert(stored: StoredJob, now: number): Accepted {
     const { job, args, overrides, metadata } = stored;
-    if (job.taskId !== undefined && this.isMinted(job.taskId)) return new Duplicate(job.taskId);
+    if (job.taskId !== undefined && !this.freeId(job.taskId, now)) return new Duplicate(job.taskId);
     if (job.dedupe !== undefined) {
       const taskId = this.insteadOf(stored, job.dedupe, now);
       if (taskId !== null) return new Duplicate(taskId);
@@ -70,7 +79,7 @@ export class SubmissionWrites {
     const taskId = job.taskId ?? this.ids.mint(id);
     const inline = args.length <= MAX_INLINE_ARGS;
     const delayed = job.delay > 0;
-    const inserted = this.insertJob.run(
+    this.insertJob.run(
       id,
       taskId,
       job.taskId === undefined ? 0 : 1,
@@ -83,7 +92,6 @@ export class SubmissionWrites {
       inline ? args : null,
       overrides,
     );
-    if (inserted === 0) return new Duplicate(taskId);
     if (!inline) this.setArgs.run(id, args);
     // Apart from the rest, so that it costs only those who bring it.
     if (metadata !== null || job.dedupe !== undefined)
@@ -95,14 +103,13 @@ export class SubmissionWrites {
 
   /** Whether there is one that `insert` would find, at this moment. */
   hasStandIn({ taskId, dedupe }: NewJob, now: number): boolean {
-    if (taskId !== undefined && (this.isMinted(taskId) || this.chosen.get(taskId) !== undefined)) return true;
+    const other = taskId === undefined ? undefined : this.withId(taskId);
+    if (other !== undefined && !this.retention.hasExpired(other, now)) return true;
     return dedupe !== undefined && this.keys.standIn(dedupe, now) !== null;
   }
 
   /** The id of the job that makes one with a key superfluous, `null` if none does. */
   private insteadOf(stored: StoredJob, dedupe: Dedupe, now: number): string | null {
-    const { taskId } = stored.job;
-    if (taskId !== undefined && this.chosen.get(taskId) !== undefined) return taskId;
     const other = this.keys.standIn(dedupe, now);
     if (other === null) return null;
     if (dedupe.mode === 'debounce') this.refill(other.row, stored, now);
@@ -117,10 +124,16 @@ export class SubmissionWrites {
     else this.setArgs.run(id, args);
   }
 
-  /** Whether somebody gives the id of a job that chose none: the index of chosen ids does not know it. */
-  private isMinted(taskId: string): boolean {
+  /** Whether no job has this id. One that had it is dropped if its result is older than it may be. */
+  private freeId(taskId: string, now: number): boolean {
+    const other = this.withId(taskId);
+    if (other === undefined) return true;
+    return this.retention.hasExpired(other, now) && this.retention.remove(other.id);
+  }
+
+  private withId(taskId: string): IdRow | undefined {
     const row = this.ids.rowOf(taskId);
-    return row >= 0 && this.idAt.get(row)?.task_id === taskId;
+    return (row < 0 ? undefined : this.minted.get(row, taskId)) ?? this.chosen.get(taskId);
   }
 }
 

@@ -11,6 +11,12 @@ import type { ResolvedSqliteOptions } from './sqlite-options.js';
 /** How long to wait before what could not be put back is tried again. */
 const PUT_BACK_RETRY_MS = 1_000;
 
+/**
+ * How old the last look at other processes' cancellations may be when an attempt begins, in real
+ * milliseconds: so many attempts that take no time share one look.
+ */
+export const LOOKED_MS = 1;
+
 export interface TakenParts {
   readonly file: JobsFile;
   readonly config: StoreConfig;
@@ -26,6 +32,11 @@ export class TakenJobs {
   private readonly taken = new Map<number, SqliteAttempt>();
   private readonly ahead: ClaimAhead;
   private closed = false;
+  /** When cancellations were last looked at, and which writes of other processes were seen. */
+  private lookedAt = -Infinity;
+  private version = 0;
+  /** Of those cancellations, the ones whose jobs were not known to be taken here: rows and claims. */
+  private unheard: ReadonlyMap<number, number> = new Map();
 
   constructor(private readonly parts: TakenParts) {
     this.ahead = new ClaimAhead(parts.config.clock, (attempts) => void this.putBack(attempts));
@@ -88,21 +99,36 @@ export class TakenJobs {
     return attempt !== undefined && this.ahead.withdraw(attempt) ? attempt : null;
   }
 
-  /** A job has been cancelled: if it is one of this process's, that goes no further than it has. */
-  cancel(id: number, reason: string): void {
+  /**
+   * A job has been cancelled: if it is one of this process's, that goes no further than it has. Says
+   * `false` if it is not.
+   */
+  cancel(id: number, reason: string): boolean {
     const attempt = this.taken.get(id);
-    if (attempt === undefined || attempt.told) return;
+    if (attempt === undefined) return false;
+    if (attempt.told) return true;
     attempt.told = true;
     if (this.ahead.withdraw(attempt)) void this.putBack([attempt]);
     else this.parts.config.cancelled(attempt, reason);
+    return true;
+  }
+
+  /**
+   * Whether an attempt may begin: its job may have been cancelled since it was claimed. If so, it ends
+   * without having begun.
+   */
+  begins(attempt: SqliteAttempt): boolean {
+    if (performance.now() - this.lookedAt >= LOOKED_MS) this.lookAtCancellations();
+    if (!attempt.told) return true;
+    void this.putBack([attempt]);
+    return false;
   }
 
   /** Another process may have cancelled jobs that were taken here, or paused queues. */
   look(): void {
-    const { reads, queues } = this.parts.file;
+    const { queues } = this.parts.file;
     queues.refresh();
-    if (this.taken.size > 0)
-      for (const { id, cancelling } of reads.cancellations()) this.cancel(id, cancelling);
+    if (this.taken.size > 0) this.hearCancellations();
     if (this.ahead.size === 0) return;
     for (const queue of this.ahead.queues) if (queues.isPaused(queue)) void this.giveBack(queue);
   }
@@ -115,8 +141,8 @@ export class TakenJobs {
       const over = await file.commit.write(() => file.claims.putBack(rows, config.clock.now()), rows.length);
       for (const attempt of attempts) this.release(attempt);
       for (const id of over) ended(id);
-      // Whoever has asked for jobs meanwhile has not found these, and may be asleep.
-      if (over.length < attempts.length) config.changed();
+      // Whoever has asked meanwhile has found neither these jobs nor the room that they leave, and may be asleep.
+      config.changed();
     } catch (error) {
       if (this.closed) return;
       this.logger.warn(`Jobs that were not started could not be put back yet: ${String(error)}`);
@@ -137,6 +163,26 @@ export class TakenJobs {
   close(): void {
     this.closed = true;
     this.ahead.clearAll();
+  }
+
+  /** While no other process has written to the file, there is nothing new. */
+  private lookAtCancellations(): void {
+    this.lookedAt = performance.now();
+    try {
+      const version = this.parts.file.reads.dataVersion();
+      if (version === this.version) return;
+      this.version = version;
+      this.hearCancellations();
+    } catch {
+      // A file that cannot be read is reported by whoever needs what it holds.
+    }
+  }
+
+  private hearCancellations(): void {
+    const unheard = new Map<number, number>();
+    for (const { id, claims, cancelling } of this.parts.file.reads.cancellations())
+      if (!this.cancel(id, cancelling)) unheard.set(id, claims);
+    this.unheard = unheard;
   }
 
   private async claimFromFile(queue: string, limit: number, now: number): Promise<readonly Attempt[]> {
@@ -167,6 +213,8 @@ export class TakenJobs {
   private attempt(row: ClaimedRow, claimedAt: number, args: (id: number) => string): SqliteAttempt {
     const attempt = new SqliteAttempt(row, args, row.rescues > this.parts.options.maxRescues);
     attempt.renewedAt = claimedAt;
+    // Cancelled by another process after it had been claimed, and looked at before it was known to be.
+    attempt.told = this.unheard.get(row.id) === row.claims;
     this.taken.set(row.id, attempt);
     return attempt;
   }
