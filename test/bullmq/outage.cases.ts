@@ -15,6 +15,7 @@ import {
 } from '../../lib/index.js';
 import { startApp } from '../support/app.js';
 import { Gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 
 /** Short, so that a test of silence takes no longer than it has to. */
 const SUBMIT_TIMEOUT = 1_000;
@@ -115,7 +116,7 @@ export function outageCases(server: () => ServiceControls): void {
     it("waits for it with whenUnreachable: 'wait', says so once, and works then", async () => {
       await server().kill();
       const starting = start({ whenUnreachable: 'wait' });
-      while (errors.mock.calls.length === 0) await pause(10);
+      await until(() => errors.mock.calls.length > 0, { describe: 'the outage is logged' });
       await server().restart();
       const { flowrra } = await starting;
       const taskId = await submit(flowrra, 'patient');
@@ -141,7 +142,7 @@ export function outageCases(server: () => ServiceControls): void {
       const { flowrra, work } = await start({ lease: '30s' });
       const taskId = await flowrra.submit('Work.hold', 'through');
       const result = flowrra.waitForResult(taskId);
-      while (work.ran.length === 0) await pause(5);
+      await until(() => work.ran.length > 0, { describe: 'the job runs' });
       await server().kill();
       await refusedFor(flowrra, 'refused');
       work.gate.open();
@@ -178,7 +179,8 @@ export function outageCases(server: () => ServiceControls): void {
       expect(errors.mock.calls.map(([line]) => line)).toEqual([expect.stringMatching(/ is out of reach: /)]);
       await server().restart();
       await accepted(flowrra, 'back');
-      while (!said.mock.calls.some(([line]) => / answers again/.test(String(line)))) await pause(20);
+      const isOver = (): boolean => said.mock.calls.some(([line]) => / answers again/.test(String(line)));
+      await until(isOver, { describe: 'the end of the outage is logged' });
       work.gate.open();
     });
   });
@@ -229,14 +231,14 @@ export function outageCases(server: () => ServiceControls): void {
       await flowrra.submit('Work.hold', 'held');
       const waiting = flowrra.waitForResult(await flowrra.submit('Work.hold', 'held'));
       waiting.catch(() => undefined);
-      while (work.ran.length < 2) await pause(5);
+      await until(() => work.ran.length === 2, { describe: 'both jobs run' });
       if (how === 'away') await server().kill();
       else server().pause();
       work.gate.open();
       await app.close();
       await expect(waiting).rejects.toBeInstanceOf(FlowrraError);
       // They would keep the process from ending.
-      while (sockets() > before) await pause(10);
+      await until(() => sockets() <= before, { describe: 'all sockets are closed' });
       server().resume();
     });
 
@@ -247,7 +249,7 @@ export function outageCases(server: () => ServiceControls): void {
         imports: [FlowrraModule.forRoot({ engine })],
       }).compile();
       const starting = rejection(module.init());
-      while (errors.mock.calls.length === 0) await pause(10);
+      await until(() => errors.mock.calls.length > 0, { describe: 'the outage is logged' });
       await module.get(FlowrraService).stop();
       expect(await starting).toMatchObject({ code: 'FLOWRRA_NOT_RUNNING' });
     });

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { jest } from '@jest/globals';
 import { type INestApplication, Module } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { FlowrraModule } from 'flowrra';
@@ -9,8 +8,6 @@ import { FlowrraErrorFilter } from '../../sample-app/tasks/flowrra-error.filter.
 import { TasksModule } from '../../sample-app/tasks/tasks.module.js';
 import { UsersModule } from '../../sample-app/users/users.module.js';
 import { startServices } from '../../scripts/services/services.mjs';
-
-jest.setTimeout(30_000);
 
 /** Between two looks at a task; the test's own time-out bounds them. */
 const LOOK_MS = 20;

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,8 +8,6 @@ import { fileURLToPath } from 'node:url';
 import { startServices } from '../../scripts/services/services.mjs';
 import { compileFixtures } from '../support/fixtures.js';
 import { ownPlace } from '../support/own-place.js';
-
-jest.setTimeout(60_000);
 
 /** Between two looks at a task. */
 const LOOK_MS = 20;
