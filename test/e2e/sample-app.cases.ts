@@ -181,7 +181,8 @@ function sample(engine: string): void {
 
   it('sends a newsletter once, says how far it is, and ends it when asked to', async () => {
     const http = app.getHttpServer();
-    const to = Array.from({ length: 2_000 }, (_, n) => `subscriber-${n}@example.com`);
+    // They take more than seven minutes: it is cancelled meanwhile, however busy the machine.
+    const to = Array<string>(9_000).fill('s@x.io');
     const progressed = firstValueFrom(
       flowrra.events$.pipe(filter((event) => event.type === 'progress' && isUnderWay(event.progress))),
     );
@@ -194,7 +195,7 @@ function sample(engine: string): void {
     });
     await progressed;
     const { body } = await request(http).get(location).expect(200);
-    expect(body).toMatchObject({ status: 'running', progress: { of: 2_000 } });
+    expect(body).toMatchObject({ status: 'running', progress: { of: 9_000 } });
     await request(http).delete(location).expect(202);
     expect(await flowrra.waitForResult(taskId)).toMatchObject({
       status: 'cancelled',
