@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-const LOOK_MS = 5;
+/** Between two looks: more and more, so that looking is no load where it takes long. */
+const FIRST_MS = 2;
+const LONGEST_MS = 100;
 
 /** Descriptions of the waits that have not ended. */
 const open = new Set<{ readonly describe: string }>();
@@ -12,7 +14,8 @@ const open = new Set<{ readonly describe: string }>();
 export async function until(condition: () => unknown, wait: { readonly describe: string }): Promise<void> {
   open.add(wait);
   try {
-    while (open.has(wait) && !(await condition())) await pause(LOOK_MS);
+    for (let ms = FIRST_MS; open.has(wait) && !(await condition()); ms = Math.min(2 * ms, LONGEST_MS))
+      await pause(ms);
   } finally {
     open.delete(wait);
   }
