@@ -2,10 +2,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Task } from '../../lib/index.js';
+import { until } from '../support/until.js';
 import { place, startOn } from './apps.js';
 import { onBoth } from './on-both.js';
-
-jest.setTimeout(30_000);
 
 /** Holds this process up, as a handler that computes for too long does. */
 function block(ms: number): void {
@@ -82,7 +81,9 @@ await onBoth((server) => {
     const result = await flowrra.waitForResult(odd.id as string);
     expect(JSON.parse(JSON.stringify(result))).toMatchObject({ status: 'success', errors: [] });
     await queue.add('Hostile.echo', { args: [2] }, { removeOnComplete: { count: 0 } });
-    while ((await queue.getActiveCount()) + (await queue.getWaitingCount()) > 0);
+    const isIdle = async (): Promise<boolean> =>
+      (await queue.getActiveCount()) + (await queue.getWaitingCount()) === 0;
+    await until(isIdle, { describe: 'the third job is over' });
     expect(await flowrra.getResult(odd.id as string)).toMatchObject({ result: 1 });
   });
 

@@ -1,10 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import { type FlowrraEvent, Task, TaskContext, TaskCtx } from '../../lib/index.js';
+import { until } from '../support/until.js';
 import { place, startOn } from './apps.js';
 import { onBoth } from './on-both.js';
-
-jest.setTimeout(30_000);
 
 @Injectable()
 class Mail {
@@ -55,7 +54,7 @@ await onBoth((server) => {
       ]);
       const known = await queue.add('sum', { args: [1] });
       await flowrra.waitForResult(known.id as string);
-      while ((await queue.getDelayedCount()) < 2);
+      await until(async () => (await queue.getDelayedCount()) === 2, { describe: 'both are delayed' });
       for (const job of strange)
         expect(await flowrra.getResult(job.id as string)).toMatchObject({ status: 'pending', retries: 0 });
       expect(warned.mock.calls.filter(([line]) => String(line).includes('strange'))).toHaveLength(1);
@@ -114,17 +113,16 @@ await onBoth((server) => {
     web.flowrra.events$.subscribe((event) => seen.push(event));
     const types = (taskId: string): string[] =>
       seen.filter((event) => event.taskId === taskId).map(({ type }) => type);
-    const until = async (taskId: string, type: string): Promise<void> => {
-      while (!types(taskId).includes(type)) await new Promise((look) => setTimeout(look, 5));
-    };
+    const heard = (taskId: string, type: string): Promise<void> =>
+      until(() => types(taskId).includes(type), { describe: `${type} of ${taskId} is heard` });
 
     const mine = await web.flowrra.submit('sum', 4, 5);
-    await until(mine, 'succeeded');
+    await heard(mine, 'succeeded');
     expect(types(mine).sort()).toEqual(['started', 'submitted', 'succeeded']);
 
     const theirs = await server.queue(prefix, 'default').add('Mail.bounce', { args: [] }, { priority: 3 });
     const taskId = theirs.id as string;
-    await until(taskId, 'failed');
+    await heard(taskId, 'failed');
     expect(types(taskId)[0]).toBe('submitted');
     expect(seen.find((event) => event.taskId === taskId)).toMatchObject({
       priority: 3,

@@ -1,11 +1,8 @@
-import { jest } from '@jest/globals';
-import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { startServices } from '../../scripts/services/services.mjs';
+import { until } from '../support/until.js';
 import { doubles, place, startOn, Work } from './apps.js';
 import { outageCases } from './outage.cases.js';
-
-jest.setTimeout(60_000);
 
 const services = await startServices({ redis: false, own: true, durable: true });
 afterAll(() => services.stop());
@@ -23,7 +20,7 @@ it('a server that dies in the middle of the start is waited for', async () => {
   const starting = startOn({ connection: url, prefix: place(), whenUnreachable: 'wait' }, Work);
   const held = async (): Promise<boolean> =>
     (await admin.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rows.length > 0;
-  while (!(await held())) await pause(5);
+  await until(held, { describe: 'the start waits for the lock' });
   await services.postgres.kill();
   await services.postgres.restart();
   const { flowrra } = await starting;

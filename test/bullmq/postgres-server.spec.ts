@@ -1,11 +1,9 @@
-import { jest } from '@jest/globals';
 import pg from 'pg';
 import { startServices } from '../../scripts/services/services.mjs';
 import { bullmq } from '../../lib/engine/bullmq/index.js';
 import { FlowrraConfigError, SubmitUncertainError } from '../../lib/index.js';
+import { until } from '../support/until.js';
 import { doubles, place, startOn, Work } from './apps.js';
-
-jest.setTimeout(30_000);
 
 const services = await startServices({ redis: false, own: true });
 const url = services.postgresUrl;
@@ -157,7 +155,7 @@ describe('a pool of the application', () => {
     expect((await given.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     expect(given.waitingCount).toBe(0);
     // What BullMQ still asked when it was told to close comes back as well.
-    while (given.idleCount < given.totalCount) await new Promise(setImmediate);
+    await until(() => given.idleCount === given.totalCount, { describe: 'all connections are idle' });
     expect(given.listenerCount('error')).toBe(0);
   });
 
@@ -191,7 +189,7 @@ it('an application takes one pool, however many queues it has, and leaves no con
   // Five queues: at most a worker and a listener each, and what queries need.
   expect((await connections()) - before).toBeLessThanOrEqual(15);
   await app.close();
-  while ((await connections()) > before);
+  await until(async () => (await connections()) <= before, { describe: 'its connections are closed' });
 });
 
 it('is loaded for a URL', async () => {

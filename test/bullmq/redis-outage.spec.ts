@@ -1,10 +1,7 @@
-import { jest } from '@jest/globals';
 import { startServices } from '../../scripts/services/services.mjs';
 import { SubmitUncertainError } from '../../lib/index.js';
 import { place, startOn, Work } from './apps.js';
 import { outageCases } from './outage.cases.js';
-
-jest.setTimeout(60_000);
 
 const services = await startServices({ postgres: false, own: true, durable: true });
 afterAll(() => services.stop());

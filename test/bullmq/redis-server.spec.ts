@@ -1,14 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { RedisJobs } from '../../lib/engine/bullmq/redis-jobs.js';
 import { startServices } from '../../scripts/services/services.mjs';
 import { RedisServer } from '../../lib/engine/bullmq/redis-server.js';
+import { until } from '../support/until.js';
 import { doubles, place, startOn, Work } from './apps.js';
-
-jest.setTimeout(30_000);
 
 // Some of these change how the server is set.
 const services = await startServices({ postgres: false, own: true });
@@ -24,16 +22,41 @@ async function clients(): Promise<number> {
   return ((await admin.client('LIST')) as string).trim().split('\n').length;
 }
 
+/** The timers that are armed from now on and keep the process from ending, with their milliseconds. */
+function armedTimeouts(): Map<unknown, number> {
+  const armed = new Map<unknown, number>();
+  const { setTimeout: arm, clearTimeout: disarm } = globalThis;
+  jest.spyOn(globalThis, 'setTimeout').mockImplementation(((
+    fn: (...args: unknown[]) => void,
+    ms = 0,
+    ...args: unknown[]
+  ) => {
+    const timeout = arm(() => {
+      armed.delete(timeout);
+      fn(...args);
+    }, ms);
+    armed.set(timeout, ms);
+    return timeout;
+  }) as typeof setTimeout);
+  jest.spyOn(globalThis, 'clearTimeout').mockImplementation((timeout) => {
+    armed.delete(timeout);
+    disarm(timeout);
+  });
+  return armed;
+}
+
 // The first one, so that no other application's timers are counted.
 it('leaves nothing behind that would keep the process from ending', async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
+  const armed = armedTimeouts();
   const { app, flowrra } = await startOn({ connection: url, prefix: place() }, Work);
   expect(await doubles(flowrra, 4)).toBe(8);
   await app.close();
-  // A second at the least: ioredis by itself would hold the process for two.
-  for (let round = 0; round < 100 && timers() > before; round++) await pause(10);
-  expect(timers()).toBeLessThanOrEqual(before);
+  // ioredis by itself would hold the process for 2,000 ms.
+  expect([...armed.values()].filter((ms) => ms >= 1_000)).toEqual([]);
+  await until(() => timers() <= before, { describe: 'no timer is left' });
+  jest.restoreAllMocks();
 });
 
 describe('a client of the application', () => {
@@ -80,7 +103,7 @@ it('leaves no connection behind', async () => {
   expect(await doubles(flowrra, 4)).toBe(8);
   expect(await clients()).toBeGreaterThan(before);
   await app.close();
-  while ((await clients()) > before);
+  await until(async () => (await clients()) <= before, { describe: 'its connections are closed' });
 });
 
 it('a wrong password is an error at once, also where an outage is waited for', async () => {
@@ -130,10 +153,10 @@ it('a server that has become a replica is out of reach until it is none any more
     jest.spyOn(Logger.prototype, level).mockImplementation((line) => void said.push(String(line)));
   await admin.replicaof('127.0.0.1', 1);
   await expect(flowrra.submit('Work.double', 3)).rejects.toMatchObject({ code: 'FLOWRRA_ENGINE' });
-  while (asked.mock.calls.length < 3) await admin.ping();
+  await until(() => asked.mock.calls.length >= 3, { describe: 'the server has been asked three times' });
   expect(said).toEqual([expect.stringMatching(/^Redis is out of reach: /)]);
   await admin.replicaof('NO', 'ONE');
-  while (said.length < 2) await admin.ping();
+  await until(() => said.length >= 2, { describe: 'the end of the outage is logged' });
   expect(said[1]).toBe('Redis answers again.');
   expect(await doubles(flowrra, 4)).toBe(8);
   jest.restoreAllMocks();

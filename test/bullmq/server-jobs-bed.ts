@@ -8,6 +8,8 @@ import { place } from './apps.js';
 import type { BothServer } from './on-both.js';
 
 export const TEXT = cancelText('no longer wanted');
+/** No worker of these cases dies: none may lose a job, however busy the machine. */
+const LONG_LEASE = { stalledInterval: 3_600_000, lockDuration: 3_600_000 };
 export const KEEP = { age: 3_600, count: 5 };
 
 /** For the cases on one server: sets up a queue of its own, as BullMQ sees it and as the engine does. */
@@ -32,7 +34,7 @@ export function serverJobsBed({ url, queue: openQueue }: BothServer) {
     const at = (taskId: string) => ({ queue: 'q', taskId });
     const cancel = async (taskId: string, text: string) => (await jobs.cancel(at(taskId), text)).kind;
     const work = (processor: (job: Job) => Promise<unknown>, options: object = {}): AnyWorker => {
-      const quick = { drainDelay: 0.05, stalledInterval: 200, lockDuration: 400, ...options };
+      const quick = { drainDelay: 0.05, ...LONG_LEASE, ...options };
       const worker = server.worker('q', processor as never, quick).on('error', () => undefined);
       workers.push(worker);
       return worker;

@@ -3,10 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { cancelText } from '../../lib/engine/bullmq/job-mapping.js';
 import { Gate } from '../support/gate.js';
+import { until } from '../support/until.js';
 import { onBoth } from './on-both.js';
 import { KEEP, serverJobsBed, TEXT } from './server-jobs-bed.js';
-
-jest.setTimeout(30_000);
 
 await onBoth((both) => {
   const setUp = serverJobsBed(both);
@@ -36,8 +35,9 @@ await onBoth((both) => {
     work(async ({ id }) => void ran.add(id as string), { concurrency: 5 });
     const answers = await Promise.all(ids.toReversed().map((id) => cancel(id, TEXT)));
     answers.reverse();
-    while ((await states(...ids)).some((state) => state !== 'completed' && state !== 'failed'))
-      await pause(10);
+    const areOver = async (): Promise<boolean> =>
+      (await states(...ids)).every((state) => state === 'completed' || state === 'failed');
+    await until(areOver, { describe: 'every job is completed or failed' });
     for (const [n, state] of (await states(...ids)).entries()) {
       const id = ids[n] as string;
       if (answers[n] === 'cancelled') expect([id, state, ran.has(id)]).toEqual([id, 'failed', false]);
@@ -63,7 +63,7 @@ await onBoth((both) => {
     expect(await cancel('job', cancelText('again'))).toBe('told');
     expect(await jobs.requested([at('nobody'), at('job')])).toEqual([null, TEXT]);
     gate.open();
-    while ((await queue.getJobState('job')) !== 'failed') await pause(5);
+    await until(async () => (await queue.getJobState('job')) === 'failed', { describe: 'the job fails' });
     expect(runs).toBe(1);
     expect(await queue.getJob('job')).toMatchObject({ failedReason: TEXT });
     expect(await cancel('job', TEXT)).toBe('finished');
@@ -90,7 +90,7 @@ await onBoth((both) => {
     expect(await states('child')).toEqual(['waiting']);
     const ran: unknown[] = [];
     work(async ({ id }) => void ran.push(id));
-    while ((await queue.getJobState('child')) !== 'failed') await pause(5);
+    await until(async () => (await queue.getJobState('child')) === 'failed', { describe: 'the child fails' });
     expect(await queue.getJob('child')).toMatchObject({ failedReason: TEXT });
     expect(ran).toEqual(['above']);
   });

@@ -1,11 +1,9 @@
 import { once } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import type { JobList } from '../../lib/engine/bullmq/server-jobs.interface.js';
+import { until } from '../support/until.js';
 import { onBoth } from './on-both.js';
 import { serverJobsBed, TEXT } from './server-jobs-bed.js';
-
-jest.setTimeout(30_000);
 
 type Act = 'retry' | 'remove' | 'cancel';
 const ORDERS: Act[][] = [
@@ -61,7 +59,9 @@ await onBoth((both) => {
     // It stands for its key again.
     expect(await add('other', { deduplication: { id: 'key' } })).toBe('plain');
     work(async () => 'healed');
-    while ((await queue.getJobCountByTypes('completed')) < 2) await pause(5);
+    await until(async () => (await queue.getJobCountByTypes('completed')) === 2, {
+      describe: 'both complete',
+    });
     expect(await states('plain', 'urgent')).toEqual(['completed', 'completed']);
     expect(await add('other', { deduplication: { id: 'key' } })).toBe('other');
   });

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import type { AddressInfo } from 'node:net';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,9 +9,6 @@ import { FlowrraService } from 'flowrra';
 import { filter, firstValueFrom } from 'rxjs';
 import { SMTPServer } from 'smtp-server';
 import request from 'supertest';
-
-// The start brings a server's tables up to date.
-jest.setTimeout(60_000);
 
 /** The sample as one process. Its settings are read once, so each engine needs a spec of its own. */
 export function describeSample(engine: string): void {
@@ -76,7 +72,7 @@ function sample(engine: string): void {
     const { taskId, location } = await accepted(
       request(app.getHttpServer()).post('/users').send({ email, name: 'Ada' }),
     );
-    await flowrra.waitForResult(taskId, { timeout: '10s' });
+    await flowrra.waitForResult(taskId);
     return request(app.getHttpServer()).get(location).expect(200);
   }
 
@@ -185,7 +181,8 @@ function sample(engine: string): void {
 
   it('sends a newsletter once, says how far it is, and ends it when asked to', async () => {
     const http = app.getHttpServer();
-    const to = Array.from({ length: 2_000 }, (_, n) => `subscriber-${n}@example.com`);
+    // They take more than seven minutes: it is cancelled meanwhile, however busy the machine.
+    const to = Array<string>(9_000).fill('s@x.io');
     const progressed = firstValueFrom(
       flowrra.events$.pipe(filter((event) => event.type === 'progress' && isUnderWay(event.progress))),
     );
@@ -198,9 +195,9 @@ function sample(engine: string): void {
     });
     await progressed;
     const { body } = await request(http).get(location).expect(200);
-    expect(body).toMatchObject({ status: 'running', progress: { of: 2_000 } });
+    expect(body).toMatchObject({ status: 'running', progress: { of: 9_000 } });
     await request(http).delete(location).expect(202);
-    expect(await flowrra.waitForResult(taskId, { timeout: '20s' })).toMatchObject({
+    expect(await flowrra.waitForResult(taskId)).toMatchObject({
       status: 'cancelled',
       error: 'Cancelled by its user',
     });

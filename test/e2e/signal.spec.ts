@@ -1,13 +1,9 @@
-import { jest } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFixtures } from '../support/fixtures.js';
 import { tempFile } from '../support/sqlite.js';
-
-// Processes that start take their time on a busy machine.
-jest.setTimeout(60_000);
 
 const fixtures = join(dirname(fileURLToPath(import.meta.url)), 'fixtures');
 

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,9 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startServices } from '../../scripts/services/services.mjs';
 import { compileFixtures } from '../support/fixtures.js';
+import { until } from '../support/until.js';
 import { ownPlace } from '../support/own-place.js';
-
-jest.setTimeout(60_000);
 
 /** Between two looks at a task. */
 const LOOK_MS = 20;
@@ -77,8 +75,15 @@ class Program {
   }
 }
 
+/** Asks again while the engine is out of reach, as it may seem on a busy machine. */
+async function ask(url: string, init: RequestInit = {}): Promise<Response> {
+  let response = await fetch(url, init);
+  while (response.status === 503) response = await fetch(url, init);
+  return response;
+}
+
 async function post(url: string, body: object): Promise<string> {
-  const response = await fetch(
+  const response = await ask(
     url,
     body instanceof FormData
       ? { method: 'POST', body }
@@ -89,7 +94,7 @@ async function post(url: string, body: object): Promise<string> {
 }
 
 async function status(url: string): Promise<Status> {
-  return (await (await fetch(url)).json()) as Status;
+  return (await (await ask(url)).json()) as Status;
 }
 
 /** Asks until a task has ended, as a client would; the test's own time-out bounds it. */
@@ -143,27 +148,29 @@ it.each(engines)(
     const url = await web.address();
     const urls = [url, await other.address()];
     const worker = new Program('worker.js', { FLOWRRA_ENGINE: engine });
-    const to = Array.from({ length: 2_000 }, (_, n) => `subscriber-${n}@example.com`);
+    // They take more than seven minutes: it is cancelled meanwhile, however busy the machine.
+    const to = Array<string>(9_000).fill('s@x.io');
     const posted = await Promise.all(
       Array.from({ length: 50 }, (_, n) => post(`${urls[n % 2]}/newsletters`, { subject: 'News', to })),
     );
     expect(new Set(posted).size).toBe(1);
     const [newsletter] = posted.map((location) => urls[1] + location) as [string];
-    while (((await status(newsletter)).progress?.sent ?? 0) === 0) await pause(LOOK_MS);
-    expect(await status(newsletter)).toMatchObject({ status: 'running', progress: { of: 2_000 } });
-    expect((await fetch(newsletter, { method: 'DELETE' })).status).toBe(202);
+    const isUnderWay = async (): Promise<boolean> => ((await status(newsletter)).progress?.sent ?? 0) > 0;
+    await until(isUnderWay, { describe: 'the newsletter is under way' });
+    expect(await status(newsletter)).toMatchObject({ status: 'running', progress: { of: 9_000 } });
+    expect((await ask(newsletter, { method: 'DELETE' })).status).toBe(202);
     expect(await outcome(newsletter)).toMatchObject({
       status: 'cancelled',
       error: 'Cancelled by its user',
     });
 
-    expect((await fetch(`${url}/queues/default/pause`, { method: 'POST' })).status).toBe(204);
+    expect((await ask(`${url}/queues/default/pause`, { method: 'POST' })).status).toBe(204);
     const user = url + (await post(`${url}/users`, { email: 'ada@example.com', name: 'Ada' }));
     // What is submitted to another queue afterwards is done, and this is not.
     const report = url + (await post(`${url}/reports/primes`, { below: 100 }));
     expect(await outcome(report)).toMatchObject({ status: 'success' });
     expect(await status(user)).toMatchObject({ status: 'pending' });
-    expect((await fetch(`${url}/queues/default/resume`, { method: 'POST' })).status).toBe(204);
+    expect((await ask(`${url}/queues/default/resume`, { method: 'POST' })).status).toBe(204);
     expect(await outcome(user)).toMatchObject({ status: 'success' });
     await worker.end('SIGTERM');
     await Promise.all([web, other].map((program) => program.end('SIGTERM')));

@@ -1,9 +1,6 @@
-import { jest } from '@jest/globals';
 import { startServices } from '../../scripts/services/services.mjs';
 import { TestPostgres } from '../support/bullmq.js';
 import { describeEngineOn } from './bullmq.cases.js';
-
-jest.setTimeout(30_000);
 
 const services = await startServices({ redis: false });
 describeEngineOn(new TestPostgres(services.postgresUrl), { folder: 'bullmq', stop: () => services.stop() });

@@ -1,9 +1,6 @@
-import { jest } from '@jest/globals';
 import { startServices } from '../../scripts/services/services.mjs';
 import { TestRedis } from '../support/bullmq.js';
 import { describeEngineOn } from './bullmq.cases.js';
-
-jest.setTimeout(30_000);
 
 const services = await startServices({ postgres: false });
 describeEngineOn(new TestRedis(services.redisUrl), { folder: 'bullmq', stop: () => services.stop() });

@@ -2,7 +2,8 @@ import { jest } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ServiceControls, startServices } from '../../scripts/services/services.mjs';
 import { randomFrom } from '../support/random.js';
-import { Fleet, until, type WorkerSettings } from './fleet.js';
+import { until } from '../support/until.js';
+import { Fleet, type WorkerSettings } from './fleet.js';
 import { isInterrupted, type Outage, problems } from './journal.js';
 import { Producer } from './producer.js';
 
@@ -13,8 +14,6 @@ const WORKERS = 3;
 const PLAN = ['kill', 'kill', 'kill', 'outage', 'kill', 'stop', 'kill', 'kill'] as const;
 const LONGEST_LULL_MS = 400;
 const LONGEST_OUTAGE_MS = 1_000;
-
-jest.setTimeout(300_000);
 
 describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
   let server: ServiceControls;
@@ -42,10 +41,12 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     fleet = new Fleet({
       connection: server.url,
       prefix,
-      lease: '2s',
+      // No living worker stands still for so long, however busy the machine.
+      lease: '15s',
+      stalledInterval: 500,
       maxRescues: 1_000,
       numWorkers: 4,
-      shutdownTimeout: '50s',
+      shutdownTimeout: '1h',
       ...settings,
     });
     producer = await Producer.start(server.url, prefix);
@@ -101,14 +102,17 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
   });
 
   it('fails a job that kills its workers again and again, and nothing else', async () => {
-    await setUp({ lease: '500ms', maxRescues: 2, numWorkers: 1 });
+    await setUp({ lease: '1h', maxRescues: 2, numWorkers: 1 });
     const killer = await producer.flowrra.submit('Work.kill', 0);
     await producer.many('fast', 50);
     await producer.many('slow', 50);
     let over = false;
-    const ended = producer.flowrra.waitForResult(killer, { timeout: '60s' }).finally(() => (over = true));
+    const ended = producer.flowrra.waitForResult(killer).finally(() => (over = true));
     const replaceTheDead = async (): Promise<void> => {
-      while (!over) await Promise.race([fleet.death(await fleet.start()), ended]);
+      while (!over) {
+        const worker = await fleet.start();
+        await Promise.race([fleet.death(worker).then(() => fleet.endLeases(worker)), ended]);
+      }
     };
     const [result] = await Promise.all([ended, replaceTheDead()]);
     expect(result).toMatchObject({
@@ -131,7 +135,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     await setUp({ lease: '1h', shutdownTimeout: '200ms' });
     const stopping = await fleet.start({ FLEET_DEAF: 'yes' });
     const deaf = await Promise.all(Array.from({ length: 4 }, () => producer.one('deaf')));
-    await until('all of them run', () => fleet.journal(stopping).runs.length === deaf.length);
+    await until(() => fleet.journal(stopping).runs.length === deaf.length, { describe: 'all of them run' });
     const staying = await fleet.start();
     const [end] = await Promise.all([fleet.stop(stopping), producer.feed(1_000)]);
     expect(end).toEqual([0, null]);
@@ -149,16 +153,16 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     look.mockRestore();
     await fleet.start();
     const delayed = producer.flowrra.with({ delay: 100 });
-    const told = async (): Promise<string> => {
+    const told = async (timeout?: string): Promise<string> => {
       const taskId = await delayed.submit('Work.slow', 0);
-      const waiting = producer.flowrra.waitForResult(taskId, { timeout: '5s' });
+      const waiting = producer.flowrra.waitForResult(taskId, { timeout: timeout as '5s' });
       return waiting.then(
         ({ status }) => status,
         (error: Error) => error.name,
       );
     };
     // What ends before the first listening has really begun is not heard of.
-    for (let tries = 0; tries < 10 && (await told()) !== 'success';) tries++;
+    await until(async () => (await told('5s')) === 'success', { describe: 'the listening has begun' });
     for (let job = 0; job < 5; job++) expect(await told()).toBe('success');
   });
 });

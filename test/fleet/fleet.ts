@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { compileFixtures } from '../support/fixtures.js';
 import { type Journal, readJournal } from './journal.js';
+import { endLeases } from './leases.js';
 
 /** Code and signal that a process ended with. */
 export type End = [code: number | null, signal: string | null];
@@ -19,6 +19,8 @@ export interface WorkerSettings {
   readonly maxRescues: number;
   readonly numWorkers: number;
   readonly shutdownTimeout: string;
+  /** How often each worker looks for jobs whose lease has ended, in milliseconds. */
+  readonly stalledInterval: number;
 }
 
 interface Member {
@@ -27,10 +29,6 @@ interface Member {
   readonly ended: Promise<End>;
   killed: boolean;
 }
-
-const LOOK_MS = 20;
-/** Longer than anything takes that works, even on a machine with other things to do. */
-const PATIENCE_MS = 60_000;
 
 const fixtures = compileFixtures(join(dirname(fileURLToPath(import.meta.url)), 'fixtures'), 'fleet');
 
@@ -69,11 +67,7 @@ export class Fleet {
   async stop(number: number): Promise<End> {
     const { child, ended } = this.member(number);
     child.kill('SIGTERM');
-    const late = new AbortController();
-    const never = pause(PATIENCE_MS, null, { signal: late.signal });
-    const end = await Promise.race([ended, never]).finally(() => late.abort());
-    if (end === null) throw new Error(`Worker ${number} was asked to stop and did not end`);
-    return end;
+    return ended;
   }
 
   /** Resolves when this worker is killed by what it runs. */
@@ -82,6 +76,12 @@ export class Fleet {
     const [code] = await member.ended;
     if (code !== null) throw new Error(`Worker ${number} ended by itself with ${code}`);
     member.killed = true;
+  }
+
+  /** Ends the leases of a worker that was killed, as time would. */
+  async endLeases(number: number): Promise<void> {
+    const { connection, prefix } = this.settings;
+    await endLeases(connection, prefix, this.member(number).child.pid as number);
   }
 
   journal(number: number): Journal {
@@ -100,13 +100,5 @@ export class Fleet {
 
   private member(number: number): Member {
     return this.members[number] as Member;
-  }
-}
-
-/** Looks again and again until something holds. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; !holds();) {
-    if (Date.now() > end) throw new Error(`It never came to this: ${what}`);
-    await pause(LOOK_MS);
   }
 }

@@ -16,7 +16,7 @@ const BACKLOG = 800;
 const AGAIN_MS = 20;
 /** Waiters at a time, and how long each waits before a job counts as lost. */
 const WAITERS = 100;
-const PATIENCE = '60s';
+const PATIENCE = '5m';
 
 /** An application that submits and never runs. It submits again what its server did not take. */
 export class Producer {

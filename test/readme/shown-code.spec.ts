@@ -21,6 +21,7 @@ import { Database, Orders } from '../../sample-app/orders.js';
 import { carryTenant, tenant } from '../../sample-app/tenant.js';
 import { startApp } from '../support/app.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { everything } from './documents.js';
 
 const apps: INestApplicationContext[] = [];
@@ -43,7 +44,7 @@ it('controls as it shows', async () => {
   const bank = opened(await NestFactory.createApplicationContext(LimitedModule, { logger: false }));
   const failed = await bank.get(FlowrraService).submit('InvoiceTasks.book', 'order-9');
   await bank.get(FlowrraService).waitForResult(failed);
-  while (bank.get(Operations).letters.length === 0) await new Promise(setImmediate);
+  await until(() => bank.get(Operations).letters.length > 0, { describe: 'the dead letter arrives' });
   expect(bank.get(Operations).letters).toMatchObject([{ taskId: failed, args: ['order-9'] }]);
 
   const { app, flowrra } = await startApp({ clock, queues: { invoices: {} } }, { providers: [InvoiceTasks] });

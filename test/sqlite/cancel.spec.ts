@@ -3,6 +3,7 @@ import { startApp } from '../support/app.js';
 import { Gate } from '../support/gate.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { sqliteEngine, tempFile } from '../support/sqlite.js';
+import { until } from '../support/until.js';
 import { claim, newJob, openStore, type OpenStore, submit, submitMany } from './stores.js';
 
 const LEASE = 10_000;
@@ -20,10 +21,6 @@ async function two(looks = 60_000) {
   const file = tempFile();
   const options = { file, lease: LEASE, pollInterval: looks };
   return { worker: await openStore(options), other: await openStore(options) };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 const statusOf = ({ store }: OpenStore, id: string): string | undefined => store.results.get(id)?.status;
@@ -90,7 +87,7 @@ it('an attempt of another process is told within its next look', async () => {
   const id = await submit(worker);
   const [attempt] = (await claim(worker)) as [Attempt];
   expect(await other.store.control.cancel(id, 'elsewhere')).toEqual({ kind: 'told' });
-  await until(() => worker.cancelled.length > 0);
+  await until(() => worker.cancelled.length > 0, { describe: 'the worker hears of the cancellation' });
   await other.store.insert(newJob(), 0);
   await settle();
   expect(worker.cancelled).toEqual([{ attempt, reason: 'elsewhere' }]);

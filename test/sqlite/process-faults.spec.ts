@@ -1,12 +1,10 @@
-import { jest } from '@jest/globals';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { compileFixtures, runFixture } from '../support/fixtures.js';
+import { compileFixtures, lastLine, runProgram } from '../support/fixtures.js';
 import { DRIVER } from '../support/sqlite.js';
 import { type Attempt, Duplicate } from '../../lib/engine/engine.interface.js';
 import { claim, newJob, openStore, submit } from './stores.js';
@@ -16,19 +14,14 @@ const out = compileFixtures(join(here, 'fixtures'), `sqlite-${DRIVER.replace(':'
 const folder = mkdtempSync(join(tmpdir(), 'flowrra-faults-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-jest.setTimeout(60_000);
-
 /** Runs a fixture with a file system of 3 MB that exists for it alone (Linux: a namespace of its own, no rights needed). */
 async function runOnSmallDisk(file: string): Promise<Record<string, unknown>> {
   const disk = join(folder, 'disk');
   mkdirSync(disk);
   const script = 'mount -t tmpfs -o size=3m tmpfs "$1" && exec "$2" --no-warnings "$3" "$1" "$4"';
-  const { stdout } = await promisify(execFile)(
-    'unshare',
-    ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh', disk, process.execPath, file, DRIVER],
-    { timeout: 50_000 },
-  );
-  return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Record<string, unknown>;
+  const inNamespace = ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'];
+  const stdout = await runProgram('unshare', [...inNamespace, disk, process.execPath, file, DRIVER]);
+  return lastLine(stdout) as Record<string, unknown>;
 }
 
 it('a full disk: submit rejects with the cause, what was accepted runs once there is room, results are kept trying', async () => {
@@ -48,8 +41,7 @@ it('a disk that refuses what there would be room for: submit rejects and says wh
   // In blocks of 512 bytes. The shell limits itself, and so what it becomes.
   const script = 'ulimit -f 2000 && exec "$1" --no-warnings "$2" "$3" "$4"';
   const args = ['-c', script, 'sh', process.execPath, join(out, 'limited-file.js'), file, DRIVER];
-  const { stdout } = await promisify(execFile)('sh', args, { timeout: 50_000 });
-  const { refusal, accepted } = JSON.parse(stdout) as Record<string, unknown>;
+  const { refusal, accepted } = lastLine(await runProgram('sh', args)) as Record<string, unknown>;
   expect(refusal).toMatchObject({
     code: 'FLOWRRA_ENGINE',
     message: expect.stringMatching(/limited\.db: the disk refused.*quota/),
@@ -65,9 +57,11 @@ it('a file that may not be written is refused at the start, with what to check',
   await store.close();
   chmodSync(file, 0o444);
   chmodSync(folder, 0o555);
-  const report = await runFixture(join(out, 'read-only.js'), [file, DRIVER], ['--no-warnings']);
+  // In a user name space of its own even root's process has no rights but those of the file's owner.
+  const args = ['--user', process.execPath, '--no-warnings', join(out, 'read-only.js'), file, DRIVER];
+  const stdout = await runProgram('unshare', args);
   chmodSync(folder, 0o755);
-  expect(report).toEqual({
+  expect(lastLine(stdout)).toEqual({
     code: 'FLOWRRA_ENGINE',
     message: expect.stringMatching(/cannot be written. Check who owns both/),
   });

@@ -2,6 +2,7 @@ import type { Attempt } from '../../lib/engine/engine.interface.js';
 import type { ResolvedQueue } from '../../lib/options/resolved-options.js';
 import { settle } from '../support/manual-clock.js';
 import { tempFile } from '../support/sqlite.js';
+import { until } from '../support/until.js';
 import { claim, newJob, openStore, type OpenStore, submit, submitMany } from './stores.js';
 
 const LEASE = 10_000;
@@ -19,10 +20,6 @@ const jobs = (count: number) => Array.from({ length: count }, () => newJob());
 
 async function finish({ store, clock }: OpenStore, attempts: readonly Attempt[]): Promise<void> {
   for (const attempt of attempts) await store.settle(attempt, SUCCESS, clock.now());
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 describe('fleetConcurrency', () => {
@@ -59,7 +56,7 @@ describe('fleetConcurrency', () => {
     const before = [first.changes, second.changes];
     await finish(first, attempts);
     expect(first.changes).toBeGreaterThan(before[0] as number);
-    await until(() => second.changes > (before[1] as number));
+    await until(() => second.changes > (before[1] as number), { describe: 'the second process hears of it' });
     expect(second.store.nextDue('q')).toBe(0);
     expect(await claim(second, 2)).toHaveLength(1);
   });
@@ -158,7 +155,7 @@ describe('a paused queue', () => {
     const before = second.changes;
     await first.store.control.resume('q');
     expect(first.store.nextDue('q')).toBe(0);
-    await until(() => second.changes > before);
+    await until(() => second.changes > before, { describe: 'the second process hears of it' });
     expect(second.store.nextDue('q')).toBe(0);
     expect(await claim(second, 5)).toHaveLength(5);
   });
@@ -181,11 +178,12 @@ describe('a paused queue', () => {
       for (let n = 0; n < 4; n++) await claim(first);
       expect(second.store.results.get(ids[4] as string)?.status).toBe('running');
       await pauses.store.control.pause('q');
-      await until(() => second.store.results.get(ids[4] as string)?.status === 'pending');
+      const isPending = (): boolean => second.store.results.get(ids[4] as string)?.status === 'pending';
+      await until(isPending, { describe: 'the second process sees the last job' });
       expect(await claim(first, 30)).toEqual([]);
       expect(second.store.pendingCount()).toBe(26);
       await pauses.store.control.resume('q');
-      await until(() => second.store.nextDue('q') === 0);
+      await until(() => second.store.nextDue('q') === 0, { describe: 'the queue has work again' });
       expect(await claim(second, 30)).toHaveLength(26);
     }
   });

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -60,16 +60,32 @@ export function compileFixtures(
   return out;
 }
 
+const running = new Set<ChildProcess>();
+
+// A process that outlives its test is a leak: the test's time limit has failed the test.
+afterEach(() => running.forEach((child) => child.kill('SIGKILL')));
+
+/** Runs a program to its natural end. Resolves with its output. Rejects if it fails. */
+export async function runProgram(program: string, args: readonly string[]): Promise<string> {
+  const ending = promisify(execFile)(program, args, { cwd: root });
+  running.add(ending.child);
+  try {
+    return (await ending).stdout;
+  } finally {
+    running.delete(ending.child);
+  }
+}
+
+/** The last line of a program's output, which is JSON. */
+export function lastLine(stdout: string): unknown {
+  return JSON.parse(stdout.trim().split('\n').at(-1) as string);
+}
+
 /** Runs a file in a process of its own, to its natural end, and reads the last line it prints. */
 export async function runFixture(
   file: string,
   args: readonly string[] = [],
   nodeArgs: readonly string[] = [],
 ): Promise<Record<string, never>> {
-  // A process that does not end by itself is a leak: it is killed, and the test fails.
-  const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, file, ...args], {
-    timeout: 60_000,
-    cwd: root,
-  });
-  return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Record<string, never>;
+  return lastLine(await runProgram(process.execPath, [...nodeArgs, file, ...args])) as Record<string, never>;
 }

@@ -1,11 +1,8 @@
-import { jest } from '@jest/globals';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFixtures, runFixture } from '../support/fixtures.js';
 
 const out = compileFixtures(join(dirname(fileURLToPath(import.meta.url)), 'control'), 'threads-control');
-
-jest.setTimeout(90_000);
 
 it('what is said in a thread is heard, and what is cancelled there ends, by itself or with its thread', async () => {
   const answers = (await runFixture(join(out, 'app.js'))) as Record<

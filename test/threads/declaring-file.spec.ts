@@ -1,6 +1,5 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jest } from '@jest/globals';
 import { transformSync } from '@swc/core';
 import ts from 'typescript';
 import { type Compile, compileFixtures, runFixture, withTsc } from '../support/fixtures.js';
@@ -38,8 +37,6 @@ const COMPILERS: readonly [string, Compile, 'module' | 'commonjs', string[]?][] 
   ['SWC to CommonJS', withSwc('commonjs', false), 'commonjs'],
   ['SWC with external helpers', withSwc('es6', true), 'module'],
 ];
-
-jest.setTimeout(60_000);
 
 it.each(COMPILERS)(
   'a thread finds the class, plain and under composed decorators: %s',

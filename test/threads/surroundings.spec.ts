@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFixtures, runFixture } from '../support/fixtures.js';
@@ -7,8 +6,6 @@ const out = compileFixtures(
   join(dirname(fileURLToPath(import.meta.url)), 'surroundings'),
   'threads-surroundings',
 );
-
-jest.setTimeout(90_000);
 
 it("what a thread submits belongs to its own job's tenant and trace, and to no other job's", async () => {
   expect(await runFixture(join(out, 'app.js'))).toEqual({

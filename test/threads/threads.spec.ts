@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFixtures, runFixture } from '../support/fixtures.js';
@@ -17,8 +16,6 @@ const out = compileFixtures(join(here, 'fixtures'), 'threads');
 async function ask(...requests: [string, ...unknown[]][]): Promise<Record<string, Answer>> {
   return runFixture(join(out, 'app.js'), [JSON.stringify(requests)]);
 }
-
-jest.setTimeout(90_000);
 
 it('runs a CPU-bound task in a thread, and the process ends by itself', async () => {
   const answers = await ask(
