@@ -91,10 +91,13 @@ export function submissionCases(beds: Beds): void {
     expect(seen.filter(({ type }) => type === 'started')).toHaveLength(1);
   });
 
-  it.each(['', 'a:b', '123', 'x'.repeat(256)])('refuses the task id %j', async (taskId) => {
-    const { flowrra } = await beds.start([Sums]);
-    expect(() => flowrra.with({ taskId })).toThrow(FlowrraConfigError);
-  });
+  it.each(['', 'a:b', '123', 'x'.repeat(256), 'events', 'id', 'completed', 'wait', 'meta', 'a\nb'])(
+    'refuses the task id %j',
+    async (taskId) => {
+      const { flowrra } = await beds.start([Sums]);
+      expect(() => flowrra.with({ taskId })).toThrow(FlowrraConfigError);
+    },
+  );
 
   it('refuses a task that nobody knows, and says which are known', async () => {
     const { flowrra } = await beds.start([Sums]);
@@ -105,11 +108,21 @@ export function submissionCases(beds: Beds): void {
   });
 
   it('refuses what is no list of arguments, and what is no id', async () => {
-    const { flowrra, app } = await beds.start([Sums]);
+    const { flowrra, app, seen } = await beds.start([Sums]);
     const { add } = app.get(Sums);
     for (const list of [[1], 'ab', undefined]) {
       await expect(flowrra.submitMany(add, list as never)).rejects.toThrow(/submitMany.*array of jobs/);
     }
+    const sparse: number[][] = [[1]];
+    sparse[2] = [3];
+    // oxlint-disable-next-line unicorn/no-new-array -- holes are the point
+    for (const list of [new Array(3), sparse, [[1], null], [[1], { args: 1 }], null, { length: 1, 0: [1] }]) {
+      const refused = flowrra.submitMany(add, list as never);
+      await expect(refused).rejects.toThrow(/submitMany: (the second argument|job \d), .* is not valid/);
+      await expect(refused).rejects.toThrow(FlowrraConfigError);
+    }
+    expect(await flowrra.pendingCount()).toBe(0);
+    expect(seen.filter(({ type }) => type === 'submitted')).toEqual([]);
     const forgotten = flowrra.submit(add, 1);
     await expect(flowrra.waitForResult(forgotten as never)).rejects.toThrow(/taskId.*await/);
     await expect(flowrra.getResult(undefined as never)).rejects.toThrow(FlowrraConfigError);
