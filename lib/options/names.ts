@@ -2,7 +2,7 @@ import { FlowrraConfigError } from '../core/errors.js';
 import { showValue } from '../core/show-value.js';
 import { wrong } from './check.js';
 
-const LONGEST_TASK_NAME = 200;
+export const LONGEST_TASK_NAME = 200;
 const LONGEST_TASK_ID = 255;
 
 /** No `:`, which engines put between the parts of their keys. */

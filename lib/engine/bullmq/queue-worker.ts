@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { TaskLostError } from '../../core/errors.js';
+import { shownText } from '../../core/show-value.js';
 import { detached, isolated } from '../../core/detached.js';
 import type { ResolvedQueue } from '../../options/resolved-options.js';
 import type { EngineHost, MaybePromise, Outcome } from '../engine.interface.js';
@@ -207,7 +208,7 @@ export class QueueWorker implements StoringObserver {
     const reason = new TaskLostError(
       'The lease of the job has ended before it was renewed: it runs again, and what this attempt answers no longer counts.',
     );
-    if (!run.aborted) this.logger.warn(`${taskName} ${taskId}: ${reason.message}`);
+    if (!run.aborted) this.logger.warn(`${shownText(taskName)} ${shownText(taskId)}: ${reason.message}`);
     run.abort(reason);
   }
 

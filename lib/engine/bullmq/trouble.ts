@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { EngineError } from '../../core/errors.js';
+import { shownText } from '../../core/show-value.js';
 import type { BullServer } from './bull-server.interface.js';
 import { SilenceError } from './io-time.js';
 
@@ -82,7 +83,7 @@ export function isOutage(server: BullServer, error: unknown): boolean {
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
-  return message.replace(/\.$/, '');
+  return shownText(message).replace(/\.$/, '');
 }
 
 /** As a cause: ioredis attaches the command to an error, with every argument, such as a password. */
