@@ -4,7 +4,9 @@ import type { NewJob } from '../engine.interface.js';
 import type { AnyEvents, AnyQueue, BullServer } from './bull-server.interface.js';
 import type { Patience } from './io-time.js';
 import { queueOf } from './id-mint.js';
+import type { BullJob } from './job-mapping.js';
 import { stateOf } from './job-view.js';
+import { isMalformed } from './malformed-job.js';
 import { OrderedAdds } from './ordered-adds.js';
 import { addJobs, type QueuedJob } from './queued-job.js';
 import type { ServerJobs } from './server-jobs.interface.js';
@@ -20,7 +22,8 @@ export interface BullQueuesParts {
   ended(taskId: string): void;
 }
 
-type StoredJob = NonNullable<Awaited<ReturnType<AnyQueue['getJob']>>>;
+/** `opts` are missing where BullMQ could not read the job. */
+type StoredJob = BullJob & { readonly opts?: object };
 
 /** A job, and where it was found. */
 export interface FoundJob {
@@ -101,7 +104,7 @@ export class BullQueues {
   /** Whether another job stands in the place of this one, by its id or its key, at this moment. */
   async hasStandIn({ queue: name, taskId, dedupe }: NewJob): Promise<boolean> {
     const queue = this.get(name);
-    if (taskId !== undefined) return (await queue.getJob(taskId)) !== undefined;
+    if (taskId !== undefined) return (await this.job(name, taskId)) !== undefined;
     const standing = dedupe && (await queue.getDeduplicationJobId(dedupe.key));
     if (!standing || dedupe.mode !== 'debounce') return Boolean(standing);
     const [state, job] = [await queue.getJobState(standing), await queue.getJob(standing)];
@@ -110,9 +113,9 @@ export class BullQueues {
 
   /** Whether the job of that id is the one of that submission. */
   async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
-    const job = await this.get(queue).getJob(taskId);
+    const job = await this.job(queue, taskId);
     // One that has come and gone meanwhile was as likely this one as any.
-    return job === undefined || (job.opts as { submission?: unknown }).submission === submission;
+    return job === undefined || (job.opts as { submission?: unknown } | undefined)?.submission === submission;
   }
 
   async find(taskId: string): Promise<FoundJob | null> {
@@ -131,12 +134,12 @@ export class BullQueues {
   /** @param list Where it was seen last. */
   async look(queue: string, taskId: string, list?: string): Promise<FoundJob | null> {
     const bull = this.get(queue);
-    const [at, job] = await Promise.all([list ?? bull.getJobState(taskId), bull.getJob(taskId)]);
+    const [at, job] = await Promise.all([list ?? bull.getJobState(taskId), this.job(queue, taskId)]);
     if (job === undefined) return null;
     if (hasEnded(at) === (job.finishedOn !== undefined)) return foundAt(queue, at, job);
     // It has moved in between. In this order it is shown as it was, and never as ended without a result.
     const before = await bull.getJobState(taskId);
-    return foundAt(queue, before, await bull.getJob(taskId));
+    return foundAt(queue, before, await this.job(queue, taskId));
   }
 
   /** Resolves when the end of that job, if it lies ahead, will be heard of. */
@@ -174,6 +177,16 @@ export class BullQueues {
     const queue = this.queues.get(name);
     if (queue === undefined) throw new Error(`There is no queue '${name}'`);
     return queue;
+  }
+
+  /** As BullMQ reads it; what can be read of one that it cannot read, so that this one breaks no list. */
+  private async job(queue: string, taskId: string): Promise<StoredJob | undefined> {
+    try {
+      return await this.get(queue).getJob(taskId);
+    } catch (error) {
+      if (!isMalformed(error)) throw error;
+      return (await this.parts.jobs.salvage({ queue, taskId })) ?? undefined;
+    }
   }
 
   /** The queues of which one tells of that job. */

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import {
   EngineError,
   ExecutorNotRunningError,
+  PayloadError,
   ResultExpiredError,
   ResultNotFoundError,
 } from '../../core/errors.js';
@@ -88,8 +89,13 @@ export class BullMqResults extends ResultBackend {
 
   private async look(taskId: string): Promise<void> {
     if (!this.waiters.has(taskId)) return;
-    const state = await this.find(taskId);
-    if (state !== null && !isFinal(state.status)) return;
+    const state = await this.find(taskId).catch((error: unknown) => {
+      if (!(error instanceof PayloadError)) throw error;
+      // It will be no more readable later.
+      for (const waiter of this.waiters.take(taskId)) waiter(Promise.reject(error));
+      return undefined;
+    });
+    if (state === undefined || (state !== null && !isFinal(state.status))) return;
     for (const waiter of this.waiters.take(taskId))
       waiter(
         state === null ? Promise.reject(this.missing(taskId)) : (taskResultOf(state) as FinishedTaskResult),
