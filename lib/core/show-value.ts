@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { bigintText } from './bigint-text.js';
 
 /** Longer strings are cut: an error is read in a terminal, and a value may hold a whole document. */
 const LONGEST = 80;
@@ -9,6 +10,7 @@ const LONGEST = 80;
  */
 export function showValue(value: unknown): string {
   if (typeof value === 'string') return `'${shownText(value, LONGEST)}'`;
+  if (typeof value === 'bigint') return shownText(bigintText(value), LONGEST);
   if (typeof value === 'function') return `the function ${nameOf(value) ?? '(anonymous)'}`;
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return 'an array';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { FlowrraConfigError, Task, TaskNotFoundError } from '../../lib/index.js';
+import { FlowrraConfigError, PayloadError, Task, TaskNotFoundError } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { type Beds, types } from './engine-under-test.js';
 import { startMixed } from './mixed-tasks.js';
@@ -127,6 +127,41 @@ export function submissionCases(beds: Beds): void {
     await expect(flowrra.waitForResult(forgotten as never)).rejects.toThrow(/taskId.*await/);
     await expect(flowrra.getResult(undefined as never)).rejects.toThrow(FlowrraConfigError);
     await forgotten;
+  });
+
+  it.each([
+    ['a Map', new Map([['a', 1]])],
+    ['a Set', new Set([1])],
+    ['an array', [1]],
+    ['a Date', new Date(0)],
+    ['an Error', new Error('x')],
+    ['a Buffer', Buffer.from('x')],
+    ['text', 'x'],
+    ['null', null],
+  ])('refuses metadata that is %s, by every way to give it', async (_what, metadata) => {
+    const { flowrra, app } = await beds.start([Sums]);
+    const { add } = app.get(Sums);
+    expect(() => flowrra.with({ metadata: metadata as never })).toThrow(/metadata: .*plain object/);
+    const many = flowrra.submitMany(add, [[1], { args: [2], metadata: metadata as never }]);
+    await expect(many).rejects.toThrow(/metadata: .*plain object/);
+    expect(await flowrra.pendingCount()).toBe(0);
+    expect((await flowrra.jobs.find()).jobs).toEqual([]);
+  });
+
+  it('takes metadata as it travels: an object that becomes another one, and none that becomes none', async () => {
+    const { flowrra, app } = await beds.start([Sums], {
+      context: { capture: () => ({ tenant: 7 }), run: (_context, next) => next() },
+    });
+    const { add } = app.get(Sums);
+    const becomes = (form: unknown) => ({ metadata: { toJSON: () => form } });
+    for (const form of [5, null, 'x', [1], new Map()]) {
+      await expect(flowrra.with(becomes(form)).submit(add, 1)).rejects.toThrow(PayloadError);
+      await expect(flowrra.submitMany(add, [{ args: [1], ...becomes(form) }])).rejects.toThrow(PayloadError);
+    }
+    const id = await flowrra.with(becomes({ by: 'ada' })).submit(add, 1);
+    expect((await flowrra.waitForResult(id)).result).toBe(11);
+    expect(await flowrra.jobs.get(id)).toMatchObject({ metadata: { by: 'ada' }, unreadable: [] });
+    expect((await flowrra.jobs.find()).jobs).toHaveLength(1);
   });
 
   it('runs a plain function that was registered, by itself and by its name', async () => {

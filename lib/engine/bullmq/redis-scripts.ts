@@ -138,13 +138,15 @@ return 1
 
 /**
  * Arguments: whether an active job is to wait again, and then, of each field, its name, what it is known
- * to say and what it is to say.
+ * to say and what it is to say: '' for nothing.
  */
 export const REPAIR = `${PRELUDE}
 for at = 4, #ARGV, 3 do
   if (call('HGET', job, ARGV[at]) or '') ~= ARGV[at + 1] then return 0 end
 end
-for at = 4, #ARGV, 3 do call('HSET', job, ARGV[at], ARGV[at + 2]) end
+for at = 4, #ARGV, 3 do
+  if ARGV[at + 2] == '' then call('HDEL', job, ARGV[at]) else call('HSET', job, ARGV[at], ARGV[at + 2]) end
+end
 if ARGV[3] ~= 'requeue' or call('LREM', base .. 'active', 1, id) == 0 then return 1 end
 call('DEL', job .. ':lock')
 call('SREM', base .. 'stalled', id)
