@@ -55,7 +55,7 @@ describe('payloadToText', () => {
       expect(payloadFromText(payloadToText([value]))).toEqual([value]);
     }
     expect(payloadToText(large).slice(0, 39)).toBe('{"$type":"bigint","value":"0x1000000000');
-    expect(payloadToText(-large).slice(0, 31)).toBe('{"$type":"bigint","value":"-0x10');
+    expect(payloadToText(-large).slice(0, 32)).toBe('{"$type":"bigint","value":"-0x10');
   });
 
   it('what was written in other ways before is read as ever', () => {

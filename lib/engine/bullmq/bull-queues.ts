@@ -115,7 +115,7 @@ export class BullQueues {
   async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
     const job = await this.job(queue, taskId);
     // One that has come and gone meanwhile was as likely this one as any.
-    return job === undefined || (job.opts as { submission?: unknown } | undefined)?.submission === submission;
+    return job === undefined || Reflect.get(job.opts ?? {}, 'submission') === submission;
   }
 
   async find(taskId: string): Promise<FoundJob | null> {
