@@ -3,7 +3,7 @@ import { type JobDetails, type JobSummary, jobSummaryOf } from './core/job-view.
 import type { QueueCounts } from './engine/job-control.interface.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import type { JobFilter, JobFindOptions } from './options/job-query-options.js';
-import { checkId } from './options/names.js';
+import { lookedUpId } from './options/names.js';
 import { resolveJobFilter, resolveJobQuery } from './options/resolve-job-query.js';
 
 /** One page of jobs. */
@@ -23,7 +23,9 @@ export class FlowrraJobs {
 
   /** A job with its arguments, errors and logs; `null` for an id that is unknown or whose result has been dropped. */
   async get(taskId: string): Promise<JobDetails | null> {
-    return this.operations.get(checkId(taskId));
+    const { operations } = this;
+    const id = lookedUpId(taskId);
+    return id === null ? null : operations.get(id);
   }
 
   /**
@@ -46,7 +48,9 @@ export class FlowrraJobs {
    * Resolves with `false` if no failed job has that id.
    */
   async retry(taskId: string): Promise<boolean> {
-    return this.operations.retry(checkId(taskId));
+    const { operations } = this;
+    const id = lookedUpId(taskId);
+    return id !== null && operations.retry(id);
   }
 
   /** Puts back every failed job that the filter fits, or every one, and says how many. */
@@ -56,7 +60,9 @@ export class FlowrraJobs {
 
   /** Forgets a finished job and its result. Resolves with `false` if no finished job has that id. */
   async remove(taskId: string): Promise<boolean> {
-    return this.operations.remove(checkId(taskId));
+    const { operations } = this;
+    const id = lookedUpId(taskId);
+    return id !== null && operations.remove(id);
   }
 
   private get operations() {

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { Clock } from './core/clock.js';
 import { type Duration, parseDuration } from './core/duration.js';
+import { ResultNotFoundError } from './core/errors.js';
 import type { FlowrraEvent } from './core/events.js';
+import { showValue } from './core/show-value.js';
 import { TaskRegistry, type TaskRoute } from './core/task-registry.js';
 import type { FinishedTaskResult, TaskResult } from './core/task-result.js';
 import { TaskSubmission } from './core/task-submission.js';
@@ -14,7 +16,7 @@ import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
 import { FlowrraJobs } from './flowrra.jobs.js';
 import { FlowrraQueues } from './flowrra.queues.js';
 import { checkKeys, flag, keysOf, wrong } from './options/check.js';
-import { checkId } from './options/names.js';
+import { lookedUpId } from './options/names.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from './options/resolve-submit-options.js';
 import type { BatchJob, RegisterOptions, SubmitOptions } from './options/task-options.js';
@@ -102,7 +104,9 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   getResult<R>(taskId: TaskId<R>): Promise<TaskResult<R> | null>;
   getResult<R = unknown>(taskId: string): Promise<TaskResult<R> | null>;
   async getResult(taskId: string): Promise<TaskResult | null> {
-    return this.runtime.parts.results.get(checkId(taskId));
+    const { results } = this.runtime.parts;
+    const id = lookedUpId(taskId);
+    return id === null ? null : results.get(id);
   }
 
   /**
@@ -117,8 +121,9 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   waitForResult(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult> {
     try {
       // Not an async function: hundreds of thousands may wait, and each promise counts.
-      return this.runtime.parts.results.waitFor(
-        checkId(taskId),
+      const { results } = this.runtime.parts;
+      return results.waitFor(
+        knowable(taskId),
         options && resolveWait(options),
       ) as Promise<FinishedTaskResult>;
     } catch (error) {
@@ -141,7 +146,8 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     const { reason = 'Cancelled' } = options;
     if (typeof reason !== 'string' || reason === '' || reason.length > LONGEST_REASON)
       throw wrong('reason', reason, `It must be 1 to ${LONGEST_REASON} characters.`);
-    return this.runtime.parts.operations.cancel(checkId(taskId), reason);
+    const { operations } = this.runtime.parts;
+    return operations.cancel(knowable(taskId), reason);
   }
 
   /** How many unfinished jobs are not running: waiting, delayed and retrying ones. */
@@ -199,6 +205,13 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
     return sendBatch(this.runtime, this.options.clock, route, jobs, {});
   }
+}
+
+/** @throws {ResultNotFoundError} for what no job can have as its id. */
+function knowable(taskId: unknown): string {
+  const id = lookedUpId(taskId);
+  if (id !== null) return id;
+  throw new ResultNotFoundError(`No job ${showValue(taskId)} is known: no job can have this id.`);
 }
 
 function resolveWait(options: WaitForResultOptions): WaitOptions {

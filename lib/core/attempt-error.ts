@@ -1,4 +1,5 @@
 import type { AttemptError } from '../engine/engine.interface.js';
+import { bigintText } from './bigint-text.js';
 
 const LONGEST_MESSAGE = 4_000;
 const LONGEST_STACK = 8_000;
@@ -41,6 +42,7 @@ function text(error: object, key: 'name' | 'message' | 'code' | 'stack'): string
 function preview(value: unknown): string {
   if (typeof value === 'string') return `'${cut(value, 200)}'`;
   if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'bigint') return bigintText(value);
   return typeof value === 'function' ? 'a function' : String(value);
 }
 

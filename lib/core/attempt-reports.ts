@@ -7,6 +7,7 @@ import type { PayloadCodec } from './payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import { printed } from './printed.js';
+import { shownText } from './show-value.js';
 
 /** How often, at most, what an attempt says is stored. */
 const INTERVAL_MS = 250;
@@ -101,7 +102,7 @@ export class AttemptReports {
       if (progress !== undefined) this.parts.recorder?.progressed(this.attempt, progress);
     } catch (error) {
       new Logger('Flowrra').warn(
-        `What ${this.attempt.taskName} ${this.attempt.taskId} says of its progress could not be stored: ${printed(error)}`,
+        `What ${this.attempt.taskName} ${shownText(this.attempt.taskId)} says of its progress could not be stored: ${printed(error)}`,
       );
     }
   }

@@ -6,6 +6,7 @@ import { contextOf, markOf, metadataOf } from './carried.js';
 import type { Clock } from './clock.js';
 import { PayloadError } from './errors.js';
 import { printed } from './printed.js';
+import { shownText } from './show-value.js';
 import type { Submitter } from './submitter.js';
 import type { TaskRegistry } from './task-registry.js';
 import type { TaskError } from './task-result.js';
@@ -59,7 +60,7 @@ export class DeadLetters {
         }
         if (pause === FIRST_PAUSE_MS)
           this.logger.error(
-            `The dead letter of ${attempt.taskName} ${attempt.taskId} could not be submitted to '${receiver}'; it is tried again until it is: ${printed(cause)}`,
+            `The dead letter of ${attempt.taskName} ${shownText(attempt.taskId)} could not be submitted to '${receiver}'; it is tried again until it is: ${printed(cause)}`,
           );
         if (abort.aborted) return false;
         await this.pause(pause, abort);

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { Attempt, AbortHandle, MaybePromise, Outcome } from '../engine/engine.interface.js';
 import type { ContextOptions } from '../options/module-options.js';
+import { isTaskName, LONGEST_TASK_NAME } from '../options/names.js';
 import type { TaskPolicy } from '../options/resolved-options.js';
 import type { TaskRunner } from '../runner/task-runner.interface.js';
 import { AttemptCall } from './attempt-call.js';
@@ -10,8 +11,10 @@ import { contextOf, markOf } from './carried.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Instrumentation } from './instrumentation.js';
 import type { ResultRecorder } from './result-recorder.js';
+import { PayloadError } from './errors.js';
 import { effectivePolicy } from './retry-policy.js';
 import type { RunObserver } from './run-observer.js';
+import { showValue, shownText } from './show-value.js';
 import { limitTime } from './time-limit.js';
 import type { TaskDefinition } from './task-definition.js';
 import { type VerdictParts, Verdicts } from './verdicts.js';
@@ -19,6 +22,8 @@ import type { TaskRegistry } from './task-registry.js';
 
 /** How long a job of a task that this process does not know is put off, for a worker that does. */
 const PUT_OFF_MS = 5_000;
+/** So many names of unknown tasks are logged, once each: another program may make up any number of them. */
+const MOST_REPORTED = 100;
 
 export interface ExecutorParts extends VerdictParts {
   readonly registry: TaskRegistry;
@@ -185,13 +190,25 @@ export class Executor {
   }
 
   private putOff(attempt: Attempt): Outcome {
-    if (!this.reportedUnknown.has(attempt.taskName)) {
-      this.reportedUnknown.add(attempt.taskName);
-      this.logger.warn(
-        `A job of '${attempt.taskName}' waits for a worker that knows this task; here none is called so. Is a deployment under way, or was the task renamed?`,
-      );
+    const { taskName } = attempt;
+    // Another program has added it: no worker can ever know this name.
+    if (!isTaskName(taskName)) {
+      const problem = `${showValue(taskName)} is no task's name: 1 to ${LONGEST_TASK_NAME} characters, none a control character`;
+      return this.verdicts.unreadable(new PayloadError('taskName', problem), attempt);
     }
+    this.reportUnknown(taskName);
     return { kind: 'released', delay: PUT_OFF_MS };
+  }
+
+  private reportUnknown(taskName: string): void {
+    const { size } = this.reportedUnknown;
+    if (size > MOST_REPORTED || this.reportedUnknown.has(taskName)) return;
+    this.reportedUnknown.add(taskName);
+    this.logger.warn(
+      size === MOST_REPORTED
+        ? `Jobs of more than ${MOST_REPORTED} unknown tasks wait for a worker that knows them: further names are not logged.`
+        : `A job of '${shownText(taskName)}' waits for a worker that knows this task; here none is called so. Is a deployment under way, or was the task renamed?`,
+    );
   }
 }
 

@@ -7,6 +7,7 @@ import type {
 } from '../engine/job-control.interface.js';
 import { ResultNotFoundError } from './errors.js';
 import { type JobDetails, jobDetailsOf } from './job-view.js';
+import { showValue } from './show-value.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 
@@ -36,7 +37,7 @@ export class JobOperations {
         return false;
       case 'unknown':
         throw new ResultNotFoundError(
-          `No job '${taskId}' is known, or its result has been dropped, so there is nothing to cancel.`,
+          `No job ${showValue(taskId)} is known, or its result has been dropped, so there is nothing to cancel.`,
         );
     }
   }

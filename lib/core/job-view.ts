@@ -18,6 +18,11 @@ export interface JobSummary extends TaskResultFields {
   readonly dueAt: Date | null;
   /** What its submitter gave with it; `{}` for nothing. */
   readonly metadata: Metadata;
+  /**
+   * Names of the fields that cannot be read, since another program or a person has written to the
+   * store: such a field is `null` or empty. `[]` for none.
+   */
+  readonly unreadable: readonly string[];
   /** Plain JSON for an HTTP answer. */
   toJSON(): Record<string, unknown>;
 }
@@ -42,11 +47,14 @@ export interface JobDetails extends JobSummary {
 /** What a `Date` can hold, in milliseconds since the epoch: a delay may be longer. */
 const LATEST = 8.64e15;
 
+const NONE: readonly string[] = [];
+
 class Summary extends TaskSnapshot implements JobSummary {
   readonly queue: string;
   readonly priority: number;
   readonly dueAt: Date | null;
   readonly metadata: Metadata;
+  readonly unreadable: readonly string[];
 
   constructor(info: JobInfo) {
     super(info);
@@ -54,6 +62,7 @@ class Summary extends TaskSnapshot implements JobSummary {
     this.priority = info.priority;
     this.dueAt = info.dueAt === null ? null : new Date(Math.min(info.dueAt, LATEST));
     this.metadata = metadataOf(info.metadata);
+    this.unreadable = info.unreadable ?? NONE;
   }
 
   override toJSON(): Record<string, unknown> {
@@ -63,6 +72,7 @@ class Summary extends TaskSnapshot implements JobSummary {
       priority: this.priority,
       dueAt: this.dueAt?.toISOString() ?? null,
       metadata: jsonView(this.metadata),
+      unreadable: this.unreadable,
     };
   }
 }

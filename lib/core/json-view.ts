@@ -1,9 +1,11 @@
+import { bigintText } from './bigint-text.js';
+
 /**
  * A result as an HTTP client can read it: what JSON has no word for becomes the nearest thing it
  * has. Lossy on purpose; `serializeResult` is the lossless form.
  */
 export function jsonView(value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'bigint') return bigintText(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (value === undefined) return null;
   if (typeof value !== 'object' || value === null) return value;

@@ -4,6 +4,8 @@ import type { ResultBackend } from '../results/result-backend.js';
 import type { Clock } from './clock.js';
 import { BackendError } from './errors.js';
 import { errorsAfter, type JobState, taskResultOf, waitingStatus } from './task-snapshot.js';
+import { printed } from './printed.js';
+import { shownText } from './show-value.js';
 
 /** The longest that one write may take before it counts as failed. */
 const WRITE_TIMEOUT_MS = 5_000;
@@ -69,7 +71,7 @@ export class ResultRecorder {
       try {
         await this.backend.delete?.(taskId);
       } catch (error) {
-        this.logger.warn(`${taskId} could not be deleted from the backend: ${String(error)}`);
+        this.logger.warn(`${shownText(taskId)} could not be deleted from the backend: ${printed(error)}`);
       }
     });
   }
@@ -100,7 +102,7 @@ export class ResultRecorder {
     } catch (error) {
       if (!this.troubled)
         this.logger.warn(
-          `The status '${state.status}' of ${state.taskId} could not be recorded, and maybe others: ${String(error)}`,
+          `The status '${state.status}' of ${shownText(state.taskId)} could not be recorded, and maybe others: ${printed(error)}`,
         );
       this.troubled = true;
     }
@@ -113,13 +115,13 @@ export class ResultRecorder {
       } catch (error) {
         if (tried === TRIES) {
           this.logger.error(
-            `The result of ${state.taskId} is not in the backend, after ${tried} tries: ${String(error)}`,
+            `The result of ${shownText(state.taskId)} is not in the backend, after ${tried} tries: ${printed(error)}`,
           );
           return;
         }
         if (tried === 1)
           this.logger.warn(
-            `The result of ${state.taskId} could not be recorded and is tried again: ${String(error)}`,
+            `The result of ${shownText(state.taskId)} could not be recorded and is tried again: ${printed(error)}`,
           );
         await new Promise<void>((resolve) => this.clock.after(pause, resolve));
       }

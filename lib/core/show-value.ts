@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { bigintText } from './bigint-text.js';
 
 /** Longer strings are cut: an error is read in a terminal, and a value may hold a whole document. */
 const LONGEST = 80;
@@ -8,7 +9,8 @@ const LONGEST = 80;
  * and shows no contents of objects, which may be secret.
  */
 export function showValue(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value}'`;
+  if (typeof value === 'string') return `'${shownText(value, LONGEST)}'`;
+  if (typeof value === 'bigint') return shownText(bigintText(value), LONGEST);
   if (typeof value === 'function') return `the function ${nameOf(value) ?? '(anonymous)'}`;
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return 'an array';
@@ -16,6 +18,16 @@ export function showValue(value: unknown): string {
     return Number.isNaN(Date.prototype.getTime.call(value)) ? 'an invalid Date' : 'a Date';
   if (types.isPromise(value)) return 'a Promise';
   return 'an object';
+}
+
+/** Control and format characters, line separators and half pairs: what could make a line of a log look like two, or like another. */
+const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const LONGEST_TEXT = 1_000;
+
+/** Text that comes from a store or from somebody's error, as a line of a log shows it: cut, and of visible characters. */
+export function shownText(text: string, longest = LONGEST_TEXT): string {
+  const cut = text.length > longest ? `${text.slice(0, longest)}…` : text;
+  return cut.replace(UNSHOWN, (unit) => `\\u{${(unit.codePointAt(0) as number).toString(16)}}`);
 }
 
 /** A URL without its password. */

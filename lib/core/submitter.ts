@@ -109,7 +109,10 @@ export class Submitter {
   private metadata({ metadata, context }: ResolvedSubmit, mark: unknown): Metadata | undefined {
     const captured = this.context === null ? undefined : (context ?? this.context.capture());
     if (metadata === undefined && captured === undefined && mark === undefined) return undefined;
-    return carried(metadata, captured === undefined ? undefined : this.codec.copyContext(captured), mark);
+    // Copied before others' parts are put beside it: what its own toJSON() returns would have none of them.
+    const alone = captured === undefined && mark === undefined;
+    const own = metadata === undefined || alone ? metadata : this.codec.copyMetadata(metadata);
+    return carried(own, captured === undefined ? undefined : this.codec.copyContext(captured), mark);
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { BatchJob } from '../options/task-options.js';
 import { FlowrraConfigError, TaskNotFoundError } from './errors.js';
+import { showValue } from './show-value.js';
 import type { TaskRegistry, TaskRoute } from './task-registry.js';
 import type {
   NamedArgs,
@@ -68,8 +69,9 @@ export abstract class TaskSubmission {
   ): Promise<TaskId<TaskOutput<R>>[]>;
   submitMany(task: unknown, jobs: readonly unknown[]): Promise<TaskId[]> {
     try {
-      if (!Array.isArray(jobs)) throw noBatch('the second argument');
-      return this.sendMany(this.registry.route(task), jobs.map(batchJob));
+      if (!Array.isArray(jobs)) throw noBatch('the second argument', jobs);
+      // Unlike `map`, it does not pass over holes.
+      return this.sendMany(this.registry.route(task), Array.from(jobs as unknown[], batchJob));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -112,11 +114,11 @@ export abstract class TaskSubmission {
 function batchJob(job: unknown, index: number): BatchJob<unknown[]> {
   if (Array.isArray(job)) return { args: job };
   if (Array.isArray((job as { args?: unknown } | null)?.args)) return job as BatchJob<unknown[]>;
-  throw noBatch(`job ${index}`);
+  throw noBatch(`job ${index}`, job);
 }
 
-function noBatch(what: string): FlowrraConfigError {
+function noBatch(what: string, given: unknown): FlowrraConfigError {
   return new FlowrraConfigError(
-    `submitMany: ${what} is not valid. Give an array of jobs, each the array of its arguments, or { args: […] } with options of its own: [[1], { args: [2], priority: 1 }].`,
+    `submitMany: ${what}, ${showValue(given)}, is not valid. Give an array of jobs, each the array of its arguments, or { args: […] } with options of its own: [[1], { args: [2], priority: 1 }].`,
   );
 }

@@ -67,6 +67,8 @@ export interface JobInfo extends JobState {
   /** When it comes due, in milliseconds since the epoch, while it is delayed or waits for a retry; else `null`. */
   readonly dueAt: number | null;
   readonly metadata: Metadata | undefined;
+  /** Names of fields that cannot be read, and are shown empty; absent for none. */
+  readonly unreadable?: readonly string[] | undefined;
 }
 
 /** A job with all that is known of it. */

@@ -2,7 +2,7 @@ import { FlowrraConfigError } from '../core/errors.js';
 import { showValue } from '../core/show-value.js';
 import { wrong } from './check.js';
 
-const LONGEST_TASK_NAME = 200;
+export const LONGEST_TASK_NAME = 200;
 const LONGEST_TASK_ID = 255;
 
 /** No `:`, which engines put between the parts of their keys. */
@@ -31,11 +31,14 @@ export function checkQueueName(name: unknown, path: string): string {
   throw wrong(path, name, 'A queue is named by 1 to 100 letters (a to z), digits, _ . and -.');
 }
 
+/** Whether it can name a task on every engine. */
+export function isTaskName(name: unknown): name is string {
+  return typeof name === 'string' && name !== '' && name.length <= LONGEST_TASK_NAME && !UNFIT.test(name);
+}
+
 /** @throws {FlowrraConfigError} unless it can name a task on every engine. */
 export function checkTaskName(name: unknown, path: string): string {
-  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_TASK_NAME && !UNFIT.test(name)) {
-    return name;
-  }
+  if (isTaskName(name)) return name;
   throw wrong(
     path,
     name,
@@ -43,9 +46,21 @@ export function checkTaskName(name: unknown, path: string): string {
   );
 }
 
-/** @throws {FlowrraConfigError} unless it is a string: whether it is anybody's id is another question. */
-export function checkId(taskId: unknown): string {
-  if (typeof taskId === 'string') return taskId;
+/** Jobs of another program's BullMQ scheduler have such ids. */
+const SCHEDULED = /^repeat:.+:\d+$/;
+
+/**
+ * An id by which a job is looked up. `null` if no job on any engine can have it, so that no engine is
+ * asked: it would mean another key on Redis, or a request of any size. What {@link checkTaskId}
+ * refuses is among it, except for the ids that BullMQ gives to other programs' jobs.
+ *
+ * @throws {FlowrraConfigError} unless it is a string.
+ */
+export function lookedUpId(taskId: unknown): string | null {
+  if (typeof taskId === 'string')
+    return isFlat(taskId) && !TAKEN.has(taskId) && (!taskId.includes(':') || SCHEDULED.test(taskId))
+      ? taskId
+      : null;
   throw new FlowrraConfigError(
     `taskId: ${showValue(taskId)} is no task id. Give what submit() has resolved with; was an await forgotten?`,
   );
@@ -53,11 +68,15 @@ export function checkId(taskId: unknown): string {
 
 /** @throws {FlowrraConfigError} unless it can be a job's id on every engine. */
 export function checkTaskId(id: unknown, path: string): string {
-  const fits = typeof id === 'string' && id !== '' && id.length <= LONGEST_TASK_ID && !UNFIT.test(id);
-  if (fits && !id.includes(':') && !NUMBER.test(id) && !TAKEN.has(id)) return id;
+  if (typeof id === 'string' && isFlat(id) && !id.includes(':') && !NUMBER.test(id) && !TAKEN.has(id))
+    return id;
   throw wrong(
     path,
     id,
     `An id is 1 to ${LONGEST_TASK_ID} characters, without ':' and control characters, no whole number, and no name of a part of a queue, such as wait.`,
   );
+}
+
+function isFlat(id: string): boolean {
+  return id !== '' && id.length <= LONGEST_TASK_ID && !UNFIT.test(id);
 }

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { parseDuration } from '../core/duration.js';
+import { kindOf } from '../core/payload/payload-kind.js';
 import type { Dedupe, Metadata } from '../engine/engine.interface.js';
 import { checkKeys, checkObject, duration, keysOf, oneOf, timeLimit, wholeNumber, wrong } from './check.js';
 import { checkTaskId, UNFIT } from './names.js';
@@ -21,6 +22,7 @@ const KEYS = keysOf<SubmitOptions>({
 });
 const DEDUPE_KEYS = keysOf<DedupeOptions>({ key: true, mode: true, ttl: true });
 const LONGEST_KEY = 300;
+const NEED_OF_METADATA = 'It must be a plain object of your own data, such as { tenant: 7 }.';
 
 /** The lowest urgency: 21 bits, which every engine can order by. */
 const MAX_PRIORITY = 2_097_151;
@@ -98,7 +100,9 @@ function resolveDedupe({ dedupe, taskId, delay, runAt }: SubmitOptions): Dedupe 
 
 function resolveMetadata(metadata: unknown): Metadata | undefined {
   if (metadata === undefined) return undefined;
-  checkObject(metadata, 'metadata', 'It must be an object of your own data.');
+  checkObject(metadata, 'metadata', NEED_OF_METADATA);
+  const kind = kindOf(metadata);
+  if (kind !== 'object' && kind !== 'instance') throw wrong('metadata', metadata, NEED_OF_METADATA);
   return metadata as Metadata;
 }
 

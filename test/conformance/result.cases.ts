@@ -117,6 +117,34 @@ export function resultCases(beds: Beds): void {
     expect(listeners()).toBe(0);
   });
 
+  it.each([
+    'events',
+    'id',
+    'completed',
+    'wait',
+    'meta',
+    'de:key',
+    'order:42',
+    'repeat:nightly:1700000000000',
+    'x'.repeat(256),
+    'x'.repeat(10_000_000),
+    'a\0b',
+    'two\nlines',
+    '\ud800',
+  ])('what cannot be the id of a job is unknown to every look-up: %.20s', async (id) => {
+    const { flowrra } = await start();
+    expect(await flowrra.getResult(id)).toBeNull();
+    expect(await flowrra.jobs.get(id)).toBeNull();
+    expect(await flowrra.jobs.retry(id)).toBe(false);
+    expect(await flowrra.jobs.remove(id)).toBe(false);
+    for (const asked of [flowrra.waitForResult(id), flowrra.cancel(id)]) {
+      const error = await asked.catch((reason: unknown) => reason as Error);
+      expect(error).toBeInstanceOf(ResultNotFoundError);
+      expect((error as Error).message.length).toBeLessThan(300);
+      expect((error as Error).message).not.toMatch(/[\p{Cc}\p{Cs}]/u);
+    }
+  });
+
   it('drops results by age', async () => {
     const { flowrra, advance } = await start({ resultTtl: '10s' });
     const id = await flowrra.submit('echo', 1);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { FlowrraConfigError, Task, TaskNotFoundError } from '../../lib/index.js';
+import { FlowrraConfigError, PayloadError, Task, TaskNotFoundError } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { type Beds, types } from './engine-under-test.js';
 import { startMixed } from './mixed-tasks.js';
@@ -91,10 +91,13 @@ export function submissionCases(beds: Beds): void {
     expect(seen.filter(({ type }) => type === 'started')).toHaveLength(1);
   });
 
-  it.each(['', 'a:b', '123', 'x'.repeat(256)])('refuses the task id %j', async (taskId) => {
-    const { flowrra } = await beds.start([Sums]);
-    expect(() => flowrra.with({ taskId })).toThrow(FlowrraConfigError);
-  });
+  it.each(['', 'a:b', '123', 'x'.repeat(256), 'events', 'id', 'completed', 'wait', 'meta', 'a\nb'])(
+    'refuses the task id %j',
+    async (taskId) => {
+      const { flowrra } = await beds.start([Sums]);
+      expect(() => flowrra.with({ taskId })).toThrow(FlowrraConfigError);
+    },
+  );
 
   it('refuses a task that nobody knows, and says which are known', async () => {
     const { flowrra } = await beds.start([Sums]);
@@ -105,15 +108,60 @@ export function submissionCases(beds: Beds): void {
   });
 
   it('refuses what is no list of arguments, and what is no id', async () => {
-    const { flowrra, app } = await beds.start([Sums]);
+    const { flowrra, app, seen } = await beds.start([Sums]);
     const { add } = app.get(Sums);
     for (const list of [[1], 'ab', undefined]) {
       await expect(flowrra.submitMany(add, list as never)).rejects.toThrow(/submitMany.*array of jobs/);
     }
+    const sparse: number[][] = [[1]];
+    sparse[2] = [3];
+    // oxlint-disable-next-line unicorn/no-new-array -- holes are the point
+    for (const list of [new Array(3), sparse, [[1], null], [[1], { args: 1 }], null, { length: 1, 0: [1] }]) {
+      const refused = flowrra.submitMany(add, list as never);
+      await expect(refused).rejects.toThrow(/submitMany: (the second argument|job \d), .* is not valid/);
+      await expect(refused).rejects.toThrow(FlowrraConfigError);
+    }
+    expect(await flowrra.pendingCount()).toBe(0);
+    expect(seen.filter(({ type }) => type === 'submitted')).toEqual([]);
     const forgotten = flowrra.submit(add, 1);
     await expect(flowrra.waitForResult(forgotten as never)).rejects.toThrow(/taskId.*await/);
     await expect(flowrra.getResult(undefined as never)).rejects.toThrow(FlowrraConfigError);
     await forgotten;
+  });
+
+  it.each([
+    ['a Map', new Map([['a', 1]])],
+    ['a Set', new Set([1])],
+    ['an array', [1]],
+    ['a Date', new Date(0)],
+    ['an Error', new Error('x')],
+    ['a Buffer', Buffer.from('x')],
+    ['text', 'x'],
+    ['null', null],
+  ])('refuses metadata that is %s, by every way to give it', async (_what, metadata) => {
+    const { flowrra, app } = await beds.start([Sums]);
+    const { add } = app.get(Sums);
+    expect(() => flowrra.with({ metadata: metadata as never })).toThrow(/metadata: .*plain object/);
+    const many = flowrra.submitMany(add, [[1], { args: [2], metadata: metadata as never }]);
+    await expect(many).rejects.toThrow(/metadata: .*plain object/);
+    expect(await flowrra.pendingCount()).toBe(0);
+    expect((await flowrra.jobs.find()).jobs).toEqual([]);
+  });
+
+  it('takes metadata as it travels: an object that becomes another one, and none that becomes none', async () => {
+    const { flowrra, app } = await beds.start([Sums], {
+      context: { capture: () => ({ tenant: 7 }), run: (_context, next) => next() },
+    });
+    const { add } = app.get(Sums);
+    const becomes = (form: unknown) => ({ metadata: { toJSON: () => form } });
+    for (const form of [5, null, 'x', [1], new Map()]) {
+      await expect(flowrra.with(becomes(form)).submit(add, 1)).rejects.toThrow(PayloadError);
+      await expect(flowrra.submitMany(add, [{ args: [1], ...becomes(form) }])).rejects.toThrow(PayloadError);
+    }
+    const id = await flowrra.with(becomes({ by: 'ada' })).submit(add, 1);
+    expect((await flowrra.waitForResult(id)).result).toBe(11);
+    expect(await flowrra.jobs.get(id)).toMatchObject({ metadata: { by: 'ada' }, unreadable: [] });
+    expect((await flowrra.jobs.find()).jobs).toHaveLength(1);
   });
 
   it('runs a plain function that was registered, by itself and by its name', async () => {

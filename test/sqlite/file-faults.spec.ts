@@ -190,7 +190,14 @@ describe('rows that somebody else has written', () => {
   it.each([
     ['args', 'no JSON at all'],
     ['args', '[{"$type":"Hologram","value":1}]'],
+    ['args', '5'],
+    ['args', '{"$type":"string","value":"x"}'],
     ['overrides', '{'],
+    ['overrides', '5'],
+    ['overrides', '{"maxRetries":"many"}'],
+    ['metadata', '{'],
+    ['metadata', '5'],
+    ['metadata', '{"$type":"string","value":"x"}'],
     ['errors', 'null and void'],
   ])(
     'unreadable %s fail their own job for good, with a clear error, and no other: %s',
@@ -202,12 +209,38 @@ describe('rows that somebody else has written', () => {
       const other = await raw(tempFile(`faults-${storage}`));
       other.prepare(`UPDATE jobs SET ${column} = ? WHERE task_id = ?`).run(text, bad);
       other.close();
+      const shown = JSON.parse(JSON.stringify((await flowrra.jobs.find()).jobs)) as unknown[];
+      expect(shown).toHaveLength(2);
+      const details = JSON.parse(JSON.stringify(await flowrra.jobs.get(bad))) as object;
+      if (column !== 'overrides') expect(details).toMatchObject({ unreadable: [column] });
       await advance(1_000);
       expect(await flowrra.getResult(bad)).toMatchObject({
         status: 'failed',
         errors: [{ name: PayloadError.name }],
       });
       expect(await flowrra.getResult(good)).toMatchObject({ status: 'success', result: 2 });
+    },
+  );
+
+  it.each(['5', '[null]', '[{"attempt":1,"name":"E","message":"m","code":null,"stack":null,"at":1e300}]'])(
+    'errors that are none of an attempt harm nobody: %s',
+    async (text) => {
+      const { flowrra, storage, advance } = await beds.start([]);
+      flowrra.register({ name: 'echo', maxRetries: 0 }, () => {
+        throw new Error('as expected');
+      });
+      const bad = await flowrra.with({ delay: 10 }).submit('echo', 1);
+      const other = await raw(tempFile(`faults-${storage}`));
+      const set = 'UPDATE jobs SET errors = ?, submitted_at = 9223372036854775 WHERE task_id = ?';
+      other.prepare(set).run(text, bad);
+      other.close();
+      const [job] = (await flowrra.jobs.find()).jobs;
+      expect(JSON.parse(JSON.stringify(job))).toMatchObject({ unreadable: ['submittedAt', 'errors'] });
+      await advance(1_000);
+      expect(await flowrra.getResult(bad)).toMatchObject({
+        status: 'failed',
+        errors: [{ message: 'as expected' }],
+      });
     },
   );
 

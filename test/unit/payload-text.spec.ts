@@ -38,6 +38,36 @@ describe('payloadToText', () => {
     expect(payloadFromText(payloadToText(`${text}\0`))).toBe(`${text}\0`);
   });
 
+  it('a long text that needs escapes takes no more room than its characters do', () => {
+    for (const unit of ['\0', '\ud800', '~\0', 'ä\0', '\ud800x']) {
+      const text = unit.repeat(500_000);
+      const written = payloadToText(text);
+      expect(written.length).toBeLessThan(3 * text.length);
+      expect(written).not.toMatch(/[\0\ud800-\udfff\\]/);
+      expect(payloadFromText(written) === text).toBe(true);
+      expect(payloadFromText(payloadToText({ [text]: text }))).toEqual({ [text]: text });
+    }
+  });
+
+  it('a very large BigInt is written in digits that take a time in proportion', () => {
+    const large = 1n << 6_000_000n;
+    for (const value of [large, -large, large - 1n, 2n ** 4_095n, -(2n ** 4_095n), 2n ** 4_096n]) {
+      expect(payloadFromText(payloadToText([value]))).toEqual([value]);
+    }
+    expect(payloadToText(large).slice(0, 39)).toBe('{"$type":"bigint","value":"0x1000000000');
+    expect(payloadToText(-large).slice(0, 32)).toBe('{"$type":"bigint","value":"-0x10');
+  });
+
+  it('what was written in other ways before is read as ever', () => {
+    const digits = '7'.repeat(5_000);
+    expect(payloadFromText(`{"$type":"bigint","value":"-${digits}"}`)).toBe(-BigInt(digits));
+    expect(payloadFromText(`{"$type":"string","value":"${'~0000'.repeat(5_000)}"}`)).toBe('\0'.repeat(5_000));
+  });
+
+  it.each(['0x', '0xg', '-', '0X1', '1.0', ''])('%j is no BigInt', (value) => {
+    expect(() => payloadFromText(JSON.stringify({ $type: 'bigint', value }))).toThrow(PayloadError);
+  });
+
   it('keeps an invalid date one', () => {
     expect(payloadToText(new Date(NaN))).toBe('{"$type":"Date","value":null}');
     expect((payloadFromText(payloadToText(new Date(NaN))) as Date).getTime()).toBeNaN();

@@ -1,5 +1,8 @@
 import { PayloadWalk } from './payload-walk.js';
 import { SCALAR_BYTES } from './payload-size.js';
+import { PayloadError } from '../errors.js';
+import { showValue } from '../show-value.js';
+import { isPlainObject } from './payload-kind.js';
 
 export { copyPlain } from './copy-plain.js';
 
@@ -40,9 +43,14 @@ export class PayloadCodec {
     return size < 0 || size > this.maxBytes ? new PayloadWalk('result', this.maxBytes).result(value) : value;
   }
 
-  /** @throws {PayloadError} if it cannot travel, or is larger than 16 KiB. */
+  /** @throws {PayloadError} if it cannot travel, is larger than 16 KiB, or travels as anything but an object. */
   copyMetadata(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-    return new PayloadWalk('metadata', MAX_EXTRA_BYTES).result(value) as Readonly<Record<string, unknown>>;
+    const copy = new PayloadWalk('metadata', MAX_EXTRA_BYTES).result(value);
+    if (isPlainObject(copy)) return copy;
+    throw new PayloadError(
+      'metadata',
+      `it must travel as a plain object, and its toJSON() returned ${showValue(copy)}`,
+    );
   }
 
   /** What `context.capture()` has returned. @throws {PayloadError} if it cannot travel, or is larger than 16 KiB. */

@@ -1,3 +1,4 @@
+import { bigintFrom } from '../bigint-text.js';
 import { PayloadError } from '../errors.js';
 import { copyBytes, viewFrom } from './payload-binary.js';
 import { type ErrorParts, errorFrom } from './payload-error-parts.js';
@@ -10,7 +11,6 @@ const SPECIAL_NUMBERS: ReadonlyMap<unknown, number> = new Map([
   ['-0', -0],
 ]);
 
-const INTEGER = /^-?\d+$/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /**
@@ -69,10 +69,12 @@ function untag(json: Tagged): unknown {
       return undefined;
     case 'string':
       return unescapeText(textIn(json));
+    case 'utf16':
+      return Buffer.from(bytesIn(json)).toString('utf16le');
     case 'number':
       return SPECIAL_NUMBERS.get(value) ?? unfit(json);
     case 'bigint':
-      return INTEGER.test(textIn(json)) ? BigInt(textIn(json)) : unfit(json);
+      return bigintFrom(textIn(json)) ?? unfit(json);
     case 'Date':
       return dateIn(json);
     case 'Map':

@@ -30,6 +30,11 @@ export function kindOf(value: object): PayloadKind {
   return tagOf(value) === 'Object' ? 'instance' : nativeKindOf(value);
 }
 
+/** Of data that has been through the codec, or was read from a store. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && kindOf(value) === 'object';
+}
+
 /** What `Object.prototype.toString` calls it: `Date`, `Map`, `Promise`, …; `Object` for most. */
 export function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1);

@@ -1,3 +1,4 @@
+import { bigintText } from '../bigint-text.js';
 import { PayloadError } from '../errors.js';
 import { bytesOf, viewNameOf } from './payload-binary.js';
 import { errorParts } from './payload-error-parts.js';
@@ -5,6 +6,8 @@ import { kindOf } from './payload-kind.js';
 import { TAG, type Tagged, escapeText, isSafeText } from './payload-tags.js';
 
 export { payloadFromJson, payloadFromText } from './payload-from-text.js';
+
+const LONGEST_ESCAPED = 1_024;
 
 /**
  * Plain data as JSON text that loses nothing. What JSON has a word for looks like itself, all else is
@@ -66,11 +69,11 @@ function isPlainKey(key: string): boolean {
 function jsonOf(value: unknown): unknown {
   switch (typeof value) {
     case 'string':
-      return isSafeText(value) ? value : tagged('string', escapeText(value));
+      return isSafeText(value) ? value : unsafeText(value);
     case 'number':
       return isJsonNumber(value) ? value : tagged('number', Object.is(value, -0) ? '-0' : String(value));
     case 'bigint':
-      return tagged('bigint', value.toString());
+      return tagged('bigint', bigintText(value));
     case 'undefined':
       return { [TAG]: 'undefined' };
     case 'boolean':
@@ -83,6 +86,13 @@ function jsonOf(value: unknown): unknown {
         `a ${typeof value} has no form as text; only what the codec has copied has one`,
       );
   }
+}
+
+/** A long one in base64: to escape each character of one that is full of NUL takes seconds, and six times its size. */
+function unsafeText(text: string): Tagged {
+  return text.length <= LONGEST_ESCAPED
+    ? tagged('string', escapeText(text))
+    : tagged('utf16', Buffer.from(text, 'utf16le').toString('base64'));
 }
 
 function jsonOfObject(value: object): unknown {

@@ -1,5 +1,7 @@
+import { isTime } from '../../core/stored-fields.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
 import type { Attempt, AttemptError, Metadata } from '../engine.interface.js';
+import { checkReadable } from './malformed-job.js';
 import { argsOf, type BullJob, errorsOf, metadataOf, overridesOf } from './job-mapping.js';
 
 /** One attempt at a BullMQ job. */
@@ -19,18 +21,20 @@ export class BullAttempt implements Attempt {
     readonly priority: number,
     public startedAt: number,
     readonly lost: boolean,
-    readonly retries = job.attemptsMade,
+    readonly retries = job.attemptsMade || 0,
   ) {
     this.taskId = job.id as string;
     this.taskName = job.name;
-    this.submittedAt = job.timestamp;
+    this.submittedAt = isTime(job.timestamp) ? job.timestamp : startedAt;
     this.errors = errorsOf(job.data);
-    this.metadata = metadataOf(job.data);
     this.data = job.data;
     try {
+      checkReadable(job);
+      this.metadata = metadataOf(job.data);
       this.overrides = overridesOf(job.data);
     } catch (error) {
       this.unreadable = error;
+      this.metadata = undefined;
       this.overrides = undefined;
     }
   }

@@ -4,7 +4,9 @@ import type { NewJob } from '../engine.interface.js';
 import type { AnyEvents, AnyQueue, BullServer } from './bull-server.interface.js';
 import type { Patience } from './io-time.js';
 import { queueOf } from './id-mint.js';
+import type { BullJob } from './job-mapping.js';
 import { stateOf } from './job-view.js';
+import { isMalformed } from './malformed-job.js';
 import { OrderedAdds } from './ordered-adds.js';
 import { addJobs, type QueuedJob } from './queued-job.js';
 import type { ServerJobs } from './server-jobs.interface.js';
@@ -22,7 +24,8 @@ export interface BullQueuesParts {
   ended(taskId: string): void;
 }
 
-type StoredJob = NonNullable<Awaited<ReturnType<AnyQueue['getJob']>>>;
+/** `opts` are missing where BullMQ could not read the job. */
+type StoredJob = BullJob & { readonly opts?: object };
 
 /** A job, and where it was found. */
 export interface FoundJob {
@@ -113,7 +116,7 @@ export class BullQueues {
   async hasStandIn({ queue: name, taskId, dedupe }: NewJob): Promise<boolean> {
     const queue = this.get(name);
     if (taskId !== undefined) {
-      const job = await queue.getJob(taskId);
+      const job = await this.job(name, taskId);
       return job !== undefined && !this.isExpired(job);
     }
     const standing = dedupe && (await queue.getDeduplicationJobId(dedupe.key));
@@ -124,9 +127,9 @@ export class BullQueues {
 
   /** Whether the job of that id is the one of that submission. */
   async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
-    const job = await this.get(queue).getJob(taskId);
+    const job = await this.job(queue, taskId);
     // One that has come and gone meanwhile was as likely this one as any.
-    return job === undefined || (job.opts as { submission?: unknown }).submission === submission;
+    return job === undefined || Reflect.get(job.opts ?? {}, 'submission') === submission;
   }
 
   async find(taskId: string): Promise<FoundJob | null> {
@@ -146,12 +149,12 @@ export class BullQueues {
   /** @param list Where it was seen last. */
   async look(queue: string, taskId: string, list?: string): Promise<FoundJob | null> {
     const bull = this.get(queue);
-    const [at, job] = await Promise.all([list ?? bull.getJobState(taskId), bull.getJob(taskId)]);
+    const [at, job] = await Promise.all([list ?? bull.getJobState(taskId), this.job(queue, taskId)]);
     if (job === undefined) return null;
     if (hasEnded(at) === (job.finishedOn !== undefined)) return foundAt(queue, at, job);
     // It has moved in between. In this order it is shown as it was, and never as ended without a result.
     const before = await bull.getJobState(taskId);
-    return foundAt(queue, before, await bull.getJob(taskId));
+    return foundAt(queue, before, await this.job(queue, taskId));
   }
 
   /** Resolves when the end of any job of that queue, if it lies ahead, will be heard of. */
@@ -203,6 +206,16 @@ export class BullQueues {
     if (until === -Infinity || !jobs.some(isChosen)) return addJobs(queue, jobs);
     const taskIds = jobs.filter(isChosen).map(({ options }) => options.jobId);
     return this.parts.jobs.dropFinished(name, taskIds, until).then(() => addJobs(queue, jobs));
+  }
+
+  /** As BullMQ reads it; what can be read of one that it cannot read, so that this one breaks no list. */
+  private async job(queue: string, taskId: string): Promise<StoredJob | undefined> {
+    try {
+      return await this.get(queue).getJob(taskId);
+    } catch (error) {
+      if (!isMalformed(error)) throw error;
+      return (await this.parts.jobs.salvage({ queue, taskId })) ?? undefined;
+    }
   }
 
   private isExpired({ finishedOn = Infinity }: StoredJob): boolean {

@@ -1,5 +1,6 @@
-import { ExecutorNotRunningError } from '../../core/errors.js';
+import { EngineError, ExecutorNotRunningError } from '../../core/errors.js';
 import type { Clock } from '../../core/clock.js';
+import { StoredFields } from '../../core/stored-fields.js';
 import type { Attempt } from '../engine.interface.js';
 import type {
   Cancellation,
@@ -15,9 +16,10 @@ import { type BullQueues, type FoundJob, PENDING } from './bull-queues.js';
 import type { BullRun } from './bull-run.js';
 import { placeOf } from './cancel-watch.js';
 import { JobFinder } from './job-finder.js';
-import { argsOf, cancelText, readable, reasonIn } from './job-mapping.js';
+import { argsOf, cancelText, reasonIn } from './job-mapping.js';
 import { lineOf, progressText, rowOf } from './job-report.js';
 import { infoOf } from './job-view.js';
+import { isMalformed } from './malformed-job.js';
 import type { ServerJobs } from './server-jobs.interface.js';
 
 export interface ControlParts {
@@ -87,11 +89,23 @@ export class BullMqControl implements JobControl {
     const found = await this.found(taskId);
     if (found === null) return null;
     const info = await this.info(found);
-    const { logs } = await asked(() => queues.get(found.queue).getJobLogs(taskId));
+    const fields = new StoredFields();
+    for (const field of info.unreadable ?? []) fields.note(field, null);
+    const args = fields.read('args', () => argsOf(found.job.data), null);
+    const rows = await asked(() => queues.get(found.queue).getJobLogs(taskId)).then(
+      ({ logs }) => logs,
+      (error: unknown) => {
+        if (!(error instanceof EngineError) || !isMalformed(error.cause)) throw error;
+        fields.note('logs', error);
+        return [];
+      },
+    );
+    const { unreadable } = fields;
     return {
       ...info,
-      args: readable(() => argsOf(found.job.data)) ?? null,
-      logs: logs.map((row) => lineOf(row, info.submittedAt)),
+      args: unreadable?.includes('args') ? null : args,
+      logs: rows.map((row) => lineOf(row, info.submittedAt)),
+      ...(unreadable && { unreadable }),
     };
   }
 

@@ -1,5 +1,10 @@
 import type { Clock } from '../../core/clock.js';
-import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
+import {
+  ExecutorNotRunningError,
+  PayloadError,
+  ResultExpiredError,
+  ResultNotFoundError,
+} from '../../core/errors.js';
 import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
 import { isFinal, type JobState, taskResultOf } from '../../core/task-snapshot.js';
 import { AbortListeners } from '../../results/abort-listeners.js';
@@ -97,7 +102,13 @@ export class BullMqResults extends ResultBackend {
   }
 
   private async look(taskId: string): Promise<void> {
-    const found = await this.find(taskId);
+    const found = await this.find(taskId).catch((error: unknown) => {
+      if (!(error instanceof PayloadError)) throw error;
+      // It will be no more readable later.
+      for (const waiter of this.waiters.take(taskId)) waiter(Promise.reject(error));
+      return undefined;
+    });
+    if (found === undefined) return;
     if (found !== null && !isFinal(found.state.status)) return this.listenFor(taskId, found.queue);
     for (const waiter of this.waiters.take(taskId))
       waiter(

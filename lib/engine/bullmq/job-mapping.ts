@@ -1,9 +1,8 @@
-import { PayloadError } from '../../core/errors.js';
 import { payloadFromJson, payloadToJson } from '../../core/payload/payload-text.js';
+import { areErrors, errorsFrom, metadataFrom } from '../../core/stored-fields.js';
 import { errorsAfter } from '../../core/task-snapshot.js';
-import { checkObject } from '../../options/check.js';
-import { resolveOverrides } from '../../options/resolve-submit-options.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
+import { overridesFrom } from '../stored-overrides.js';
 import type { AttemptError, Dedupe, Metadata, NewJob, Retention } from '../engine.interface.js';
 
 /** What a BullMQ job of ours holds as its `data`: plain JSON, for whoever looks at the queue with other tools. */
@@ -96,26 +95,22 @@ export function argsOf(data: unknown): unknown[] {
 export function overridesOf(data: unknown): PolicyOverrides | undefined {
   const overrides = isOurs(data) ? data.overrides : undefined;
   if (overrides === undefined) return undefined;
-  return checkOverrides(payloadFromJson(copyOf(overrides)));
+  return overridesFrom(payloadFromJson(copyOf(overrides)));
 }
 
+/** @throws {PayloadError} if they are none that a submission could have left there. */
 export function metadataOf(data: unknown): Metadata | undefined {
   const metadata = isOurs(data) ? data.metadata : undefined;
-  const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
-  return isObject ? readable(() => payloadFromJson(copyOf(metadata)) as Metadata) : undefined;
-}
-
-/** What a job's data says; `undefined` if another program has written there what cannot be read. */
-export function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
+  return metadata === undefined ? undefined : metadataFrom(payloadFromJson(copyOf(metadata)));
 }
 
 export function errorsOf(data: unknown): readonly AttemptError[] {
-  return isOurs(data) && Array.isArray(data.errors) ? (data.errors as unknown[]).filter(isAttemptError) : [];
+  return isOurs(data) ? errorsFrom(data.errors) : [];
+}
+
+/** Whether those are all that it holds. */
+export function hasOddErrors(data: unknown): boolean {
+  return isOurs(data) && data.errors !== undefined && !areErrors(data.errors);
 }
 
 /** The data of a job after another attempt has failed. */
@@ -158,27 +153,4 @@ function isOurs(data: unknown): data is JobData {
 /** Of what has come as JSON: several times as fast as a structured clone. */
 export function copyOf(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
-}
-
-/** Another program may write anything there. */
-function isAttemptError(error: unknown): error is AttemptError {
-  const { attempt, name, message, at } = (error ?? {}) as Partial<Record<keyof AttemptError, unknown>>;
-  return (
-    Number.isInteger(attempt) &&
-    typeof name === 'string' &&
-    typeof message === 'string' &&
-    Number.isFinite(at)
-  );
-}
-
-/** @throws {PayloadError} if they are not what a submission could have left there. */
-function checkOverrides(overrides: unknown): PolicyOverrides {
-  try {
-    checkObject(overrides, 'overrides', 'They must be an object.');
-    const resolved = resolveOverrides(overrides);
-    if (resolved !== undefined) return resolved;
-  } catch (cause) {
-    throw new PayloadError('overrides', cause instanceof Error ? cause.message : String(cause), { cause });
-  }
-  return {};
 }

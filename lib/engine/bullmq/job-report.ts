@@ -1,6 +1,6 @@
 import { payloadFromJson, payloadToJson } from '../../core/payload/payload-text.js';
 import type { LogLine } from '../job-control.interface.js';
-import { copyOf, readable, storable } from './job-mapping.js';
+import { copyOf, storable } from './job-mapping.js';
 
 /** BullMQ says 0 of a job that has reported nothing. */
 const NOTHING = 0;
@@ -13,9 +13,10 @@ export function progressText(progress: unknown): string {
   return JSON.stringify(json === NOTHING || isWrapped(json) ? { progress: json } : json);
 }
 
+/** @throws {PayloadError} if another program has reported what cannot be read. */
 export function progressOf(json: unknown): unknown {
   if (json === NOTHING || json === undefined) return null;
-  return readable(() => payloadFromJson(copyOf(isWrapped(json) ? json.progress : json))) ?? null;
+  return payloadFromJson(copyOf(isWrapped(json) ? json.progress : json)) ?? null;
 }
 
 /** A line as BullMQ's log keeps it, readable in its tools. */
@@ -26,7 +27,7 @@ export function rowOf({ at, attempt, line }: LogLine): string {
 /** @param submittedAt The time of a row that is not ours. */
 export function lineOf(row: string, submittedAt: number): LogLine {
   const [, at, attempt, line] = ROW.exec(row) ?? [];
-  return at === undefined || line === undefined
+  return at === undefined || line === undefined || Number.isNaN(Date.parse(at))
     ? { at: submittedAt, attempt: 1, line: row }
     : { at: Date.parse(at), attempt: Number(attempt), line };
 }

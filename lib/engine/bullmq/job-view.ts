@@ -1,36 +1,75 @@
+import { PayloadError } from '../../core/errors.js';
 import { payloadFromJson } from '../../core/payload/payload-text.js';
+import { isTime, StoredFields } from '../../core/stored-fields.js';
 import type { TaskStatus } from '../../core/task-result.js';
 import { errorsAfter, isFinal, type JobState, waitingStatus } from '../../core/task-snapshot.js';
 import type { AttemptError } from '../engine.interface.js';
 import type { JobInfo } from '../job-control.interface.js';
-import { type BullJob, copyOf, errorsOf, failureText, metadataOf, reasonIn } from './job-mapping.js';
+import {
+  type BullJob,
+  copyOf,
+  errorsOf,
+  failureText,
+  hasOddErrors,
+  metadataOf,
+  reasonIn,
+} from './job-mapping.js';
+import { unreadableIn } from './malformed-job.js';
 import { progressOf } from './job-report.js';
 
-/** A job as users see it, of what BullMQ says of it and of the list in which it stands. */
+/**
+ * A job as users see it, of what BullMQ says of it and of the list in which it stands.
+ *
+ * @throws {PayloadError} if its result is none that Flowrra has written.
+ */
 export function stateOf(job: BullJob, list: string): JobState {
+  const fields = new StoredFields();
+  const state = stateIn(fields, job, list);
+  fields.demand('result');
+  return state;
+}
+
+/** The same for lists: what cannot be read is left out, and named. */
+export function infoOf(job: BullJob, list: string, queue: string, dueAt: number | null): JobInfo {
+  const fields = new StoredFields();
+  const state = stateIn(fields, job, list);
+  const metadata = fields.read('metadata', () => metadataOf(job.data), undefined);
+  for (const field of unreadableIn(job.data)) fields.note(field, null);
+  const { unreadable } = fields;
+  return { ...state, queue, priority: job.priority || 0, dueAt, metadata, ...(unreadable && { unreadable }) };
+}
+
+function stateIn(fields: StoredFields, job: BullJob, list: string): JobState {
   const reason = list === 'failed' ? reasonIn(job.failedReason) : null;
   const status = statusOf(job, list, reason);
   const ended = isFinal(status);
+  const { timestamp, attemptsMade: made } = job;
+  // Another program may have left it out.
+  const taskName = job.name as string | undefined;
+  if (!taskName) fields.note('taskName', null);
+  if (!isTime(timestamp)) fields.note('submittedAt', null);
+  if (!Number.isInteger(made)) fields.note('retries', null);
+  if (hasOddErrors(job.data)) fields.note('errors', null);
   return {
     taskId: job.id as string,
-    taskName: job.name,
+    taskName: taskName ?? '',
     status,
-    result: status === 'success' ? payloadFromJson(copyOf(job.returnvalue)) : null,
+    result: status === 'success' ? fields.read('result', () => resultOf(job), null) : null,
     errors: status === 'failed' ? failures(job) : errorsOf(job.data),
     reason,
-    submittedAt: job.timestamp,
-    startedAt: job.processedOn ?? null,
-    finishedAt: ended ? (job.finishedOn ?? null) : null,
+    submittedAt: isTime(timestamp) ? timestamp : 0,
+    startedAt: isTime(job.processedOn) ? job.processedOn : null,
+    finishedAt: ended && isTime(job.finishedOn) ? job.finishedOn : null,
     // BullMQ counts the last attempt as well, once it has ended.
-    retries: ended ? Math.max(0, job.attemptsMade - 1) : job.attemptsMade,
-    progress: progressOf(job.progress),
+    retries: (ended ? Math.max(0, made - 1) : made) || 0,
+    progress: fields.read('progress', () => progressOf(job.progress), null),
   };
 }
 
-export function infoOf(job: BullJob, list: string, queue: string, dueAt: number | null): JobInfo {
-  const state = stateOf(job, list);
-  const { priority = 0 } = job;
-  return { ...state, queue, priority, dueAt, metadata: metadataOf(job.data) };
+/** @throws {PayloadError} if it is none that Flowrra has written, or none that BullMQ could read. */
+function resultOf({ returnvalue }: BullJob): unknown {
+  if (returnvalue !== undefined) return payloadFromJson(copyOf(returnvalue));
+  throw new PayloadError('result', 'what lies on the server is no JSON');
 }
 
 function statusOf(job: BullJob, list: string, reason: string | null): TaskStatus {
@@ -59,7 +98,7 @@ function failures(job: BullJob): readonly AttemptError[] {
     message: lost ? 'Its worker died while it ran, again and again, so it is not run any more.' : message,
     code: lost ? 'FLOWRRA_TASK_LOST' : null,
     stack: null,
-    at: job.finishedOn ?? 0,
+    at: isTime(job.finishedOn) ? job.finishedOn : 0,
   };
   return errorsAfter(errors, unsaid);
 }

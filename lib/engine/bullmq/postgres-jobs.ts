@@ -90,6 +90,17 @@ export class PostgresJobs implements ServerJobs {
     return null;
   }
 
+  /** Its columns have types, so BullMQ can read whatever they hold. */
+  async salvage(): Promise<null> {
+    return null;
+  }
+
+  async repair(): Promise<number> {
+    return 0;
+  }
+
+  async repairOne(): Promise<void> {}
+
   async list(queue: string, list: JobList, offset: number, count: number): Promise<string[]> {
     const rows = await this.ask<{ id: string }>(statements.LISTS[list], [this.named(queue), offset, count]);
     return rows.map(({ id }) => id);

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { TaskLostError } from '../../core/errors.js';
+import { shownText } from '../../core/show-value.js';
 import { detached, isolated } from '../../core/detached.js';
 import type { ResolvedQueue } from '../../options/resolved-options.js';
 import type { EngineHost, MaybePromise, Outcome } from '../engine.interface.js';
@@ -11,8 +12,9 @@ import type { ResolvedBullMqOptions } from './bullmq-options.js';
 import { type Kept, keptFor, reasonIn } from './job-mapping.js';
 import { RateGate } from './rate-gate.js';
 import type { JobPlace, ServerJobs } from './server-jobs.interface.js';
+import { isMalformed } from './malformed-job.js';
 import type { StoringObserver } from './stored-outcome.js';
-import { countResultsRarely } from './kept-results.js';
+import { countResultsRarely, replaceOddRules } from './kept-results.js';
 
 /** How soon after a failed call a worker tries again. BullMQ's own 15 s would let a lease end meanwhile. */
 const RETRY_MS = 500;
@@ -85,7 +87,7 @@ export class QueueWorker implements StoringObserver {
         backoffStrategy: (_made, _type, _error, job) => this.runs.get(job?.id ?? '')?.retryDelay ?? 0,
       },
     });
-    this.worker.on('error', (error) => LOST.test(error.message) || parts.trouble(error));
+    this.worker.on('error', (error) => LOST.test(error.message) || this.trouble(error));
     this.worker.on('completed', (job) => this.settled(job));
     this.worker.on('failed', (job) => job && this.settled(job));
     this.worker.on('lockRenewalFailed', (taskIds) => this.late(taskIds));
@@ -170,9 +172,11 @@ export class QueueWorker implements StoringObserver {
     if (this.paused) return run.tell({ kind: 'released', delay: 0 });
     // Its lease has ended while it runs here: BullMQ would mix up the leases of two runs of one job.
     if (this.runs.has(attempt.taskId)) return run.tell({ kind: 'released', delay: WHILE_RUNNING_MS });
+    replaceOddRules(job.opts, this.keep);
     if (server.countsSlowly) countResultsRarely(job.opts, this.keep);
     this.runs.set(attempt.taskId, run);
     left();
+    if (!Number.isInteger(job.attemptsMade)) await this.repairOne(job);
     const waits = this.gate !== null || early.has(attempt.taskId);
     if (waits && !(await this.mayStart(run))) {
       this.runs.delete(attempt.taskId);
@@ -182,6 +186,12 @@ export class QueueWorker implements StoringObserver {
     run.begun = true;
     return run.tell(await run.endOf(isolated(() => asTask(() => host.execute(attempt, run)))));
   };
+
+  /** A counter that is no number could not be counted up when the job fails. */
+  private async repairOne(job: AnyJob): Promise<void> {
+    job.attemptsMade = 0;
+    await this.parts.jobs.repairOne(this.placeOf(job)).catch(this.parts.trouble);
+  }
 
   private async mayStart(run: BullRun): Promise<boolean> {
     const entering = this.gate?.enter((leave) => run.onAbort(leave)) ?? true;
@@ -225,7 +235,7 @@ export class QueueWorker implements StoringObserver {
     const reason = new TaskLostError(
       'The lease of the job has ended before it was renewed: it runs again, and what this attempt answers no longer counts.',
     );
-    if (!run.aborted) this.logger.warn(`${taskName} ${taskId}: ${reason.message}`);
+    if (!run.aborted) this.logger.warn(`${shownText(taskName)} ${shownText(taskId)}: ${reason.message}`);
     run.abort(reason);
   }
 
@@ -242,7 +252,23 @@ export class QueueWorker implements StoringObserver {
   }
 
   trouble(error: Error): void {
-    this.parts.trouble(error);
+    if (isMalformed(error)) void this.repair(error);
+    else this.parts.trouble(error);
+  }
+
+  /** BullMQ has taken a job that it cannot read: nobody runs it, and nobody would ever end it. */
+  private async repair(error: Error): Promise<void> {
+    const { jobs, trouble } = this.parts;
+    try {
+      const repaired = await jobs.repair(this.queue, (taskId) => this.runs.has(taskId));
+      if (repaired === 0) trouble(error);
+      else
+        trouble(
+          new Error(`A job of the queue '${this.queue}' cannot be read, so it fails: ${error.message}`),
+        );
+    } catch (cause) {
+      trouble(cause as Error);
+    }
   }
 
   cancelling(job: AnyJob): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { MAX_LOG_LINES } from '../job-control.interface.js';
-import { CANCELLED, type Kept } from './job-mapping.js';
+import { type BullJob, CANCELLED, type Kept } from './job-mapping.js';
+import { isMalformed, type JobHash, noJob, repairsOf, salvaged } from './malformed-job.js';
 import * as scripts from './redis-scripts.js';
 import type { Cancelled, Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.interface.js';
 
@@ -9,6 +10,8 @@ const SETTLING_MS = 60_000;
 
 /** The most jobs that one call may drop: it holds up the server. */
 const MOST_DROPPED = 500;
+/** At most so many active jobs are looked at for those that cannot be read. */
+const MOST_REPAIRED = 1_000;
 
 /** BullMQ's scores of delayed jobs are times, shifted to leave room for an order. */
 const SCORE_PER_MS = 4_096;
@@ -81,6 +84,24 @@ export class RedisJobs implements ServerJobs {
     return (await this.script.DEBOUNCE(this.base(queue), key, data, delay, this.now())) as string | null;
   }
 
+  async salvage({ queue, taskId }: JobPlace): Promise<BullJob | null> {
+    const hash = await this.hash(queue, taskId);
+    if (hash === null) return noJob(taskId);
+    return Object.keys(hash).length === 0 ? null : salvaged(taskId, hash);
+  }
+
+  async repair(queue: string, runs: (taskId: string) => boolean): Promise<number> {
+    const active = await this.list(queue, 'active', 0, MOST_REPAIRED);
+    let repaired = 0;
+    for (const taskId of active.filter((id) => !runs(id)))
+      if (await this.repaired({ queue, taskId }, 'requeue')) repaired++;
+    return repaired;
+  }
+
+  async repairOne(place: JobPlace): Promise<void> {
+    await this.repaired(place, 'stay');
+  }
+
   async list(queue: string, list: JobList, offset: number, count: number): Promise<string[]> {
     const { client } = this;
     const base = this.base(queue);
@@ -108,6 +129,23 @@ export class RedisJobs implements ServerJobs {
     return (await Promise.all(scores)).map((score) =>
       score === null ? null : Math.floor(Number(score) / SCORE_PER_MS),
     );
+  }
+
+  private async repaired({ queue, taskId }: JobPlace, then: 'requeue' | 'stay'): Promise<boolean> {
+    const repairs = repairsOf((await this.hash(queue, taskId)) ?? {});
+    if (repairs.length === 0) return false;
+    const changes = repairs.flatMap(({ field, from, to }) => [field, from, to]);
+    return (await this.script.REPAIR(this.base(queue), taskId, then, ...changes)) === 1;
+  }
+
+  /** `null` for what is none. */
+  private async hash(queue: string, taskId: string): Promise<JobHash | null> {
+    try {
+      return await this.client.hgetall(`${this.base(queue)}${taskId}`);
+    } catch (error) {
+      if (isMalformed(error)) return null;
+      throw error;
+    }
   }
 
   private base(queue: string): string {

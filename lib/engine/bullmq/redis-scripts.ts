@@ -142,9 +142,30 @@ if not meta[1] and not (meta[2] and call('LLEN', base .. 'active') >= tonumber(m
 end
 
 local key = call('HGET', job, 'deid')
-local dedupe = cjson.decode(call('HGET', job, 'opts') or '{}')['de']
-if key and dedupe and not dedupe['ttl'] then call('SET', base .. 'de:' .. key, id, 'NX') end
+local fine, opts = pcall(cjson.decode, call('HGET', job, 'opts') or '{}')
+local dedupe = fine and type(opts) == 'table' and opts['de']
+if key and type(dedupe) == 'table' and not dedupe['ttl'] then call('SET', base .. 'de:' .. key, id, 'NX') end
 tell('waiting', 'prev', 'failed')
+return 1
+`;
+
+/**
+ * Arguments: whether an active job is to wait again, and then, of each field, its name, what it is known
+ * to say and what it is to say: '' for nothing.
+ */
+export const REPAIR = `${PRELUDE}
+for at = 4, #ARGV, 3 do
+  if (call('HGET', job, ARGV[at]) or '') ~= ARGV[at + 1] then return 0 end
+end
+for at = 4, #ARGV, 3 do
+  if ARGV[at + 2] == '' then call('HDEL', job, ARGV[at]) else call('HSET', job, ARGV[at], ARGV[at + 2]) end
+end
+if ARGV[3] ~= 'requeue' or call('LREM', base .. 'active', 1, id) == 0 then return 1 end
+call('DEL', job .. ':lock')
+call('SREM', base .. 'stalled', id)
+call('RPUSH', base .. 'wait', id)
+if call('HEXISTS', base .. 'meta', 'paused') == 0 then call('ZADD', base .. 'marker', 0, '0') end
+tell('waiting', 'prev', 'active')
 return 1
 `;
 

@@ -1,3 +1,5 @@
+import type { BullJob } from './job-mapping.js';
+
 /** A job, and the queue where it lies. */
 export interface JobPlace {
   readonly queue: string;
@@ -53,6 +55,17 @@ export interface ServerJobs {
    * and returns its id. Otherwise it does not stand for it any more.
    */
   debounce(queue: string, key: string, by: Debounced): Promise<string | null>;
+  /** What can be read of a job that BullMQ cannot read; `null` if there is none, or none that cannot be read. */
+  salvage(place: JobPlace): Promise<BullJob | null>;
+  /**
+   * Makes those active jobs of a queue that BullMQ cannot read ones that it can, which say in their
+   * data what was wrong, and puts them back into line: whoever takes one makes it fail.
+   *
+   * @returns How many there were. Jobs that `runs` here are passed over.
+   */
+  repair(queue: string, runs: (taskId: string) => boolean): Promise<number>;
+  /** The same for one that has been handed out all the same, and stays so. */
+  repairOne(place: JobPlace): Promise<void>;
   /** Ids of a list: those that wait in the order in which they run, finished ones from the newest on. */
   list(queue: string, list: JobList, offset: number, count: number): Promise<string[]>;
   /** When delayed jobs come due, in milliseconds since the epoch; `null` for one that is not delayed. */

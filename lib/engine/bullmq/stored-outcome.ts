@@ -85,6 +85,15 @@ export class StoredOutcome {
     this.outcome = { kind: 'failed', error };
   }
 
+  /** In the job's data. If another program's data is too deep to be written again, only BullMQ keeps the error. */
+  private async remember(error: AttemptError): Promise<void> {
+    try {
+      await this.job.updateData(withError(this.before, error));
+    } catch (cause) {
+      if ((cause as Error).name !== 'RangeError') throw cause;
+    }
+  }
+
   private async storeFailure(error: Error, fail: Fail, token: string, fetchNext?: boolean): ReturnType<Fail> {
     const { job, outcome } = this;
     switch (outcome?.kind) {
@@ -98,11 +107,11 @@ export class StoredOutcome {
         else await job.moveToDelayed(this.now() + outcome.delay, token);
         return;
       case 'retry':
-        await job.updateData(withError(this.before, outcome.error));
+        await this.remember(outcome.error);
         // Fetching the next job may go wrong when this one is stored already.
         return fail(inItsWords(new Error(), outcome.error), token, false);
       case 'failed':
-        await job.updateData(withError(this.before, outcome.error));
+        await this.remember(outcome.error);
         return fail(inItsWords(new UnrecoverableError(), outcome.error), token, fetchNext);
       case 'cancelled':
         await this.observer.cancelling(job);

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { EngineError } from '../../core/errors.js';
+import { shownText } from '../../core/show-value.js';
 import type { BullServer } from './bull-server.interface.js';
 import { SilenceError } from './io-time.js';
 
@@ -88,7 +89,7 @@ export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
   if (message === NO_CONNECTION) return 'Redis is not connected';
-  const words = message.replace(/\.$/, '');
+  const words = shownText(message).replace(/\.$/, '');
   return OF_CLUSTER.test(words) ? `${words}. Redis Cluster is not supported` : words;
 }
 

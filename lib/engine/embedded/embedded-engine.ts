@@ -21,6 +21,7 @@ import { Quiet } from '../quiet.js';
 import { type Run, RunningAttempts } from './running-attempts.js';
 import { Settlements } from './settlements.js';
 import { TimeSlice } from './time-slice.js';
+import { printed } from '../../core/printed.js';
 
 /** How long a trouble that lasts is not reported again. */
 const REPORT_AGAIN_MS = 30_000;
@@ -263,7 +264,7 @@ export class EmbeddedEngine implements Engine {
     if (now - this.reportedAt < REPORT_AGAIN_MS) return;
     this.reportedAt = now;
     this.logger.error(
-      `Jobs could not be read from the ${this.name} engine; it is tried again: ${String(error)}`,
+      `Jobs could not be read from the ${this.name} engine; it is tried again: ${printed(error)}`,
     );
   };
 }

@@ -3,6 +3,7 @@ import { TaskLostError } from '../../core/errors.js';
 import { AttemptAbort } from '../attempt-abort.js';
 import type { Attempt, EngineHost } from '../engine.interface.js';
 import type { Lane } from './lane.js';
+import { shownText } from '../../core/show-value.js';
 
 /** One attempt while it runs. */
 export class Run extends AttemptAbort {
@@ -58,7 +59,7 @@ export class RunningAttempts {
       'The job has been taken over by another process: its lease ended before it was renewed, so what this attempt answers no longer counts.',
     );
     this.logger.warn(
-      `${attempt.taskName} ${attempt.taskId}: ${reason.message} Has the event loop, or the process, stood still for longer than a lease?`,
+      `${shownText(attempt.taskName)} ${shownText(attempt.taskId)}: ${reason.message} Has the event loop, or the process, stood still for longer than a lease?`,
     );
     this.of(attempt)?.abort(reason);
   }

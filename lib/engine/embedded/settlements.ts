@@ -4,6 +4,8 @@ import { detached } from '../../core/detached.js';
 import type { Attempt, MaybePromise, Outcome } from '../engine.interface.js';
 import { isPromise } from '../maybe-promise.js';
 import type { JobStore } from './job-store.interface.js';
+import { printed } from '../../core/printed.js';
+import { shownText } from '../../core/show-value.js';
 
 /** How long to wait before an outcome that could not be stored is tried again. */
 const RETRY_MS = 1_000;
@@ -67,7 +69,7 @@ export class Settlements {
   ): void {
     if (!this.troubled)
       this.logger.error(
-        `The outcome of ${attempt.taskId} could not be stored, and maybe others; it is tried again until it is: ${String(error)}`,
+        `The outcome of ${shownText(attempt.taskId)} could not be stored, and maybe others; it is tried again until it is: ${printed(error)}`,
       );
     this.troubled = true;
     const cancel = detached(() =>

@@ -5,6 +5,7 @@ import { ClockJumps, steadyTime } from './clock-jumps.js';
 import type { JobsFile } from './jobs-file.js';
 import type { Rescue } from './lease-writes.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
+import { printed } from '../../core/printed.js';
 
 /** Rounds in the time of one lease: a living worker renews well before its lease ends. */
 const ROUNDS_PER_LEASE = 5;
@@ -150,7 +151,7 @@ export class Housekeeping {
 
   /** One line when it begins and one when it ends, however many rounds that takes. */
   private troubled(error: unknown): void {
-    if (!this.inTrouble) this.logger.warn(`Housekeeping is tried again in a moment: ${String(error)}`);
+    if (!this.inTrouble) this.logger.warn(`Housekeeping is tried again in a moment: ${printed(error)}`);
     this.inTrouble = true;
   }
 

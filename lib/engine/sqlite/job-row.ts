@@ -1,4 +1,6 @@
-import type { AttemptError, Metadata } from '../engine.interface.js';
+import { PayloadError } from '../../core/errors.js';
+import { areErrors, errorsFrom, isTime, metadataFrom, StoredFields } from '../../core/stored-fields.js';
+import type { AttemptError } from '../engine.interface.js';
 import type { JobInfo } from '../job-control.interface.js';
 import type { TaskStatus } from '../../core/task-result.js';
 import type { JobState } from '../../core/task-snapshot.js';
@@ -33,34 +35,47 @@ export const RESULT_COLUMNS =
 
 export const INFO_COLUMNS = `${RESULT_COLUMNS}, queue, priority, due_at, metadata`;
 
+/** @throws {PayloadError} if its result is none that Flowrra has written. */
 export function stateOf(row: ResultRow): JobState {
+  const fields = new StoredFields();
+  const state = stateIn(fields, row);
+  fields.demand('result');
+  return state;
+}
+
+/** What cannot be read, since somebody else has written to the file, is left out and named: the rest is shown. */
+export function infoOf(row: InfoRow, fields = new StoredFields()): JobInfo {
+  const { metadata } = row;
+  const state = stateIn(fields, row);
+  const info = {
+    ...state,
+    queue: row.queue,
+    priority: row.priority,
+    dueAt: row.due_at,
+    metadata:
+      metadata === null
+        ? undefined
+        : fields.read('metadata', () => metadataFrom(payloadFromText(metadata)), undefined),
+  };
+  const { unreadable } = fields;
+  return unreadable === undefined ? info : { ...info, unreadable };
+}
+
+function stateIn(fields: StoredFields, row: ResultRow): JobState {
+  const { result, errors, progress, submitted_at: submittedAt } = row;
+  if (!isTime(submittedAt)) fields.note('submittedAt', null);
   return {
     taskId: row.task_id,
     taskName: row.task,
     status: row.status,
-    result: row.result === null ? null : payloadFromText(row.result),
-    errors: errorsFrom(row.errors),
+    result: result === null ? null : fields.read('result', () => payloadFromText(result), null),
+    errors: errors === null ? NO_ERRORS : fields.read('errors', () => allErrorsIn(errors), NO_ERRORS),
     reason: row.reason,
-    submittedAt: row.submitted_at,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
+    submittedAt: isTime(submittedAt) ? submittedAt : 0,
+    startedAt: isTime(row.started_at) ? row.started_at : null,
+    finishedAt: isTime(row.finished_at) ? row.finished_at : null,
     retries: row.retries,
-    progress: row.progress === null ? null : payloadFromText(row.progress),
-  };
-}
-
-/** What cannot be read, since somebody else has written to the file, is as if it were not there: the rest is shown. */
-export function infoOf(row: InfoRow): JobInfo {
-  const { progress, result, errors } = row;
-  return {
-    ...stateOf({ ...row, progress: null, result: null, errors: null }),
-    progress: readable(progress) ?? null,
-    result: readable(result) ?? null,
-    errors: (readable(errors) as AttemptError[] | undefined) ?? NO_ERRORS,
-    queue: row.queue,
-    priority: row.priority,
-    dueAt: row.due_at,
-    metadata: readable(row.metadata) as Metadata | undefined,
+    progress: progress === null ? null : fields.read('progress', () => payloadFromText(progress), null),
   };
 }
 
@@ -75,15 +90,14 @@ export function hasExpired(
 
 const NO_ERRORS: readonly AttemptError[] = [];
 
-/** `undefined` for nothing, and for what is no payload of Flowrra's. */
-export function readable(text: string | null): unknown {
-  try {
-    return text === null ? undefined : payloadFromText(text);
-  } catch {
-    return undefined;
-  }
+/** @throws {PayloadError} if the text is none of Flowrra's. */
+export function errorsIn(text: string | null): readonly AttemptError[] {
+  return text === null ? NO_ERRORS : errorsFrom(payloadFromText(text));
 }
 
-export function errorsFrom(text: string | null): readonly AttemptError[] {
-  return text === null ? NO_ERRORS : (payloadFromText(text) as AttemptError[]);
+/** @throws {PayloadError} if it holds anything else. */
+function allErrorsIn(text: string): readonly AttemptError[] {
+  const errors = payloadFromText(text);
+  if (areErrors(errors)) return errorsFrom(errors);
+  throw new PayloadError('errors', 'they are none that an attempt of Flowrra has left');
 }

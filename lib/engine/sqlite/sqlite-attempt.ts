@@ -1,8 +1,10 @@
 import { payloadFromText } from '../../core/payload/payload-text.js';
+import { argsFrom, isTime, metadataFrom } from '../../core/stored-fields.js';
 import type { TaskStatus } from '../../core/task-result.js';
 import type { PolicyOverrides } from '../../options/resolved-options.js';
 import type { Attempt, AttemptError, Metadata } from '../engine.interface.js';
-import { errorsFrom } from './job-row.js';
+import { overridesFrom } from '../stored-overrides.js';
+import { errorsIn } from './job-row.js';
 
 /** A row of `jobs`, as a worker takes it. */
 export interface ClaimedRow {
@@ -52,10 +54,9 @@ export class SqliteAttempt implements Attempt {
     readonly lost: boolean,
   ) {
     try {
-      this.metadata = row.metadata === null ? undefined : (payloadFromText(row.metadata) as Metadata);
-      this.overrides =
-        row.overrides === null ? undefined : (payloadFromText(row.overrides) as PolicyOverrides);
-      this.errors = errorsFrom(row.errors);
+      this.metadata = row.metadata === null ? undefined : metadataFrom(payloadFromText(row.metadata));
+      this.overrides = row.overrides === null ? undefined : overridesFrom(payloadFromText(row.overrides));
+      this.errors = errorsIn(row.errors);
     } catch (error) {
       this.unreadable = error;
       this.metadata = undefined;
@@ -81,7 +82,8 @@ export class SqliteAttempt implements Attempt {
   }
 
   get submittedAt(): number {
-    return this.row.submitted_at;
+    const { submitted_at: at } = this.row;
+    return isTime(at) ? at : 0;
   }
 
   get retries(): number {
@@ -91,6 +93,6 @@ export class SqliteAttempt implements Attempt {
   /** @throws {PayloadError} if what lies in the file is no payload of Flowrra's. */
   args(): unknown[] {
     if (this.unreadable !== null) throw this.unreadable;
-    return payloadFromText(this.row.args ?? this.largeArgs(this.row.id)) as unknown[];
+    return argsFrom(payloadFromText(this.row.args ?? this.largeArgs(this.row.id)));
   }
 }

@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/promises';
 import { ExecutorNotRunningError } from '../../core/errors.js';
+import { payloadFromText } from '../../core/payload/payload-text.js';
+import { argsFrom, isTime, StoredFields } from '../../core/stored-fields.js';
 import { isFinal } from '../../core/task-snapshot.js';
 import type { StoreConfig } from '../embedded/job-store.interface.js';
 import type { Attempt } from '../engine.interface.js';
@@ -14,7 +16,7 @@ import type {
   QueueCounts,
 } from '../job-control.interface.js';
 import { PATIENCE_MS } from './claim-ahead.js';
-import { hasExpired, type InfoRow, infoOf, readable, type ResultRow } from './job-row.js';
+import { hasExpired, type InfoRow, infoOf, type ResultRow } from './job-row.js';
 import type { JobsFile } from './jobs-file.js';
 import { storedReport } from './report-writes.js';
 import { rowsFor } from './row-size.js';
@@ -83,11 +85,13 @@ export class SqliteControl implements JobControl {
     const row = this.known(taskId);
     if (row === undefined) return null;
     const { looks } = this.opened.file;
-    return {
-      ...infoOf(row),
-      args: (readable(looks.argsOf(row.id)) as unknown[] | undefined) ?? null,
-      logs: looks.logsOf(row.id),
-    };
+    const fields = new StoredFields();
+    const text = looks.argsOf(row.id);
+    const args = text === null ? null : fields.read('args', () => argsFrom(payloadFromText(text)), null);
+    const logs = looks
+      .logsOf(row.id)
+      .map((line) => (isTime(line.at) ? line : { ...line, at: row.submitted_at }));
+    return { ...infoOf(row, fields), args, logs };
   }
 
   find(query: JobQuery): JobPage {
@@ -100,7 +104,7 @@ export class SqliteControl implements JobControl {
     const { rows, cursor } = file.looks.page(query, stored, expired);
     const seen = rows.map((row) => taken.asSeen(row));
     const wanted = status === undefined ? seen : seen.filter((row) => status.includes(row.status));
-    return { jobs: wanted.map(infoOf), cursor };
+    return { jobs: wanted.map((row) => infoOf(row)), cursor };
   }
 
   counts(): QueueCounts[] {

@@ -7,6 +7,7 @@ import type { ResultRow } from './job-row.js';
 import type { JobsFile } from './jobs-file.js';
 import { type ClaimedRow, SqliteAttempt } from './sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
+import { printed } from '../../core/printed.js';
 
 /** How long to wait before what could not be put back is tried again. */
 const PUT_BACK_RETRY_MS = 1_000;
@@ -145,7 +146,7 @@ export class TakenJobs {
       config.changed();
     } catch (error) {
       if (this.closed) return;
-      this.logger.warn(`Jobs that were not started could not be put back yet: ${String(error)}`);
+      this.logger.warn(`Jobs that were not started could not be put back yet: ${printed(error)}`);
       config.clock.after(PUT_BACK_RETRY_MS, () => void this.putBack(attempts));
     }
   }
