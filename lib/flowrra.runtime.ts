@@ -14,6 +14,7 @@ import type { Engine } from './engine/engine.interface.js';
 import { resolveEngine } from './engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import type { ResultBackend } from './results/result-backend.js';
+import { SettledResults } from './results/settled-results.js';
 import { CpuRunner } from './runner/cpu-runner.js';
 import { InlineRunner } from './runner/inline-runner.js';
 import type { TaskRunner } from './runner/task-runner.interface.js';
@@ -173,7 +174,8 @@ export class FlowrraRuntime {
       heard: (event) => this.events.hear(event),
     });
     const operations = new JobOperations(engine.control, observer, recorder);
-    return { engine, results: backend ?? engine.results, submitter, operations, cpu };
+    const results = backend === null ? engine.results : new SettledResults(backend, engine.results, clock);
+    return { engine, results, submitter, operations, cpu };
   }
 
   private async openBackend(): Promise<ResultBackend | null> {
