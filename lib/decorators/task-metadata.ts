@@ -13,7 +13,10 @@ export interface TaskMetadata {
   readonly file: string | null;
 }
 
-type Declared = Pick<TaskMetadata, 'options' | 'file'>;
+interface Declared extends Pick<TaskMetadata, 'options' | 'file'> {
+  /** The method as the class declares it, and as `@Task()` was given it: decorators below may have wrapped it. */
+  readonly methods: readonly object[];
+}
 
 // Symbol.for: an application and one of its dependencies may each have loaded a copy of this package.
 const TASKS = Symbol.for('flowrra:tasks');
@@ -72,6 +75,13 @@ export function taskHomeOf(prototype: object, key: string): object | null {
     if (declared?.has(key)) return level;
   }
   return null;
+}
+
+/** The functions that decorators above a task's own may have wrapped, as far as `@Task()` could see them. */
+export function methodsBelow(home: object, key: string): readonly object[] {
+  const declared = Reflect.getOwnMetadata(TASKS, home) as Map<string, Declared> | undefined;
+  // Another copy of this package may have noted the task.
+  return declared?.get(key)?.methods ?? [];
 }
 
 export function describeMember(prototype: object, key: string): string {
