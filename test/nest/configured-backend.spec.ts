@@ -83,7 +83,7 @@ describe('a configured backend', () => {
       flowrra.register({ name: 'fails', maxRetries: 0 }, () => {
         if (++runs % 2 === 1) throw new Error('the first time');
       });
-      const ended = async (id: string) => {
+      const ended = async (id: string): Promise<TaskResult> => {
         if (read === 'waitForResult') return flowrra.waitForResult(id);
         for (;;) {
           const result = await flowrra.getResult(id);
