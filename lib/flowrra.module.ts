@@ -11,7 +11,9 @@ import { TaskEnhancements } from './enhancers/task-enhancements.js';
 import { FlowrraLifecycle } from './flowrra.lifecycle.js';
 import {
   ConfigurableModuleClass,
+  configured,
   MODULE_OPTIONS_TOKEN,
+  NOT_CONFIGURED,
   type OPTIONS_TYPE,
 } from './flowrra.module-definition.js';
 import { LastModule, putFirstAndLast } from './flowrra.module-order.js';
@@ -31,10 +33,11 @@ import type { ResultBackend } from './results/result-backend.js';
 @Module({
   imports: [LastModule],
   providers: [
+    { provide: MODULE_OPTIONS_TOKEN, useValue: NOT_CONFIGURED },
     {
       provide: RESOLVED_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: FlowrraModuleOptions) => resolveModuleOptions(options),
+      useFactory: (options: FlowrraModuleOptions) => resolveModuleOptions(configured(options)),
     },
     TaskExplorer,
     {

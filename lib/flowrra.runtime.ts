@@ -62,11 +62,15 @@ export class FlowrraRuntime {
     return this.consuming && this.draining === null;
   }
 
+  get isConnected(): boolean {
+    return this.connected !== null;
+  }
+
   /** @throws {ExecutorNotRunningError} before `connect` and after `close`. */
   get parts(): Connected {
     if (this.connected !== null) return this.connected;
     throw new ExecutorNotRunningError(
-      'Flowrra is not running, so it takes no jobs and answers for none. Use it from onModuleInit on, not in a constructor, and before the application has shut down; after stop(), call start() again.',
+      'Flowrra is not running, so it takes no jobs and answers for none. Use it from onModuleInit on, not in a constructor or a factory, and before the application has shut down; after stop(), call start() again.',
     );
   }
 

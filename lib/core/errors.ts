@@ -132,15 +132,21 @@ export class RetryTaskError extends FlowrraError {
   }
 }
 
+/** The shortest snooze. A snooze uses up no retry, so that a task with none would run without a pause, for ever. */
+export const LEAST_SNOOZE_MS = 1_000;
+
 /** Throw it inside a task to come back later without using up a retry. */
 export class SnoozeTaskError extends FlowrraError {
   readonly code = 'FLOWRRA_SNOOZE';
-  /** Milliseconds until the task runs again. */
+  /** Milliseconds until the task runs again: at least 1,000. */
   readonly delay: number;
 
-  /** @throws {FlowrraConfigError} if `delay` is no duration. */
+  /**
+   * @param delay A shorter one than 1 s counts as 1 s.
+   * @throws {FlowrraConfigError} if `delay` is no duration.
+   */
   constructor(delay: Duration, message = 'The task asked to come back later', options?: ErrorOptions) {
     super(message, options);
-    this.delay = parseDuration(delay, 'SnoozeTaskError delay');
+    this.delay = Math.max(LEAST_SNOOZE_MS, parseDuration(delay, 'SnoozeTaskError delay'));
   }
 }

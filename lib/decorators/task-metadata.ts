@@ -9,6 +9,8 @@ export interface TaskMetadata {
   readonly options: TaskOptions;
   /** Where `@TaskCtx()` stands among the parameters, or `null`. */
   readonly contextIndex: number | null;
+  /** The number of parameters, if the last may be a context without `@TaskCtx()`; otherwise 0. */
+  readonly untoldParameters: number;
   /** CPU-bound only: the `file:` URL of the class's file, or `null` where it could not be told. */
   readonly file: string | null;
 }
@@ -57,7 +59,9 @@ export function taskMetadataOf(prototype: object | null): Map<string, TaskMetada
     const declared = Reflect.getOwnMetadata(TASKS, level) as Map<string, Declared> | undefined;
     for (const [key, { options, file }] of declared ?? []) {
       if (found.has(key)) continue;
-      found.set(key, { key, options, file, contextIndex: contextIndexOf(prototype as object, key) });
+      const contextIndex = contextIndexOf(prototype as object, key);
+      const untoldParameters = contextIndex === null ? untoldParametersOf(prototype as object, key) : 0;
+      found.set(key, { key, options, file, contextIndex, untoldParameters });
     }
   }
   return found;
@@ -103,4 +107,11 @@ function contextIndexOf(prototype: object, key: string): number | null {
     );
   }
   return index;
+}
+
+/** Of a type that is imported by `import type`, as of every interface, compilers note no more than `Object`. */
+function untoldParametersOf(prototype: object, key: string): number {
+  const types = Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined;
+  if (types === undefined) return (Reflect.get(prototype, key) as { length: number }).length;
+  return types.at(-1) === Object ? types.length : 0;
 }

@@ -61,6 +61,7 @@ export class TaskDiscovery {
     const definition: TaskDefinition = {
       ...resolved,
       contextIndex: null,
+      untoldParameters: 0,
       invoke: (args) => (fn as (...args: unknown[]) => unknown)(...args),
       ...this.enhancements.ofFunction(resolved.name, options.schema ?? null),
       target: resolved.cpuBound ? this.functionTarget(options) : null,
@@ -88,6 +89,7 @@ export class TaskDiscovery {
     return {
       ...resolved,
       contextIndex: metadata.contextIndex,
+      untoldParameters: metadata.untoldParameters,
       invoke: callerOf(scopes, key),
       ...this.enhancements.of(host, key, resolved.name, metadata.options.schema ?? null, scopes),
       target: resolved.cpuBound ? this.classTarget(host, key, metadata, resolved) : null,

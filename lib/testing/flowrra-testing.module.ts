@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { DynamicModule, Provider } from '@nestjs/common';
 import { FlowrraConfigError } from '../core/errors.js';
-import { MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
+import { configured, MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
 import { FlowrraModule } from '../flowrra.module.js';
 import { FlowrraService } from '../flowrra.service.js';
 import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
@@ -62,7 +62,8 @@ export class FlowrraTestingModule {
     builder.overrideProvider(RESOLVED_OPTIONS).useFactory({
       inject: [MODULE_OPTIONS_TOKEN],
       // A backend of the application's may need a server; results stay in memory.
-      factory: (given: FlowrraModuleOptions) => testOptions({ ...given, backend: undefined }, options),
+      factory: (given: FlowrraModuleOptions) =>
+        testOptions({ ...configured(given), backend: undefined }, options),
     });
     builder.overrideProvider(FlowrraService).useClass(FlowrraTesting);
     return builder;

@@ -1,5 +1,5 @@
 import { Global, Inject, Injectable, Module } from '@nestjs/common';
-import { InMemoryBackend, type ResultBackend, type TaskResult } from '../../lib/index.js';
+import { type Engine, InMemoryBackend, type ResultBackend, type TaskResult } from '../../lib/index.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { sqliteEngine } from '../support/sqlite.js';
@@ -73,10 +73,11 @@ describe('a configured backend', () => {
     expect(ran).toBe(false);
   });
 
-  describe.each([
+  const engines: [string, () => string | Engine][] = [
     ['memory', () => 'memory:'],
     ['sqlite', () => sqliteEngine()],
-  ] as const)('over %s, answers when operators see the same', (_name, engine) => {
+  ];
+  describe.each(engines)('over %s, answers when operators see the same', (_name, engine) => {
     it.each(['waitForResult', 'getResult'] as const)('%s', async (read) => {
       const { app, flowrra } = await startApp({ backend: new InMemoryBackend(), engine: engine() });
       let runs = 0;
