@@ -29,7 +29,7 @@ class Forgetful {
   }
 
   @Task({ maxRetries: 0 })
-  optional(file: { name?: { first: string } }, _retries = 1): string | undefined {
+  optional(file: { name?: { first: string } }, _retries?: number): string | undefined {
     return file.name!.first;
   }
 }
