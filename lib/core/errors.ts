@@ -1,4 +1,4 @@
-import { type Duration, parseDuration } from './duration.js';
+import { type Duration, LEAST_SNOOZE_MS, parseDuration } from './duration.js';
 import { FlowrraError } from './flowrra-error.js';
 
 export { FlowrraConfigError, FlowrraError } from './flowrra-error.js';
@@ -131,9 +131,6 @@ export class RetryTaskError extends FlowrraError {
     this.delay = parseDuration(delay, 'RetryTaskError delay');
   }
 }
-
-/** The shortest snooze. A snooze uses up no retry, so that a task with none would run without a pause, for ever. */
-export const LEAST_SNOOZE_MS = 1_000;
 
 /** Throw it inside a task to come back later without using up a retry. */
 export class SnoozeTaskError extends FlowrraError {

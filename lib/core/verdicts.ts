@@ -3,7 +3,8 @@ import type { AbortHandle, Attempt, Outcome } from '../engine/engine.interface.j
 import type { TaskPolicy } from '../options/resolved-options.js';
 import { codeOf, describeError } from './attempt-error.js';
 import type { Clock } from './clock.js';
-import { ExecutorStoppingError, LEAST_SNOOZE_MS, PayloadError, TaskLostError } from './errors.js';
+import { LEAST_SNOOZE_MS } from './duration.js';
+import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
 import { printed } from './printed.js';
 import { retryDelay } from './retry-policy.js';
