@@ -92,7 +92,8 @@ export function submissionCases(beds: Beds): void {
       const id = await flowrra.with({ metadata, taskId: `id-${name}` }).submit(name);
       expect((await flowrra.waitForResult(id)).status).toBe('success');
       const job = await flowrra.jobs.get(id);
-      expect(Object.entries(job?.metadata ?? {})).toEqual(Object.entries(metadata));
+      // As entries, since a matcher may pass over a key `__proto__`; PostgreSQL orders keys by itself.
+      expect(new Map(Object.entries(job?.metadata ?? {}))).toEqual(new Map(Object.entries(metadata)));
     }
     const counts = await flowrra.jobs.counts();
     for (const name of names) {
