@@ -12,7 +12,9 @@ import { TaskEnhancements } from './enhancers/task-enhancements.js';
 import { FlowrraLifecycle } from './flowrra.lifecycle.js';
 import {
   ConfigurableModuleClass,
+  configured,
   MODULE_OPTIONS_TOKEN,
+  NOT_CONFIGURED,
   type OPTIONS_TYPE,
 } from './flowrra.module-definition.js';
 import { LastModule, putFirstAndLast } from './flowrra.module-order.js';
@@ -32,11 +34,12 @@ import type { ResultBackend } from './results/result-backend.js';
 @Module({
   imports: [LastModule],
   providers: [
+    { provide: MODULE_OPTIONS_TOKEN, useValue: NOT_CONFIGURED },
     {
       provide: RESOLVED_OPTIONS,
       inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
       useFactory: (options: FlowrraModuleOptions, explorer: TaskExplorer) =>
-        resolveModuleOptions(options, explorer.features()),
+        resolveModuleOptions(configured(options), explorer.features()),
     },
     TaskExplorer,
     {

@@ -15,6 +15,7 @@ import type { Engine } from './engine/engine.interface.js';
 import { resolveEngine } from './engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import type { ResultBackend } from './results/result-backend.js';
+import { SettledResults } from './results/settled-results.js';
 import { CpuRunner } from './runner/cpu-runner.js';
 import { InlineRunner } from './runner/inline-runner.js';
 import type { TaskRunner } from './runner/task-runner.interface.js';
@@ -62,11 +63,15 @@ export class FlowrraRuntime {
     return this.consuming && this.draining === null;
   }
 
+  get isConnected(): boolean {
+    return this.connected !== null;
+  }
+
   /** @throws {ExecutorNotRunningError} before `connect` and after `close`. */
   get parts(): Connected {
     if (this.connected !== null) return this.connected;
     throw new ExecutorNotRunningError(
-      'Flowrra is not running, so it takes no jobs and answers for none. Use it from onModuleInit on, not in a constructor, and before the application has shut down; after stop(), call start() again.',
+      'Flowrra is not running, so it takes no jobs and answers for none. Use it from onModuleInit on, not in a constructor or a factory, and before the application has shut down; after stop(), call start() again.',
     );
   }
 
@@ -177,7 +182,8 @@ export class FlowrraRuntime {
       heard: (event) => this.events.hear(event),
     });
     const operations = new JobOperations(engine.control, observer, recorder);
-    return { engine, results: backend ?? engine.results, submitter, operations, cpu };
+    const results = backend === null ? engine.results : new SettledResults(backend, engine.results, clock);
+    return { engine, results, submitter, operations, cpu };
   }
 
   private async openBackend(): Promise<ResultBackend | null> {

@@ -198,6 +198,14 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     await this.stop();
   }
 
+  protected get isConnected(): boolean {
+    return this.runtime.isConnected;
+  }
+
+  protected assertConnected(): void {
+    void this.runtime.parts;
+  }
+
   protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
     return Promise.resolve(this.runtime.parts.submitter.submit(route, args, NO_SUBMIT_OPTIONS));
   }
@@ -231,6 +239,14 @@ class SubmissionWith extends TaskSubmission {
     private readonly options: SubmitOptions,
   ) {
     super(registry);
+  }
+
+  protected get isConnected(): boolean {
+    return this.runtime.isConnected;
+  }
+
+  protected assertConnected(): void {
+    void this.runtime.parts;
   }
 
   protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {

@@ -28,3 +28,6 @@ function fromText(value: unknown): number | undefined {
   const match = typeof value === 'string' ? PATTERN.exec(value.trim()) : null;
   return match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : undefined;
 }
+
+/** The shortest snooze. A snooze uses up no retry, so that a task with none would run without a pause, for ever. */
+export const LEAST_SNOOZE_MS = 1_000;

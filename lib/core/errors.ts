@@ -1,4 +1,4 @@
-import { type Duration, parseDuration } from './duration.js';
+import { type Duration, LEAST_SNOOZE_MS, parseDuration } from './duration.js';
 import { FlowrraError } from './flowrra-error.js';
 
 export { FlowrraConfigError, FlowrraError } from './flowrra-error.js';
@@ -135,12 +135,15 @@ export class RetryTaskError extends FlowrraError {
 /** Throw it inside a task to come back later without using up a retry. */
 export class SnoozeTaskError extends FlowrraError {
   readonly code = 'FLOWRRA_SNOOZE';
-  /** Milliseconds until the task runs again. */
+  /** Milliseconds until the task runs again: at least 1,000. */
   readonly delay: number;
 
-  /** @throws {FlowrraConfigError} if `delay` is no duration. */
+  /**
+   * @param delay A shorter one than 1 s counts as 1 s.
+   * @throws {FlowrraConfigError} if `delay` is no duration.
+   */
   constructor(delay: Duration, message = 'The task asked to come back later', options?: ErrorOptions) {
     super(message, options);
-    this.delay = parseDuration(delay, 'SnoozeTaskError delay');
+    this.delay = Math.max(LEAST_SNOOZE_MS, parseDuration(delay, 'SnoozeTaskError delay'));
   }
 }

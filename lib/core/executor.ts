@@ -10,6 +10,7 @@ import type { ReportParts } from './attempt-reports.js';
 import { contextOf, markOf } from './carried.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Instrumentation } from './instrumentation.js';
+import { withContextHint } from './missing-context.js';
 import type { ResultRecorder } from './result-recorder.js';
 import { PayloadError } from './errors.js';
 import { effectivePolicy } from './retry-policy.js';
@@ -135,13 +136,23 @@ export class Executor {
     try {
       value = this.run(task, policy, attempt, call);
     } catch (error) {
-      return afterReport(call, this.verdicts.failure(error, policy, attempt, abort));
+      return afterReport(call, this.failure(error, task, policy, attempt, abort));
     }
     if (!(value instanceof Promise)) return afterReport(call, this.verdicts.success(value, attempt, abort));
     return value.then(
       (result) => afterReport(call, this.verdicts.success(result, attempt, abort)),
-      (error: unknown) => afterReport(call, this.verdicts.failure(error, policy, attempt, abort)),
+      (error: unknown) => afterReport(call, this.failure(error, task, policy, attempt, abort)),
     );
+  }
+
+  private failure(
+    error: unknown,
+    task: TaskDefinition,
+    policy: TaskPolicy,
+    attempt: Attempt,
+    abort: AbortHandle,
+  ): Outcome {
+    return withContextHint(this.verdicts.failure(error, policy, attempt, abort), task, attempt);
   }
 
   /** What the task's code returns: a value, or a native promise of one. */

@@ -125,6 +125,17 @@ export class TaskRegistry {
     );
   }
 
+  /** @throws {TaskNotFoundError} if the class has no such task here. */
+  routeOf(token: unknown, key: string): TaskRoute {
+    const tasks = this.tasksOf(token);
+    const route = tasks.get(key);
+    if (route) return route;
+    const name = nameOf(token);
+    throw new TaskNotFoundError(
+      `${name}.${key} is no task. Tasks of ${name}: ${[...tasks.keys()].join(', ')}.`,
+    );
+  }
+
   private routeByName(name: string): TaskRoute {
     const found = this.byName.get(name)?.definition;
     if (found) return found;

@@ -1,5 +1,5 @@
 import type { BatchJob } from '../options/task-options.js';
-import { FlowrraConfigError, TaskNotFoundError } from './errors.js';
+import { FlowrraConfigError } from './errors.js';
 import { showValue } from './show-value.js';
 import type { TaskRegistry, TaskRoute } from './task-registry.js';
 import type {
@@ -47,6 +47,8 @@ export abstract class TaskSubmission {
   ): Promise<TaskId<TaskOutput<R>>>;
   submit(task: unknown, ...args: unknown[]): Promise<TaskId> {
     try {
+      // First, since no task is known before the start.
+      this.assertConnected();
       return this.send(this.registry.route(task), args);
     } catch (error) {
       return Promise.reject(error);
@@ -69,6 +71,7 @@ export abstract class TaskSubmission {
   ): Promise<TaskId<TaskOutput<R>>[]>;
   submitMany(task: unknown, jobs: readonly unknown[]): Promise<TaskId[]> {
     try {
+      this.assertConnected();
       if (!Array.isArray(jobs)) throw noBatch('the second argument', jobs);
       // Unlike `map`, it does not pass over holes.
       return this.sendMany(this.registry.route(task), Array.from(jobs as unknown[], batchJob));
@@ -82,29 +85,33 @@ export abstract class TaskSubmission {
    * `flowrra.tasks(EmailTasks).sendWelcome('ada@example.com', 'Ada')`. Of a generic method the
    * arguments and the result are `unknown` here.
    *
+   * It may be called before the start, such as in a constructor; the tasks may be submitted after it.
+   *
    * @throws {TaskNotFoundError} if the class has no tasks here, or for a name that is none of them.
    */
   tasks<T extends object>(type: TaskClass<T>): TaskSubmitters<T> {
-    const tasks = this.registry.tasksOf(type);
+    if (this.isConnected) this.registry.tasksOf(type);
     return new Proxy(Object.create(null) as TaskSubmitters<T>, {
       get: (_target, key) => {
         // `then`: awaiting the proxy by mistake must not submit anything. Symbols: inspection does not, either.
         if (typeof key === 'symbol' || key === 'then') return undefined;
-        const route = tasks.get(key);
-        if (route) return (...args: unknown[]) => this.sendSafely(route, args);
-        throw new TaskNotFoundError(
-          `${type.name}.${key} is no task. Tasks of ${type.name}: ${[...tasks.keys()].join(', ')}.`,
-        );
+        if (this.isConnected) this.registry.routeOf(type, key);
+        return (...args: unknown[]) => this.sendOf(type, key, args);
       },
     });
   }
 
+  /** Whether submissions are taken, and all tasks known. */
+  protected abstract readonly isConnected: boolean;
+  /** @throws {ExecutorNotRunningError} unless {@link isConnected}. */
+  protected abstract assertConnected(): void;
   protected abstract send(route: TaskRoute, args: readonly unknown[]): Promise<string>;
   protected abstract sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]>;
 
-  private sendSafely(route: TaskRoute, args: readonly unknown[]): Promise<string> {
+  private sendOf(type: TaskClass<object>, key: string, args: readonly unknown[]): Promise<string> {
     try {
-      return this.send(route, args);
+      this.assertConnected();
+      return this.send(this.registry.routeOf(type, key), args);
     } catch (error) {
       return Promise.reject(error);
     }

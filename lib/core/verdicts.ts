@@ -3,6 +3,7 @@ import type { AbortHandle, Attempt, Outcome } from '../engine/engine.interface.j
 import type { TaskPolicy } from '../options/resolved-options.js';
 import { codeOf, describeError } from './attempt-error.js';
 import type { Clock } from './clock.js';
+import { LEAST_SNOOZE_MS } from './duration.js';
 import { ExecutorStoppingError, PayloadError, TaskLostError } from './errors.js';
 import type { PayloadCodec } from './payload/payload-codec.js';
 import { printed } from './printed.js';
@@ -53,7 +54,8 @@ export class Verdicts {
       return { kind: 'released', delay: 0 };
     const code = codeOf(error);
     const asked = delayOf(error);
-    if (code === 'FLOWRRA_SNOOZE' && asked !== null) return { kind: 'snoozed', delay: asked };
+    if (code === 'FLOWRRA_SNOOZE' && asked !== null)
+      return { kind: 'snoozed', delay: Math.max(LEAST_SNOOZE_MS, asked) };
     const described = this.describe(error, attempt);
     if (isFinal(error, code) || attempt.retries >= policy.maxRetries)
       return { kind: 'failed', error: described };

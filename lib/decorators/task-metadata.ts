@@ -9,11 +9,16 @@ export interface TaskMetadata {
   readonly options: TaskOptions;
   /** Where `@TaskCtx()` stands among the parameters, or `null`. */
   readonly contextIndex: number | null;
+  /** The number of parameters, if the last may be a context without `@TaskCtx()`; otherwise 0. */
+  readonly untoldParameters: number;
   /** CPU-bound only: the `file:` URL of the class's file, or `null` where it could not be told. */
   readonly file: string | null;
 }
 
-type Declared = Pick<TaskMetadata, 'options' | 'file'>;
+interface Declared extends Pick<TaskMetadata, 'options' | 'file'> {
+  /** The method as the class declares it, and as `@Task()` was given it: decorators below may have wrapped it. */
+  readonly methods: readonly object[];
+}
 
 // Symbol.for: an application and one of its dependencies may each have loaded a copy of this package.
 const TASKS = Symbol.for('flowrra:tasks');
@@ -54,7 +59,9 @@ export function taskMetadataOf(prototype: object | null): Map<string, TaskMetada
     const declared = Reflect.getOwnMetadata(TASKS, level) as Map<string, Declared> | undefined;
     for (const [key, { options, file }] of declared ?? []) {
       if (found.has(key)) continue;
-      found.set(key, { key, options, file, contextIndex: contextIndexOf(prototype as object, key) });
+      const contextIndex = contextIndexOf(prototype as object, key);
+      const untoldParameters = contextIndex === null ? untoldParametersOf(prototype as object, key) : 0;
+      found.set(key, { key, options, file, contextIndex, untoldParameters });
     }
   }
   return found;
@@ -72,6 +79,13 @@ export function taskHomeOf(prototype: object, key: string): object | null {
     if (declared?.has(key)) return level;
   }
   return null;
+}
+
+/** The functions that decorators above a task's own may have wrapped, as far as `@Task()` could see them. */
+export function methodsBelow(home: object, key: string): readonly object[] {
+  const declared = Reflect.getOwnMetadata(TASKS, home) as Map<string, Declared> | undefined;
+  // Another copy of this package may have noted the task.
+  return declared?.get(key)?.methods ?? [];
 }
 
 export function describeMember(prototype: object, key: string): string {
@@ -93,4 +107,11 @@ function contextIndexOf(prototype: object, key: string): number | null {
     );
   }
   return index;
+}
+
+/** Of a type that is imported by `import type`, as of every interface, compilers note no more than `Object`. */
+function untoldParametersOf(prototype: object, key: string): number {
+  const types = Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined;
+  if (types === undefined) return (Reflect.get(prototype, key) as { length: number }).length;
+  return types.at(-1) === Object ? types.length : 0;
 }

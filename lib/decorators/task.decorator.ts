@@ -38,7 +38,10 @@ export function Task(options: TaskOptions = {}) {
       );
     }
     const file = options.cpuBound ? fileOf(options) : null;
-    defineTask(prototype, key, { options, file });
+    // Until all its decorators have been applied, the class still has the method as it declares it.
+    const method: unknown = Object.getOwnPropertyDescriptor(prototype, key)?.value;
+    const methods = [method, descriptor.value].filter((each) => typeof each === 'function');
+    defineTask(prototype, key, { options, file, methods });
     if (options.cpuBound) announceTask(prototype, file);
   };
 }

@@ -1,6 +1,6 @@
 import type { PipeTransform } from '@nestjs/common';
 import { FlowrraConfigError } from '../core/errors.js';
-import { describeMember, taskHomeOf } from '../decorators/task-metadata.js';
+import { describeMember, methodsBelow, taskHomeOf } from '../decorators/task-metadata.js';
 import { type ProviderHost, servesAll } from '../discovery/task-explorer.js';
 
 /** Where Nest's decorators note what is bound to a class or a method, and their names. */
@@ -33,8 +33,9 @@ export function staticPipesOf({ prototype, module }: ProviderHost, method: objec
 }
 
 /**
- * Nest passes over in silence what it has not made, and what a method hides that overrides another: a
- * guard that nobody asks would let everything through.
+ * Nest passes over in silence what it has not made, and what a method hides that overrides or wraps
+ * another: a guard that nobody asks would let everything through. What is bound between two decorators
+ * that wrap the method cannot be seen.
  *
  * @throws {FlowrraConfigError} if something that is bound would not run.
  */
@@ -47,6 +48,7 @@ export function refuseSilent({ prototype, module }: ProviderHost, key: string, m
       throw new FlowrraConfigError(
         `${name} overrides ${describeMember(home, key)}, and Nest does not pass on the ${KINDS[kind]} of that. Repeat the decorators on ${name}, @Task() first of all.`,
       );
+    if (home && decorated) refuseWrapped(kind, home, key, decorated);
     for (const each of boundTo(kind, prototype, method))
       if (typeof each === 'function' && !module.injectables.has(each))
         throw new FlowrraConfigError(
@@ -55,10 +57,27 @@ export function refuseSilent({ prototype, module }: ProviderHost, key: string, m
   }
 }
 
+/** A decorator that wraps a method puts another function in its place, which has none of its metadata. */
+function refuseWrapped(kind: Kind, home: object, key: string, decorated: object): void {
+  const bound = boundAt(kind, decorated);
+  for (const method of methodsBelow(home, key))
+    for (const each of boundAt(kind, method))
+      if (!bound.includes(each))
+        throw new FlowrraConfigError(
+          `${describeMember(home, key)} has ${KINDS[kind]} with ${nameOf(each)} below a decorator that wraps the method and does not copy its metadata, so it would not run. Move ${KINDS[kind]} above that decorator.`,
+        );
+}
+
 function boundTo(kind: Kind, prototype: object, method: object): (Function | object)[] {
-  return [prototype.constructor, method].flatMap(
-    (target) => (Reflect.getMetadata(kind, target) as (Function | object)[] | undefined) ?? [],
-  );
+  return [prototype.constructor, method].flatMap((target) => boundAt(kind, target));
+}
+
+function boundAt(kind: Kind, target: object): (Function | object)[] {
+  return (Reflect.getMetadata(kind, target) as (Function | object)[] | undefined) ?? [];
+}
+
+function nameOf(enhancer: Function | object): string {
+  return typeof enhancer === 'function' ? enhancer.name : enhancer.constructor.name;
 }
 
 function kinds(): Kind[] {

@@ -1,6 +1,7 @@
 import { parseDuration } from '../core/duration.js';
 import { FlowrraConfigError } from '../core/errors.js';
 import { showValue } from '../core/show-value.js';
+import { insteadOf } from './foreign-words.js';
 
 /** The error for a value that is known but wrong; `need` says, in a sentence, what would be right. */
 export function wrong(path: string, value: unknown, need: string): FlowrraConfigError {
@@ -18,15 +19,15 @@ export function keysOf<T extends object>(keys: {
  * Checks that `value` is an object with none but the known keys.
  *
  * @param path What to call the object in errors, such as `forRoot` or `queues.reports`.
- * @throws {FlowrraConfigError} naming the unknown key and the nearest known one.
+ * @throws {FlowrraConfigError} naming the unknown key, and the option to use instead or the nearest known one.
  */
 export function checkKeys(value: unknown, known: readonly string[], path: string): void {
   checkObject(value, path, `It must be an object with some of: ${known.join(', ')}.`);
   for (const [key, given] of Object.entries(value)) {
     if (known.includes(key)) continue;
-    throw new FlowrraConfigError(
-      `${path}: unknown option '${key}' (given ${showValue(given)}). ${suggest(key, known)}`,
-    );
+    const instead = insteadOf(key);
+    const hint = instead === undefined ? suggest(key, known) : `${instead} Known: ${known.join(', ')}.`;
+    throw new FlowrraConfigError(`${path}: unknown option '${key}' (given ${showValue(given)}). ${hint}`);
   }
 }
 
@@ -90,6 +91,14 @@ export function timeLimit(value: unknown, path: string): number {
   const limit = parseDuration(value, path);
   if (limit > 0) return limit;
   throw wrong(path, value, 'It must be at least 1 ms; leave it out, or give Infinity, for no limit.');
+}
+
+export function hasMethods<T extends object>(value: unknown, methods: readonly string[]): value is T {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    methods.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+  );
 }
 
 /** What was probably meant, and what is known. */

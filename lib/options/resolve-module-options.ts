@@ -1,19 +1,20 @@
 import { availableParallelism } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
 import { type Clock, systemClock } from '../core/clock.js';
-import type { Engine } from '../engine/engine.interface.js';
 import { ResultBackend } from '../results/result-backend.js';
 import {
   checkKeys,
   checkObject,
   duration,
   flag,
+  hasMethods,
   keysOf,
   oneOf,
   suggest,
   wholeNumber,
   wrong,
 } from './check.js';
+import { resolveEngineOption } from './engine-option.js';
 import { fileUrl } from './file-url.js';
 import type {
   ContextOptions,
@@ -57,15 +58,6 @@ const LIMIT_KEYS = keysOf<ResourceLimits>({
 });
 const REMOTE_TASK_KEYS = keysOf<RemoteTaskOptions>({ queue: true });
 
-const ENGINE_METHODS: readonly (keyof Engine)[] = [
-  'connect',
-  'consume',
-  'drain',
-  'enqueue',
-  'enqueueMany',
-  'pendingCount',
-  'close',
-];
 const BACKEND_METHODS: readonly (keyof ResultBackend)[] = ['store', 'get', 'waitFor'];
 
 /**
@@ -85,7 +77,7 @@ export function resolveModuleOptions(
     max: 1_000,
     fallback: availableParallelism(),
   });
-  const engine = resolveEngineOption(options.engine);
+  const engine = resolveEngineOption(options);
   const queues = mergeFeatures(resolveQueues(options, cpuWorkers), features);
   return {
     queues,
@@ -136,16 +128,6 @@ function resolveResourceLimits(limits: ResourceLimits | undefined): ResourceLimi
     throw wrong(`${path}.${key}`, megabytes, 'It must be a number of megabytes above 0.');
   }
   return { ...limits };
-}
-
-function resolveEngineOption(engine: unknown = 'memory:'): ResolvedOptions['engine'] {
-  if (typeof engine === 'string' && engine !== '') return engine;
-  if (hasMethods<Engine>(engine, ENGINE_METHODS)) return engine;
-  throw wrong(
-    'engine',
-    engine,
-    `It must be a URL such as 'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app', or an engine: an object with ${ENGINE_METHODS.join(', ')}.`,
-  );
 }
 
 function resolveRole(value: unknown, engine: ResolvedOptions['engine']): ResolvedOptions['role'] {
@@ -226,12 +208,4 @@ function resolveRemoteTasks(
 function resolveClock(clock: unknown = systemClock): Clock {
   if (hasMethods<Clock>(clock, ['now', 'after'])) return clock;
   throw wrong('clock', clock, 'It must be an object with now and after.');
-}
-
-function hasMethods<T extends object>(value: unknown, methods: readonly string[]): value is T {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    methods.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
-  );
 }

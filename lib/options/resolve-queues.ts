@@ -28,9 +28,13 @@ export function resolveQueues(
   const workers = wholeNumber(numWorkers, 'numWorkers', { min: 1, fallback: DEFAULT_WORKERS });
   refuseTwice(queues, DEFAULT_QUEUE, 'numWorkers', numWorkers);
   refuseTwice(queues, CPU_QUEUE, 'cpuWorkers', cpuWorkers);
-  const own: Readonly<Record<string, number>> = { [DEFAULT_QUEUE]: workers, [CPU_QUEUE]: cpuWorkers };
+  // A Map, since a queue may be called 'constructor' or '__proto__'.
+  const own = new Map([
+    [DEFAULT_QUEUE, workers],
+    [CPU_QUEUE, cpuWorkers],
+  ]);
   return Object.entries({ [DEFAULT_QUEUE]: {}, [CPU_QUEUE]: {}, ...queues }).map(([name, queue]) =>
-    resolveQueue(name, queue, own[name] ?? 1, `queues.${name}`),
+    resolveQueue(name, queue, own.get(name) ?? 1, `queues.${name}`),
   );
 }
 

@@ -20,14 +20,8 @@ import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { threadLink } from '../runner/thread/thread-link.js';
 import { JobMetrics } from './job-metrics.js';
-import {
-  type Carrier,
-  carrierOf,
-  endAttempt,
-  endSubmission,
-  failSubmission,
-  TaskSpans,
-} from './task-spans.js';
+import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
+import type { Carrier } from './trace-context.js';
 
 /** Where spans and measurements go, if not to the providers that are registered globally. */
 export interface FlowrraTelemetryOptions {

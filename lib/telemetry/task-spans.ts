@@ -1,8 +1,6 @@
 import {
   type Context,
   context,
-  propagation,
-  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -12,9 +10,7 @@ import {
 import type { SubmittedBatch } from '../core/instrumentation.js';
 import type { Attempt, AttemptError, Outcome } from '../engine/engine.interface.js';
 import { ATTRIBUTES, attributesOf } from './attributes.js';
-
-/** A trace as it travels with a job. */
-export type Carrier = Readonly<Record<string, string>>;
+import { type Carrier, extract, inject } from './trace-context.js';
 
 /** A span with the surroundings in which it is the active one. */
 export interface OpenSpan {
@@ -34,7 +30,7 @@ export class TaskSpans {
       [ATTRIBUTES.operationType]: 'send',
       ...(batch.jobs !== 1 && { [ATTRIBUTES.batch]: batch.jobs }),
     };
-    const parent = cause === undefined ? context.active() : extracted(cause);
+    const parent = cause === undefined ? context.active() : extract(cause);
     return this.open(`flowrra submit ${batch.taskName}`, SpanKind.PRODUCER, attributes, parent);
   }
 
@@ -51,7 +47,7 @@ export class TaskSpans {
       `flowrra run ${attempt.taskName}`,
       SpanKind.CONSUMER,
       attributes,
-      extracted(submitter ?? {}),
+      extract(submitter ?? {}),
     );
   }
 
@@ -68,13 +64,7 @@ export class TaskSpans {
 
 /** What is to travel with a job, so that its attempts find the way back. */
 export function carrierOf({ context: within }: OpenSpan): Carrier {
-  const carrier: Record<string, string> = {};
-  propagation.inject(within, carrier);
-  return carrier;
-}
-
-function extracted(carrier: Carrier): Context {
-  return propagation.extract(ROOT_CONTEXT, carrier);
+  return inject(within);
 }
 
 export function endSubmission(span: Span, accepted: string | string[]): void {

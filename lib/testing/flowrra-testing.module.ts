@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { DynamicModule, Provider } from '@nestjs/common';
 import { FlowrraConfigError } from '../core/errors.js';
 import { TaskExplorer } from '../discovery/task-explorer.js';
-import { MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
+import { configured, MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
 import { FlowrraModule } from '../flowrra.module.js';
 import { FlowrraService } from '../flowrra.service.js';
 import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
@@ -64,7 +64,7 @@ export class FlowrraTestingModule {
       inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
       // A backend of the application's may need a server; results stay in memory.
       factory: (given: FlowrraModuleOptions, explorer: TaskExplorer) =>
-        testOptions({ ...given, backend: undefined }, explorer, options),
+        testOptions({ ...configured(given), backend: undefined }, explorer, options),
     });
     builder.overrideProvider(FlowrraService).useClass(FlowrraTesting);
     return builder;

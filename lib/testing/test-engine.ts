@@ -1,10 +1,12 @@
 // Not the global ones, which a test runner's fake timers replace.
-import { clearTimeout, setTimeout } from 'node:timers';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { isolated } from '../core/detached.js';
+import { Admission } from '../engine/admission.js';
 import { AttemptAbort } from '../engine/attempt-abort.js';
 import {
   type Accepted,
   type Attempt,
+  type BackPressure,
   type DrainReport,
   Duplicate,
   type Engine,
@@ -65,6 +67,9 @@ export class TestEngine implements Engine {
   private readonly underWay = new Set<Promise<unknown>>();
   private readonly rates = new Map<string, RateWindow>();
   private host!: EngineHost;
+  private admission!: Admission;
+  /** Submissions that wait for room, or are on their way into the store. */
+  private entering = 0;
 
   constructor(
     readonly mode: TestMode,
@@ -73,7 +78,12 @@ export class TestEngine implements Engine {
 
   connect(host: EngineHost): void {
     this.host = host;
-    const { clock, retention, queues } = host;
+    const { clock, retention, queues, backPressure } = host;
+    this.admission = new Admission(
+      this.bound(backPressure),
+      () => this.store.pendingCount(),
+      (job) => this.store.hasStandIn(job, clock.now()),
+    );
     for (const { name, rateLimit } of queues)
       if (rateLimit !== null) this.rates.set(name, new RateWindow(rateLimit));
     this.store.open({
@@ -95,7 +105,38 @@ export class TestEngine implements Engine {
   /** Nothing runs by itself. */
   consume(): void {}
 
-  async enqueue(job: NewJob): Promise<Accepted> {
+  enqueue(job: NewJob): Promise<Accepted> {
+    return this.admit([job], () => this.add(job));
+  }
+
+  enqueueMany(jobs: readonly NewJob[]): Promise<Accepted[]> {
+    return this.admit(jobs, async () => {
+      const accepted: Accepted[] = [];
+      for (const job of jobs) accepted.push(await this.add(job));
+      return accepted;
+    });
+  }
+
+  /**
+   * Inside its `submit` a job takes no room from others. Where nothing runs there is never room again,
+   * so that waiting for it would never end.
+   */
+  private bound(given: BackPressure): BackPressure {
+    if (this.mode === 'inline') return { ...given, maxPending: Infinity };
+    return this.mode === 'fake' ? { ...given, whenFull: 'reject' } : given;
+  }
+
+  private async admit<R>(jobs: readonly NewJob[], insert: () => Promise<R>): Promise<R> {
+    if (this.admission.unbounded || jobs.every(({ exempt }) => exempt === true)) return insert();
+    this.entering++;
+    try {
+      return await this.admission.enter(jobs, insert);
+    } finally {
+      this.entering--;
+    }
+  }
+
+  private async add(job: NewJob): Promise<Accepted> {
     const now = this.host.clock.now();
     const accepted = this.store.insert(this.mode === 'inline' ? { ...job, delay: 0 } : job, now);
     if (accepted instanceof Duplicate) {
@@ -113,12 +154,6 @@ export class TestEngine implements Engine {
     return accepted;
   }
 
-  async enqueueMany(jobs: readonly NewJob[]): Promise<Accepted[]> {
-    const accepted: Accepted[] = [];
-    for (const job of jobs) accepted.push(await this.enqueue(job));
-    return accepted;
-  }
-
   pendingCount(): number {
     return this.store.pendingCount();
   }
@@ -132,7 +167,7 @@ export class TestEngine implements Engine {
     if (this.mode === 'fake') return;
     for (;;) {
       this.startDue();
-      if (this.underWay.size === 0 || !(await this.oneEnds(patience))) return;
+      if (this.underWay.size > 0 ? !(await this.oneEnds(patience)) : !(await this.someEntered())) return;
     }
   }
 
@@ -145,6 +180,7 @@ export class TestEngine implements Engine {
   }
 
   close(): void {
+    this.admission.close();
     this.store.close();
   }
 
@@ -169,6 +205,14 @@ export class TestEngine implements Engine {
     }
   }
 
+  /** Gives submissions that have room now the time to come in; says whether some did. */
+  private async someEntered(): Promise<boolean> {
+    const before = this.entering;
+    if (before === 0) return false;
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.entering < before;
+  }
+
   private async oneEnds(patience: number): Promise<boolean> {
     const ended = Promise.race(this.underWay).then(() => true);
     if (patience === Infinity) return ended;
@@ -189,7 +233,9 @@ export class TestEngine implements Engine {
         resolve(run);
       });
       this.running.add(run);
-      void isolated(async () => this.host.execute(attempt, run)).then(run.finish);
+      const execute = async (): Promise<Outcome> => this.host.execute(attempt, run);
+      void isolated(() => this.admission.asTask(execute)).then(run.finish);
+      this.admission.left();
     });
   }
 

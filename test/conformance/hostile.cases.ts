@@ -22,6 +22,33 @@ class Hostile {
   }
 
   @Task({ maxRetries: 0 })
+  throwsObject(): void {
+    throw { code: 5, details: { field: 'total' } };
+  }
+
+  @Task({ maxRetries: 0 })
+  throwsHandles(): void {
+    throw { status: 502, retry: () => undefined };
+  }
+
+  @Task({ maxRetries: 0 })
+  throwsHugeObject(): void {
+    throw { text: 'x'.repeat(10_000) };
+  }
+
+  @Task({ maxRetries: 0 })
+  throwsObjectTrap(): void {
+    throw new Proxy(
+      {},
+      {
+        ownKeys() {
+          throw new Error('do not look at me');
+        },
+      },
+    );
+  }
+
+  @Task({ maxRetries: 0 })
   throwsTrap(): void {
     throw new Proxy(new Error('trap'), {
       get() {
@@ -129,6 +156,10 @@ const FAILURES: readonly [keyof Hostile, RegExp][] = [
   ['throwsUndefined', /NonError: The task threw undefined/],
   ['rejectsNull', /NonError: The task threw null/],
   ['throwsText', /NonError: The task threw 'just text'/],
+  ['throwsObject', /NonError: The task threw {"code":5,"details":{"field":"total"}}, which is no Error\./],
+  ['throwsHandles', /NonError: The task threw an object with status, retry, which is no Error\./],
+  ['throwsHugeObject', /NonError: The task threw {"text":"x{900,990}…, which is no Error\./],
+  ['throwsObjectTrap', /NonError: The task threw an object, which is no Error\./],
   ['throwsTrap', /./],
   ['unprintableError', /a NUL . and half a pair ./],
   ['brokenObservable', /Error: the source broke/],

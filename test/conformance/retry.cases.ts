@@ -66,6 +66,12 @@ class Flaky {
     if (this.at.length === 6) throw new Error('once');
     return `attempt ${attempt}`;
   }
+
+  @Task()
+  snoozingForEver(what: 'class' | 'object'): void {
+    this.at.push(this.now());
+    throw what === 'class' ? new SnoozeTaskError(0) : { code: 'FLOWRRA_SNOOZE', delay: 0 };
+  }
 }
 
 export function retryCases(beds: Beds): void {
@@ -199,6 +205,17 @@ export function retryCases(beds: Beds): void {
     await advance(1_000_000);
     expect(delays()).toEqual([60_000, 60_000, 60_000, 60_000, 60_000, 10]);
     expect(await flowrra.getResult(id)).toMatchObject({ status: 'success', result: 'attempt 2', retries: 1 });
+  });
+
+  it('a snooze takes a second at least, so that a task that snoozes for ever lets others run', async () => {
+    const { flowrra, flaky, advance, delays } = await start();
+    for (const error of ['class', 'object'] as const) {
+      flaky.at.length = 0;
+      const id = await flowrra.submit(flaky.snoozingForEver, error);
+      await advance(5_000);
+      expect(delays()).toEqual([1_000, 1_000, 1_000, 1_000, 1_000]);
+      await flowrra.cancel(id);
+    }
   });
 
   it('one job may override its task, and no other is touched', async () => {

@@ -69,6 +69,40 @@ export function submissionCases(beds: Beds): void {
     expect(await flowrra.submitMany(app.get(Sums).add, [])).toEqual([]);
   });
 
+  it('runs jobs of queues and tasks that are called like what every object inherits', async () => {
+    const names = ['toString', 'constructor', 'valueOf', 'hasOwnProperty', '__proto__'];
+    const queues = Object.fromEntries(names.map((name) => [name, {}]));
+    const tasks = Object.fromEntries(names.map((name) => [name, { maxRetries: 1 }]));
+    @Injectable()
+    class Named {
+      @Task({ name: 'toString', queue: 'toString' })
+      a(): void {}
+      @Task({ name: 'constructor', queue: 'constructor' })
+      b(): void {}
+      @Task({ name: 'valueOf', queue: 'valueOf' })
+      c(): void {}
+      @Task({ name: 'hasOwnProperty', queue: 'hasOwnProperty' })
+      d(): void {}
+      @Task({ name: '__proto__', queue: '__proto__' })
+      e(): void {}
+    }
+    const { flowrra } = await beds.start([Named], { queues, tasks });
+    const metadata = JSON.parse('{ "__proto__": 1, "toString": 2 }') as Record<string, unknown>;
+    for (const name of names) {
+      const id = await flowrra.with({ metadata, taskId: `id-${name}` }).submit(name);
+      expect((await flowrra.waitForResult(id)).status).toBe('success');
+      const job = await flowrra.jobs.get(id);
+      // As entries, since a matcher may pass over a key `__proto__`; PostgreSQL orders keys by itself.
+      expect(new Map(Object.entries(job?.metadata ?? {}))).toEqual(new Map(Object.entries(metadata)));
+    }
+    const counts = await flowrra.jobs.counts();
+    for (const name of names) {
+      expect(counts.find(({ queue }) => queue === name)).toMatchObject({ success: 1, pending: 0 });
+      await flowrra.queues.pause(name);
+      expect(await flowrra.queues.isPaused(name)).toBe(true);
+    }
+  });
+
   it('takes a task id of the caller, and submits the same id only once', async () => {
     const { flowrra, app } = await beds.start([Sums]);
     const sums = app.get(Sums);

@@ -1,7 +1,8 @@
 import { Global, Inject, Injectable, Module } from '@nestjs/common';
-import { InMemoryBackend, type ResultBackend } from '../../lib/index.js';
+import { type Engine, InMemoryBackend, type ResultBackend, type TaskResult } from '../../lib/index.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { sqliteEngine } from '../support/sqlite.js';
 
 describe('a configured backend', () => {
   it('is made by Nest, if it is a class, and hears every change in order', async () => {
@@ -70,5 +71,62 @@ describe('a configured backend', () => {
     });
     await app.close();
     expect(ran).toBe(false);
+  });
+
+  const engines: [string, () => string | Engine][] = [
+    ['memory', () => 'memory:'],
+    ['sqlite', () => sqliteEngine()],
+  ];
+  describe.each(engines)('over %s, answers when operators see the same', (_name, engine) => {
+    it.each(['waitForResult', 'getResult'] as const)('%s', async (read) => {
+      const { app, flowrra } = await startApp({ backend: new InMemoryBackend(), engine: engine() });
+      let runs = 0;
+      flowrra.register({ name: 'fails', maxRetries: 0 }, () => {
+        if (++runs % 2 === 1) throw new Error('the first time');
+      });
+      const ended = async (id: string): Promise<TaskResult> => {
+        if (read === 'waitForResult') return flowrra.waitForResult(id);
+        for (;;) {
+          const result = await flowrra.getResult(id);
+          if (result?.isComplete) return result;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      };
+      for (let times = 0; times < 20; times++) {
+        const id = await flowrra.submit('fails');
+        expect((await ended(id)).status).toBe('failed');
+        expect((await flowrra.jobs.get(id))?.status).toBe('failed');
+        expect((await flowrra.jobs.counts())[0]).toMatchObject({ running: 0, failed: 1 });
+        expect(await flowrra.jobs.retry(id)).toBe(true);
+        expect((await ended(id)).status).toBe('success');
+        expect(await flowrra.jobs.remove(id)).toBe(true);
+      }
+      await app.close();
+    });
+  });
+
+  it('does not keep a wait beyond its time-out, nor beyond its abort, though the engine does not settle', async () => {
+    const clock = new ManualClock();
+    const backend = new InMemoryBackend({ clock });
+    const { app, flowrra } = await startApp({ backend, clock });
+    let finish!: () => void;
+    flowrra.register({ name: 'work' }, () => new Promise<void>((resolve) => (finish = resolve)));
+    const id = await flowrra.submit('work');
+    await clock.advance(0);
+    const running = (await flowrra.getResult(id)) as TaskResult;
+    const finishedAt = new Date(clock.now());
+    backend.store(id, { ...running, status: 'failed', isComplete: true, finishedAt } as TaskResult);
+    const waits = [flowrra.waitForResult(id, { timeout: '1s' }), flowrra.waitForResult(id)];
+    const aborted = new AbortController();
+    const given = flowrra.waitForResult(id, { signal: aborted.signal });
+    await clock.advance(0);
+    aborted.abort(new Error('given up'));
+    await expect(given).rejects.toThrow('given up');
+    await clock.advance(1_000);
+    expect((await waits[0])?.status).toBe('failed');
+    await clock.advance(4_000);
+    expect((await waits[1])?.status).toBe('failed');
+    finish();
+    await app.close();
   });
 });

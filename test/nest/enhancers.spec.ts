@@ -75,6 +75,77 @@ it('an instance that is bound runs whoever has made the provider', async () => {
   expect(await flowrra.waitForResult(id)).toMatchObject({ result: 'instead' });
 });
 
+/** Wraps a method, as a decorator that traces or caches does. */
+function Wrapped(copiesMetadata = false): MethodDecorator {
+  return (_target, _key, descriptor) => {
+    const method = descriptor.value as (...args: unknown[]) => unknown;
+    const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+      return method.apply(this, args);
+    };
+    if (copiesMetadata)
+      for (const key of Reflect.getMetadataKeys(method))
+        Reflect.defineMetadata(key, Reflect.getMetadata(key, method), wrapper);
+    descriptor.value = wrapper as never;
+  };
+}
+
+it('a guard below a decorator that wraps the method fails the start, wherever @Task() stands', async () => {
+  @Injectable()
+  class Above {
+    @Task()
+    @Wrapped()
+    @UseGuards(OpenBooks)
+    work(): void {}
+  }
+  @Injectable()
+  class Below {
+    @Wrapped()
+    @UseGuards(OpenBooks)
+    @Task()
+    work(): void {}
+  }
+  @Injectable()
+  class Between {
+    @Task()
+    @UseInterceptors(Stub)
+    @Wrapped()
+    @UseInterceptors(new Stub())
+    work(): void {}
+  }
+  @Injectable()
+  class Heir extends Above {}
+  for (const [type, message] of [
+    [
+      Above,
+      /Above\.work has @UseGuards\(\) with OpenBooks below a decorator that wraps.*Move @UseGuards\(\) above/,
+    ],
+    [Below, /Below\.work has @UseGuards\(\) with OpenBooks below a decorator that wraps/],
+    [Between, /Between\.work has @UseInterceptors\(\) with Stub below a decorator that wraps/],
+    [Heir, /Above\.work has @UseGuards\(\) with OpenBooks below a decorator that wraps/],
+  ] as const)
+    await expect(start(type)).rejects.toThrow(message);
+});
+
+it('a guard runs above a decorator that wraps the method, and below one that copies its metadata', async () => {
+  @Injectable()
+  class Guarded {
+    @UseGuards(OpenBooks)
+    @Task({ maxRetries: 0 })
+    @Wrapped()
+    above(): void {}
+
+    @Task({ maxRetries: 0 })
+    @Wrapped(true)
+    @UseGuards(OpenBooks)
+    below(): void {}
+  }
+  const flowrra = await start(Guarded);
+  for (const method of ['above', 'below'] as const) {
+    const result = await flowrra.waitForResult(await flowrra.tasks(Guarded)[method]());
+    expect(result.errors[0]?.code).toBe('FLOWRRA_FORBIDDEN');
+  }
+});
+
 it('a method that overrides a guarded task, and does not say so, fails the start', async () => {
   @Injectable()
   class Hasty extends Bills {

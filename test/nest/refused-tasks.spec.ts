@@ -1,5 +1,7 @@
 import { jest } from '@jest/globals';
-import { Injectable, Logger, type ModuleMetadata } from '@nestjs/common';
+import { Injectable, Logger, Module, type ModuleMetadata } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import {
   FlowrraConfigError,
   FlowrraModule,
@@ -8,6 +10,7 @@ import {
   TaskContext,
   TaskCtx,
 } from '../../lib/index.js';
+import { FlowrraTestingModule } from '../../lib/testing/index.js';
 import { First, startingApps } from './starting-apps.js';
 
 const start = startingApps();
@@ -76,6 +79,16 @@ describe('what fails the start', () => {
 
   it('a second forRoot in one application', async () => {
     await refused({ imports: [FlowrraModule.forRoot()] }, /twice/);
+  });
+
+  it('FlowrraModule without forRoot, which the error says', async () => {
+    @Module({ imports: [FlowrraModule], providers: [First] })
+    class AppModule {}
+    const starting = NestFactory.createApplicationContext(AppModule, { abortOnError: false, logger: false });
+    await expect(starting).rejects.toThrow(FlowrraConfigError);
+    await expect(starting).rejects.toThrow(/FlowrraModule is imported without forRoot\(\)/);
+    const testing = FlowrraTestingModule.override(Test.createTestingModule({ imports: [AppModule] }));
+    await expect(testing.compile()).rejects.toThrow(/FlowrraModule is imported without forRoot\(\)/);
   });
 
   it('a static method and a symbol, as soon as the class is defined', () => {

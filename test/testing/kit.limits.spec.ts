@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { FlowrraService, Task } from '../../lib/index.js';
+import {
+  ExecutorNotRunningError,
+  type FlowrraModuleOptions,
+  FlowrraService,
+  QueueFullError,
+  Task,
+} from '../../lib/index.js';
 import { FlowrraTesting, FlowrraTestingModule, type TestMode } from '../../lib/testing/index.js';
 
 @Injectable()
@@ -105,4 +111,69 @@ it('a debounced job is shown, and run, with what the last call gave it', async (
   expect(flowrra.submitted()).toMatchObject([{ taskId: id, args: ['later still'] }]);
   await flowrra.clock.advance('10s');
   expect(bank.booked).toEqual(['later still']);
+});
+
+describe('maxPending', () => {
+  async function bounded(options: FlowrraModuleOptions, mode?: TestMode) {
+    const module = await Test.createTestingModule({
+      imports: [
+        FlowrraTestingModule.forRoot({ queues: { bank: {}, slow: {} }, ...options, ...(mode && { mode }) }),
+      ],
+      providers: [Bank],
+    }).compile();
+    open.push(module);
+    await module.init();
+    return { flowrra: module.get(FlowrraTesting), bank: module.get(Bank) };
+  }
+
+  it('holds a submission back until there is room', async () => {
+    const { flowrra, bank } = await bounded({ maxPending: 1 });
+    await flowrra.submit(bank.book, 1);
+    let accepted = false;
+    const second = flowrra.submit(bank.book, 2).then(() => (accepted = true));
+    const third = flowrra.submit(bank.book, 3);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(accepted).toBe(false);
+    expect(flowrra.submitted()).toHaveLength(1);
+    await flowrra.drain();
+    await Promise.all([second, third]);
+    expect(bank.booked).toEqual([1, 2, 3]);
+  });
+
+  it("rejects with whenFull: 'reject', until jobs have run", async () => {
+    const { flowrra, bank } = await bounded({ maxPending: 2, whenFull: 'reject' });
+    await flowrra.submitMany(bank.book, [[1], [2]]);
+    await expect(flowrra.submit(bank.book, 3)).rejects.toThrow(QueueFullError);
+    await expect(flowrra.submitMany(bank.book, [[1], [2], [3]])).rejects.toThrow(/can never fit/);
+    await flowrra.drain();
+    await flowrra.submit(bank.book, 3);
+    await flowrra.drain();
+    expect(bank.booked).toEqual([1, 2, 3]);
+  });
+
+  it('does not hold back what a running task submits', async () => {
+    const { flowrra, bank } = await bounded({ maxPending: 1 });
+    await flowrra.submit(bank.bookTwice, 'rent');
+    await flowrra.drain();
+    expect(bank.booked).toEqual(['rent', 'rent again']);
+  });
+
+  it("in mode 'fake', where nothing makes room, rejects; in mode 'inline', holds nothing back", async () => {
+    const fake = await bounded({ maxPending: 1 }, 'fake');
+    await fake.flowrra.submit(fake.bank.book, 1);
+    await expect(fake.flowrra.submit(fake.bank.book, 2)).rejects.toThrow(QueueFullError);
+    const inline = await bounded({ maxPending: 1 }, 'inline');
+    await inline.flowrra.submitMany(inline.bank.book, [[1], [2], [3]]);
+    expect(inline.bank.booked).toEqual([1, 2, 3]);
+  });
+
+  it('what waits when the test ends is refused', async () => {
+    const { flowrra, bank } = await bounded({ maxPending: 1 });
+    await flowrra.submit(bank.book, 1);
+    const waiting = flowrra.submit(bank.book, 2);
+    const refused = expect(waiting).rejects.toThrow(ExecutorNotRunningError);
+    await new Promise((resolve) => setImmediate(resolve));
+    await open.pop()?.close();
+    await refused;
+  });
 });

@@ -43,13 +43,17 @@ it('runs a CPU-bound task in a thread, and the process ends by itself', async ()
 
 it('brings errors back, and those that steer the job steer it', async () => {
   const answers = await ask(
-    ...['undefined', 'null', 'fatal', 'retry', 'snooze', 'coded'].map((what): [string, string] => [
-      'throws',
-      what,
-    ]),
+    ...['undefined', 'null', 'object', 'function', 'fatal', 'retry', 'snooze', 'coded'].map(
+      (what): [string, string] => ['throws', what],
+    ),
   );
   expect(answers['throws undefined']?.error).toBe('NonError: The task threw undefined, which is no Error.');
   expect(answers['throws null']?.error).toBe('NonError: The task threw null, which is no Error.');
+  expect(answers['throws object']).toMatchObject({
+    error: 'NonError: The task threw {"code":5}, which is no Error.',
+    code: '5',
+  });
+  expect(answers['throws function']?.error).toMatch(/NonError: The task threw .*Function/);
   expect(answers['throws fatal']).toMatchObject({
     status: 'failed',
     error: 'FatalTaskError: for good',

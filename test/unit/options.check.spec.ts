@@ -62,6 +62,25 @@ describe('checkKeys', () => {
     );
   });
 
+  it.each([
+    ['attempts', 'maxRetries'],
+    ['max_retries', 'maxRetries'],
+    ['jobId', 'with({ taskId })'],
+    ['removeOnComplete', 'resultTtl'],
+    ['repeat', '@nestjs/schedule'],
+    ['lifo', 'priority'],
+    ['concurrency', 'numWorkers'],
+    ['countdown', "with({ delay: '10s' })"],
+    ['eta', 'with({ runAt: date })'],
+    ['queue', '@Task({ queue })'],
+    ['priority', 'with({ priority: 1 })'],
+  ])('names the option that Flowrra has for %s', (word, ours) => {
+    const message = configError(() => checkKeys({ [word]: 1 }, ['role'], 'here'));
+    expect(message).toContain(`here: unknown option '${word}' (given 1). `);
+    expect(message).toContain(ours);
+    expect(message).toMatch(/ Known: role\.$/);
+  });
+
   it('does not take an inherited name for a known one', () => {
     expect(configError(() => checkKeys({ toString: 1 }, KEYS, 'here'))).toMatch("unknown option 'toString'");
     const parsed: unknown = JSON.parse('{ "__proto__": 1 }');

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { FlowrraModuleOptions } from '../../lib/options/module-options.js';
+import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
 import { resolveModuleOptions } from '../../lib/options/resolve-module-options.js';
 import { ResultBackend } from '../../lib/results/result-backend.js';
 import { configError } from '../support/config-error.js';
@@ -8,8 +9,10 @@ import { configError } from '../support/config-error.js';
 const resolve = (options: unknown) => resolveModuleOptions(options as FlowrraModuleOptions);
 
 describe('what is refused', () => {
+  const ENGINE_UNSET =
+    "Is the environment variable set? Give a URL such as 'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app', or leave the option out for 'memory:'.";
   const ENGINE_NEED =
-    "It must be a URL such as 'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app', or an engine: an object with connect, consume, drain, enqueue, enqueueMany, pendingCount, close.";
+    "It must be a URL such as 'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app', or an object that implements Engine.";
   const BACKEND_NEED =
     'It must be a ResultBackend, or a class that extends it: one with store, get, waitFor.';
   const QUEUE_NEED = 'A queue is named by 1 to 100 letters (a to z), digits, _ . and -.';
@@ -45,9 +48,10 @@ describe('what is refused', () => {
     [{ role: 3 }, 'role: 3 is not valid. Known: all, producer, worker.'],
     [{ whenFull: 'drop' }, "whenFull: 'drop' is not valid. Known: wait, reject."],
     [{ whenFull: 'rejekt' }, "whenFull: 'rejekt' is not valid. Did you mean 'reject'? Known: wait, reject."],
-    [{ engine: '' }, `engine: '' is not valid. ${ENGINE_NEED}`],
+    [{ engine: '' }, `engine: '' is not valid. ${ENGINE_UNSET}`],
+    [{ engine: undefined }, `engine: undefined is not valid. ${ENGINE_UNSET}`],
     [{ engine: null }, `engine: null is not valid. ${ENGINE_NEED}`],
-    [{ engine: { connect() {} } }, `engine: an object is not valid. ${ENGINE_NEED}`],
+    [{ engine: { run() {} } }, `engine: an object is not valid. ${ENGINE_NEED}`],
     [{ engine: new URL('memory:') }, `engine: an object is not valid. ${ENGINE_NEED}`],
     [{ backend: null }, `backend: null is not valid. ${BACKEND_NEED}`],
     [{ backend: 'redis' }, `backend: 'redis' is not valid. ${BACKEND_NEED}`],
@@ -176,9 +180,50 @@ describe('what is refused', () => {
     expect(message).toMatch(
       "FlowrraModule options: unknown option 'numWorker' (given 4). Did you mean 'numWorkers'?",
     );
-    expect(configError(() => resolve({ concurrency: 4 }))).toMatch(
-      "unknown option 'concurrency' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, globalEnhancers, context, deadLetter, remoteTasks, clock.",
+    expect(configError(() => resolve({ nothing: 4 }))).toMatch(
+      "unknown option 'nothing' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, globalEnhancers, context, deadLetter, remoteTasks, clock.",
     );
+  });
+
+  it.each([
+    'name',
+    'durable',
+    'connect',
+    'consume',
+    'drain',
+    'enqueue',
+    'enqueueMany',
+    'pendingCount',
+    'close',
+    'results.get',
+    'results.waitFor',
+    'control.cancel',
+    'control.report',
+    'control.job',
+    'control.find',
+    'control.counts',
+    'control.retry',
+    'control.remove',
+    'control.pause',
+    'control.resume',
+  ])('an engine that lacks %s, which it names', (member) => {
+    const [owner, method] = member.split('.') as [string, string?];
+    const whole = memoryEngine();
+    // A view of the whole one, with one member less.
+    const without = (object: object, name: string): object =>
+      new Proxy(object, {
+        get: (target, key) => (key === name ? undefined : (Reflect.get(target, key) as unknown)),
+      });
+    const engine: unknown = method
+      ? Object.create(whole, { [owner]: { value: without(Reflect.get(whole, owner) as object, method) } })
+      : without(whole, owner);
+    const message = configError(() => resolve({ engine }));
+    if (member === 'connect') expect(message).toContain(ENGINE_NEED);
+    else
+      expect(message).toMatch(
+        new RegExp(`^engine: (the method )?${member.replace('.', '\\.')}\\b.* is missing\\.`),
+      );
+    expect(resolve({ engine: whole }).engine).toBe(whole);
   });
 
   it('the abstract class ResultBackend itself', () => {

@@ -122,7 +122,8 @@ describe('resolveModuleOptions', () => {
   });
 
   it('takes options that are undefined for options not given', () => {
-    const keys = Object.keys(resolve({})).filter((key) => key !== 'queues' && key !== 'cpu');
+    // But the engine: an environment variable that is not set must not lose jobs.
+    const keys = Object.keys(resolve({})).filter((key) => !['queues', 'cpu', 'engine'].includes(key));
     const options = Object.fromEntries(
       [...keys, 'queues', 'cpu', 'numWorkers', 'cpuWorkers'].map((key) => [key, undefined]),
     );

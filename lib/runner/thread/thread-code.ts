@@ -69,7 +69,7 @@ export class ThreadCode {
   private async exported(file: string, name: string): Promise<Invoke> {
     const module = await imported(file);
     // A CommonJS module's exports may all stand below `default`.
-    const value = module[name] ?? (module['default'] as Record<string, unknown> | undefined)?.[name];
+    const value = ownValue(module, name) ?? ownValue(module['default'], name);
     if (typeof value === 'function') return (args) => (value as Method)(...args);
     throw new FlowrraConfigError(
       `${file} exports no function '${name}', which a CPU-bound task was registered with.`,
@@ -154,6 +154,12 @@ function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
     }
   }
   return tasks;
+}
+
+/** `undefined` for what is only inherited, such as the `toString` of every object. */
+function ownValue(exports: unknown, name: string): unknown {
+  if ((typeof exports !== 'object' && typeof exports !== 'function') || exports === null) return undefined;
+  return Object.hasOwn(exports, name) ? (exports as Record<string, unknown>)[name] : undefined;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

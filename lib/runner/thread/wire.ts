@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { FatalTaskError, PayloadError, RetryTaskError, SnoozeTaskError } from '../../core/errors.js';
 import { errorFrom } from '../../core/payload/payload-error-parts.js';
 import { payloadFromText, payloadToText } from '../../core/payload/payload-text.js';
+import { PayloadWalk } from '../../core/payload/payload-walk.js';
 import type { SubmitOptions } from '../../options/task-options.js';
 
 /** Plain data on its way between threads: as it is, or as text where a structured clone would change it. */
@@ -52,7 +53,7 @@ export type FromThread =
 
 /** An error's parts, or a thrown value that is none. */
 export type WiredError =
-  | { readonly thrown: unknown }
+  | { readonly thrown: Wired }
   | {
       readonly name: string;
       readonly message: string;
@@ -66,6 +67,8 @@ export type WiredError =
     };
 
 const DEEPEST_CAUSE = 5;
+/** The most of what is thrown and is no error. */
+const MOST_BYTES = 16_384;
 
 export function wire(plain: unknown): Wired {
   return clonesExactly(plain) ? { plain } : { text: payloadToText(plain) };
@@ -76,13 +79,7 @@ export function unwire(wired: Wired): unknown {
 }
 
 export function wireError(error: unknown, depth = 0): WiredError {
-  if (!types.isNativeError(error))
-    return {
-      thrown:
-        isPrimitive(error) && typeof error !== 'symbol'
-          ? error
-          : String(Object.prototype.toString.call(error)),
-    };
+  if (!types.isNativeError(error)) return { thrown: wire(plainOf(error)) };
   const { name, message, stack, cause } = error;
   const { code, delay, path } = error as Error & { code?: unknown; delay?: unknown; path?: unknown };
   return {
@@ -96,9 +93,20 @@ export function wireError(error: unknown, depth = 0): WiredError {
   };
 }
 
+/** What was thrown and is no error; of what cannot travel, what it calls itself. */
+function plainOf(thrown: unknown): unknown {
+  if (typeof thrown === 'symbol') return String(thrown);
+  if (isPrimitive(thrown)) return thrown;
+  try {
+    return new PayloadWalk('result', MOST_BYTES).result(thrown);
+  } catch {
+    return String(Object.prototype.toString.call(thrown));
+  }
+}
+
 /** The error again; those by which a task steers its job as the classes that the executor knows. */
 export function unwireError(wired: WiredError): unknown {
-  if ('thrown' in wired) return wired.thrown;
+  if ('thrown' in wired) return unwire(wired.thrown);
   const { name, message, stack, code, delay = 0, path = '', cause } = wired;
   const options = cause === undefined ? undefined : { cause: unwireError(cause) };
   const steered = steering(code, message, delay, path, options);

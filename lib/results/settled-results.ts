@@ -1,0 +1,65 @@
+import type { Clock } from '../core/clock.js';
+import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
+import { ResultBackend, type WaitOptions } from './result-backend.js';
+
+/** The longest that a read waits for the engine. */
+const WAIT_MS = 5_000;
+/** The engine has settled every result that is older: a final one is written for about three minutes at most. */
+const RECENT_MS = 300_000;
+
+/**
+ * A configured backend as the application reads it. An outcome is in the backend before the engine
+ * settles its job, and until then operators could neither retry nor remove it: a final result is
+ * answered only once the engine, in whichever process, has settled the job as well.
+ */
+export class SettledResults extends ResultBackend {
+  /** @param engine Results as the engine keeps them by itself. */
+  constructor(
+    private readonly backend: ResultBackend,
+    private readonly engine: ResultBackend,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  store(taskId: string, result: TaskResult): void | Promise<void> {
+    return this.backend.store(taskId, result);
+  }
+
+  async get(taskId: string): Promise<TaskResult | null> {
+    const result = await this.backend.get(taskId);
+    return result === null ? null : this.settled(result, { timeout: WAIT_MS });
+  }
+
+  async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
+    const { timeout = Infinity, signal } = options;
+    const end = this.clock.now() + timeout;
+    for (;;) {
+      const left = Math.max(0, end - this.clock.now());
+      const wait = { ...(left !== Infinity && { timeout: left }), ...(signal && { signal }) };
+      const result = await this.backend.waitFor(taskId, wait);
+      const settled = await this.settled(result, { ...wait, timeout: Math.min(WAIT_MS, left) });
+      // Otherwise it has been put back into line meanwhile.
+      if (settled.isComplete) return settled;
+    }
+  }
+
+  override async close(): Promise<void> {
+    await this.backend.close?.();
+  }
+
+  /** The result itself if the engine does not know the job, cannot be asked, or does not settle it in time. */
+  private async settled(result: TaskResult, wait: WaitOptions): Promise<TaskResult> {
+    const { taskId, finishedAt } = result;
+    if (finishedAt === null || finishedAt.getTime() < this.clock.now() - RECENT_MS) return result;
+    try {
+      const known = await this.engine.get(taskId);
+      if (known === null || known.isComplete) return result;
+      await this.engine.waitFor(taskId, wait);
+    } catch (error) {
+      if (wait.signal?.aborted) throw error;
+      return result;
+    }
+    return (await this.backend.get(taskId)) ?? result;
+  }
+}
