@@ -34,7 +34,7 @@ const UNKNOWN = 'Internal server error';
  * `@UseFilters(FlowrraExceptionFilter)` to a controller.
  */
 @Catch(FlowrraError)
-export class FlowrraExceptionFilter extends BaseExceptionFilter<FlowrraError> {
+export class FlowrraExceptionFilter extends BaseExceptionFilter<FlowrraError | HttpException> {
   override catch(error: FlowrraError, host: ArgumentsHost): void {
     const type = host.getType<string>();
     if (type === 'http') this.reply(error, host);
@@ -44,12 +44,9 @@ export class FlowrraExceptionFilter extends BaseExceptionFilter<FlowrraError> {
 
   private reply(error: FlowrraError, host: ArgumentsHost): void {
     const statusCode = STATUS.get(error.code);
-    if (statusCode === undefined) return super.catch(error, host);
     if (statusCode === 503) this.setHeader(host, 'Retry-After', RETRY_AFTER_SECONDS);
-    const { code, message } = error;
-    const taskId = error instanceof SubmitUncertainError ? { taskId: error.taskId } : {};
-    const answer = new HttpException({ statusCode, code, message, ...taskId }, statusCode);
-    super.catch(answer as never, host);
+    // oxlint-disable-next-line promise/valid-params -- a filter's catch, not a promise's
+    super.catch(statusCode === undefined ? error : answerOf(error, statusCode), host);
   }
 
   private setHeader(host: ArgumentsHost, name: string, value: string): void {
@@ -57,6 +54,12 @@ export class FlowrraExceptionFilter extends BaseExceptionFilter<FlowrraError> {
     const response: unknown = host.getArgByIndex(1);
     if (adapter !== undefined && !adapter.isHeadersSent(response)) adapter.setHeader?.(response, name, value);
   }
+}
+
+function answerOf(error: FlowrraError, statusCode: number): HttpException {
+  const { code, message } = error;
+  const taskId = error instanceof SubmitUncertainError ? { taskId: error.taskId } : {};
+  return new HttpException({ statusCode, code, message, ...taskId }, statusCode);
 }
 
 interface Emitting {
