@@ -39,7 +39,7 @@ class Processes {
     const journal = join(this.folder, `journal-${run}`);
     const settings = { file: this.file, driver: DRIVER, journal, run, taskIds, lease: this.lease };
     const child = spawn(process.execPath, ['--no-warnings', worker, JSON.stringify(settings)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     const ended = once(child, 'close') as Promise<End>;
     this.runs.push({ journal, child, ended, killed: false });
