@@ -124,6 +124,16 @@ await onBoth((server) => {
     }
   });
 
+  it('a job that workers have died with counts how often it was started, not how often it was taken', async () => {
+    const engine = { connection: server.url, prefix: place(), maxRescues: 2 };
+    const producer = await startOn(engine, Work, { role: 'producer', remoteTasks: REMOTE });
+    const id = await producer.flowrra.submit('Work.note', 'taken');
+    await server.haveDied(engine.prefix, 'default', id, 5);
+    const worker = await startOn(engine, Work);
+    expect(await producer.flowrra.waitForResult(id)).toMatchObject({ status: 'success' });
+    expect(worker.app.get(Work).ran).toEqual(['taken']);
+  });
+
   it('who tells of the whole fleet tells of a cancellation once', async () => {
     const { engine, flowrra, other } = await setUp({ fleetEvents: true }, { queues: { slow: {} } });
     const third = await startOn(engine, Work, { role: 'producer', remoteTasks: REMOTE });

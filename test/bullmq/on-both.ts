@@ -7,6 +7,8 @@ import { startServices } from '../../scripts/services/services.mjs';
 export interface BothServer {
   readonly url: string;
   queue(prefix: string, name: string): Queue;
+  /** Makes a job look as if that many workers had died after they had taken it. */
+  haveDied(prefix: string, name: string, taskId: string, workers: number): Promise<void>;
 }
 
 /** The same cases on Redis and on PostgreSQL. */
@@ -35,11 +37,18 @@ export async function onBoth(cases: (server: BothServer) => void): Promise<void>
     cases({
       url: services.redisUrl,
       queue: (prefix, name) => kept(new Queue(name, { prefix, connection: client })),
+      haveDied: async (prefix, name, taskId, workers) => {
+        await client.hset(`${prefix}:${name}:${taskId}`, 'stc', workers);
+      },
     }));
   describe('over PostgreSQL', () =>
     cases({
       url: services.postgresUrl,
       queue: (prefix, name) =>
         kept(new Queue(`${prefix}.${name}`, { connection: pool }, createPostgresBackend as never)),
+      haveDied: async (prefix, name, taskId, workers) => {
+        const values = [`${prefix}.${name}`, taskId, workers];
+        await pool.query('UPDATE job SET stalled_count = $3 WHERE queue = $1 AND id = $2', values);
+      },
     }));
 }

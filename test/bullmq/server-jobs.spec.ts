@@ -158,6 +158,27 @@ await onBoth((both) => {
     expect((await queue.getJobLogs('job')).logs).toEqual(rows(102, 200));
   });
 
+  it('starts are counted of whoever has the lease, until the job is put back into line', async () => {
+    const { jobs, at, add, work } = await setUp();
+    await add('job');
+    const counted: number[] = [];
+    const count = async (token: string): Promise<unknown> =>
+      counted.push(await jobs.countStart(at('job'), token));
+    const worker = work(async (job) => {
+      await count(job.token as string);
+      await count('another');
+      await count(job.token as string);
+      throw new Error('no');
+    });
+    await once(worker, 'failed');
+    await count('0');
+    expect(counted).toEqual([0, expect.any(Number), 1, expect.any(Number)]);
+    counted.length = 0;
+    expect(await jobs.retry(at('job'))).toBe(true);
+    await once(worker, 'failed');
+    expect(counted).toEqual([0, expect.any(Number), 1]);
+  });
+
   it('lists go on where they have ended, also among those of one moment', async () => {
     const { jobs, add, failAll, queue } = await setUp();
     const ids = Array.from({ length: 12 }, (_, n) => `job${String(n).padStart(2, '0')}`);

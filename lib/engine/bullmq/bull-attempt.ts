@@ -20,7 +20,8 @@ export class BullAttempt implements Attempt {
     readonly queue: string,
     readonly priority: number,
     public startedAt: number,
-    readonly lost: boolean,
+    /** Decided before it is begun. */
+    public lost: boolean,
     readonly retries = job.attemptsMade || 0,
   ) {
     this.taskId = job.id as string;

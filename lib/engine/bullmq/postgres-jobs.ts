@@ -65,6 +65,12 @@ export class PostgresJobs implements ServerJobs {
     await this.ask(statements.REPORT, [this.named(queue), taskId, token, progress, rows, MAX_LOG_LINES]);
   }
 
+  async countStart({ queue, taskId }: JobPlace, token: string): Promise<number> {
+    const values = [this.named(queue), taskId, token];
+    const [row] = await this.ask<{ counted: number }>(statements.COUNT_START, values);
+    return row?.counted ?? 0;
+  }
+
   async remove({ queue, taskId }: JobPlace): Promise<boolean> {
     return (await this.ask(statements.REMOVE, [this.named(queue), taskId])).length > 0;
   }

@@ -68,6 +68,13 @@ WITH own AS (
 SELECT publish_event($1, 'progress', jsonb_build_object('jobId', id, 'data', $4::text)) FROM own
  WHERE $4::text IS NOT NULL`;
 
+/** $3: token. BullMQ leaves alone what it does not know of a job's options. */
+export const COUNT_START = `
+UPDATE job
+   SET opts = jsonb_set(opts, '{flowrraStarts}', to_jsonb(COALESCE((opts ->> 'flowrraStarts')::integer, 0) + 1))
+ WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3
+RETURNING (opts ->> 'flowrraStarts')::integer - 1 AS counted`;
+
 export const REMOVE = `
 WITH gone AS (
   DELETE FROM job WHERE queue = $1 AND id = $2 AND state IN ('completed', 'failed')
@@ -93,7 +100,7 @@ WITH retried AS (
   UPDATE job
      SET state = 'waiting', seq = nextval('job_seq'), process_at_ms = NULL, processed_at_ms = NULL,
          finished_at_ms = NULL, return_value = NULL, failed_reason = NULL, stacktrace = NULL,
-         deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT
+         deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT, opts = opts - 'flowrraStarts'
    WHERE queue = $1 AND id = $2 AND state = 'failed' AND starts_with(COALESCE(failed_reason, ''), $3) IS FALSE
   RETURNING id, dedup_id, opts
 ), held AS (

@@ -10,6 +10,7 @@ import type { AnyJob, AnyWorker, BullServer } from './bull-server.interface.js';
 import type { EarlyCancellations } from './early-cancellations.js';
 import type { ResolvedBullMqOptions } from './bullmq-options.js';
 import { type Kept, keptFor, reasonIn } from './job-mapping.js';
+import { cancellationOf, isLost, repairCounter } from './before-start.js';
 import { RateGate } from './rate-gate.js';
 import type { JobPlace, ServerJobs } from './server-jobs.interface.js';
 import { isMalformed } from './malformed-job.js';
@@ -163,10 +164,9 @@ export class QueueWorker implements StoringObserver {
   }
 
   private readonly process = async (job: AnyJob): Promise<unknown> => {
-    const { host, server, options, early, asTask, left, changed } = this.parts;
+    const { host, server, early, asTask, left, changed } = this.parts;
     const { now } = host.clock;
-    const lost = job.stalledCounter > options.maxRescues;
-    const attempt = new BullAttempt(job, this.queue, job.opts.priority ?? 0, now(), lost);
+    const attempt = new BullAttempt(job, this.queue, job.opts.priority ?? 0, now(), false);
     const run = new BullRun(job, attempt, now, this);
     // It was on its way when the stop began.
     if (this.paused) return run.tell({ kind: 'released', delay: 0 });
@@ -176,8 +176,8 @@ export class QueueWorker implements StoringObserver {
     if (server.countsSlowly) countResultsRarely(job.opts, this.keep);
     this.runs.set(attempt.taskId, run);
     left();
-    if (!Number.isInteger(job.attemptsMade)) await this.repairOne(job);
-    const waits = this.gate !== null || early.has(attempt.taskId);
+    if (!Number.isInteger(job.attemptsMade)) await repairCounter(job, this.placeOf(job), this.parts);
+    const waits = this.gate !== null || job.stalledCounter > 0 || early.has(attempt.taskId);
     if (waits && !(await this.mayStart(run))) {
       this.runs.delete(attempt.taskId);
       changed();
@@ -187,31 +187,19 @@ export class QueueWorker implements StoringObserver {
     return run.tell(await run.endOf(isolated(() => asTask(() => host.execute(attempt, run)))));
   };
 
-  /** A counter that is no number could not be counted up when the job fails. */
-  private async repairOne(job: AnyJob): Promise<void> {
-    job.attemptsMade = 0;
-    await this.parts.jobs.repairOne(this.placeOf(job)).catch(this.parts.trouble);
-  }
-
   private async mayStart(run: BullRun): Promise<boolean> {
     const entering = this.gate?.enter((leave) => run.onAbort(leave)) ?? true;
-    if (entering === true && !this.parts.early.has(run.attempt.taskId)) return true;
+    const { early } = this.parts;
+    if (entering === true && run.job.stalledCounter === 0 && !early.has(run.attempt.taskId)) return true;
     const started = await entering;
-    if (started && run.cancelReason === null) await this.lookForCancellation(run);
+    if (started && run.cancelReason === null) {
+      const reason = await cancellationOf(this.placeOf(run.job), this.parts);
+      if (reason !== null) this.cancel(run.attempt.taskId, reason);
+    }
+    if (started && run.job.stalledCounter > 0)
+      run.attempt.lost = await isLost(run.job, this.placeOf(run.job), this.parts);
     run.attempt.startedAt = this.parts.host.clock.now();
     return started && (!run.aborted || run.cancelReason !== null);
-  }
-
-  /** It may have been cancelled while it waited here, or on its way. */
-  private async lookForCancellation({ job, attempt }: BullRun): Promise<void> {
-    const { jobs, trouble } = this.parts;
-    try {
-      const [text = null] = await jobs.requested([this.placeOf(job)]);
-      const reason = reasonIn(text);
-      if (reason !== null) this.cancel(attempt.taskId, reason);
-    } catch (error) {
-      trouble(error as Error);
-    }
   }
 
   private readonly shut = (): void => {

@@ -65,6 +65,10 @@ export class RedisJobs implements ServerJobs {
     await this.script.REPORT(this.base(queue), taskId, token, progress ?? '', MAX_LOG_LINES, ...rows);
   }
 
+  async countStart({ queue, taskId }: JobPlace, token: string): Promise<number> {
+    return (await this.script.COUNT_START(this.base(queue), taskId, token)) as number;
+  }
+
   async remove({ queue, taskId }: JobPlace): Promise<boolean> {
     return (await this.script.REMOVE(this.base(queue), taskId)) === 1;
   }

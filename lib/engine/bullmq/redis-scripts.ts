@@ -102,6 +102,13 @@ for row = 6, #ARGV do call('RPUSH', job .. ':logs', ARGV[row]) end
 call('LTRIM', job .. ':logs', -tonumber(ARGV[5]), -1)
 `;
 
+/** Arguments: token. */
+export const COUNT_START = `${PRELUDE}
+local counted = tonumber(call('HGET', job, 'flowrra:starts') or 0)
+if call('GET', job .. ':lock') == ARGV[3] then call('HSET', job, 'flowrra:starts', counted + 1) end
+return counted
+`;
+
 export const REMOVE = `${PRELUDE}
 local from = nil
 if call('ZREM', failed, id) == 1 then from = 'failed'
@@ -131,7 +138,7 @@ export const RETRY = `${PRELUDE}
 local reason = call('HGET', job, 'failedReason')
 if reason and string.sub(reason, 1, #ARGV[3]) == ARGV[3] then return 0 end
 if call('ZREM', failed, id) == 0 then return 0 end
-call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'defa', 'progress')
+call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'flowrra:starts', 'defa', 'progress')
 
 local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
 local priority = tonumber(call('HGET', job, 'priority') or 0)

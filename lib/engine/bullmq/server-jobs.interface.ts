@@ -44,6 +44,11 @@ export interface ServerJobs {
    * Does nothing if its lease is not `token`'s.
    */
   report(place: JobPlace, token: string, progress: string | null, rows: readonly string[]): Promise<void>;
+  /**
+   * Counts a start of an active job, if its lease is `token`'s, and returns how many were counted before. Only
+   * jobs whose workers have died are counted, from their second start on.
+   */
+  countStart(place: JobPlace, token: string): Promise<number>;
   /** Whether there was a finished job, which is gone now. */
   remove(place: JobPlace): Promise<boolean>;
   /** Drops those of these jobs that finished at `until` or before. */
