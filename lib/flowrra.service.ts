@@ -135,7 +135,8 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    * Cancels a job, wherever it is. One that waits, is delayed or is to be retried is over at once.
    * One that runs, in whichever process, has its `signal` aborted within a second and ends as
    * cancelled when it obeys, or after its task's `killGrace`: in a worker thread that is then ended,
-   * elsewhere its code runs on, and what it returns counts no more. It may also end before it hears.
+   * elsewhere its code runs on, and what it returns counts no more. One that takes only a few
+   * milliseconds may succeed before it hears.
    *
    * Resolves with `false` if the job had ended before.
    *

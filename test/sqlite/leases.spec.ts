@@ -107,6 +107,78 @@ it('a job that a worker has died with is never taken ahead, so that nobody is lo
   expect(await claim(second)).toMatchObject([{ taskId: suspect, lost: false }]);
 });
 
+describe('of workers that die', () => {
+  /** A worker that takes up to so many jobs, and whose time stands still afterwards. */
+  async function dyingWorkers(maxRescues: number) {
+    const file = tempFile();
+    let workers = 0;
+    return async (claims: readonly number[], jobs = 0) => {
+      const worker = await openStore({ file, lease: LEASE, maxRescues });
+      await submitMany(
+        worker,
+        Array.from({ length: jobs }, (_, n) => newJob({ taskName: `job ${n}` })),
+      );
+      await worker.clock.advance(2 * LEASE * workers++);
+      const taken: string[] = [];
+      for (const limit of claims)
+        for (const { taskName, lost } of await claim(worker, limit))
+          taken.push(lost ? `${taskName} is lost` : taskName);
+      return { worker, taken };
+    };
+  }
+
+  it('the starts of a job count that was taken ahead, and not that it was taken', async () => {
+    const start = await dyingWorkers(1);
+    const first = await start([1, 1], 3);
+    expect(first.taken).toEqual(['job 0', 'job 1']);
+    expect(first.worker.store.pendingCount()).toBe(1);
+    expect((await start([1, 1, 1])).taken).toEqual(['job 0', 'job 1', 'job 2']);
+    expect((await start([1, 1, 1])).taken).toEqual(['job 0 is lost', 'job 1 is lost', 'job 2']);
+    expect((await start([1, 1, 1])).taken).toEqual(['job 0 is lost', 'job 1 is lost', 'job 2 is lost']);
+  });
+
+  it('a job that kills them at once takes none with it that was taken beside it', async () => {
+    const start = await dyingWorkers(2);
+    expect((await start([4], 4)).taken).toEqual(['job 0', 'job 1', 'job 2', 'job 3']);
+    for (let deaths = 0; deaths < 2; deaths++) expect((await start([4])).taken).toEqual(['job 0']);
+    const last = await start([4, 4, 4, 4]);
+    expect(last.taken).toEqual(['job 0 is lost', 'job 1', 'job 2', 'job 3']);
+  });
+
+  it('jobs whose leases were renewed are known to have been started', async () => {
+    const start = await dyingWorkers(1);
+    const { worker } = await start([4], 2);
+    await worker.clock.advance(LEASE / 2);
+    const second = await start([4, 4]);
+    expect(second.taken).toEqual(['job 0', 'job 1']);
+    expect((await start([4, 4])).taken).toEqual(['job 0 is lost', 'job 1 is lost']);
+  });
+
+  it('with maxRescues 0, nothing is taken ahead, and what was taken never starts twice', async () => {
+    const start = await dyingWorkers(0);
+    const { worker, taken } = await start([1, 1, 1, 2], 8);
+    expect(taken).toHaveLength(5);
+    expect(worker.store.pendingCount()).toBe(3);
+    const lost = Array.from({ length: 5 }, (_, n) => `job ${n} is lost`);
+    expect((await start([4, 4, 4, 4, 4, 1])).taken).toEqual([...lost, 'job 5']);
+  });
+
+  it('one that was merely late keeps what it has not started yet, uncounted', async () => {
+    const { file, first, second } = await two({ maxRescues: 1 });
+    await submitMany(first, [newJob(), newJob()]);
+    const attempts = await claim(first, 2);
+    await second.clock.advance(2 * LEASE);
+    expect(second.store.pendingCount()).toBe(2);
+    await first.clock.advance(LEASE / 2);
+    expect(first.lost).toEqual([]);
+    expect(second.store.pendingCount()).toBe(0);
+    for (const attempt of attempts)
+      expect(await first.store.settle(attempt, { kind: 'released', delay: 0 }, 0)).toBe(true);
+    const third = await openStore({ file, lease: LEASE, maxRescues: 1 });
+    expect(await claim(third, 2)).toMatchObject([{ row: { rescues: 0 } }, { row: { rescues: 0 } }]);
+  });
+});
+
 it('a lease begins when it is given, however long the file was locked before', async () => {
   const file = tempFile();
   const worker = await openStore({ file, lease: LEASE });

@@ -1,5 +1,6 @@
 import type { CancelWrites } from './cancel-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
+import { leaseEnd } from './lease-end.js';
 import type { Ledger } from './ledger.js';
 import type { ClaimedRow } from './sqlite-attempt.js';
 
@@ -45,16 +46,16 @@ export class ClaimWrites {
 
   /**
    * Takes the first jobs of a queue's line: `limit` at most, and up to `ahead` more, which are to
-   * start a moment later. A job that a worker has died with is never among those: should it kill
-   * this one as well, no job that merely waited beside it is counted as its accomplice.
+   * start a moment later. A job that a worker has died with is taken alone, so that it is known to have
+   * begun: should this worker die as well, no job that merely waited beside it is its accomplice.
    */
   claim(queue: string, limit: number, ahead: number, now: number, leasedUntil: number): ClaimedRow[] {
     this.promote(queue, now);
     const rows = this.front.all(queue, limit + ahead);
-    const suspect = rows.findIndex(({ rescues }, index) => rescues > 0 && index >= limit);
-    const taken = suspect < 0 ? rows : rows.slice(0, suspect);
-    return taken.map((row) => {
-      this.take.run(leasedUntil, now, row.id);
+    const suspect = rows.findIndex(({ rescues }) => rescues !== 0);
+    const taken = suspect < 0 ? rows : rows.slice(0, Math.max(suspect, 1));
+    return taken.map((row, index) => {
+      this.take.run(leaseEnd(leasedUntil, index === 0), now, row.id);
       this.ledger.moved(queue, row.status, 'running');
       return { ...row, claims: row.claims + 1 };
     });

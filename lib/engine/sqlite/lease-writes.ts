@@ -2,8 +2,12 @@ import type { TaskStatus } from '../../core/task-result.js';
 import { waitingStatus } from '../../core/task-snapshot.js';
 import type { CancelWrites } from './cancel-writes.js';
 import type { SqliteDatabase } from './driver/driver.interface.js';
+import { HAS_BEGUN, leaseEnd } from './lease-end.js';
 import type { Ledger } from './ledger.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
+
+/** In place of the number of rescues: there was one, of an attempt that is not known to have begun. */
+const SUSPECT = -1;
 
 /** Jobs of dead workers are taken over this many at a time. */
 const MAX_RESCUED = 500;
@@ -43,17 +47,22 @@ export class LeaseWrites {
       `UPDATE jobs SET leased_until = ? WHERE id = ? AND claims = ? AND status = 'running'`,
     );
     this.takeBack = database.prepare(
-      `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, rescues = rescues - 1
-       WHERE id = ? AND claims = ? AND status IN ('pending', 'retrying') AND rescues = ?`,
+      `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, rescues = ?
+       WHERE id = ? AND claims = ? AND status IN ('pending', 'retrying') AND rescues IN (?, ?)`,
     );
     this.ended = database.prepare<LeasedRow>(
       `SELECT id, queue, status, started_at, retries, cancelling FROM jobs
        WHERE leased_until <= ? ORDER BY leased_until LIMIT ?`,
     );
+    // What is not known to have begun is not counted, but it is a suspect from now on, which it is once only.
     this.release = database.prepare(
-      'UPDATE jobs SET status = ?, leased_until = NULL, place = id, rescues = rescues + 1 WHERE id = ?',
+      `UPDATE jobs SET status = ?, leased_until = NULL, place = id,
+                       rescues = CASE WHEN ${HAS_BEGUN} OR rescues <> 0 THEN max(rescues, 0) + 1 ELSE ${SUSPECT} END
+       WHERE id = ?`,
     );
-    this.shorten = database.prepare('UPDATE jobs SET leased_until = ? WHERE leased_until > ?');
+    this.shorten = database.prepare(
+      'UPDATE jobs SET leased_until = ? - (leased_until - ?) % 2 WHERE leased_until > ?',
+    );
     this.longest = database.prepare(`UPDATE numbers SET value = max(value, ?) WHERE name = 'longest_lease'`);
   }
 
@@ -61,10 +70,14 @@ export class LeaseWrites {
    * Says `false` if somebody else has taken the job since. One that was put back into line, while
    * this process stood still, and that nobody has taken yet, it keeps.
    */
-  renew({ row }: SqliteAttempt, leasedUntil: number): boolean {
-    if (this.extend.run(leasedUntil, row.id, row.claims) > 0) return true;
-    // One rescue more than it had when it was taken: that, and not an outcome of its own, put it back.
-    if (this.takeBack.run(leasedUntil, row.id, row.claims, row.rescues + 1) === 0) return false;
+  renew({ row, startedAt }: SqliteAttempt, leasedUntil: number): boolean {
+    const { id, claims, rescues } = row;
+    const until = leaseEnd(leasedUntil, startedAt > 0);
+    if (this.extend.run(until, id, claims) > 0) return true;
+    // A rescue, by which it has one more than when it was taken, and not an outcome of its own, put it back.
+    const counted = Math.max(rescues, 0) + 1;
+    const uncounted = rescues === 0 ? SUSPECT : counted;
+    if (this.takeBack.run(until, rescues, id, claims, counted, uncounted) === 0) return false;
     this.ledger.moved(row.queue, waitingStatus(row.retries), 'running');
     return true;
   }
@@ -96,6 +109,6 @@ export class LeaseWrites {
 
   /** Cuts leases that end later than any lease can: they were given before the clock was set back. */
   clamp(latest: number): void {
-    this.shorten.run(latest, latest);
+    this.shorten.run(latest, latest, latest);
   }
 }

@@ -18,6 +18,7 @@ export interface ClaimedRow {
   readonly place: number;
   /** Of the claim, which is its token. */
   readonly claims: number;
+  /** How many workers are known to have died with the present attempt after it had begun; -1 if only one that may not have begun it. */
   readonly rescues: number;
   readonly retries: number;
   readonly submitted_at: number;

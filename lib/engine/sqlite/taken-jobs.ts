@@ -190,7 +190,7 @@ export class TakenJobs {
     const { file, config, options } = this.parts;
     const { commit, claims, reads, queues } = file;
     const { clock } = config;
-    const extent = queues.isLimited(queue) ? 0 : this.ahead.extent(queue, limit);
+    const extent = this.takesAhead(queue) ? this.ahead.extent(queue, limit) : 0;
     let claimedAt = 0;
     const claim = (): ClaimedRow[] => {
       // At the end of a stop there is nobody left to run them.
@@ -211,8 +211,16 @@ export class TakenJobs {
     return started(attempts, clock.now());
   }
 
+  /** With 0 for `maxRescues`, what was taken counts as started: so nothing is taken before it can start. */
+  private takesAhead(queue: string): boolean {
+    return this.parts.options.maxRescues > 0 && !this.parts.file.queues.isLimited(queue);
+  }
+
   private attempt(row: ClaimedRow, claimedAt: number, args: (id: number) => string): SqliteAttempt {
-    const attempt = new SqliteAttempt(row, args, row.rescues > this.parts.options.maxRescues);
+    const { maxRescues } = this.parts.options;
+    // With 0, a job that may have been started is not started again.
+    const lost = maxRescues === 0 ? row.rescues !== 0 : row.rescues > maxRescues;
+    const attempt = new SqliteAttempt(row, args, lost);
     attempt.renewedAt = claimedAt;
     // Cancelled by another process after it had been claimed, and looked at before it was known to be.
     attempt.told = this.unheard.get(row.id) === row.claims;
