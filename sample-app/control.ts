@@ -73,7 +73,7 @@ export async function batch(flowrra: FlowrraService, invoices: InvoiceTasks): Pr
     .submitMany(invoices.create, [
       ['order-1'],
       { args: ['order-2'], priority: 1, metadata: { tenant: 'ada' } },
-      { args: ['order-3'], runAt: new Date('2030-01-01') },
+      { args: ['order-3'], delay: '10m' },
     ]);
   // #endregion
   return ids;
