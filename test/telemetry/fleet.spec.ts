@@ -84,8 +84,10 @@ it.each(['redis', 'postgres'] as const)(
     expect(await worker.told.measured('flowrra.jobs.finished')).toEqual({ 'default ship success': 1 });
     expect(await worker.told.measured('flowrra.queue.jobs')).toMatchObject({ 'default success': 1 });
     for (const { health } of [web, worker])
-      expect(await health.isHealthy('tasks', { timeout: '10m', maxPending: 0, maxWait: '1s' })).toMatchObject({
-        tasks: { status: 'up', pending: 0, running: 0 },
-      });
+      expect(await health.isHealthy('tasks', { timeout: '10m', maxPending: 0, maxWait: '1s' })).toMatchObject(
+        {
+          tasks: { status: 'up', pending: 0, running: 0 },
+        },
+      );
   },
 );
