@@ -4,6 +4,7 @@ import { type ChainableCommander, Redis } from 'ioredis';
 import pg from 'pg';
 import { bullmq, type BullMqOptions } from '../../lib/engine/bullmq/index.js';
 import type { BullMqEngine } from '../../lib/engine/bullmq/bullmq-engine.js';
+import { answered, followPostgres, followRedis } from './in-flight.js';
 import type { ManualClock, World } from './manual-clock.js';
 
 const QUEUES = ['default', 'cpu', 'side', 'slow', 'other'];
@@ -64,6 +65,8 @@ export abstract class TestServer {
     let last = '';
     for (let same = 0; same < LOOKS;) {
       await pause(BETWEEN_MS);
+      // On a busy machine a worker's call may take longer than several looks.
+      await answered();
       const now = JSON.stringify(await this.counts(storage));
       same = now === last ? same + 1 : 0;
       last = now;
@@ -80,6 +83,7 @@ export class TestRedis extends TestServer {
 
   constructor(private readonly url: string) {
     super();
+    followRedis();
     this.client = new Redis(url, { maxRetriesPerRequest: null });
   }
 
@@ -157,6 +161,7 @@ export class TestPostgres extends TestServer {
 
   constructor(private readonly url: string) {
     super();
+    followPostgres();
     this.pool = new pg.Pool({ connectionString: url, options: '-c search_path=bullmq' });
     // A pool counts as ended before its connections are: the server may go first.
     this.pool.on('error', () => undefined);
