@@ -25,7 +25,8 @@ export function checkKeys(value: unknown, known: readonly string[], path: string
   checkObject(value, path, `It must be an object with some of: ${known.join(', ')}.`);
   for (const [key, given] of Object.entries(value)) {
     if (known.includes(key)) continue;
-    const instead = insteadOf(key);
+    // One letter away, it is a slip and not a word of another library.
+    const instead = known.some((name) => distance(key, name) === 1) ? undefined : insteadOf(key);
     const hint = instead === undefined ? suggest(key, known) : `${instead} Known: ${known.join(', ')}.`;
     throw new FlowrraConfigError(`${path}: unknown option '${key}' (given ${showValue(given)}). ${hint}`);
   }

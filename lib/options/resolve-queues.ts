@@ -1,3 +1,4 @@
+import { shownText } from '../core/show-value.js';
 import { parseDuration } from '../core/duration.js';
 import { checkKeys, checkObject, keysOf, wholeNumber, wrong } from './check.js';
 import type { FlowrraModuleOptions, QueueOptions, RateLimitOptions } from './module-options.js';
@@ -34,7 +35,7 @@ export function resolveQueues(
     [CPU_QUEUE, cpuWorkers],
   ]);
   return Object.entries({ [DEFAULT_QUEUE]: {}, [CPU_QUEUE]: {}, ...queues }).map(([name, queue]) =>
-    resolveQueue(name, queue, own.get(name) ?? 1, `queues.${name}`),
+    resolveQueue(name, queue, own.get(name) ?? 1, `queues.${shownText(name)}`),
   );
 }
 

@@ -95,7 +95,7 @@ describe('what is refused', () => {
     [{ queues: { 'a:b': {} } }, `queues.a:b: 'a:b' is not valid. ${QUEUE_NEED}`],
     [{ queues: { '': {} } }, `queues.: '' is not valid. ${QUEUE_NEED}`],
     [{ queues: { 'a b': {} } }, `queues.a b: 'a b' is not valid. ${QUEUE_NEED}`],
-    [{ queues: { 'a\n': {} } }, `queues.a\n: 'a\n' is not valid. ${QUEUE_NEED}`],
+    [{ queues: { 'a\n': {} } }, `queues.a\\u{a}: 'a\\u{a}' is not valid. ${QUEUE_NEED}`],
     [
       { queues: { cpu: { concurrency: 2 } } },
       `queues.cpu.concurrency: 2 is not valid. cpuWorkers (${availableParallelism()}) says the same of that queue. Keep that one.`,
