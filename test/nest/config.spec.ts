@@ -117,16 +117,23 @@ it('says what is wrong with what the configuration gives, and where', async () =
   );
 });
 
-it('what is not configured has its default', async () => {
+it('what is not configured has its default, but for the engine: a missing variable would lose jobs', async () => {
   const flowrra = await start(
     ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
     FlowrraModule.forRootAsync({
       inject: [ConfigService],
-      useFactory: (config: ConfigService) => ({
-        engine: config.get<string>('MAIL_ENGINE'),
-        numWorkers: config.get<number>('MAIL_WORKERS'),
-      }),
+      useFactory: (config: ConfigService) => ({ numWorkers: config.get<number>('MAIL_WORKERS') }),
     }),
   );
   expect(await send(flowrra)).toEqual(['failed', null, 'default']);
+  const withoutEngine = start(
+    ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
+    FlowrraModule.forRootAsync({
+      inject: [ConfigService],
+      useFactory: (config: ConfigService) => ({ engine: config.get<string>('MAIL_ENGINE') }),
+    }),
+  );
+  await expect(withoutEngine).rejects.toThrow(
+    'engine: undefined is not valid. Is the environment variable set?',
+  );
 });
