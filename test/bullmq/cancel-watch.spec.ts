@@ -10,8 +10,8 @@ it('a running job is told within half a second that another process has cancelle
   const run = { cancelReason: null, attempt: { queue: 'q', taskId: 'job' } } as BullRun;
   const requested = jest.fn(() => Promise.resolve([cancelText('from afar')]));
   const cancelled = jest.fn();
-  const parts = { jobs: { requested }, running: () => [run], cancelled } as unknown as CancelWatchParts;
-  const watch = new CancelWatch(parts);
+  const parts = { jobs: { requested }, running: () => [run], cancelled, round: () => undefined };
+  const watch = new CancelWatch(parts as unknown as CancelWatchParts);
   watch.start();
   await jest.advanceTimersByTimeAsync(500);
   watch.stop();
