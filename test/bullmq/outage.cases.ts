@@ -99,12 +99,17 @@ export function outageCases(server: () => ServiceControls): void {
   }
 
   /** Until the server is back in use. What may have been accepted keeps its id, so that it is one job. */
-  async function accepted(flowrra: FlowrraService, word: string, taskId?: string): Promise<string> {
+  async function accepted(
+    flowrra: FlowrraService,
+    word: string,
+    taskId?: string,
+    task: 'Work.note' | 'Work.hold' = 'Work.note',
+  ): Promise<string> {
     const submission = taskId === undefined ? flowrra : flowrra.with({ taskId });
-    const answer = await rejection(Promise.resolve(submission.submit('Work.note', word)));
+    const answer = await rejection(Promise.resolve(submission.submit(task, word)));
     if (!(answer instanceof Error)) return (answer as { accepted: string }).accepted;
     await pause(20);
-    return accepted(flowrra, word, answer instanceof SubmitUncertainError ? answer.taskId : taskId);
+    return accepted(flowrra, word, answer instanceof SubmitUncertainError ? answer.taskId : taskId, task);
   }
 
   describe('at the start', () => {
@@ -231,9 +236,10 @@ export function outageCases(server: () => ServiceControls): void {
   describe('closing', () => {
     it.each(['away', 'silent'] as const)('ends while the server is %s, though a job runs', async (how) => {
       const before = sockets();
-      const { app, flowrra, work } = await start({}, { shutdownTimeout: '100ms' });
-      await flowrra.submit('Work.hold', 'held');
-      const waiting = flowrra.waitForResult(await flowrra.submit('Work.hold', 'held'));
+      const { app, flowrra, work } = await start(IMPATIENT, { shutdownTimeout: '100ms' });
+      const hold = (): Promise<string> => accepted(flowrra, 'held', undefined, 'Work.hold');
+      await hold();
+      const waiting = flowrra.waitForResult(await hold());
       waiting.catch(() => undefined);
       await until(() => work.ran.length === 2, { describe: 'both jobs run' });
       if (how === 'away') await server().kill();
