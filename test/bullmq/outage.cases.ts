@@ -236,7 +236,7 @@ export function outageCases(server: () => ServiceControls): void {
   describe('closing', () => {
     it.each(['away', 'silent'] as const)('ends while the server is %s, though a job runs', async (how) => {
       const before = sockets();
-      const { app, flowrra, work } = await start(IMPATIENT, { shutdownTimeout: '100ms' });
+      const { app, flowrra, work } = await start({}, { shutdownTimeout: '100ms' });
       const hold = (): Promise<string> => accepted(flowrra, 'held', undefined, 'Work.hold');
       await hold();
       const waiting = flowrra.waitForResult(await hold());

@@ -25,12 +25,20 @@ const ENDED = 'Cannot use a pool after calling end on the pool';
  */
 export function patientPool({ Pool, Client }: Pg, config: PoolConfig, ms: number): Pool {
   const patience = new Patience(ms);
+  /** Connections that the server has not answered yet, each with what breaks it off. */
+  const connecting = new Set<() => void>();
 
   class PatientClient extends Client {
     override connect(): Promise<Client>;
     override connect(told: (error: Error) => void): void;
     override connect(told?: (error: Error) => void): Promise<Client> | void {
-      const stop = patience.start(() => this.connection.stream.destroy());
+      const breakOff = (): void => void this.connection.stream.destroy();
+      const cancelTimer = patience.start(breakOff);
+      connecting.add(breakOff);
+      const stop = (): void => {
+        cancelTimer();
+        connecting.delete(breakOff);
+      };
       if (told === undefined) return super.connect().finally(stop);
       super.connect((error: Error) => {
         stop();
@@ -55,6 +63,8 @@ export function patientPool({ Pool, Client }: Pg, config: PoolConfig, ms: number
     override end(told: () => void): void;
     override end(told?: () => void): Promise<void> | void {
       for (const refuse of this.waiting) refuse(new Error(ENDED));
+      // Beside a silent server they would hold up the end of the process.
+      for (const breakOff of connecting) breakOff();
       return told === undefined ? super.end() : super.end(told);
     }
 
