@@ -127,7 +127,8 @@ export class BullQueues {
 
   /** Whether the job of that id is the one of that submission. */
   async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
-    const job = await this.job(queue, taskId);
+    // A connection that breaks after the answer to the addition may never answer this.
+    const job = await this.parts.patience.with(this.job(queue, taskId));
     // One that has come and gone meanwhile was as likely this one as any.
     return job === undefined || Reflect.get(job.opts ?? {}, 'submission') === submission;
   }
