@@ -12,7 +12,7 @@ import type { TaskId } from './core/task-types.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
-import { RESOLVED_OPTIONS } from './flowrra.tokens.js';
+import { RESOLVED_OPTIONS } from './options/resolved-options.js';
 import { FlowrraJobs } from './flowrra.jobs.js';
 import { FlowrraQueues } from './flowrra.queues.js';
 import { checkKeys, flag, keysOf, wrong } from './options/check.js';

@@ -29,8 +29,8 @@ export class UsersController {
 
   @Post('users/:name')
   async register(@Param('name') name: string) {
-    const emails = this.flowrra.tasks(EmailTasks);
-    const taskId = await emails.sendWelcome(`${name}@example.com`, name);
+    const tasks = this.flowrra.tasks(EmailTasks);
+    const taskId = await tasks.sendWelcome(`${name}@example.com`, name);
     return { taskId };
   }
 

@@ -39,7 +39,7 @@ export function engines(): DynamicModule[] {
   return [
     // #region engines
     FlowrraModule.forRoot({ engine: 'memory:' }), // the default
-    FlowrraModule.forRoot({ engine: 'sqlite:./data/tasks.db' }),
+    FlowrraModule.forRoot({ engine: 'sqlite:./tasks.db' }),
     FlowrraModule.forRoot({ engine: 'redis://localhost:6379' }),
     FlowrraModule.forRoot({ engine: 'postgres://app@localhost/app' }),
     // #endregion

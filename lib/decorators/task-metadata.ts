@@ -109,9 +109,10 @@ function contextIndexOf(prototype: object, key: string): number | null {
   return index;
 }
 
-/** Of a type that is imported by `import type`, as of every interface, compilers note no more than `Object`. */
+/** Of a type that is imported by `import type` compilers note `Function` or, as of every interface, `Object`. */
 function untoldParametersOf(prototype: object, key: string): number {
   const types = Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined;
   if (types === undefined) return (Reflect.get(prototype, key) as { length: number }).length;
-  return types.at(-1) === Object ? types.length : 0;
+  const last = types.at(-1);
+  return last === Object || last === Function ? types.length : 0;
 }

@@ -1,6 +1,7 @@
-import { Module } from '@nestjs/common';
-import type { ModulesContainer } from '@nestjs/core';
+import { Inject, Module } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { FlowrraConfigError } from '../core/errors.js';
+import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
 import { checkKeys, keysOf } from '../options/check.js';
 import { type DeclaredQueues, mergeFeatures } from '../options/merge-features.js';
 import type { FlowrraFeatureOptions } from '../options/module-options.js';
@@ -13,7 +14,15 @@ export const FEATURE_OPTIONS = Symbol('FLOWRRA_FEATURE_OPTIONS');
 
 /** What `FlowrraModule.forFeature()` imports. It exports nothing: {@link featuresOf} reads its options. */
 @Module({})
-export class FlowrraFeatureModule {}
+export class FlowrraFeatureModule {
+  /** @throws {FlowrraConfigError} if the application imports no `FlowrraModule.forRoot()`: nothing would run its tasks. */
+  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
+    if ([...modules.values()].some(({ providers }) => providers.has(RESOLVED_OPTIONS))) return;
+    throw new FlowrraConfigError(
+      'FlowrraModule.forFeature() is imported without FlowrraModule.forRoot(). Import forRoot() once, in the root module.',
+    );
+  }
+}
 
 /**
  * What each `forFeature()` of the application declares. Nest knows every module before it makes the

@@ -6,7 +6,7 @@ import { within } from '../core/within.js';
 import type { Clock } from '../core/clock.js';
 import type { QueueCounts } from '../engine/job-control.interface.js';
 import { FlowrraService } from '../flowrra.service.js';
-import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
+import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { type FlowrraHealthOptions, type HealthLimits, resolveLimits } from './health-limits.js';
 import { RecentOutcomes } from './recent-outcomes.js';

@@ -200,7 +200,11 @@ function resolveRemoteTasks(
       checkKeys(task, REMOTE_TASK_KEYS, path);
       const queue = checkQueueName(task.queue ?? DEFAULT_QUEUE, `${path}.queue`);
       if (known.includes(queue)) return [name, { queue }];
-      throw wrong(`${path}.queue`, queue, `Declare it in forRoot({ queues }). ${suggest(queue, known)}`);
+      throw wrong(
+        `${path}.queue`,
+        queue,
+        `Declare it in forRoot({ queues }) or forFeature({ queues }). ${suggest(queue, known)}`,
+      );
     }),
   );
 }

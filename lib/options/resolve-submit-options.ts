@@ -22,7 +22,8 @@ const KEYS = keysOf<SubmitOptions>({
 });
 const DEDUPE_KEYS = keysOf<DedupeOptions>({ key: true, mode: true, ttl: true });
 const LONGEST_KEY = 300;
-const NEED_OF_METADATA = 'It must be a plain object of your own data, such as { tenant: 7 }.';
+const NEED_OF_METADATA =
+  'It must be a plain object of your own data, such as { tenant: 7 }: no Map, no array, no Date and no instance of a class.';
 
 /** The lowest urgency: 21 bits, which every engine can order by. */
 const MAX_PRIORITY = 2_097_151;

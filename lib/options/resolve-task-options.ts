@@ -101,7 +101,11 @@ function resolveQueue(
 ): string {
   if (queue === undefined) return cpuBound ? CPU_QUEUE : DEFAULT_QUEUE;
   if (typeof queue !== 'string' || !knownQueues.has(queue)) {
-    throw wrong(path, queue, `Declare it in forRoot({ queues }). ${suggest(queue, [...knownQueues])}`);
+    throw wrong(
+      path,
+      queue,
+      `Declare it in forRoot({ queues }) or forFeature({ queues }). ${suggest(queue, [...knownQueues])}`,
+    );
   }
   if (queue === CPU_QUEUE && !cpuBound) {
     throw wrong(path, queue, 'That queue is for CPU-bound tasks: add cpuBound: true, or name another queue.');

@@ -111,3 +111,6 @@ export interface ResolvedSubmit {
 
 export const DEFAULT_QUEUE = 'default';
 export const CPU_QUEUE = 'cpu';
+
+/** Injection token of the checked options; internal. */
+export const RESOLVED_OPTIONS = Symbol('FLOWRRA_RESOLVED_OPTIONS');

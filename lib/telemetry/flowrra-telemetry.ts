@@ -16,7 +16,7 @@ import type { Attempt, MaybePromise, Outcome } from '../engine/engine.interface.
 import { isPromise } from '../engine/maybe-promise.js';
 import { FlowrraRuntime } from '../flowrra.runtime.js';
 import { FlowrraService } from '../flowrra.service.js';
-import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
+import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { threadLink } from '../runner/thread/thread-link.js';
 import { JobMetrics } from './job-metrics.js';

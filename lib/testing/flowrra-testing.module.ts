@@ -5,7 +5,7 @@ import { TaskExplorer } from '../discovery/task-explorer.js';
 import { configured, MODULE_OPTIONS_TOKEN } from '../flowrra.module-definition.js';
 import { FlowrraModule } from '../flowrra.module.js';
 import { FlowrraService } from '../flowrra.service.js';
-import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
+import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
 import { checkKeys, keysOf, oneOf, wrong } from '../options/check.js';
 import type { FlowrraModuleOptions } from '../options/module-options.js';
 import { MODULE_KEYS, resolveModuleOptions } from '../options/resolve-module-options.js';

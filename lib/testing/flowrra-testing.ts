@@ -7,7 +7,7 @@ import { TaskDiscovery } from '../discovery/task-discovery.js';
 import { TaskListeners } from '../discovery/task-listeners.js';
 import { FlowrraRuntime } from '../flowrra.runtime.js';
 import { FlowrraService } from '../flowrra.service.js';
-import { RESOLVED_OPTIONS } from '../flowrra.tokens.js';
+import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { TestClock } from './test-clock.js';
 import { type Recorded, TestEngine } from './test-engine.js';

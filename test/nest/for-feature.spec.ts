@@ -116,6 +116,14 @@ describe('forFeature', () => {
     expect(flowrra.queues.names).toEqual(['default', 'cpu', 'mail']);
   });
 
+  it('is refused in an application without forRoot()', async () => {
+    const module = Test.createTestingModule({ imports: [feature('MailModule', MAIL)] });
+    await expect(module.compile()).rejects.toMatchObject({
+      code: 'FLOWRRA_CONFIG',
+      message: expect.stringContaining('forFeature() is imported without FlowrraModule.forRoot()') as string,
+    });
+  });
+
   it('is read anew by each application of a process', async () => {
     const mail = feature('MailModule', MAIL);
     expect((await start([mail])).queues.names).toEqual(['default', 'cpu', 'mail']);

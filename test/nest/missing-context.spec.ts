@@ -13,6 +13,13 @@ class Forgetful {
     ctx.log('begun');
   }
 
+  // As tsc notes the type, where it compiles whole programs.
+  @Task({ maxRetries: 0 })
+  @Reflect.metadata('design:paramtypes', [String, Function])
+  noted(_file: string, ctx: TaskContext): void {
+    ctx.log('begun');
+  }
+
   @Task({ maxRetries: 0 })
   async destructures(_file: string, { signal }: TaskContext): Promise<void> {
     signal.throwIfAborted();
@@ -40,7 +47,7 @@ async function errorOf(method: keyof Forgetful, arg: unknown): Promise<string> {
   return result.error ?? '';
 }
 
-it.each(['reads', 'destructures'] as const)(
+it.each(['reads', 'noted', 'destructures'] as const)(
   '%s: the error of the attempt leads to @TaskCtx()',
   async (key) => {
     const error = await errorOf(key, 'a.txt');

@@ -142,7 +142,7 @@ describe('what is refused', () => {
     ],
     [
       { remoteTasks: { far: { queue: 'mail' } } },
-      "remoteTasks['far'].queue: 'mail' is not valid. Declare it in forRoot({ queues }). Known: default, cpu.",
+      "remoteTasks['far'].queue: 'mail' is not valid. Declare it in forRoot({ queues }) or forFeature({ queues }). Known: default, cpu.",
     ],
     [
       { remoteTasks: ['a'] },

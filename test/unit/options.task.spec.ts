@@ -140,13 +140,16 @@ describe('what is refused', () => {
     ],
     [
       { queue: 'report' },
-      "queue: 'report' is not valid. Declare it in forRoot({ queues }). Did you mean 'reports'? Known: default, cpu, reports.",
+      "queue: 'report' is not valid. Declare it in forRoot({ queues }) or forFeature({ queues }). Did you mean 'reports'? Known: default, cpu, reports.",
     ],
     [
       { queue: 'mail' },
-      "queue: 'mail' is not valid. Declare it in forRoot({ queues }). Known: default, cpu, reports.",
+      "queue: 'mail' is not valid. Declare it in forRoot({ queues }) or forFeature({ queues }). Known: default, cpu, reports.",
     ],
-    [{ queue: 7 }, 'queue: 7 is not valid. Declare it in forRoot({ queues }). Known: default, cpu, reports.'],
+    [
+      { queue: 7 },
+      'queue: 7 is not valid. Declare it in forRoot({ queues }) or forFeature({ queues }). Known: default, cpu, reports.',
+    ],
     [
       { queue: 'cpu' },
       "queue: 'cpu' is not valid. That queue is for CPU-bound tasks: add cpuBound: true, or name another queue.",
