@@ -1,4 +1,4 @@
-/** Up to so many bits in decimal digits: of more, those take a time that grows with the square of the size. */
+/** The most bits that are written in decimal digits: their time grows with the square of the size. */
 const DECIMAL_BITS = 4_096;
 
 /** A `BigInt` as text, in time that grows with its size: a very large one in hexadecimal digits, as `-0xff`. */

@@ -1,6 +1,6 @@
 import { shownText } from './show-value.js';
 
-/** Whatever somebody has thrown, for a line of a log. Printing it never throws. */
+/** Anything that was thrown, as text for a log line. Never throws. */
 export function printed(thrown: unknown): string {
   try {
     return shownText(String(thrown));

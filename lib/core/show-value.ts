@@ -24,7 +24,7 @@ export function showValue(value: unknown): string {
 const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const LONGEST_TEXT = 1_000;
 
-/** Text that comes from a store or from somebody's error, as a line of a log shows it: cut, and of visible characters. */
+/** Text from a store or from an error, for a log line: cut, and with control characters escaped. */
 export function shownText(text: string, longest = LONGEST_TEXT): string {
   const cut = text.length > longest ? `${text.slice(0, longest)}…` : text;
   return cut.replace(UNSHOWN, (unit) => `\\u{${(unit.codePointAt(0) as number).toString(16)}}`);

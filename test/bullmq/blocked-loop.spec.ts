@@ -1,11 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { jest } from '@jest/globals';
 import { Patience } from '../../lib/engine/bullmq/io-time.js';
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
-
-jest.setTimeout(60_000);
 
 /** Nothing else happens in this process meanwhile. */
 function block(ms: number): void {

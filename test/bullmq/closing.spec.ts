@@ -1,9 +1,6 @@
-import { jest } from '@jest/globals';
 import { ExecutorNotRunningError } from '../../lib/index.js';
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
-
-jest.setTimeout(60_000);
 
 await onBoth(({ url, queue }) => {
   it('what was submitted just before the end is on the server, or was refused as not running', async () => {

@@ -6,8 +6,6 @@ import { type FlowrraService, type JobDetails, Task, TaskContext, TaskCtx } from
 import { place, startOn } from './apps.js';
 import { onBoth } from './on-both.js';
 
-jest.setTimeout(60_000);
-
 @Injectable()
 class Echo {
   ran = 0;

@@ -6,8 +6,6 @@ import { Gate } from '../support/gate.js';
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
 
-jest.setTimeout(60_000);
-
 afterEach(() => jest.restoreAllMocks());
 
 await onBoth(({ url }) => {

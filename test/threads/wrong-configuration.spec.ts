@@ -1,11 +1,8 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jest } from '@jest/globals';
 import { compileFixtures, runFixture } from '../support/fixtures.js';
 
 const out = compileFixtures(join(dirname(fileURLToPath(import.meta.url)), 'wrong'), 'threads-wrong');
-
-jest.setTimeout(90_000);
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 

@@ -78,7 +78,7 @@ export function patientPool({ Pool, Client }: Pg, config: PoolConfig, ms: number
       this.waiting.add(refuse);
       super.connect((error, client, done) => {
         stop();
-        // One that comes too late is for somebody else.
+        // A connection that comes too late goes back to the pool.
         if (this.waiting.delete(refuse)) told(error, client, done);
         else client?.release();
       });

@@ -244,7 +244,7 @@ export class QueueWorker implements StoringObserver {
     else this.parts.trouble(error);
   }
 
-  /** BullMQ has taken a job that it cannot read: nobody runs it, and nobody would ever end it. */
+  /** BullMQ has claimed a job that it cannot read: no worker runs it, and none would ever end it. */
   private async repair(error: Error): Promise<void> {
     const { jobs, trouble } = this.parts;
     try {

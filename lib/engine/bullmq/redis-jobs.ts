@@ -10,7 +10,7 @@ const SETTLING_MS = 60_000;
 
 /** The most jobs that one call may drop: it holds up the server. */
 const MOST_DROPPED = 500;
-/** At most so many active jobs are looked at for those that cannot be read. */
+/** The most active jobs that one call checks for unreadable ones. */
 const MOST_REPAIRED = 1_000;
 
 /** BullMQ's scores of delayed jobs are times, shifted to leave room for an order. */

@@ -81,7 +81,7 @@ export function isOutage(server: BullServer, error: unknown): boolean {
 
 /** What ioredis says where it has no connection. Its advice is of an option that is ours to set. */
 const NO_CONNECTION = "Stream isn't writeable and enableOfflineQueue options is false";
-/** The replies of a Redis Cluster to whoever takes it for a single server. */
+/** The replies of a Redis Cluster to a client for a single server. */
 const OF_CLUSTER = /^(MOVED|ASK|CROSSSLOT) /;
 
 /** Without a full stop. Some errors of connections have no message of their own: an AggregateError has those of its parts. */

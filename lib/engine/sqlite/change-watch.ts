@@ -38,7 +38,7 @@ export class ChangeWatch {
       this.seen = version;
       this.changed();
     } catch {
-      // A file that cannot be read is reported by whoever needs what it holds.
+      // A file that cannot be read is reported where its content is needed.
     }
   };
 }

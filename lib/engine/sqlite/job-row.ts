@@ -43,7 +43,7 @@ export function stateOf(row: ResultRow): JobState {
   return state;
 }
 
-/** What cannot be read, since somebody else has written to the file, is left out and named: the rest is shown. */
+/** Fields that cannot be read, since another program has written to the file, are left empty and named. */
 export function infoOf(row: InfoRow, fields = new StoredFields()): JobInfo {
   const { metadata } = row;
   const state = stateIn(fields, row);

@@ -175,7 +175,7 @@ export class TakenJobs {
       this.version = version;
       this.hearCancellations();
     } catch {
-      // A file that cannot be read is reported by whoever needs what it holds.
+      // A file that cannot be read is reported where its content is needed.
     }
   }
 
