@@ -180,7 +180,7 @@ export function resultCases(beds: Beds): void {
   });
 
   it('a configured backend keeps them instead, and loses nothing of them', async () => {
-    const backend = new InMemoryBackend();
+    const backend = new InMemoryBackend({ resultTtl: '36500d' });
     const { flowrra, gate, advance } = await start({ backend, numWorkers: 1 });
     flowrra.register({ name: 'fails', maxRetries: 0 }, () => {
       throw new TypeError('as expected');
