@@ -12,6 +12,8 @@ interface DriverStatement {
   run(...params: SqlValue[]): { readonly changes: number | bigint };
   get(...params: SqlValue[]): unknown;
   all(...params: SqlValue[]): unknown[];
+  /** Of `node:sqlite`. */
+  setReadBigInts?(enabled: boolean): void;
 }
 
 /** @param file Named by the errors: what a driver throws says neither which file it means nor what to do. */
@@ -49,15 +51,45 @@ function wrapStatement<R>(statement: DriverStatement, file: string): SqliteState
       try {
         return statement.get(...params) as R | undefined;
       } catch (error) {
-        throw engineError(error, file);
+        const [row] = rounded(statement, error, file, () => [statement.get(...params)]);
+        return row as R | undefined;
       }
     },
     all: (...params) => {
       try {
         return statement.all(...params) as R[];
       } catch (error) {
-        throw engineError(error, file);
+        return rounded(statement, error, file, () => statement.all(...params)) as R[];
       }
     },
   };
+}
+
+/**
+ * `node:sqlite` refuses to read an integer beyond the safe ones, as another program may have written it:
+ * such rows are read again, with their integers rounded, as better-sqlite3 reads them.
+ *
+ * @param read Reads only: a statement that also writes must not run twice.
+ */
+function rounded(statement: DriverStatement, error: unknown, file: string, read: () => unknown[]): unknown[] {
+  const { code } = error as { readonly code?: unknown };
+  if (code !== 'ERR_OUT_OF_RANGE' || statement.setReadBigInts === undefined) throw engineError(error, file);
+  statement.setReadBigInts(true);
+  try {
+    return read().map(withNumbers);
+  } catch (cause) {
+    throw engineError(cause, file);
+  } finally {
+    statement.setReadBigInts(false);
+  }
+}
+
+function withNumbers(row: unknown): unknown {
+  if (row === undefined) return row;
+  return Object.fromEntries(
+    Object.entries(row as object).map(([column, value]) => [
+      column,
+      typeof value === 'bigint' ? Number(value) : (value as unknown),
+    ]),
+  );
 }
