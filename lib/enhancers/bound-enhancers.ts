@@ -34,7 +34,7 @@ export function staticPipesOf({ prototype, module }: ProviderHost, method: objec
 
 /**
  * Nest passes over in silence what it has not made, and what a method hides that overrides or wraps
- * another: a guard that nobody asks would let everything through. What is bound between two decorators
+ * another: a guard that is not run would let everything through. What is bound between two decorators
  * that wrap the method cannot be seen.
  *
  * @throws {FlowrraConfigError} if something that is bound would not run.

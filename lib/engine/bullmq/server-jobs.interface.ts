@@ -64,7 +64,7 @@ export interface ServerJobs {
   salvage(place: JobPlace): Promise<BullJob | null>;
   /**
    * Makes those active jobs of a queue that BullMQ cannot read ones that it can, which say in their
-   * data what was wrong, and puts them back into line: whoever takes one makes it fail.
+   * data what was wrong, and releases them: the worker that claims one makes it fail.
    *
    * @returns How many there were. Jobs that `runs` here are passed over.
    */

@@ -14,7 +14,7 @@ const PUT_BACK_RETRY_MS = 1_000;
 
 /**
  * How old the last look at other processes' cancellations may be when an attempt begins, in real
- * milliseconds: so many attempts that take no time share one look.
+ * milliseconds: short attempts share one look.
  */
 export const LOOKED_MS = 1;
 

@@ -69,7 +69,7 @@ function wrapStatement<R>(statement: DriverStatement, file: string): SqliteState
  * `node:sqlite` refuses to read an integer beyond the safe ones, as another program may have written it:
  * such rows are read again, with their integers rounded, as better-sqlite3 reads them.
  *
- * @param read Reads only: a statement that also writes must not run twice.
+ * @param read Runs the statement again. Only one also writes (`RETURNING lines`), and its count never is that large.
  */
 function rounded(statement: DriverStatement, error: unknown, file: string, read: () => unknown[]): unknown[] {
   const { code } = error as { readonly code?: unknown };
