@@ -137,8 +137,8 @@ export function resultCases(beds: Beds): void {
     expect(await flowrra.jobs.get(id)).toBeNull();
     expect(await flowrra.jobs.retry(id)).toBe(false);
     expect(await flowrra.jobs.remove(id)).toBe(false);
-    for (const asked of [flowrra.waitForResult(id), flowrra.cancel(id)]) {
-      const error = await asked.catch((reason: unknown) => reason as Error);
+    for (const ask of [() => flowrra.waitForResult(id), () => flowrra.cancel(id)]) {
+      const error = await ask().catch((reason: unknown) => reason as Error);
       expect(error).toBeInstanceOf(ResultNotFoundError);
       expect((error as Error).message.length).toBeLessThan(300);
       expect((error as Error).message).not.toMatch(/[\p{Cc}\p{Cs}]/u);
