@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { installCurrentTask } from './core/current-task-hook.js';
-import { AttemptContext, type ContextSource, type TaskContext } from './core/task-context.js';
+import { installCurrentTask } from './run/current-task-hook.js';
+import { AttemptContext, type ContextSource, type TaskContext } from './run/task-context.js';
 
 const storage = new AsyncLocalStorage<ContextSource>();
 installCurrentTask((call, run) => storage.run(call, run));

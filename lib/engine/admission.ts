@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ExecutorNotRunningError, QueueFullError } from '../core/errors.js';
-import { type BackPressure, isPlain, type MaybePromise, type NewJob } from './engine.interface.js';
+import { ExecutorNotRunningError, QueueFullError } from '../job/errors.js';
+import { type BackPressure, isPlain, type MaybePromise, type NewJob } from './engine.js';
 
 /** How often waiting jobs are counted again because some have gone in meanwhile. */
 const MAX_COUNTS = 5;

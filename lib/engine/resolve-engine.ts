@@ -1,6 +1,6 @@
-import { FlowrraConfigError } from '../core/errors.js';
-import { masked } from '../core/show-value.js';
-import type { Engine } from './engine.interface.js';
+import { FlowrraConfigError } from '../job/errors.js';
+import { masked } from '../job/show-value.js';
+import type { Engine } from './engine.js';
 
 /** Loads the engine that a URL names, and nothing of the others. */
 export async function resolveEngine(engine: string | Engine): Promise<Engine> {

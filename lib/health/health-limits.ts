@@ -1,4 +1,4 @@
-import type { Duration } from '../core/duration.js';
+import type { Duration } from '../job/duration.js';
 import {
   checkKeys,
   checkObject,
@@ -7,7 +7,7 @@ import {
   keysOf,
   wholeNumber,
   wrong,
-} from '../options/check.js';
+} from '../job/check.js';
 
 /** When Flowrra counts as down. What is left out is not looked at, except for `timeout`. */
 export interface FlowrraHealthOptions {

@@ -1,9 +1,9 @@
-import { type Clock, systemClock } from '../core/clock.js';
-import { type Duration, parseDuration } from '../core/duration.js';
-import { FlowrraConfigError, ResultExpiredError, ResultNotFoundError } from '../core/errors.js';
-import { copyPlain } from '../core/payload/payload-codec.js';
-import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
-import { isFinal, type JobState, jobStateOf, taskResultOf } from '../core/task-snapshot.js';
+import { type Clock, systemClock } from '../job/clock.js';
+import { type Duration, parseDuration } from '../job/duration.js';
+import { FlowrraConfigError, ResultExpiredError, ResultNotFoundError } from '../job/errors.js';
+import { copyPlain } from '../job/payload/payload-codec.js';
+import type { FinishedTaskResult, TaskResult } from '../job/task-result.js';
+import { isFinal, type JobState, jobStateOf, taskResultOf } from '../job/task-snapshot.js';
 import { AbortListeners } from './abort-listeners.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
 import { Waiters } from './waiters.js';

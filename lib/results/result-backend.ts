@@ -1,5 +1,5 @@
-import type { MaybePromise } from '../engine/engine.interface.js';
-import type { TaskResult } from '../core/task-result.js';
+import type { MaybePromise } from '../engine/engine.js';
+import type { TaskResult } from '../job/task-result.js';
 
 /** How to wait for a result. */
 export interface WaitOptions {

@@ -1,7 +1,7 @@
-import { PayloadError } from '../core/errors.js';
-import { payloadFromText, payloadToText } from '../core/payload/payload-text.js';
-import type { TaskResult } from '../core/task-result.js';
-import { type JobState, jobStateOf, taskResultOf } from '../core/task-snapshot.js';
+import { PayloadError } from '../job/errors.js';
+import { payloadFromText, payloadToText } from '../job/payload/payload-text.js';
+import type { TaskResult } from '../job/task-result.js';
+import { type JobState, jobStateOf, taskResultOf } from '../job/task-snapshot.js';
 
 /** A result as JSON text that loses nothing, for a backend that keeps text. */
 export function serializeResult(result: TaskResult): string {

@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.js';
-import type { FinishedTaskResult, TaskResult } from '../core/task-result.js';
+import type { Clock } from '../job/clock.js';
+import type { FinishedTaskResult, TaskResult } from '../job/task-result.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
 
 /** The longest that a read waits for the engine. */

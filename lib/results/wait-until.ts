@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.js';
-import { TaskTimeoutError } from '../core/errors.js';
-import type { FinishedTaskResult } from '../core/task-result.js';
+import type { Clock } from '../job/clock.js';
+import { TaskTimeoutError } from '../job/errors.js';
+import type { FinishedTaskResult } from '../job/task-result.js';
 import type { AbortListeners } from './abort-listeners.js';
 import type { WaitOptions } from './result-backend.js';
 

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { checkKeys, keysOf } from '../options/check.js';
+import { checkKeys, keysOf } from '../job/check.js';
 import { FlowrraTelemetry, type FlowrraTelemetryOptions, TELEMETRY_OPTIONS } from './flowrra-telemetry.js';
 
 const KEYS = keysOf<FlowrraTelemetryOptions>({ tracerProvider: true, meterProvider: true });

@@ -8,17 +8,17 @@ import {
   trace,
   type TracerProvider,
 } from '@opentelemetry/api';
-import { BoundedCounts } from '../core/bounded-counts.js';
-import type { Clock } from '../core/clock.js';
-import { FlowrraConfigError } from '../core/errors.js';
-import type { Instrumentation, Mark, SubmittedBatch } from '../core/instrumentation.js';
-import type { Attempt, MaybePromise, Outcome } from '../engine/engine.interface.js';
-import { isPromise } from '../engine/maybe-promise.js';
-import { FlowrraRuntime } from '../flowrra.runtime.js';
-import { FlowrraService } from '../flowrra.service.js';
-import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
-import type { ResolvedOptions } from '../options/resolved-options.js';
-import { threadLink } from '../runner/thread/thread-link.js';
+import { BoundedCounts } from '../job/bounded-counts.js';
+import type { Clock } from '../job/clock.js';
+import { FlowrraConfigError } from '../job/errors.js';
+import type { Instrumentation, Mark, SubmittedBatch } from '../run/instrumentation.js';
+import type { Attempt, MaybePromise, Outcome } from '../engine/engine.js';
+import { isPromise } from '../job/maybe-promise.js';
+import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
+import { FlowrraService } from '../nest/flowrra.service.js';
+import { RESOLVED_OPTIONS } from '../nest/options/resolved-options.js';
+import type { ResolvedOptions } from '../nest/options/resolved-options.js';
+import { threadLink } from '../run/threads/parent-link.js';
 import { JobMetrics } from './job-metrics.js';
 import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
 import type { Carrier } from './trace-context.js';

@@ -1,7 +1,7 @@
 import type { Meter, ObservableResult } from '@opentelemetry/api';
-import type { BoundedCounts } from '../core/bounded-counts.js';
-import type { FlowrraEvent } from '../core/events.js';
-import type { Attempt, Outcome } from '../engine/engine.interface.js';
+import type { BoundedCounts } from '../job/bounded-counts.js';
+import type { FlowrraEvent } from '../run/event-hub.js';
+import type { Attempt, Outcome } from '../engine/engine.js';
 import { ATTRIBUTES, attributesOf } from './attributes.js';
 
 /** How long a collection of metrics may wait for the engine. */

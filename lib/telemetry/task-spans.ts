@@ -7,8 +7,8 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import type { SubmittedBatch } from '../core/instrumentation.js';
-import type { Attempt, AttemptError, Outcome } from '../engine/engine.interface.js';
+import type { SubmittedBatch } from '../run/instrumentation.js';
+import type { Attempt, AttemptError, Outcome } from '../engine/engine.js';
 import { ATTRIBUTES, attributesOf } from './attributes.js';
 import { type Carrier, extract, inject } from './trace-context.js';
 

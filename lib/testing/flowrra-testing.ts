@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { copyPlain } from '../core/payload/payload-codec.js';
-import type { TaskClass } from '../core/task-submission.js';
-import type { TaskArgs, TaskFunction, TaskName } from '../core/task-types.js';
-import { TaskRegistry } from '../core/task-registry.js';
-import { TaskDiscovery } from '../discovery/task-discovery.js';
-import { TaskListeners } from '../discovery/task-listeners.js';
-import { FlowrraRuntime } from '../flowrra.runtime.js';
-import { FlowrraService } from '../flowrra.service.js';
-import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
-import type { ResolvedOptions } from '../options/resolved-options.js';
+import { copyPlain } from '../job/payload/payload-codec.js';
+import type { TaskClass } from '../run/task-submission.js';
+import type { TaskArgs, TaskFunction, TaskName } from '../run/task-types.js';
+import { TaskRegistry } from '../run/task-registry.js';
+import { TaskDiscovery } from '../nest/discovery/task-discovery.js';
+import { TaskListeners } from '../nest/discovery/task-listeners.js';
+import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
+import { FlowrraService } from '../nest/flowrra.service.js';
+import { RESOLVED_OPTIONS } from '../nest/options/resolved-options.js';
+import type { ResolvedOptions } from '../nest/options/resolved-options.js';
 import type { TestClock } from './test-clock.js';
 import { type Recorded, TestEngine } from './test-engine.js';
 

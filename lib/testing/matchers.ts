@@ -1,6 +1,6 @@
-import type { TaskClass } from '../core/task-submission.js';
-import { FlowrraConfigError } from '../core/errors.js';
-import { showValue } from '../core/show-value.js';
+import type { TaskClass } from '../run/task-submission.js';
+import { FlowrraConfigError } from '../job/errors.js';
+import { showValue } from '../job/show-value.js';
 import type { FlowrraTesting, SubmittedJob } from './flowrra-testing.js';
 
 /** What `expect.extend` hands to a matcher, of Jest and of Vitest alike. */

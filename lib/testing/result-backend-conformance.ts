@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { codeOf } from '../core/attempt-error.js';
-import type { TaskResult, TaskStatus } from '../core/task-result.js';
-import { isFinal, taskResultOf } from '../core/task-snapshot.js';
-import type { MaybePromise } from '../engine/engine.interface.js';
+import { codeOf } from '../job/attempt-error.js';
+import type { TaskResult, TaskStatus } from '../job/task-result.js';
+import { isFinal, taskResultOf } from '../job/task-snapshot.js';
+import type { MaybePromise } from '../engine/engine.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /** One thing that every result backend must do: give `name` and `run` to your test runner. */

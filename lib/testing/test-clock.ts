@@ -1,7 +1,7 @@
 // Not the global one, which a test runner's fake timers replace.
 import { setImmediate } from 'node:timers';
-import type { Clock } from '../core/clock.js';
-import { type Duration, parseDuration } from '../core/duration.js';
+import type { Clock } from '../job/clock.js';
+import { type Duration, parseDuration } from '../job/duration.js';
 
 interface Timer {
   readonly due: number;

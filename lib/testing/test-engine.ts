@@ -1,8 +1,8 @@
 // Not the global ones, which a test runner's fake timers replace.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { isolated } from '../core/detached.js';
+import { isolated } from '../job/detached.js';
 import { Admission } from '../engine/admission.js';
-import { AttemptAbort } from '../engine/attempt-abort.js';
+import { AttemptAbort } from '../run/attempt-abort.js';
 import {
   type Accepted,
   type Attempt,
@@ -13,10 +13,10 @@ import {
   type EngineHost,
   type NewJob,
   type Outcome,
-} from '../engine/engine.interface.js';
+} from '../engine/engine.js';
 import { MemoryStore } from '../engine/memory/memory-store.js';
-import { RateWindow } from '../engine/rate-window.js';
-import type { ResolvedQueue } from '../options/resolved-options.js';
+import { RateWindow } from '../job/rate-window.js';
+import type { ResolvedQueue } from '../nest/options/resolved-options.js';
 import type { TestClock } from './test-clock.js';
 
 /**

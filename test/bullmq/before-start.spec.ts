@@ -1,7 +1,7 @@
-import { cancellationOf, isLost } from '../../lib/engine/bullmq/before-start.js';
-import type { AnyJob } from '../../lib/engine/bullmq/bull-server.interface.js';
+import { cancellationOf, isLost } from '../../lib/engine/bullmq/work/before-start.js';
+import type { AnyJob } from '../../lib/engine/bullmq/server/bull-server.js';
 import { cancelText } from '../../lib/engine/bullmq/job-mapping.js';
-import type { ServerJobs } from '../../lib/engine/bullmq/server-jobs.interface.js';
+import type { ServerJobs } from '../../lib/engine/bullmq/server/server-jobs.js';
 
 const PLACE = { queue: 'q', taskId: 'job' };
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { Patience } from '../../lib/engine/bullmq/io-time.js';
+import { Patience } from '../../lib/engine/bullmq/server/io-time.js';
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
 

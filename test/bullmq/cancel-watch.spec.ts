@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
-import type { BullRun } from '../../lib/engine/bullmq/bull-run.js';
-import { CancelWatch, type CancelWatchParts } from '../../lib/engine/bullmq/cancel-watch.js';
+import type { BullRun } from '../../lib/engine/bullmq/work/bull-run.js';
+import { CancelWatch, type CancelWatchParts } from '../../lib/engine/bullmq/work/cancel-watch.js';
 import { cancelText } from '../../lib/engine/bullmq/job-mapping.js';
 
 afterEach(() => jest.useRealTimers());

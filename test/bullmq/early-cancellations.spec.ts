@@ -1,4 +1,4 @@
-import { EarlyCancellations } from '../../lib/engine/bullmq/early-cancellations.js';
+import { EarlyCancellations } from '../../lib/engine/bullmq/work/early-cancellations.js';
 
 it('knows of a cancellation for the round in which it came and the next one', () => {
   const early = new EarlyCancellations();

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { IdMint, queueOf } from '../../lib/engine/bullmq/id-mint.js';
+import { IdMint, queueOf } from '../../lib/engine/bullmq/id-generator.js';
 import {
   argsOf,
   cancelText,
@@ -14,11 +14,11 @@ import {
   storable,
   withError,
 } from '../../lib/engine/bullmq/job-mapping.js';
-import { lineOf, progressOf, progressText, rowOf } from '../../lib/engine/bullmq/job-report.js';
-import { stateOf } from '../../lib/engine/bullmq/job-view.js';
-import { MAX_ERRORS } from '../../lib/core/task-snapshot.js';
+import { lineOf, progressOf, progressText, rowOf } from '../../lib/engine/bullmq/work/job-report.js';
+import { stateOf } from '../../lib/engine/bullmq/read/job-view.js';
+import { MAX_ERRORS } from '../../lib/job/task-snapshot.js';
 import { newJob } from '../support/jobs.js';
-import type { AttemptError, NewJob } from '../../lib/engine/engine.interface.js';
+import type { AttemptError, NewJob } from '../../lib/engine/engine.js';
 
 const NOW = 1_700_000_000_000;
 const RETENTION = { resultTtl: 90_500, maxResults: 12 };

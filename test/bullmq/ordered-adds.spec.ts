@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
 import { ExecutorNotRunningError } from '../../lib/index.js';
-import { OrderedAdds } from '../../lib/engine/bullmq/ordered-adds.js';
-import { NotSentError } from '../../lib/engine/bullmq/sluice.js';
+import { OrderedAdds } from '../../lib/engine/bullmq/submit/ordered-adds.js';
+import { NotSentError } from '../../lib/engine/bullmq/server/call-limiter.js';
 import { addJobs, type QueuedJob } from '../../lib/engine/bullmq/queued-job.js';
-import type { AnyQueue } from '../../lib/engine/bullmq/bull-server.interface.js';
-import { Patience } from '../../lib/engine/bullmq/io-time.js';
+import type { AnyQueue } from '../../lib/engine/bullmq/server/bull-server.js';
+import { Patience } from '../../lib/engine/bullmq/server/io-time.js';
 import { settle } from '../support/manual-clock.js';
 
 interface Call {

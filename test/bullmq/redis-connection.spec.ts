@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
-import { silenceFor, SilenceWatch } from '../../lib/engine/bullmq/silence-watch.js';
-import { writeTogether } from '../../lib/engine/bullmq/written-together.js';
+import { silenceFor, SilenceWatch } from '../../lib/engine/bullmq/server/silence-watch.js';
+import { writeTogether } from '../../lib/engine/bullmq/submit/written-together.js';
 
 const PLAIN = {
   lazyConnect: true,

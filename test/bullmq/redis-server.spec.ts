@@ -2,9 +2,9 @@ import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
-import { RedisJobs } from '../../lib/engine/bullmq/redis-jobs.js';
+import { RedisJobs } from '../../lib/engine/bullmq/server/redis-jobs.js';
 import { startServices } from '../../scripts/services/services.mjs';
-import { RedisServer } from '../../lib/engine/bullmq/redis-server.js';
+import { RedisServer } from '../../lib/engine/bullmq/server/redis-server.js';
 import { until } from '../support/until.js';
 import { doubles, place, startOn, Work } from './apps.js';
 

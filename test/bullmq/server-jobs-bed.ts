@@ -1,9 +1,9 @@
 import type { Job, JobsOptions, Queue } from 'bullmq';
-import type { AnyWorker, BullServer } from '../../lib/engine/bullmq/bull-server.interface.js';
+import type { AnyWorker, BullServer } from '../../lib/engine/bullmq/server/bull-server.js';
 import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
 import { cancelText } from '../../lib/engine/bullmq/job-mapping.js';
-import { PostgresServer } from '../../lib/engine/bullmq/postgres-server.js';
-import { RedisServer } from '../../lib/engine/bullmq/redis-server.js';
+import { PostgresServer } from '../../lib/engine/bullmq/server/postgres-server.js';
+import { RedisServer } from '../../lib/engine/bullmq/server/redis-server.js';
 import { place } from './apps.js';
 import type { BothServer } from './on-both.js';
 

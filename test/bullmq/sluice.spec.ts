@@ -1,6 +1,6 @@
 import { ExecutorNotRunningError } from '../../lib/index.js';
-import { Patience } from '../../lib/engine/bullmq/io-time.js';
-import { NotSentError, Sluice } from '../../lib/engine/bullmq/sluice.js';
+import { Patience } from '../../lib/engine/bullmq/server/io-time.js';
+import { NotSentError, Sluice } from '../../lib/engine/bullmq/server/call-limiter.js';
 import { settle } from '../support/manual-clock.js';
 
 /** Calls that the test answers. */

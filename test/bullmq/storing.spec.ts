@@ -1,11 +1,11 @@
 import { jest } from '@jest/globals';
 import type { JobsOptions } from 'bullmq';
-import { TaskLostError } from '../../lib/core/errors.js';
-import { BullAttempt } from '../../lib/engine/bullmq/bull-attempt.js';
-import { BullRun } from '../../lib/engine/bullmq/bull-run.js';
-import type { AnyJob } from '../../lib/engine/bullmq/bull-server.interface.js';
-import { countResultsRarely } from '../../lib/engine/bullmq/kept-results.js';
-import type { AttemptError, Outcome } from '../../lib/engine/engine.interface.js';
+import { TaskLostError } from '../../lib/job/errors.js';
+import { BullAttempt } from '../../lib/engine/bullmq/work/bull-attempt.js';
+import { BullRun } from '../../lib/engine/bullmq/work/bull-run.js';
+import type { AnyJob } from '../../lib/engine/bullmq/server/bull-server.js';
+import { countResultsRarely } from '../../lib/engine/bullmq/work/kept-results.js';
+import type { AttemptError, Outcome } from '../../lib/engine/engine.js';
 
 const TOKEN = 'token';
 const ERROR: AttemptError = { attempt: 1, name: 'Error', message: 'no', code: null, stack: null, at: 0 };

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
-import type { BullServer } from '../../lib/engine/bullmq/bull-server.interface.js';
-import { messageOf, Trouble } from '../../lib/engine/bullmq/trouble.js';
+import type { BullServer } from '../../lib/engine/bullmq/server/bull-server.js';
+import { messageOf, Trouble } from '../../lib/engine/bullmq/server/outage-log.js';
 
 const said: string[] = [];
 let now = 0;

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
-import { BullQueues } from '../../lib/engine/bullmq/bull-queues.js';
-import { PostgresServer } from '../../lib/engine/bullmq/postgres-server.js';
-import { RedisServer } from '../../lib/engine/bullmq/redis-server.js';
+import { BullQueues } from '../../lib/engine/bullmq/server/bull-queues.js';
+import { PostgresServer } from '../../lib/engine/bullmq/server/postgres-server.js';
+import { RedisServer } from '../../lib/engine/bullmq/server/redis-server.js';
 import { Gate } from '../support/gate.js';
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';

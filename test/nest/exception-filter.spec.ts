@@ -15,7 +15,7 @@ import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microserv
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { firstValueFrom } from 'rxjs';
-import * as flowrraErrors from '../../lib/core/errors.js';
+import * as flowrraErrors from '../../lib/job/errors.js';
 import {
   EngineError,
   FlowrraError,

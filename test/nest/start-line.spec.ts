@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { startLine } from '../../lib/core/start-line.js';
+import { startLine } from '../../lib/nest/start-line.js';
 import { FlowrraModule, FlowrraService, Task } from '../../lib/index.js';
 import { FlowrraTestingModule } from '../../lib/testing/index.js';
 import { VERSION } from '../../lib/version.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { parseDuration } from '../../lib/core/duration.js';
-import { FlowrraConfigError } from '../../lib/core/errors.js';
+import { parseDuration } from '../../lib/job/duration.js';
+import { FlowrraConfigError } from '../../lib/job/errors.js';
 
 const UNITS = [
   ['ms', 1],

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { FlowrraConfigError } from '../../lib/core/errors.js';
-import { suggest } from '../../lib/options/check.js';
-import type { FlowrraModuleOptions } from '../../lib/options/module-options.js';
-import { resolveModuleOptions } from '../../lib/options/resolve-module-options.js';
-import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
-import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
-import type { SubmitOptions, TaskOptions } from '../../lib/options/task-options.js';
+import { FlowrraConfigError } from '../../lib/job/errors.js';
+import { suggest } from '../../lib/job/check.js';
+import type { FlowrraModuleOptions } from '../../lib/nest/options/module-options.js';
+import { resolveModuleOptions } from '../../lib/nest/options/resolve-module-options.js';
+import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
+import { resolveTaskOptions } from '../../lib/nest/options/resolve-task-options.js';
+import type { SubmitOptions, TaskOptions } from '../../lib/nest/options/task-options.js';
 
 const MODULE_KEYS = [
   'numWorkers',

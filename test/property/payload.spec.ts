@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import fc from 'fast-check';
-import { PayloadCodec, copyPlain } from '../../lib/core/payload/payload-codec.js';
-import { payloadFromText, payloadToText } from '../../lib/core/payload/payload-text.js';
+import { PayloadCodec, copyPlain } from '../../lib/job/payload/payload-codec.js';
+import { payloadFromText, payloadToText } from '../../lib/job/payload/payload-text.js';
 
 const codec = new PayloadCodec({ maxBytes: 64 * 1024 * 1024 });
 

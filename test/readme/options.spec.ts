@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { parseDuration } from '../../lib/core/duration.js';
+import { parseDuration } from '../../lib/job/duration.js';
 import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
-import { resolveModuleOptions } from '../../lib/options/resolve-module-options.js';
-import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
-import { resolveTaskOptions } from '../../lib/options/resolve-task-options.js';
-import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
+import { resolveModuleOptions } from '../../lib/nest/options/resolve-module-options.js';
+import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
+import { resolveTaskOptions } from '../../lib/nest/options/resolve-task-options.js';
+import type { ResolvedOptions } from '../../lib/nest/options/resolved-options.js';
 import { section, textOf } from './documents.js';
 
 /** A table of options as the README prints it: name to the cell of its default. */

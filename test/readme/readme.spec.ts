@@ -1,4 +1,4 @@
-import * as flowrraErrors from '../../lib/core/errors.js';
+import * as flowrraErrors from '../../lib/job/errors.js';
 import { everything, textOf } from './documents.js';
 
 const scripts = Object.keys((JSON.parse(textOf('package.json')) as { scripts: object }).scripts);

@@ -1,5 +1,5 @@
-import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../lib/engine/engine.interface.js';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../lib/engine/engine.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, type OpenStore } from './stores.js';
 

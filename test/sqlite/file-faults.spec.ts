@@ -1,9 +1,9 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, PayloadError } from '../../lib/index.js';
-import { openDatabaseFile } from '../../lib/engine/sqlite/database-file.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import { openDatabaseFile } from '../../lib/engine/sqlite/file/database-file.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { Beds } from '../conformance/engine-under-test.js';
 import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';

@@ -1,10 +1,10 @@
 import { EngineError } from '../../lib/index.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
-import { FileTransaction } from '../../lib/engine/sqlite/file-transaction.js';
-import { GroupCommit } from '../../lib/engine/sqlite/group-commit.js';
-import { Ledger } from '../../lib/engine/sqlite/ledger.js';
-import { migrate } from '../../lib/engine/sqlite/migrations.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { FileTransaction } from '../../lib/engine/sqlite/file/file-transaction.js';
+import { GroupCommit } from '../../lib/engine/sqlite/file/group-commit.js';
+import { Ledger } from '../../lib/engine/sqlite/sql/counters.js';
+import { migrate } from '../../lib/engine/sqlite/file/migrations.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 
 async function openDatabase(file: string): Promise<SqliteDatabase> {

@@ -1,7 +1,7 @@
-import type { Attempt } from '../../lib/engine/engine.interface.js';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
-import type { JobsFile } from '../../lib/engine/sqlite/jobs-file.js';
-import type { SqliteAttempt } from '../../lib/engine/sqlite/sqlite-attempt.js';
+import type { Attempt } from '../../lib/engine/engine.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import type { JobsFile } from '../../lib/engine/sqlite/file/jobs-file.js';
+import type { SqliteAttempt } from '../../lib/engine/sqlite/sql/sqlite-attempt.js';
 import { settle } from '../support/manual-clock.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, submit, submitMany } from './stores.js';

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
-import { openDatabaseFile } from '../../lib/engine/sqlite/database-file.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
-import { FileTransaction } from '../../lib/engine/sqlite/file-transaction.js';
-import { Ledger } from '../../lib/engine/sqlite/ledger.js';
+import { openDatabaseFile } from '../../lib/engine/sqlite/file/database-file.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
+import { FileTransaction } from '../../lib/engine/sqlite/file/file-transaction.js';
+import { Ledger } from '../../lib/engine/sqlite/sql/counters.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 

@@ -1,8 +1,8 @@
-import type { Attempt } from '../../lib/engine/engine.interface.js';
-import type { JobQuery } from '../../lib/engine/job-control.interface.js';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/driver/driver.interface.js';
-import { ControlReads } from '../../lib/engine/sqlite/control-reads.js';
+import type { Attempt } from '../../lib/engine/engine.js';
+import type { JobQuery } from '../../lib/engine/control.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
+import { ControlReads } from '../../lib/engine/sqlite/sql/control-reads.js';
 import { SqliteIds } from '../../lib/engine/sqlite/sqlite-id.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, type OpenStore, query, submit, submitMany } from './stores.js';

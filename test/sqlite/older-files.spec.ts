@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
-import { migrate } from '../../lib/engine/sqlite/migrations.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { migrate } from '../../lib/engine/sqlite/file/migrations.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';

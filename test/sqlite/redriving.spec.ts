@@ -1,6 +1,6 @@
-import type { Attempt } from '../../lib/engine/engine.interface.js';
-import type { JobReport } from '../../lib/engine/job-control.interface.js';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import type { Attempt } from '../../lib/engine/engine.js';
+import type { JobReport } from '../../lib/engine/control.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, openStore, type OpenStore, submit } from './stores.js';
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import type { Attempt } from '../../lib/engine/engine.interface.js';
-import { loadDriver } from '../../lib/engine/sqlite/driver/load-driver.js';
+import type { Attempt } from '../../lib/engine/engine.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import { settle } from '../support/manual-clock.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { newJob, openStore, type OpenStore, submit } from './stores.js';

@@ -1,4 +1,4 @@
-import { FlowrraConfigError } from '../../lib/core/errors.js';
+import { FlowrraConfigError } from '../../lib/job/errors.js';
 
 /** The message of the configuration error that `fn` throws; anything else fails the test. */
 export function configError(fn: () => unknown): string {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/core/clock.js';
+import type { Clock } from '../../lib/job/clock.js';
 
 interface Timer {
   readonly due: number;

@@ -1,4 +1,4 @@
-import { PayloadError } from '../../lib/core/errors.js';
+import { PayloadError } from '../../lib/job/errors.js';
 
 /** The error with which a payload is refused; throws if it is taken. */
 export function refusalOf(run: () => unknown): PayloadError {

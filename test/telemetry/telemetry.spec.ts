@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
-import type { Engine } from '../../lib/engine/engine.interface.js';
+import type { Engine } from '../../lib/engine/engine.js';
 import {
   FatalTaskError,
   FlowrraModule,

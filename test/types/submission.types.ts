@@ -93,7 +93,7 @@ class Tasks {
   helper(): void {}
 }
 
-declare module '../../lib/core/task-types.js' {
+declare module '../../lib/run/task-types.js' {
   interface RemoteTasks {
     'Remote.resize': (file: string, width: number) => { bytes: number };
   }

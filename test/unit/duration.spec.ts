@@ -1,5 +1,5 @@
-import { parseDuration } from '../../lib/core/duration.js';
-import { FlowrraConfigError } from '../../lib/core/errors.js';
+import { parseDuration } from '../../lib/job/duration.js';
+import { FlowrraConfigError } from '../../lib/job/errors.js';
 import { configError } from '../support/config-error.js';
 
 describe('parseDuration', () => {

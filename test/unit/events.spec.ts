@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { filter, map } from 'rxjs';
-import { EventHub, type FlowrraEvent } from '../../lib/core/events.js';
+import { EventHub, type FlowrraEvent } from '../../lib/run/event-hub.js';
 
 const event = {
   type: 'started',

@@ -1,4 +1,4 @@
-import { checkKeys, suggest, wholeNumber } from '../../lib/options/check.js';
+import { checkKeys, suggest, wholeNumber } from '../../lib/job/check.js';
 import { configError } from '../support/config-error.js';
 
 const KEYS = ['numWorkers', 'cpuWorkers', 'maxRetries', 'cpuBound', 'role'];

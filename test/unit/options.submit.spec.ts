@@ -1,5 +1,5 @@
-import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
-import type { SubmitOptions } from '../../lib/options/task-options.js';
+import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
+import type { SubmitOptions } from '../../lib/nest/options/task-options.js';
 import { configError } from '../support/config-error.js';
 
 const NOW = 1_700_000_000_000;

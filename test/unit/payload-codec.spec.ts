@@ -1,5 +1,5 @@
 import vm from 'node:vm';
-import { PayloadCodec, copyPlain } from '../../lib/core/payload/payload-codec.js';
+import { PayloadCodec, copyPlain } from '../../lib/job/payload/payload-codec.js';
 
 const codec = new PayloadCodec({ maxBytes: 1_048_576 });
 

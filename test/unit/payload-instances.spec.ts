@@ -1,4 +1,4 @@
-import { PayloadCodec, copyPlain } from '../../lib/core/payload/payload-codec.js';
+import { PayloadCodec, copyPlain } from '../../lib/job/payload/payload-codec.js';
 
 const codec = new PayloadCodec({ maxBytes: 1_048_576 });
 

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { Observable, of } from 'rxjs';
-import { PayloadError } from '../../lib/core/errors.js';
-import { PayloadCodec } from '../../lib/core/payload/payload-codec.js';
+import { PayloadError } from '../../lib/job/errors.js';
+import { PayloadCodec } from '../../lib/job/payload/payload-codec.js';
 import { refusalOf } from '../support/payload-refusal.js';
 
 const MAX_BYTES = 10_000;

@@ -1,4 +1,4 @@
-import { PayloadCodec } from '../../lib/core/payload/payload-codec.js';
+import { PayloadCodec } from '../../lib/job/payload/payload-codec.js';
 import { refusalOf } from '../support/payload-refusal.js';
 
 const MAX_BYTES = 10_000;

@@ -1,5 +1,5 @@
-import { PayloadError } from '../../lib/core/errors.js';
-import { payloadFromText, payloadToText } from '../../lib/core/payload/payload-text.js';
+import { PayloadError } from '../../lib/job/errors.js';
+import { payloadFromText, payloadToText } from '../../lib/job/payload/payload-text.js';
 
 describe('payloadToText', () => {
   it('writes plain JSON as itself', () => {

@@ -1,7 +1,7 @@
-import { FlowrraConfigError } from '../../lib/core/errors.js';
-import { effectivePolicy, retryDelay } from '../../lib/core/retry-policy.js';
-import type { TaskPolicy } from '../../lib/options/resolved-options.js';
-import type { Duration } from '../../lib/core/duration.js';
+import { FlowrraConfigError } from '../../lib/job/errors.js';
+import { effectivePolicy, retryDelay } from '../../lib/job/retry-policy.js';
+import type { TaskPolicy } from '../../lib/nest/options/resolved-options.js';
+import type { Duration } from '../../lib/job/duration.js';
 import { configError } from '../support/config-error.js';
 
 const POLICY: TaskPolicy = Object.freeze({

@@ -1,4 +1,4 @@
-import { refuseEntry } from '../../lib/runner/thread/thread-files.js';
+import { refuseEntry } from '../../lib/run/threads/thread-files.js';
 
 it('refuses the entry file, however the command names it', () => {
   const entry = process.argv[1] as string;

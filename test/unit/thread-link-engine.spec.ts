@@ -1,7 +1,7 @@
-import { carried } from '../../lib/core/carried.js';
-import { resolveSubmitOptions } from '../../lib/options/resolve-submit-options.js';
-import type { SubmitOptions } from '../../lib/options/task-options.js';
-import { ThreadLinkEngine } from '../../lib/runner/thread/thread-link-engine.js';
+import { carried } from '../../lib/job/metadata.js';
+import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
+import type { SubmitOptions } from '../../lib/nest/options/task-options.js';
+import { ThreadLinkEngine } from '../../lib/run/threads/parent-engine.js';
 import { newJob } from '../support/jobs.js';
 
 it.each<SubmitOptions>([

@@ -5,9 +5,9 @@ import {
   ExecutorNotRunningError,
   ExecutorStoppingError,
   FlowrraError,
-} from '../../core/errors.js';
+} from '../../job/errors.js';
 import { Admission } from '../admission.js';
-import { Quiet } from '../quiet.js';
+import { Quiet } from '../idle.js';
 import {
   type Accepted,
   type Attempt,
@@ -16,25 +16,25 @@ import {
   type EngineHost,
   isPlain,
   type NewJob,
-} from '../engine.interface.js';
-import type { BullServer } from './bull-server.interface.js';
-import { BullQueues } from './bull-queues.js';
-import type { BullRun } from './bull-run.js';
+} from '../engine.js';
+import type { BullServer } from './server/bull-server.js';
+import { BullQueues } from './server/bull-queues.js';
+import type { BullRun } from './work/bull-run.js';
 import { type BullMqOptions, resolveBullMqOptions, type ResolvedBullMqOptions } from './bullmq-options.js';
-import { BullMqControl } from './bullmq-control.js';
-import { BullMqResults } from './bullmq-results.js';
-import { CancelWatch } from './cancel-watch.js';
-import { FleetEvents } from './fleet-events.js';
-import { limitFleet } from './fleet-limits.js';
-import { Intake } from './intake.js';
-import { atMost, Patience } from './io-time.js';
+import { BullMqControl } from './read/bullmq-control.js';
+import { BullMqResults } from './read/bullmq-results.js';
+import { CancelWatch } from './work/cancel-watch.js';
+import { FleetEvents } from './read/fleet-events.js';
+import { limitFleet } from './work/fleet-limits.js';
+import { Intake } from './submit/submissions.js';
+import { atMost, Patience } from './server/io-time.js';
 import { keptFor } from './job-mapping.js';
-import { QueueWorkers } from './queue-workers.js';
-import { reach } from './reach.js';
-import { serverFor } from './server-for.js';
-import type { ServerJobs } from './server-jobs.interface.js';
-import { Sluice } from './sluice.js';
-import { discreet, messageOf, Trouble } from './trouble.js';
+import { QueueWorkers } from './work/queue-workers.js';
+import { reach } from './server/connect-with-retry.js';
+import { serverFor } from './server/server-for.js';
+import type { ServerJobs } from './server/server-jobs.js';
+import { Sluice } from './server/call-limiter.js';
+import { discreet, messageOf, Trouble } from './server/outage-log.js';
 
 /** How often those who wait for a result, or for room, are looked after, whatever events have come. */
 const LOOK_MS = 1_000;

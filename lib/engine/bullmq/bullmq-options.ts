@@ -1,6 +1,6 @@
 import type { PgPool, QueueOptions, RedisOptions, WorkerOptions } from 'bullmq';
-import { masked } from '../../core/show-value.js';
-import type { Duration } from '../../core/duration.js';
+import { masked } from '../../job/show-value.js';
+import type { Duration } from '../../job/duration.js';
 import {
   checkKeys,
   checkObject,
@@ -10,7 +10,7 @@ import {
   oneOf,
   wholeNumber,
   wrong,
-} from '../../options/check.js';
+} from '../../job/check.js';
 
 /** A client of ioredis, as far as it matters here. */
 export interface RedisClient {

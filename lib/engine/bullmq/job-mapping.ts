@@ -1,9 +1,9 @@
-import { payloadFromJson, payloadToJson } from '../../core/payload/payload-text.js';
-import { areErrors, errorsFrom, metadataFrom } from '../../core/stored-fields.js';
-import { errorsAfter } from '../../core/task-snapshot.js';
-import type { PolicyOverrides } from '../../options/resolved-options.js';
-import { overridesFrom } from '../stored-overrides.js';
-import type { AttemptError, Dedupe, Metadata, NewJob, Retention } from '../engine.interface.js';
+import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
+import { areErrors, errorsFrom, metadataFrom } from '../../job/stored-fields.js';
+import { errorsAfter } from '../../job/task-snapshot.js';
+import type { PolicyOverrides } from '../../nest/options/resolved-options.js';
+import { overridesFrom } from '../../job/stored-overrides.js';
+import type { AttemptError, Dedupe, Metadata, NewJob, Retention } from '../engine.js';
 
 /** What a BullMQ job of ours holds as its `data`: plain JSON, for whoever looks at the queue with other tools. */
 export interface JobData {

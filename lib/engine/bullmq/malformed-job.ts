@@ -1,5 +1,5 @@
-import { PayloadError } from '../../core/errors.js';
-import { showValue } from '../../core/show-value.js';
+import { PayloadError } from '../../job/errors.js';
+import { showValue } from '../../job/show-value.js';
 import type { BullJob } from './job-mapping.js';
 
 /** The hash of a job on Redis, as it lies there. */

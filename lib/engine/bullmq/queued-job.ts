@@ -1,4 +1,4 @@
-import type { AnyQueue } from './bull-server.interface.js';
+import type { AnyQueue } from './server/bull-server.js';
 import type { BullJobOptions } from './job-mapping.js';
 
 /** A job on its way into a queue. */

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { isolated } from '../../core/detached.js';
-import { ExecutorNotRunningError, ExecutorStoppingError } from '../../core/errors.js';
+import { isolated } from '../../job/detached.js';
+import { ExecutorNotRunningError, ExecutorStoppingError } from '../../job/errors.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type {
   Accepted,
@@ -11,17 +11,17 @@ import type {
   MaybePromise,
   NewJob,
   Outcome,
-} from '../engine.interface.js';
-import { isPromise, whenDone } from '../maybe-promise.js';
+} from '../engine.js';
+import { isPromise, whenDone } from '../../job/maybe-promise.js';
 import { Admission } from '../admission.js';
-import type { JobControl } from '../job-control.interface.js';
-import type { JobStore } from './job-store.interface.js';
-import { Lane } from './lane.js';
-import { Quiet } from '../quiet.js';
+import type { JobControl } from '../control.js';
+import type { JobStore } from './job-store.js';
+import { Lane } from './queue-runner.js';
+import { Quiet } from '../idle.js';
 import { type Run, RunningAttempts } from './running-attempts.js';
-import { Settlements } from './settlements.js';
-import { TimeSlice } from './time-slice.js';
-import { printed } from '../../core/printed.js';
+import { Settlements } from './outcome-writer.js';
+import { TimeSlice } from './loop-budget.js';
+import { printed } from '../../job/printed.js';
 
 /** How long a trouble that lasts is not reported again. */
 const REPORT_AGAIN_MS = 30_000;

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
-import { TaskLostError } from '../../core/errors.js';
-import { AttemptAbort } from '../attempt-abort.js';
-import type { Attempt, EngineHost } from '../engine.interface.js';
-import type { Lane } from './lane.js';
-import { shownText } from '../../core/show-value.js';
+import { TaskLostError } from '../../job/errors.js';
+import { AttemptAbort } from '../../run/attempt-abort.js';
+import type { Attempt, EngineHost } from '../engine.js';
+import type { Lane } from './queue-runner.js';
+import { shownText } from '../../job/show-value.js';
 
 /** One attempt while it runs. */
 export class Run extends AttemptAbort {

@@ -1,4 +1,4 @@
-import type { Dedupe } from '../engine.interface.js';
+import type { Dedupe } from '../engine.js';
 import type { JobRecord } from './job-record.js';
 
 interface Standing {

@@ -1,15 +1,15 @@
-import { copyPlain } from '../../core/payload/payload-codec.js';
-import { errorsAfter, type JobState, waitingStatus } from '../../core/task-snapshot.js';
-import type { TaskStatus } from '../../core/task-result.js';
-import type { PolicyOverrides } from '../../options/resolved-options.js';
-import type { Attempt, AttemptError, Dedupe, Metadata, NewJob } from '../engine.interface.js';
+import { copyPlain } from '../../job/payload/payload-codec.js';
+import { errorsAfter, type JobState, waitingStatus } from '../../job/task-snapshot.js';
+import type { TaskStatus } from '../../job/task-result.js';
+import type { PolicyOverrides } from '../../nest/options/resolved-options.js';
+import type { Attempt, AttemptError, Dedupe, Metadata, NewJob } from '../engine.js';
 import {
   type JobDossier,
   type JobInfo,
   type JobReport,
   type LogLine,
   MAX_LOG_LINES,
-} from '../job-control.interface.js';
+} from '../control.js';
 import type { Waiter } from '../../results/wait-until.js';
 import type { MemoryQueue } from './memory-queue.js';
 

@@ -1,4 +1,4 @@
-import type { Attempt } from '../engine.interface.js';
+import type { Attempt } from '../engine.js';
 import type {
   Cancellation,
   JobControl,
@@ -8,8 +8,8 @@ import type {
   JobQuery,
   JobReport,
   QueueCounts,
-} from '../job-control.interface.js';
-import { badCursor, matches } from '../job-query.js';
+} from '../control.js';
+import { badCursor, matches } from '../../job/query.js';
 import type { JobRecord } from './job-record.js';
 import type { MemoryQueue } from './memory-queue.js';
 

@@ -1,6 +1,6 @@
-import type { Clock } from '../../core/clock.js';
-import type { RateLimit, ResolvedQueue } from '../../options/resolved-options.js';
-import { RateWindow } from '../rate-window.js';
+import type { Clock } from '../../job/clock.js';
+import type { RateLimit, ResolvedQueue } from '../../nest/options/resolved-options.js';
+import { RateWindow } from '../../job/rate-window.js';
 import type { JobRecord } from './job-record.js';
 import { MinHeap } from './min-heap.js';
 

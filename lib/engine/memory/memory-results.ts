@@ -1,5 +1,5 @@
-import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
-import { taskResultOf } from '../../core/task-snapshot.js';
+import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
+import { taskResultOf } from '../../job/task-snapshot.js';
 import { AbortListeners } from '../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import { waitUntil } from '../../results/wait-until.js';

@@ -1,8 +1,8 @@
-import { ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
-import type { FinishedTaskResult } from '../../core/task-result.js';
-import { taskResultOf } from '../../core/task-snapshot.js';
-import type { JobStore, StoreConfig } from '../embedded/job-store.interface.js';
-import { type Accepted, type Attempt, Duplicate, type NewJob, type Outcome } from '../engine.interface.js';
+import { ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
+import type { FinishedTaskResult } from '../../job/task-result.js';
+import { taskResultOf } from '../../job/task-snapshot.js';
+import type { JobStore, StoreConfig } from '../embedded/job-store.js';
+import { type Accepted, type Attempt, Duplicate, type NewJob, type Outcome } from '../engine.js';
 import { DedupeKeys } from './dedupe-keys.js';
 import { JobRecord } from './job-record.js';
 import { MemoryControl } from './memory-control.js';

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/promises';
-import { ExecutorNotRunningError } from '../../core/errors.js';
-import { payloadFromText } from '../../core/payload/payload-text.js';
-import { argsFrom, isTime, StoredFields } from '../../core/stored-fields.js';
-import { isFinal } from '../../core/task-snapshot.js';
-import type { StoreConfig } from '../embedded/job-store.interface.js';
-import type { Attempt } from '../engine.interface.js';
+import { ExecutorNotRunningError } from '../../job/errors.js';
+import { payloadFromText } from '../../job/payload/payload-text.js';
+import { argsFrom, isTime, StoredFields } from '../../job/stored-fields.js';
+import { isFinal } from '../../job/task-snapshot.js';
+import type { StoreConfig } from '../embedded/job-store.js';
+import type { Attempt } from '../engine.js';
 import type {
   Cancellation,
   JobControl,
@@ -14,14 +14,14 @@ import type {
   JobQuery,
   JobReport,
   QueueCounts,
-} from '../job-control.interface.js';
-import { PATIENCE_MS } from './claim-ahead.js';
-import { hasExpired, type InfoRow, infoOf, type ResultRow } from './job-row.js';
-import type { JobsFile } from './jobs-file.js';
-import { storedReport } from './report-writes.js';
-import { rowsFor } from './row-size.js';
-import type { SqliteAttempt } from './sqlite-attempt.js';
-import { LOOKED_MS, type TakenJobs } from './taken-jobs.js';
+} from '../control.js';
+import { PATIENCE_MS } from './work/prefetch.js';
+import { hasExpired, type InfoRow, infoOf, type ResultRow } from './sql/job-row.js';
+import type { JobsFile } from './file/jobs-file.js';
+import { storedReport } from './sql/report-writes.js';
+import { rowsFor } from './sql/row-size.js';
+import type { SqliteAttempt } from './sql/sqlite-attempt.js';
+import { LOOKED_MS, type TakenJobs } from './work/claimed-jobs.js';
 
 /**
  * What other processes have taken ahead when a queue is paused they start within this time, or not

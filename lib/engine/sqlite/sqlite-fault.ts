@@ -1,4 +1,4 @@
-import { EngineError } from '../../core/errors.js';
+import { EngineError } from '../../job/errors.js';
 
 /** What SQLite may complain of, as far as we tell it apart. */
 export type Fault = 'locked' | 'full' | 'readonly' | 'disk' | 'damaged' | 'unopenable' | 'other';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Duration } from '../../core/duration.js';
+import type { Duration } from '../../job/duration.js';
 import {
   checkKeys,
   duration,
@@ -8,8 +8,8 @@ import {
   oneOf,
   wholeNumber,
   wrong,
-} from '../../options/check.js';
-import type { DriverName } from './driver/driver.interface.js';
+} from '../../job/check.js';
+import type { DriverName } from './file/driver/driver.js';
 
 /** Options of the SQLite engine. */
 export interface SqliteOptions {

@@ -1,13 +1,13 @@
-import type { Clock } from '../../core/clock.js';
-import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../core/errors.js';
-import type { FinishedTaskResult, TaskResult } from '../../core/task-result.js';
-import { isFinal, taskResultOf } from '../../core/task-snapshot.js';
+import type { Clock } from '../../job/clock.js';
+import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
+import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
+import { isFinal, taskResultOf } from '../../job/task-snapshot.js';
 import { AbortListeners } from '../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import { Waiters } from '../../results/waiters.js';
 import { waitUntil } from '../../results/wait-until.js';
-import { hasExpired, type ResultRow, stateOf } from './job-row.js';
-import type { JobReads } from './job-reads.js';
+import { hasExpired, type ResultRow, stateOf } from './sql/job-row.js';
+import type { JobReads } from './sql/job-reads.js';
 
 /** Finished jobs of other processes are looked at this many at a time. */
 const SEEN_AT_ONCE = 500;

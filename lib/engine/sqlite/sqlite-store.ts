@@ -1,18 +1,18 @@
 import { Logger } from '@nestjs/common';
-import type { JobStore, StoreConfig } from '../embedded/job-store.interface.js';
-import type { Accepted, Attempt, MaybePromise, NewJob, Outcome } from '../engine.interface.js';
-import { ChangeWatch } from './change-watch.js';
-import { Housekeeping } from './housekeeping.js';
-import { infoOf } from './job-row.js';
-import { JobsFile } from './jobs-file.js';
-import { finishedRow, type StoredOutcome, storedOutcome } from './outcome-writes.js';
-import { rowsFor } from './row-size.js';
-import type { SqliteAttempt } from './sqlite-attempt.js';
+import type { JobStore, StoreConfig } from '../embedded/job-store.js';
+import type { Accepted, Attempt, MaybePromise, NewJob, Outcome } from '../engine.js';
+import { ChangeWatch } from './file/change-watch.js';
+import { Housekeeping } from './work/maintenance.js';
+import { infoOf } from './sql/job-row.js';
+import { JobsFile } from './file/jobs-file.js';
+import { finishedRow, type StoredOutcome, storedOutcome } from './sql/outcome-writes.js';
+import { rowsFor } from './sql/row-size.js';
+import type { SqliteAttempt } from './sql/sqlite-attempt.js';
 import { SqliteControl } from './sqlite-control.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
-import { type StoredJob, storedForm } from './submission-writes.js';
-import { TakenJobs } from './taken-jobs.js';
+import { type StoredJob, storedForm } from './sql/submission-writes.js';
+import { TakenJobs } from './work/claimed-jobs.js';
 
 /** As many jobs as may share a transaction with whatever else is written. */
 const FEW = 20;

@@ -1,0 +1,33 @@
+import type { RateLimit } from '../nest/options/resolved-options.js';
+
+/** Counts starts within windows of time, each of which begins with the first start after the last one. */
+export class RateWindow {
+  private used = 0;
+  private end = -Infinity;
+
+  constructor(private readonly limit: RateLimit) {}
+
+  /** When the present window ends, in milliseconds since the epoch. */
+  get endsAt(): number {
+    return this.end;
+  }
+
+  /** How many may start now. */
+  left(now: number): number {
+    return this.isOver(now) ? this.limit.max : Math.max(0, this.limit.max - this.used);
+  }
+
+  take(count: number, now: number): void {
+    if (count === 0) return;
+    if (this.isOver(now)) {
+      this.end = now + this.limit.per;
+      this.used = 0;
+    }
+    this.used += count;
+  }
+
+  /** Also if the clock was set back: that must not make a window longer. */
+  private isOver(now: number): boolean {
+    return now >= this.end || now < this.end - this.limit.per;
+  }
+}

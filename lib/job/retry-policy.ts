@@ -1,0 +1,41 @@
+import type { PolicyOverrides, TaskPolicy } from '../nest/options/resolved-options.js';
+import { parseDuration } from './duration.js';
+
+/** A task's policy as it holds for one job. */
+export function effectivePolicy(policy: TaskPolicy, overrides: PolicyOverrides | undefined): TaskPolicy {
+  return overrides === undefined ? policy : { ...policy, ...overrides };
+}
+
+/**
+ * The delay before the next attempt, in whole milliseconds.
+ *
+ * @param attempt The number of the attempt that failed, from 1.
+ * @param error What it threw, for a backoff function.
+ * @param random Draws from [0, 1) for jitter.
+ * @throws What a backoff function throws, or `FlowrraConfigError` if it returns no duration.
+ */
+export function retryDelay(
+  policy: TaskPolicy,
+  attempt: number,
+  error: unknown,
+  random: () => number,
+): number {
+  const delay = plannedDelay(policy, attempt, error);
+  return policy.jitter ? Math.floor(random() * (delay + 1)) : delay;
+}
+
+function plannedDelay(
+  { backoff, retryDelay: base, maxRetryDelay }: TaskPolicy,
+  attempt: number,
+  error: unknown,
+): number {
+  if (typeof backoff === 'function') {
+    const answer: unknown = backoff(attempt, error);
+    // A promise is no duration; what it may reject with is nobody's to handle.
+    if (answer instanceof Promise) answer.catch(() => undefined);
+    return parseDuration(answer, 'What the backoff function returned');
+  }
+  if (backoff === 'fixed') return base;
+  // 2 ** 1100 is Infinity, and 0 * Infinity no number.
+  return base === 0 ? 0 : Math.min(maxRetryDelay, base * 2 ** (attempt - 1));
+}

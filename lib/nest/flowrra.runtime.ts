@@ -1,0 +1,201 @@
+import { Logger, type Type } from '@nestjs/common';
+import { EventHub } from '../run/event-hub.js';
+import { ExecutorNotRunningError } from '../job/errors.js';
+import { DeadLetters } from '../run/dead-letters.js';
+import { Executor } from '../run/executor.js';
+import type { Instrumentation } from '../run/instrumentation.js';
+import { JobOperations } from '../run/job-operations.js';
+import { PayloadCodec } from '../job/payload/payload-codec.js';
+import { ResultRecorder } from '../run/result-recorder.js';
+import { RunObserver } from '../run/run-observer.js';
+import { startLine } from './start-line.js';
+import { Submitter } from '../run/submitter.js';
+import type { TaskRegistry } from '../run/task-registry.js';
+import type { Engine } from '../engine/engine.js';
+import { resolveEngine } from '../engine/resolve-engine.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
+import type { ResultBackend } from '../results/result-backend.js';
+import { SettledResults } from '../results/settled-results.js';
+import { CpuRunner } from '../run/cpu-runner.js';
+import { InlineRunner } from '../run/inline-runner.js';
+import type { TaskRunner } from '../run/task-runner.js';
+import { ThreadLinkEngine } from '../run/threads/parent-engine.js';
+import { threadLink } from '../run/threads/parent-link.js';
+
+/** What exists only while the engine is connected. */
+interface Connected {
+  readonly engine: Engine;
+  readonly results: ResultBackend;
+  readonly submitter: Submitter;
+  readonly operations: JobOperations;
+  readonly cpu: TaskRunner;
+}
+
+/** After the deadline of a stop, how long aborted attempts get to end by themselves. */
+const KILL_GRACE_MS = 5_000;
+
+/**
+ * One application's executor, put together and taken through its states: connected (takes
+ * submissions), consuming (runs them), drained, and closed. Each step may be asked for again.
+ */
+export class FlowrraRuntime {
+  readonly events = new EventHub();
+  /** To be set before it connects. */
+  instrumentation: Instrumentation | null = null;
+  private readonly logger = new Logger('Flowrra');
+  private connecting: Promise<Connected> | null = null;
+  private connected: Connected | null = null;
+  private draining: Promise<void> | null = null;
+  private consuming = false;
+  private closing = new AbortController();
+  /** The same after a stop and a start, so that it keeps what it knows. */
+  private engine: Engine | null = null;
+  private turn: Promise<void> = Promise.resolve();
+
+  /** @param createBackend Makes a backend that was configured as a class, with its dependencies. */
+  constructor(
+    private readonly options: ResolvedOptions,
+    private readonly registry: TaskRegistry,
+    private readonly createBackend: (type: Type<ResultBackend>) => Promise<ResultBackend>,
+  ) {}
+
+  get isRunning(): boolean {
+    return this.consuming && this.draining === null;
+  }
+
+  get isConnected(): boolean {
+    return this.connected !== null;
+  }
+
+  /** @throws {ExecutorNotRunningError} before `connect` and after `close`. */
+  get parts(): Connected {
+    if (this.connected !== null) return this.connected;
+    throw new ExecutorNotRunningError(
+      'Flowrra is not running, so it takes no jobs and answers for none. Use it from onModuleInit on, not in a constructor or a factory, and before the application has shut down; after stop(), call start() again.',
+    );
+  }
+
+  /** The engine that was configured, not connected yet. */
+  async loadEngine(): Promise<Engine> {
+    const link = threadLink();
+    return (this.engine ??= link ? new ThreadLinkEngine(link) : await resolveEngine(this.options.engine));
+  }
+
+  /** Opens the engine and the backend; from here on submissions are taken. */
+  async connect(): Promise<void> {
+    this.connecting ??= this.open();
+    try {
+      this.connected = await this.connecting;
+    } catch (error) {
+      this.connecting = null;
+      throw error;
+    }
+  }
+
+  /** Starts running jobs, unless this process only produces them. */
+  start(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.consuming) return;
+      this.registry.checkNames(this.options.tasks.keys());
+      this.registry.checkDeadLetters();
+      await this.connect();
+      this.consuming = true;
+      const { engine } = this.parts;
+      if (this.options.role !== 'producer') await engine.consume();
+      if (this.options.quiet !== true && threadLink() === null)
+        this.logger.log(startLine(this.options, engine.name, this.registry.taskCount));
+    });
+  }
+
+  /** Hands out no more and lets running attempts finish; submissions are still taken where they are kept. */
+  drain(graceMs: number): Promise<void> {
+    if (this.connected === null) return Promise.resolve();
+    return (this.draining ??= this.runDrain(this.connected, graceMs));
+  }
+
+  /** Drains what is not drained yet, and releases everything. */
+  close(graceMs: number): Promise<void> {
+    this.closing.abort();
+    return this.inTurn(async () => {
+      await this.connecting?.catch(() => undefined);
+      await this.drain(graceMs);
+      const { connected } = this;
+      this.connected = null;
+      this.connecting = null;
+      this.draining = null;
+      this.consuming = false;
+      this.closing = new AbortController();
+      if (connected === null) return;
+      await connected.cpu.close();
+      await connected.engine.close();
+      if (connected.results !== connected.engine.results) await connected.results.close?.();
+    });
+  }
+
+  /** One start or stop at a time, in the order in which they were asked for. */
+  private inTurn(step: () => Promise<void>): Promise<void> {
+    const done = this.turn.then(step);
+    this.turn = done.catch(() => undefined);
+    return done;
+  }
+
+  private async open(): Promise<Connected> {
+    const { clock, queues, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, context } =
+      this.options;
+    const codec = new PayloadCodec({ maxBytes: maxPayloadBytes });
+    const observer = new RunObserver(this.events, clock);
+    const { instrumentation } = this;
+    const engine = await this.loadEngine();
+    const backend = await this.openBackend();
+    const recorder = backend && new ResultRecorder(backend, clock);
+    const submitter = new Submitter(engine, codec, observer, recorder, context, instrumentation);
+    const inline = new InlineRunner();
+    const cpu =
+      this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
+    const executor = new Executor({
+      registry: this.registry,
+      codec,
+      clock,
+      observer,
+      runners: { inline, cpu },
+      recorder,
+      reports: { control: engine.control, codec, observer, recorder, clock },
+      deadLetters: new DeadLetters(this.registry, submitter, clock),
+      context,
+      instrumentation,
+      random: Math.random,
+    });
+    await engine.connect({
+      queues,
+      clock,
+      retention: { resultTtl, maxResults },
+      backPressure: { maxPending, whenFull },
+      closing: this.closing.signal,
+      execute: (attempt, abort) => executor.execute(attempt, abort),
+      killGrace: (attempt) => executor.killGrace(attempt),
+      overdue: (attempt, abort) => executor.overdue(attempt, abort),
+      settled: (attempt, outcome) => observer.settled(attempt, outcome),
+      cancelled: (job) => {
+        void recorder?.changed(job);
+        observer.cancelled(job);
+      },
+      heard: (event) => this.events.hear(event),
+    });
+    const operations = new JobOperations(engine.control, observer, recorder);
+    const results = backend === null ? engine.results : new SettledResults(backend, engine.results, clock);
+    return { engine, results, submitter, operations, cpu };
+  }
+
+  private async openBackend(): Promise<ResultBackend | null> {
+    const { backend } = this.options;
+    return typeof backend === 'function' ? this.createBackend(backend) : backend;
+  }
+
+  private async runDrain({ engine }: Connected, graceMs: number): Promise<void> {
+    const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS);
+    if (unfinished > 0)
+      this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
+    if (dropped > 0)
+      this.logger.warn(`${dropped} waiting jobs are lost: the ${engine.name} engine keeps nothing.`);
+  }
+}

@@ -1,0 +1,25 @@
+import type { ResolvedOptions, ResolvedQueue } from './options/resolved-options.js';
+import { VERSION } from '../version.js';
+
+/** More queues than this are counted instead of named. */
+const MOST_QUEUES = 20;
+
+/** What a process says of itself in the log when it starts. Shows no URL, which may hold a password. */
+export function startLine(
+  { engine, role, queues }: Pick<ResolvedOptions, 'engine' | 'role' | 'queues'>,
+  engineName: string,
+  tasks: number,
+): string {
+  const store = typeof engine === 'string' ? engine.slice(0, engine.indexOf(':')) : engineName;
+  const named = queues.slice(0, MOST_QUEUES).map(role === 'producer' ? ({ name }) => name : withConcurrency);
+  if (queues.length > MOST_QUEUES) named.push(`and ${queues.length - MOST_QUEUES} more`);
+  const part = role === 'producer' ? 'producer (runs no jobs)' : role;
+  const count = tasks === 1 ? '1 task' : `${tasks} tasks`;
+  return `Started: engine ${store}, role ${part}, queues ${named.join(', ')}; ${count}; version ${VERSION}`;
+}
+
+function withConcurrency({ name, concurrency, fleetConcurrency }: ResolvedQueue): string {
+  return fleetConcurrency === Infinity
+    ? `${name} (${concurrency})`
+    : `${name} (${concurrency}, in all processes ${fleetConcurrency})`;
+}

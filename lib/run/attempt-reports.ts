@@ -1,0 +1,113 @@
+import { Logger } from '@nestjs/common';
+import type { Attempt } from '../engine/engine.js';
+import { type JobControl, type LogLine, MAX_LOG_LINES } from '../engine/control.js';
+import type { Clock } from '../job/clock.js';
+import { detached } from '../job/detached.js';
+import type { PayloadCodec } from '../job/payload/payload-codec.js';
+import type { ResultRecorder } from './result-recorder.js';
+import type { RunObserver } from './run-observer.js';
+import { printed } from '../job/printed.js';
+import { shownText } from '../job/show-value.js';
+
+/** How often, at most, what an attempt says is stored. */
+const INTERVAL_MS = 250;
+const LONGEST_LINE = 2_000;
+/** The longest that the last report may hold an attempt's outcome up. */
+const LAST_MS = 5_000;
+
+export interface ReportParts {
+  readonly control: Pick<JobControl, 'report'>;
+  readonly codec: PayloadCodec;
+  readonly observer: RunObserver;
+  readonly recorder: ResultRecorder | null;
+  readonly clock: Clock;
+}
+
+/**
+ * What one attempt says of itself while it runs: stored at once, and then a few times a second,
+ * however often it speaks. A store that does not take it never disturbs the task.
+ */
+export class AttemptReports {
+  private readonly number: number;
+  private progressed: unknown = undefined;
+  private lines: LogLine[] = [];
+  private cancelTimer: (() => void) | null = null;
+  private storing: Promise<void> | null = null;
+  private ended = false;
+
+  constructor(
+    private readonly attempt: Attempt,
+    private readonly parts: ReportParts,
+  ) {
+    this.number = attempt.retries + 1;
+  }
+
+  /** @throws {PayloadError} if the value cannot travel, or is too large. */
+  progress(value: unknown): void {
+    const copy = this.parts.codec.copyProgress(value);
+    if (this.ended) return;
+    this.progressed = copy === undefined ? null : copy;
+    this.parts.observer.progress(this.attempt, this.progressed);
+    this.soon();
+  }
+
+  log(line: string): void {
+    if (this.ended) return;
+    const text = cut(String(line));
+    this.lines.push({ at: this.parts.clock.now(), attempt: this.number, line: text });
+    if (this.lines.length > MAX_LOG_LINES) this.lines.shift();
+    this.parts.observer.logged(this.attempt, text);
+    this.soon();
+  }
+
+  /** Stores what is left. What the task says from now on, it says too late. */
+  async end(): Promise<void> {
+    this.ended = true;
+    this.cancelTimer?.();
+    let cancel = (): void => {};
+    const patience = new Promise<void>((resolve) => (cancel = this.parts.clock.after(LAST_MS, resolve)));
+    await Promise.race([this.rest(), patience]);
+    cancel();
+  }
+
+  private async rest(): Promise<void> {
+    await this.storing;
+    await this.store();
+  }
+
+  private soon(): void {
+    if (this.cancelTimer !== null || this.storing !== null) return;
+    this.storing = detached(() => this.store()).finally(() => {
+      this.storing = null;
+      if (!this.ended) this.pause();
+    });
+  }
+
+  private pause(): void {
+    this.cancelTimer = detached(() =>
+      this.parts.clock.after(INTERVAL_MS, () => {
+        this.cancelTimer = null;
+        if (this.progressed !== undefined || this.lines.length > 0) this.soon();
+      }),
+    );
+  }
+
+  private async store(): Promise<void> {
+    const { progressed: progress, lines } = this;
+    if (progress === undefined && lines.length === 0) return;
+    this.progressed = undefined;
+    this.lines = [];
+    try {
+      await this.parts.control.report(this.attempt, { progress, lines });
+      if (progress !== undefined) this.parts.recorder?.progressed(this.attempt, progress);
+    } catch (error) {
+      new Logger('Flowrra').warn(
+        `What ${this.attempt.taskName} ${shownText(this.attempt.taskId)} says of its progress could not be stored: ${printed(error)}`,
+      );
+    }
+  }
+}
+
+function cut(line: string): string {
+  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE - 1)}…`;
+}

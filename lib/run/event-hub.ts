@@ -1,0 +1,119 @@
+import { Logger } from '@nestjs/common';
+import { Observable, type Observer, Subject, type Subscription } from 'rxjs';
+import type { TaskError } from '../job/task-result.js';
+import { printed } from '../job/printed.js';
+
+interface JobEvent {
+  readonly taskId: string;
+  readonly taskName: string;
+  readonly queue: string;
+  /** When it happened. */
+  readonly at: Date;
+}
+
+interface AttemptEvent extends JobEvent {
+  /** The number of the attempt, from 1. */
+  readonly attempt: number;
+}
+
+/** What happens to jobs, as `events$` tells it. `delay` and `durationMs` are milliseconds. */
+export type FlowrraEvent =
+  | (JobEvent & { readonly type: 'submitted'; readonly priority: number; readonly delay: number })
+  /** A submission added nothing: the job of this id, with the same key, stands in its place. */
+  | (JobEvent & { readonly type: 'deduplicated'; readonly key: string })
+  | (AttemptEvent & { readonly type: 'started' })
+  | (AttemptEvent & { readonly type: 'progress'; readonly progress: unknown })
+  | (AttemptEvent & { readonly type: 'log'; readonly line: string })
+  | (AttemptEvent & { readonly type: 'succeeded'; readonly durationMs: number })
+  /** The job has failed for good. */
+  | (AttemptEvent & { readonly type: 'failed'; readonly error: TaskError })
+  /** The attempt has failed, and another one follows after `delay`. */
+  | (AttemptEvent & { readonly type: 'retrying'; readonly error: TaskError; readonly delay: number })
+  /** The task has asked to come back later, which uses up no retry. */
+  | (AttemptEvent & { readonly type: 'snoozed'; readonly delay: number })
+  /** The job was given back, and the attempt does not count: its process stops, say, or does not know the task. */
+  | (AttemptEvent & { readonly type: 'released'; readonly delay: number })
+  | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string })
+  /** A failed job was put back into line. */
+  | (JobEvent & { readonly type: 'redriven' });
+
+/**
+ * An Observable whose subscribers cannot disturb whoever emits. rxjs throws what a subscriber
+ * throws, or an error nobody handles, out of a timer, which would end the process: here it is logged.
+ */
+class GuardedObservable<T> extends Observable<T> {
+  private readonly logger = new Logger('FlowrraEvents');
+
+  /** Operators build on `lift`, so that what they return is guarded as well. */
+  override lift<R>(operator?: Parameters<Observable<T>['lift']>[0]): Observable<R> {
+    const lifted = new GuardedObservable<R>();
+    lifted.source = this;
+    lifted.operator = operator as typeof lifted.operator;
+    return lifted;
+  }
+
+  override subscribe(
+    observer?: Partial<Observer<T>> | ((value: T) => void) | null,
+    ..._deprecated: unknown[]
+  ): Subscription {
+    // rxjs's own operators subscribe with a Subscriber, which hands errors on by itself.
+    if (isSubscriber(observer)) return super.subscribe(observer as Observer<T>);
+    const given = typeof observer === 'function' ? { next: observer } : (observer ?? {});
+    return super.subscribe({
+      next: (value) => this.guard(() => given.next?.(value)),
+      error: (error) => this.guard(() => (given.error ? given.error(error) : this.report(error))),
+      complete: () => this.guard(() => given.complete?.()),
+    });
+  }
+
+  private guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  private report(error: unknown): void {
+    this.logger.error(
+      `A subscriber of events$ failed: ${printed(error)}`,
+      error instanceof Error ? error.stack : undefined,
+    );
+  }
+}
+
+function isSubscriber(observer: unknown): observer is Observer<never> {
+  return typeof observer === 'object' && observer !== null && 'closed' in observer && 'add' in observer;
+}
+
+/** Where the core announces what happens. Ask `observed` before building an event: mostly nobody listens. */
+export class EventHub {
+  private readonly subject = new Subject<FlowrraEvent>();
+  private readonly own = new Subject<FlowrraEvent>();
+  readonly events$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) =>
+    this.subject.subscribe(subscriber),
+  );
+  /** Without those of other processes, for what is counted in each of them. */
+  readonly own$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) =>
+    this.own.subscribe(subscriber),
+  );
+
+  get observed(): boolean {
+    return this.subject.observed || this.own.observed;
+  }
+
+  emit(event: FlowrraEvent): void {
+    this.own.next(event);
+    this.subject.next(event);
+  }
+
+  /** What another process has done. */
+  hear(event: FlowrraEvent): void {
+    this.subject.next(event);
+  }
+
+  complete(): void {
+    this.own.complete();
+    this.subject.complete();
+  }
+}

@@ -1,0 +1,91 @@
+import type { Attempt, AttemptError, NewJob, Outcome } from '../engine/engine.js';
+import type { JobInfo } from '../engine/control.js';
+import type { Clock } from '../job/clock.js';
+import type { EventHub, FlowrraEvent } from './event-hub.js';
+import type { TaskError } from '../job/task-result.js';
+
+/** Announces what happens to jobs. Builds nothing while nobody listens. */
+export class RunObserver {
+  constructor(
+    private readonly hub: EventHub,
+    private readonly clock: Clock,
+  ) {}
+
+  submitted(taskId: string, job: NewJob): void {
+    if (!this.hub.observed) return;
+    const { taskName, queue, priority, delay } = job;
+    this.hub.emit({ type: 'submitted', taskId, taskName, queue, at: this.now(), priority, delay });
+  }
+
+  /** @param key As it was given, without the task's name. */
+  deduplicated(taskId: string, { taskName, queue }: NewJob, key: string): void {
+    if (!this.hub.observed) return;
+    this.hub.emit({ type: 'deduplicated', taskId, taskName, queue, at: this.now(), key });
+  }
+
+  started(attempt: Attempt): void {
+    if (this.hub.observed) this.hub.emit({ type: 'started', ...this.about(attempt) });
+  }
+
+  /** To be called when the outcome has been stored, so that whoever hears of it can read it. */
+  settled(attempt: Attempt, outcome: Outcome): void {
+    if (this.hub.observed) this.hub.emit(this.eventOf(attempt, outcome));
+  }
+
+  progress(attempt: Attempt, progress: unknown): void {
+    if (this.hub.observed) this.hub.emit({ type: 'progress', ...this.about(attempt), progress });
+  }
+
+  logged(attempt: Attempt, line: string): void {
+    if (this.hub.observed) this.hub.emit({ type: 'log', ...this.about(attempt), line });
+  }
+
+  /** A job that waited is over. */
+  cancelled({ taskId, taskName, queue, retries, reason }: JobInfo): void {
+    if (!this.hub.observed) return;
+    const about = { taskId, taskName, queue, attempt: retries + 1, at: this.now() };
+    this.hub.emit({ type: 'cancelled', ...about, reason: reason ?? '' });
+  }
+
+  redriven({ taskId, taskName, queue }: JobInfo): void {
+    if (this.hub.observed) this.hub.emit({ type: 'redriven', taskId, taskName, queue, at: this.now() });
+  }
+
+  private eventOf(attempt: Attempt, outcome: Outcome): FlowrraEvent {
+    const about = this.about(attempt);
+    switch (outcome.kind) {
+      case 'success':
+        return { type: 'succeeded', ...about, durationMs: this.clock.now() - attempt.startedAt };
+      case 'failed':
+        return { type: 'failed', ...about, error: dated(outcome.error) };
+      case 'retry':
+        // The store may have counted the retry on the very object it handed out.
+        return {
+          type: 'retrying',
+          ...about,
+          attempt: outcome.error.attempt,
+          error: dated(outcome.error),
+          delay: outcome.delay,
+        };
+      case 'snoozed':
+        return { type: 'snoozed', ...about, delay: outcome.delay };
+      case 'released':
+        return { type: 'released', ...about, delay: outcome.delay };
+      case 'cancelled':
+        return { type: 'cancelled', ...about, reason: outcome.reason };
+    }
+  }
+
+  private about(attempt: Attempt) {
+    const { taskId, taskName, queue, retries } = attempt;
+    return { taskId, taskName, queue, attempt: retries + 1, at: this.now() };
+  }
+
+  private now(): Date {
+    return new Date(this.clock.now());
+  }
+}
+
+function dated(error: AttemptError): TaskError {
+  return { ...error, at: new Date(error.at) };
+}

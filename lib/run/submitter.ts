@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Accepted,
+  Duplicate,
+  type Engine,
+  type MaybePromise,
+  type Metadata,
+  type NewJob,
+} from '../engine/engine.js';
+import { isPromise } from '../job/maybe-promise.js';
+import type { ContextOptions } from '../nest/options/module-options.js';
+import type { ResolvedSubmit } from '../nest/options/resolved-options.js';
+import { carried } from '../job/metadata.js';
+import { FlowrraConfigError, SubmitUncertainError } from '../job/errors.js';
+import type { Instrumentation, Mark, SubmittedBatch } from './instrumentation.js';
+import { copyPlain, type PayloadCodec } from '../job/payload/payload-codec.js';
+import type { ResultRecorder } from './result-recorder.js';
+import type { RunObserver } from './run-observer.js';
+import type { TaskRoute } from './task-registry.js';
+
+/** One call of a batch. */
+export interface Submission {
+  readonly args: readonly unknown[];
+  readonly options: ResolvedSubmit;
+}
+
+/** Turns a call into a job and hands it to the engine. */
+export class Submitter {
+  constructor(
+    private readonly engine: Engine,
+    private readonly codec: PayloadCodec,
+    private readonly observer: RunObserver,
+    private readonly recorder: ResultRecorder | null,
+    private readonly context: Pick<ContextOptions, 'capture'> | null,
+    private readonly instrumentation: Instrumentation | null,
+  ) {}
+
+  submit(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit): MaybePromise<string> {
+    if (this.instrumentation === null) return this.checkAndSend(route, this.job(route, args, options));
+    return this.instrumented(this.instrumentation, route, args, options);
+  }
+
+  /** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
+  private instrumented(
+    instrumentation: Instrumentation,
+    route: TaskRoute,
+    args: readonly unknown[],
+    options: ResolvedSubmit,
+  ): MaybePromise<string> {
+    return instrumentation.submit(batchOf(route, 1, options.cause), (mark) =>
+      this.checkAndSend(route, this.job(route, args, options, mark)),
+    );
+  }
+
+  private checkAndSend(route: TaskRoute, job: NewJob): MaybePromise<string> {
+    return route.validate ? this.validated(route.validate, job) : this.send(job);
+  }
+
+  private async validated(validate: NonNullable<TaskRoute['validate']>, job: NewJob): Promise<string> {
+    await validate(copyPlain(job.args) as unknown[]);
+    return this.send(job);
+  }
+
+  private send(job: NewJob): MaybePromise<string> {
+    if (this.recorder !== null)
+      return this.recorded(this.recorder, [job]).then(([taskId]) => taskId as string);
+    const accepted = this.engine.enqueue(job);
+    if (isPromise(accepted)) return accepted.then((answer) => this.announce(answer, job));
+    return this.announce(accepted, job);
+  }
+
+  /** All in one go: either every job is accepted or, where the engine can, none. */
+  async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
+    if (this.instrumentation === null) return this.sendMany(route, submissions);
+    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (mark) =>
+      this.sendMany(route, submissions, mark),
+    );
+  }
+
+  private async sendMany(
+    route: TaskRoute,
+    submissions: readonly Submission[],
+    mark?: Mark,
+  ): Promise<string[]> {
+    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, mark));
+    if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
+    if (this.recorder !== null) return this.recorded(this.recorder, jobs);
+    return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
+  }
+
+  private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit, mark?: Mark): NewJob {
+    const { dedupe, delay } = options;
+    if (delay > 0) refuseExpired(route, options);
+    const metadata = this.metadata(options, mark?.(options));
+    return {
+      taskId: options.taskId,
+      taskName: route.name,
+      queue: route.queue,
+      priority: options.priority,
+      delay,
+      args: this.codec.copyArgs(args),
+      overrides: options.overrides,
+      metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
+      dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
+      exempt: options.exempt === true,
+    };
+  }
+
+  private metadata({ metadata, context }: ResolvedSubmit, mark: unknown): Metadata | undefined {
+    const captured = this.context === null ? undefined : (context ?? this.context.capture());
+    if (metadata === undefined && captured === undefined && mark === undefined) return undefined;
+    // Copied before others' parts are put beside it: what its own toJSON() returns would have none of them.
+    const alone = captured === undefined && mark === undefined;
+    const own = metadata === undefined || alone ? metadata : this.codec.copyMetadata(metadata);
+    return carried(own, captured === undefined ? undefined : this.codec.copyContext(captured), mark);
+  }
+
+  /**
+   * A configured backend hears of a job before the engine does, or its first state could overwrite
+   * a later one. So the id has to be known before the engine could mint one.
+   */
+  private async recorded(recorder: ResultRecorder, jobs: readonly NewJob[]): Promise<string[]> {
+    const identified = jobs.map((job) => ({ ...job, taskId: job.taskId ?? randomId() }));
+    const fresh = await Promise.all(
+      identified.map(({ taskId }, index) => recorder.submitted(taskId, jobs[index] as NewJob)),
+    );
+    const accepted = await this.accepted(identified, () => {
+      for (const [index, { taskId }] of identified.entries()) if (fresh[index]) void recorder.forget(taskId);
+    });
+    for (const [index, { taskId }] of identified.entries()) {
+      const answer = accepted[index];
+      // What stands in its place has been recorded under its own id.
+      if (answer instanceof Duplicate && answer.taskId !== taskId) void recorder.forget(taskId);
+    }
+    return this.announceAll(accepted, identified);
+  }
+
+  /** @param refused Called if the engine certainly has none of them. */
+  private async accepted(jobs: readonly NewJob[], refused: () => void): Promise<Accepted[]> {
+    try {
+      return await this.engine.enqueueMany(jobs);
+    } catch (error) {
+      if (!(error instanceof SubmitUncertainError)) refused();
+      throw error;
+    }
+  }
+
+  private announceAll(accepted: readonly Accepted[], jobs: readonly NewJob[]): string[] {
+    return accepted.map((answer, index) => this.announce(answer, jobs[index] as NewJob));
+  }
+
+  private announce(accepted: Accepted, job: NewJob): string {
+    if (typeof accepted === 'string') {
+      this.observer.submitted(accepted, job);
+      return accepted;
+    }
+    const { taskId } = accepted;
+    const key = job.dedupe?.key.slice(job.taskName.length + 1);
+    this.observer.deduplicated(taskId, job, key ?? taskId);
+    return taskId;
+  }
+}
+
+/** What is said of `expires` in the submission itself has been checked with it. */
+function refuseExpired({ name, policy }: TaskRoute, { delay, overrides }: ResolvedSubmit): void {
+  if (policy === undefined || delay < policy.expires || overrides?.expires !== undefined) return;
+  throw new FlowrraConfigError(
+    `delay: a job of '${name}' expires ${policy.expires} ms after its submission, and this one comes due after ${delay} ms, so it would never run. Shorten the delay, or raise expires: with({ expires }).`,
+  );
+}
+
+function batchOf({ name, queue }: TaskRoute, jobs: number, cause: unknown): SubmittedBatch {
+  return { taskName: name, queue, jobs, cause };
+}
+
+function randomId(): string {
+  return `j${randomBytes(17).toString('base64url')}`;
+}

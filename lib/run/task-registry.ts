@@ -1,0 +1,184 @@
+import { FlowrraConfigError, TaskNotFoundError } from '../job/errors.js';
+import { DEFAULT_QUEUE } from '../nest/options/resolved-options.js';
+import type { TaskDefinition } from './task-definition.js';
+
+/** Where a task can be submitted: one that runs here, or one that another application runs. */
+export interface TaskRoute {
+  readonly name: string;
+  readonly queue: string;
+  /** Checks arguments before they are accepted. */
+  readonly validate?: ((args: unknown[]) => Promise<void>) | null;
+  /** Of a task that runs here. */
+  readonly policy?: { readonly expires: number };
+}
+
+/** A task under one name, with what it may be called by when it is submitted. */
+export interface TaskRegistration {
+  readonly definition: TaskDefinition;
+  /** Names the task's home in errors: `EmailTasks.sendWelcome in MailModule`. */
+  readonly origin: string;
+  /** Every function that stands for the task, such as the prototype's and the instance's. */
+  readonly functions: readonly unknown[];
+}
+
+/** Knows every task of one application: by name, by function, and by class and method. */
+export class TaskRegistry {
+  private readonly byName = new Map<string, TaskRegistration>();
+  private readonly byFunction = new Map<unknown, TaskRegistration[]>();
+  private readonly byClass = new Map<unknown, ReadonlyMap<string, TaskRoute>>();
+
+  /** @param passOn Whether any other name may be submitted, since somebody else will judge it: in a thread, its parent. */
+  constructor(
+    private readonly remote: ReadonlyMap<string, { readonly queue: string }>,
+    private readonly passOn = false,
+  ) {}
+
+  /** @throws {FlowrraConfigError} if the name is taken. */
+  add(registration: TaskRegistration): void {
+    const { definition, origin, functions } = registration;
+    const taken = this.byName.get(definition.name);
+    if (taken !== undefined) {
+      throw new FlowrraConfigError(
+        `Two tasks are called '${definition.name}': ${taken.origin} and ${origin}. Give one of them another name: @Task({ name: '…' }).`,
+      );
+    }
+    this.byName.set(definition.name, registration);
+    for (const fn of new Set(functions)) {
+      const sharing = this.byFunction.get(fn);
+      if (sharing) sharing.push(registration);
+      else this.byFunction.set(fn, [registration]);
+    }
+  }
+
+  /** Lets `tasks(token)` find the tasks of the provider behind that token. */
+  addClass(token: unknown, tasks: ReadonlyMap<string, TaskRoute>): void {
+    this.byClass.set(token, tasks);
+  }
+
+  hasClass(token: unknown): boolean {
+    return this.byClass.has(token);
+  }
+
+  definition(name: string): TaskDefinition | undefined {
+    return this.byName.get(name)?.definition;
+  }
+
+  /** How many tasks run here. */
+  get taskCount(): number {
+    return this.byName.size;
+  }
+
+  *definitions(): Iterable<TaskDefinition> {
+    for (const { definition } of this.byName.values()) yield definition;
+  }
+
+  /**
+   * What a submission means by a name or a function.
+   *
+   * @throws {TaskNotFoundError} if nothing, or more than one task, is meant.
+   */
+  route(task: unknown): TaskRoute {
+    return typeof task === 'string' ? this.routeByName(task) : this.routeByFunction(task);
+  }
+
+  /** @throws {FlowrraConfigError} for a name that no task has. */
+  checkNames(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.byName.has(name) || this.remote.has(name) || this.passOn) continue;
+      throw new FlowrraConfigError(`forRoot({ tasks }): no task is called '${name}'. ${this.known()}`);
+    }
+  }
+
+  /** @throws {FlowrraConfigError} if a task's dead letters go to a task that nobody knows. */
+  checkDeadLetters(): void {
+    for (const { name, policy } of this.definitions()) {
+      const receiver = policy.deadLetter;
+      this.refuseCircle(name);
+      if (receiver === null || this.byName.has(receiver) || this.remote.has(receiver) || this.passOn)
+        continue;
+      throw new FlowrraConfigError(
+        `Task '${name}', deadLetter: no task is called '${receiver}'. ${this.known()} If another application runs it, declare it: forRoot({ remoteTasks: { '${receiver}': {} } }).`,
+      );
+    }
+  }
+
+  /** Letters about letters would go round for ever. To oneself none are sent. */
+  private refuseCircle(first: string): void {
+    const seen = [first];
+    for (let name = first; ;) {
+      const next = this.definition(name)?.policy.deadLetter ?? null;
+      if (next === null || next === name) return;
+      if (seen.includes(next))
+        throw new FlowrraConfigError(
+          `deadLetter: ${[...seen, next].join(' → ')} is a circle. Give one of them deadLetter: null.`,
+        );
+      seen.push((name = next));
+    }
+  }
+
+  /** @throws {TaskNotFoundError} if the class has no tasks here. */
+  tasksOf(token: unknown): ReadonlyMap<string, TaskRoute> {
+    const tasks = this.byClass.get(token);
+    if (tasks) return tasks;
+    throw new TaskNotFoundError(
+      `${nameOf(token)} has no tasks in this application. Add it to the providers of a module, and @Task() to its methods; submit a task of another application by its name.`,
+    );
+  }
+
+  /** @throws {TaskNotFoundError} if the class has no such task here. */
+  routeOf(token: unknown, key: string): TaskRoute {
+    const tasks = this.tasksOf(token);
+    const route = tasks.get(key);
+    if (route) return route;
+    const name = nameOf(token);
+    throw new TaskNotFoundError(
+      `${name}.${key} is no task. Tasks of ${name}: ${[...tasks.keys()].join(', ')}.`,
+    );
+  }
+
+  private routeByName(name: string): TaskRoute {
+    const found = this.byName.get(name)?.definition;
+    if (found) return found;
+    const remote = this.remote.get(name);
+    if (remote) return { name, queue: remote.queue };
+    if (this.passOn) return { name, queue: DEFAULT_QUEUE };
+    throw new TaskNotFoundError(
+      `No task is called '${name}'. ${this.known()} If another application runs it, declare it: forRoot({ remoteTasks: { '${name}': {} } }).`,
+    );
+  }
+
+  private routeByFunction(task: unknown): TaskRoute {
+    const [only, another] = this.byFunction.get(task) ?? [];
+    if (only && !another) return only.definition;
+    if (only && another) {
+      throw new TaskNotFoundError(
+        `The function ${nameOf(task)} is shared by ${only.origin} and ${another.origin}, so it does not tell which is meant. Submit through the class, flowrra.tasks(TheClass).${nameOf(task)}(…), or by its name.`,
+      );
+    }
+    if (typeof task !== 'function') {
+      throw new TaskNotFoundError(
+        `${String(task)} is no task. Submit a task's method, such as this.emails.sendWelcome, or its name.`,
+      );
+    }
+    throw new TaskNotFoundError(unknownFunction(nameOf(task)));
+  }
+
+  private known(): string {
+    const names = [...this.byName.keys(), ...this.remote.keys()];
+    return names.length === 0
+      ? 'This application has no tasks.'
+      : `Known: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : '.'}`;
+  }
+}
+
+function unknownFunction(name: string): string {
+  if (name.startsWith('bound ')) {
+    const method = name.slice('bound '.length);
+    return `${name} is a bound copy of a method, so it does not tell which task is meant. Pass the method itself, or submit through the class: flowrra.tasks(TheClass).${method}(…).`;
+  }
+  return `The function ${name} is no task of this application. If it is a task's method that was bound, wrapped or spied on after the start, submit through the class: flowrra.tasks(TheClass).method(…). Otherwise add @Task() to it, or register() it.`;
+}
+
+function nameOf(value: unknown): string {
+  return (typeof value === 'function' && value.name) || String(value);
+}

@@ -1,0 +1,185 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { MessageChannel, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { currentTaskHook } from '../current-task-hook.js';
+import { PayloadCodec } from '../../job/payload/payload-codec.js';
+import { AttemptContext } from '../task-context.js';
+import { AttemptAbort } from '../attempt-abort.js';
+import type { SubmitOptions } from '../../nest/options/task-options.js';
+import { CallInThread } from './call-in-thread.js';
+import { type FoundCode, ThreadCode } from './thread-code.js';
+import { becomeThread } from './parent-link.js';
+import {
+  type FromThread,
+  type ThreadAnswer,
+  type ThreadCall,
+  type ToThread,
+  unwire,
+  unwireError,
+  wire,
+  wireError,
+  type WiredError,
+} from './protocol.js';
+
+/** What runs in each thread of the pool. The default export is what the pool calls. */
+const { module } = workerData as { module: string | null };
+const code = new ThreadCode(module);
+/** Which call's code runs. Only a module gives code something to submit with. */
+const calls = module === null ? null : new AsyncLocalStorage<number>();
+/** The parent holds results to their size; here it only matters that they can travel. */
+const codec = new PayloadCodec({ maxBytes: Infinity });
+const running = new Map<number, AttemptAbort>();
+/** Aborts of calls that are not here, or not yet: the parent tells every thread. */
+const aborted = new Map<number, WiredError>();
+const requests = new Map<number, { resolve(taskId: string): void; reject(error: unknown): void }>();
+let lastRequest = 0;
+
+const { port1: port, port2 } = new MessageChannel();
+port.on('message', hear);
+port.unref();
+parentPort?.postMessage({ flowrraPort: port2 }, [port2]);
+
+becomeThread({ link: { submit }, announce: (prototype, file) => code.announce(prototype, file) });
+
+export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnswer> {
+  const abort = new AttemptAbort();
+  running.set(call.callId, abort);
+  const early = aborted.get(call.callId);
+  if (early) abort.abort(unwireError(early));
+  // Without a promise where none is needed: a small call takes microseconds.
+  const known = code.known(call.target);
+  return known
+    ? attempt(known, call, abort)
+    : code.find(call.target).then(
+        (found) => attempt(found, call, abort),
+        (error: unknown) => failed(error, call),
+      );
+}
+
+function attempt(
+  found: FoundCode,
+  call: ThreadCall,
+  abort: AttemptAbort,
+): ThreadAnswer | Promise<ThreadAnswer> {
+  const inThread = new CallInThread(call, abort, codec, tell);
+  const answer = invoke(found, call, inThread);
+  if (!(answer instanceof Promise)) return inThread.countReports(answer);
+  return answer.then((settled) => inThread.countReports(settled));
+}
+
+function invoke(
+  found: FoundCode,
+  call: ThreadCall,
+  inThread: CallInThread,
+): ThreadAnswer | Promise<ThreadAnswer> {
+  try {
+    const args = argumentsOf(found, call, inThread);
+    const hook = currentTaskHook();
+    const invoked = (): unknown => found.invoke(args, inThread);
+    const run = calls === null ? invoked : (): unknown => calls.run(call.callId, invoked);
+    let value = hook === undefined ? run() : hook(inThread, run);
+    if (isObservable(value)) value = lastValueFrom(value, { defaultValue: undefined });
+    if (
+      typeof value !== 'object' ||
+      value === null ||
+      typeof (value as { then?: unknown }).then !== 'function'
+    ) {
+      return ended(value, call);
+    }
+    return Promise.resolve(value).then(
+      (result) => ended(result, call),
+      (error: unknown) => failed(error, call),
+    );
+  } catch (error) {
+    return failed(error, call);
+  }
+}
+
+function ended(value: unknown, call: ThreadCall): ThreadAnswer {
+  try {
+    const answer = wire(codec.copyResult(value));
+    running.delete(call.callId);
+    return answer;
+  } catch (error) {
+    return failed(error, call);
+  }
+}
+
+function failed(error: unknown, { callId }: ThreadCall): ThreadAnswer {
+  running.delete(callId);
+  return { error: wireError(error) };
+}
+
+function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: CallInThread): unknown[] {
+  const args = unwire(call.args) as unknown[];
+  if (contextIndex === null) return args;
+  while (args.length < contextIndex) args.push(undefined);
+  pollingAbort(inThread.abort);
+  args[contextIndex] = new AttemptContext(inThread);
+  return args;
+}
+
+/**
+ * A synchronous task never lets a message in, so reading `signal.aborted` looks for messages by
+ * itself: that is how such a task hears of its abort.
+ */
+function pollingAbort(abort: AttemptAbort): void {
+  const { signal } = abort;
+  if (!Object.hasOwn(signal, 'aborted')) {
+    const isAborted = (): boolean => {
+      for (let entry = receiveMessageOnPort(port); entry; entry = receiveMessageOnPort(port))
+        hear(entry.message as ToThread);
+      return abort.aborted;
+    };
+    Object.defineProperties(signal, {
+      aborted: { get: isAborted },
+      throwIfAborted: {
+        value(): void {
+          if (isAborted()) throw abort.reason;
+        },
+      },
+    });
+  }
+}
+
+function hear(message: ToThread): void {
+  switch (message.kind) {
+    case 'abort':
+      aborted.set(message.callId, message.reason);
+      running.get(message.callId)?.abort(unwireError(message.reason));
+      break;
+    case 'ended':
+      aborted.delete(message.callId);
+      break;
+    case 'submitted':
+      settle(message.request)?.resolve(message.taskId);
+      break;
+    case 'refused':
+      settle(message.request)?.reject(unwireError(message.error));
+      break;
+    case 'close':
+      void code.close().finally(() => tell({ kind: 'closed' }));
+      break;
+  }
+}
+
+function submit(taskName: string, args: unknown[], options: SubmitOptions): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = ++lastRequest;
+    requests.set(request, { resolve, reject });
+    // While an answer is due, the thread must not be taken for idle.
+    port.ref();
+    tell({ kind: 'submit', request, callId: calls?.getStore(), taskName, args: wire(args), options });
+  });
+}
+
+function settle(request: number) {
+  const waiting = requests.get(request);
+  requests.delete(request);
+  if (requests.size === 0) port.unref();
+  return waiting;
+}
+
+function tell(message: FromThread): void {
+  port.postMessage(message);
+}

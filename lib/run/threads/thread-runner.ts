@@ -1,0 +1,227 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { EventEmitter } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { MessagePort, ResourceLimits } from 'node:worker_threads';
+import type { LoggerService } from '@nestjs/common';
+import { Piscina } from 'piscina';
+import type { Clock } from '../../job/clock.js';
+import { detached } from '../../job/detached.js';
+import { FlowrraConfigError, TaskThreadError } from '../../job/errors.js';
+import type { SubmitOptions } from '../../nest/options/task-options.js';
+import type { TaskCall } from '../task-runner.js';
+import type { CpuTarget } from './cpu-target.js';
+import { refuseBundledPackage, THREAD_ENTRY } from './thread-files.js';
+import { ThreadReports } from './thread-reports.js';
+import {
+  type FromThread,
+  type ThreadAnswer,
+  type ThreadCall,
+  type ToThread,
+  unwire,
+  unwireError,
+  wire,
+  wireError,
+} from './protocol.js';
+
+/** What a thread asks its parent to submit. */
+export interface ThreadSubmission {
+  readonly taskName: string;
+  readonly args: unknown[];
+  readonly options: SubmitOptions;
+}
+
+export interface ThreadRunnerOptions {
+  readonly threads: number;
+  /** The `file:` URL of the threads' Nest module, or `null`. */
+  readonly module: string | null;
+  readonly resourceLimits: ResourceLimits | null;
+  readonly clock: Clock;
+  readonly logger: LoggerService;
+  submit(submission: ThreadSubmission): Promise<string>;
+}
+
+/** How long the threads' applications get to close. */
+const CLOSE_MS = 3_000;
+
+/** A pool of threads, started at the first call. Each call is one message there and one back. */
+export class ThreadRunner {
+  private pool: Piscina | null = null;
+  private readonly ports = new Set<MessagePort>();
+  /** Told to threads that start later as well, since one of them may be given the call. */
+  private readonly aborts = new Map<number, ToThread>();
+  private readonly reports = new ThreadReports();
+  /** Of calls that may submit: what they submit belongs to their tenant and their trace. */
+  private readonly surroundings = new Map<number, typeof detached>();
+  private readonly targets = new WeakMap<CpuTarget, string>();
+  private lastCall = 0;
+
+  constructor(private readonly options: ThreadRunnerOptions) {}
+
+  async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
+    const pool = (this.pool ??= this.startPool());
+    const { taskId, taskName, attempt, submittedAt, priority, metadata } = call;
+    const callId = ++this.lastCall;
+    const killer = new EventEmitter();
+    const message: ThreadCall = {
+      callId,
+      target: this.written(target),
+      args: wire(call.args),
+      taskId,
+      taskName,
+      attempt,
+      submittedAt,
+      priority,
+      metadata: Object.keys(metadata).length === 0 ? null : wire(metadata),
+    };
+    const killed = this.endAfterAbort(call, callId, killer);
+    this.reports.begin(callId, call);
+    if (this.options.module !== null) this.surroundings.set(callId, AsyncLocalStorage.snapshot());
+    let answer: ThreadAnswer;
+    try {
+      answer = (await pool.run(message, { signal: killer })) as ThreadAnswer;
+      if (answer.reports !== undefined) await this.reports.all(callId, answer.reports);
+    } catch (error) {
+      throw killed.byUs
+        ? new TaskThreadError(
+            `The thread of '${taskName}' was ended: it had not stopped ${call.killGrace} ms after it was asked to.`,
+            { cause: call.abort.reason },
+          )
+        : threadDeath(error, taskName);
+    } finally {
+      killed.cancel();
+      this.reports.end(callId);
+      this.surroundings.delete(callId);
+    }
+    if ('error' in answer) throw unwireError(answer.error);
+    return unwire(answer);
+  }
+
+  async close(): Promise<void> {
+    const { pool } = this;
+    this.pool = null;
+    if (pool === null) return;
+    if (this.options.module !== null) await this.closeApplications();
+    await pool.destroy();
+    for (const port of this.ports) port.close();
+    this.ports.clear();
+  }
+
+  private written(target: CpuTarget): string {
+    let text = this.targets.get(target);
+    if (text === undefined) this.targets.set(target, (text = JSON.stringify(target)));
+    return text;
+  }
+
+  private startPool(): Piscina {
+    refuseBundledPackage('CPU-bound tasks');
+    if (!existsSync(THREAD_ENTRY)) {
+      throw new FlowrraConfigError(
+        "CPU-bound tasks run in threads, which need JavaScript files, and here is TypeScript alone. Under a test runner, set forRoot({ cpu: { mode: 'inline' } }).",
+      );
+    }
+    const { threads, module, resourceLimits, logger } = this.options;
+    const pool = new Piscina({
+      filename: fileURLToPath(THREAD_ENTRY),
+      minThreads: 1,
+      maxThreads: threads,
+      idleTimeout: Infinity,
+      recordTiming: false,
+      // By default an idle thread's event loop stands still, and with it the clients that a module has injected.
+      atomics: module === null ? 'sync' : 'disabled',
+      workerData: { module },
+      ...(resourceLimits && { resourceLimits }),
+    });
+    pool.on('message', ({ flowrraPort }: { flowrraPort: MessagePort }) => this.connect(flowrraPort));
+    pool.on('error', (error: unknown) =>
+      logger.error(`An idle CPU thread failed and is replaced: ${String(error)}`),
+    );
+    return pool;
+  }
+
+  private connect(port: MessagePort): void {
+    this.ports.add(port);
+    port.on('message', (message: FromThread) => {
+      if (message.kind === 'submit') void this.submitFor(port, message);
+      else if (message.kind !== 'closed') this.reports.hear(message);
+    });
+    port.on('close', () => this.ports.delete(port));
+    port.unref();
+    for (const abort of this.aborts.values()) port.postMessage(abort);
+  }
+
+  private async submitFor(
+    port: MessagePort,
+    { request, callId, taskName, args, options }: FromThread & { kind: 'submit' },
+  ): Promise<void> {
+    const within = (callId !== undefined && this.surroundings.get(callId)) || detached;
+    let answer: ToThread;
+    try {
+      const submission = { taskName, args: unwire(args) as unknown[], options };
+      const taskId = await within(() => this.options.submit(submission));
+      answer = { kind: 'submitted', request, taskId };
+    } catch (error) {
+      answer = { kind: 'refused', request, error: wireError(error) };
+    }
+    port.postMessage(answer);
+  }
+
+  /** An abort reaches the task as its signal; if that does not end it in time, the pool ends the thread. */
+  private endAfterAbort(
+    call: TaskCall,
+    callId: number,
+    killer: EventEmitter,
+  ): { readonly byUs: boolean; cancel(): void } {
+    let ended = false;
+    let cancelTimer: (() => void) | null = null;
+    const state = {
+      byUs: false,
+      cancel: (): void => {
+        ended = true;
+        if (cancelTimer === null) return;
+        cancelTimer();
+        this.aborts.delete(callId);
+        this.broadcast({ kind: 'ended', callId });
+      },
+    };
+    call.abort.onAbort((reason) => {
+      if (ended) return;
+      const abort: ToThread = { kind: 'abort', callId, reason: wireError(reason) };
+      this.aborts.set(callId, abort);
+      this.broadcast(abort);
+      cancelTimer = this.options.clock.after(call.killGrace, () => {
+        state.byUs = true;
+        killer.emit('abort');
+      });
+    });
+    return state;
+  }
+
+  /** The parent does not know which thread has a call: the others ignore what does not concern them. */
+  private broadcast(message: ToThread): void {
+    for (const port of this.ports) port.postMessage(message);
+  }
+
+  private async closeApplications(): Promise<void> {
+    const closed = [...this.ports].map(
+      (port) =>
+        new Promise<void>((resolve) => {
+          port.on('message', (message: FromThread) => message.kind === 'closed' && resolve());
+          port.on('close', resolve);
+          port.postMessage({ kind: 'close' } satisfies ToThread);
+        }),
+    );
+    let cancel = (): void => {};
+    const timeout = new Promise<void>((resolve) => (cancel = this.options.clock.after(CLOSE_MS, resolve)));
+    await Promise.race([Promise.all(closed), timeout]);
+    cancel();
+  }
+}
+
+function threadDeath(cause: unknown, taskName: string): TaskThreadError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new TaskThreadError(
+    `The thread of '${taskName}' died: ${message}. It is replaced; the attempt counts as failed.`,
+    { cause },
+  );
+}
