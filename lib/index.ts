@@ -2,10 +2,11 @@ export * from './job/errors.js';
 export type { Duration } from './job/duration.js';
 export type { Clock } from './job/clock.js';
 export type { DeadLetter } from './run/dead-letters.js';
-export type { FlowrraEvent } from './run/event-hub.js';
+export type { FlowrraEvent } from './job/events.js';
 export type { JobDetails, JobLogLine, JobSummary } from './job/job-view.js';
 export { TaskContext } from './run/task-context.js';
-export type { FinishedTaskResult, TaskError, TaskResult, TaskStatus } from './job/task-result.js';
+export type { FinishedTaskResult, TaskError, TaskResult } from './job/task-result.js';
+export type { TaskStatus } from './job/status.js';
 export { type TaskClass, TaskSubmission } from './run/task-submission.js';
 export type { Plain, RemoteTasks, TaskArgs, TaskId, TaskOutput, TaskSubmitters } from './run/task-types.js';
 export {
@@ -18,7 +19,7 @@ export { TaskCtx } from './nest/decorators/task-ctx.decorator.js';
 export { Task } from './nest/decorators/task.decorator.js';
 export { TaskExecutionContext } from './nest/enhancers/task-execution-context.js';
 export type { Engine } from './engine/engine.js';
-export type { QueueCounts } from './engine/control.js';
+export type { QueueCounts } from './job/query.js';
 export { FlowrraExceptionFilter } from './nest/flowrra.exception-filter.js';
 export type { FlowrraJobs, JobPage } from './nest/flowrra.jobs.js';
 export type { FlowrraQueues } from './nest/flowrra.queues.js';
@@ -41,16 +42,8 @@ export type {
   RateLimitOptions,
   RemoteTaskOptions,
 } from './nest/options/module-options.js';
-export type {
-  Backoff,
-  BatchJob,
-  DedupeOptions,
-  RegisterOptions,
-  SubmitOptions,
-  TaskOptions,
-  TaskOverrideOptions,
-  TaskPolicyOptions,
-} from './nest/options/task-options.js';
+export type { Backoff } from './job/policy.js';
+export type { BatchJob, DedupeOptions, RegisterOptions, SubmitOptions, TaskOptions, TaskOverrideOptions, TaskPolicyOptions } from './nest/options/task-options.js';
 export { InMemoryBackend, type InMemoryBackendOptions } from './results/in-memory-backend.js';
 export { ResultBackend, type WaitOptions } from './results/result-backend.js';
 export { deserializeResult, serializeResult } from './results/serialize-result.js';

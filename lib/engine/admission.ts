@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ExecutorNotRunningError, QueueFullError } from '../job/errors.js';
-import { type BackPressure, isPlain, type MaybePromise, type NewJob } from './engine.js';
+import { type BackPressure } from '../job/queue.js';
+import { isPlain, type NewJob } from '../job/job.js';
+import { type MaybePromise } from '../job/async.js';
 
 /** How often waiting jobs are counted again because some have gone in meanwhile. */
 const MAX_COUNTS = 5;

@@ -1,4 +1,4 @@
-import type { FlowrraEvent } from '../run/event-hub.js';
+import type { FlowrraEvent } from '../job/events.js';
 
 /** A job that was due when it was submitted, and has not been heard to start. */
 export interface WatchedJob {

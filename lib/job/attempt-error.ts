@@ -1,4 +1,4 @@
-import type { AttemptError } from '../engine/engine.js';
+import type { AttemptError } from './job.js';
 import { bigintText } from './bigint-text.js';
 import { jsonView } from './json-view.js';
 import { PayloadWalk } from './payload/payload-walk.js';

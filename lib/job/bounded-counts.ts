@@ -1,6 +1,6 @@
-import type { QueueCounts } from '../engine/control.js';
+import type { QueueCounts } from './query.js';
 import type { Clock } from './clock.js';
-import { within } from './within.js';
+import { within } from './async.js';
 
 /**
  * Asks an engine for its counts without ever waiting for longer than is said. One question is out at

@@ -1,8 +1,8 @@
-import type { JobDossier, JobInfo } from '../engine/control.js';
-import type { Metadata } from '../engine/engine.js';
+import type { JobRow, Metadata } from './job.js';
 import { metadataOf } from './metadata.js';
 import { jsonView } from './json-view.js';
-import type { TaskResultFields, TaskStatus } from './task-result.js';
+import type { TaskResultFields } from './task-result.js';
+import type { TaskStatus } from './status.js';
 import { TaskSnapshot } from './task-snapshot.js';
 
 /** A job as lists show it. */
@@ -56,7 +56,7 @@ class Summary extends TaskSnapshot implements JobSummary {
   readonly metadata: Metadata;
   readonly unreadable: readonly string[];
 
-  constructor(info: JobInfo) {
+  constructor(info: JobRow) {
     super(info);
     this.queue = info.queue;
     this.priority = info.priority;
@@ -81,10 +81,10 @@ class Details extends Summary implements JobDetails {
   readonly args: readonly unknown[] | null;
   readonly logs: readonly JobLogLine[];
 
-  constructor(dossier: JobDossier) {
+  constructor(dossier: JobRow) {
     super(dossier);
-    this.args = dossier.args;
-    this.logs = dossier.logs.map((line) => ({ ...line, at: new Date(line.at) }));
+    this.args = dossier.args ?? null;
+    this.logs = (dossier.logs ?? []).map((line) => ({ ...line, at: new Date(line.at) }));
   }
 
   override toJSON(): Record<string, unknown> {
@@ -97,10 +97,10 @@ class Details extends Summary implements JobDetails {
   }
 }
 
-export function jobSummaryOf(info: JobInfo): JobSummary {
+export function jobSummaryOf(info: JobRow): JobSummary {
   return new Summary(info);
 }
 
-export function jobDetailsOf(dossier: JobDossier): JobDetails {
+export function jobDetailsOf(dossier: JobRow): JobDetails {
   return new Details(dossier);
 }

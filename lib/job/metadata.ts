@@ -1,4 +1,4 @@
-import type { Metadata } from '../engine/engine.js';
+import type { Metadata } from './job.js';
 import { FlowrraConfigError } from './errors.js';
 
 /** Where what was captured of the submitter's surroundings lies, beside the submitter's own metadata. */

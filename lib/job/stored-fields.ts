@@ -1,4 +1,4 @@
-import type { AttemptError, Metadata } from '../engine/engine.js';
+import type { AttemptError, Metadata } from './job.js';
 import { PayloadError } from './errors.js';
 import { isPlainObject } from './payload/payload-kind.js';
 

@@ -1,7 +1,4 @@
-import type { AttemptError } from '../engine/engine.js';
-
-/** A job's state. One that waits is `retrying` if it has failed before. The last three are final. */
-export type TaskStatus = 'pending' | 'running' | 'retrying' | 'success' | 'failed' | 'cancelled';
+import type { AttemptError } from './job.js';
 
 /** One failed attempt, as `TaskResult.errors` lists it. */
 export interface TaskError extends Omit<AttemptError, 'at'> {

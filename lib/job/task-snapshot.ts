@@ -1,43 +1,7 @@
-import type { AttemptError } from '../engine/engine.js';
+import type { AttemptError, JobState } from './job.js';
 import { jsonView } from './json-view.js';
-import type { TaskError, TaskResult, TaskResultFields, TaskStatus } from './task-result.js';
-
-/** How many failed attempts a job remembers; older ones are forgotten first. */
-export const MAX_ERRORS = 10;
-
-/** What a job remembers once one more attempt has failed. */
-export function errorsAfter(errors: readonly AttemptError[], latest: AttemptError): AttemptError[] {
-  return [...errors.slice(1 - MAX_ERRORS), latest];
-}
-
-/** A job's state as engines keep it: plain data, times in milliseconds since the epoch. */
-export interface JobState {
-  readonly taskId: string;
-  readonly taskName: string;
-  readonly status: TaskStatus;
-  /** Plain data that nobody else holds; read only if `status` is `success`. */
-  readonly result: unknown;
-  readonly errors: readonly AttemptError[];
-  /** Why the job was cancelled; `null` otherwise. */
-  readonly reason: string | null;
-  readonly submittedAt: number;
-  readonly startedAt: number | null;
-  readonly finishedAt: number | null;
-  readonly retries: number;
-  /** What it has said last of its progress; `null` for nothing. */
-  readonly progress: unknown;
-}
-
-const FINAL: ReadonlySet<TaskStatus> = new Set(['success', 'failed', 'cancelled']);
-
-/** What a job is called that waits: one that has failed before is to be retried. */
-export function waitingStatus(retries: number): 'pending' | 'retrying' {
-  return retries > 0 ? 'retrying' : 'pending';
-}
-
-export function isFinal(status: TaskStatus): boolean {
-  return FINAL.has(status);
-}
+import type { TaskError, TaskResult, TaskResultFields } from './task-result.js';
+import { isFinal, type TaskStatus } from './status.js';
 
 export class TaskSnapshot implements TaskResultFields {
   readonly taskId: string;

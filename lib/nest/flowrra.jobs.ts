@@ -1,6 +1,6 @@
 import type { Clock } from '../job/clock.js';
 import { type JobDetails, type JobSummary, jobSummaryOf } from '../job/job-view.js';
-import type { QueueCounts } from '../engine/control.js';
+import type { QueueCounts } from '../job/query.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 import { lookedUpId } from '../job/names.js';
@@ -34,8 +34,8 @@ export class FlowrraJobs {
    * @throws {FlowrraConfigError} for an option that is unknown or out of range.
    */
   async find(options: JobFindOptions = {}): Promise<JobPage> {
-    const { jobs, cursor } = await this.operations.find(resolveJobQuery(options));
-    return { jobs: jobs.map(jobSummaryOf), cursor };
+    const { rows, cursor } = await this.operations.find(resolveJobQuery(options));
+    return { jobs: rows.map(jobSummaryOf), cursor };
   }
 
   /** Every queue, with the number of its jobs by status. Over BullMQ, `pending` includes `retrying`. */

@@ -13,8 +13,7 @@ import { TaskListeners } from './discovery/task-listeners.js';
 import { LastModule, moduleOf } from './flowrra.module-order.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { threadLink } from '../run/threads/parent-link.js';
-import { RESOLVED_OPTIONS } from './options/resolved-options.js';
-import type { ResolvedOptions } from './options/resolved-options.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/resolved-options.js';
 
 /** How long after the start shutdown hooks must have been enabled. */
 const HOOKS_CHECK_MS = 5_000;

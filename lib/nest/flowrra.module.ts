@@ -20,9 +20,8 @@ import {
 import { LastModule, putFirstAndLast } from './flowrra.module-order.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraService } from './flowrra.service.js';
-import { RESOLVED_OPTIONS } from './options/resolved-options.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/resolved-options.js';
 import type { FlowrraFeatureOptions, FlowrraModuleOptions } from './options/module-options.js';
-import type { ResolvedOptions } from './options/resolved-options.js';
 import { resolveModuleOptions } from './options/resolve-module-options.js';
 import { threadLink } from '../run/threads/parent-link.js';
 import type { ResultBackend } from '../results/result-backend.js';

@@ -1,6 +1,6 @@
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import { suggest, wrong } from '../job/check.js';
-import type { ResolvedQueue } from './options/resolved-options.js';
+import type { ResolvedQueue } from '../job/queue.js';
 
 /** What operators do to queues, in all processes at once. */
 export class FlowrraQueues {

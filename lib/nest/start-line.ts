@@ -1,4 +1,5 @@
-import type { ResolvedOptions, ResolvedQueue } from './options/resolved-options.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
+import type { ResolvedQueue } from '../job/queue.js';
 import { VERSION } from '../version.js';
 
 /** More queues than this are counted instead of named. */

@@ -1,4 +1,4 @@
-import type { MaybePromise } from '../engine/engine.js';
+import type { MaybePromise } from '../job/async.js';
 import type { TaskResult } from '../job/task-result.js';
 
 /** How to wait for a result. */

@@ -1,7 +1,8 @@
 import { PayloadError } from '../job/errors.js';
 import { payloadFromText, payloadToText } from '../job/payload/payload-text.js';
 import type { TaskResult } from '../job/task-result.js';
-import { type JobState, jobStateOf, taskResultOf } from '../job/task-snapshot.js';
+import { type JobState } from '../job/job.js';
+import { jobStateOf, taskResultOf } from '../job/task-snapshot.js';
 
 /** A result as JSON text that loses nothing, for a backend that keeps text. */
 export function serializeResult(result: TaskResult): string {

@@ -1,5 +1,5 @@
 import type { Clock } from '../job/clock.js';
-import { detached } from '../job/detached.js';
+import { detached } from '../job/async.js';
 import { TaskCancelledError } from '../job/errors.js';
 import type { AbortHandle } from '../engine/engine.js';
 

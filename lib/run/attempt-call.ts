@@ -1,4 +1,5 @@
-import type { AbortHandle, Attempt, Metadata } from '../engine/engine.js';
+import type { AbortHandle } from '../engine/engine.js';
+import type { Attempt, Metadata } from '../job/job.js';
 import type { TaskCall } from './task-runner.js';
 import { metadataOf } from '../job/metadata.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';

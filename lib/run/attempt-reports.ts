@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import type { Attempt } from '../engine/engine.js';
-import { type JobControl, type LogLine, MAX_LOG_LINES } from '../engine/control.js';
+import { type Attempt, type LogLine, MAX_LOG_LINES } from '../job/job.js';
+import { type JobControl } from '../engine/control.js';
 import type { Clock } from '../job/clock.js';
-import { detached } from '../job/detached.js';
+import { detached } from '../job/async.js';
 import type { PayloadCodec } from '../job/payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';

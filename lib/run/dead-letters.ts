@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { AbortHandle, Attempt, AttemptError, Metadata } from '../engine/engine.js';
-import { NO_SUBMIT_OPTIONS } from '../nest/options/resolve-submit-options.js';
+import type { AbortHandle } from '../engine/engine.js';
+import type { Attempt, AttemptError, Metadata } from '../job/job.js';
+import { NO_SUBMIT_OPTIONS } from '../job/submission.js';
 import { contextOf, markOf, metadataOf } from '../job/metadata.js';
 import type { Clock } from '../job/clock.js';
 import { PayloadError } from '../job/errors.js';
@@ -10,7 +11,7 @@ import { shownText } from '../job/show-value.js';
 import type { Submitter } from './submitter.js';
 import type { TaskRegistry } from './task-registry.js';
 import type { TaskError } from '../job/task-result.js';
-import { errorsAfter } from '../job/task-snapshot.js';
+import { errorsAfter } from '../job/outcome.js';
 
 /** What a dead-letter task is given: a job that has failed for good. */
 export interface DeadLetter {
@@ -76,7 +77,7 @@ export class DeadLetters {
       taskId: letterId(attempt),
       context: contextOf(metadata),
       cause: markOf(metadata),
-      exempt: true,
+      bypassMaxPending: true,
     });
   }
 

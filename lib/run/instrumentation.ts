@@ -1,4 +1,6 @@
-import type { Attempt, MaybePromise, Outcome } from '../engine/engine.js';
+import type { Attempt } from '../job/job.js';
+import type { MaybePromise } from '../job/async.js';
+import type { Outcome } from '../job/outcome.js';
 
 /** One call of `submit`, or of `submitMany`. */
 export interface SubmittedBatch {

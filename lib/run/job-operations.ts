@@ -1,10 +1,5 @@
-import type {
-  Cancellation,
-  JobControl,
-  JobPage,
-  JobQuery,
-  QueueCounts,
-} from '../engine/control.js';
+import type { Cancellation, JobControl } from '../engine/control.js';
+import type { RowPage, JobQuery, QueueCounts } from '../job/query.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import { type JobDetails, jobDetailsOf } from '../job/job-view.js';
 import { showValue } from '../job/show-value.js';
@@ -47,7 +42,7 @@ export class JobOperations {
     return dossier === null ? null : jobDetailsOf(dossier);
   }
 
-  async find(query: JobQuery): Promise<JobPage> {
+  async find(query: JobQuery): Promise<RowPage> {
     return this.control.find(query);
   }
 
@@ -71,8 +66,8 @@ export class JobOperations {
     const found: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: JobPage = await this.find({ ...filter, status: ['failed'], cursor, limit: FOUND_AT_ONCE });
-      for (const { taskId, finishedAt } of page.jobs)
+      const page: RowPage = await this.find({ ...filter, status: ['failed'], cursor, limit: FOUND_AT_ONCE });
+      for (const { taskId, finishedAt } of page.rows)
         if (finishedAt !== null && finishedAt <= now) found.push(taskId);
       cursor = page.cursor;
     } while (cursor !== null);

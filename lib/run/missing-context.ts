@@ -1,4 +1,5 @@
-import type { Attempt, Outcome } from '../engine/engine.js';
+import type { Attempt } from '../job/job.js';
+import type { Outcome } from '../job/outcome.js';
 import type { TaskDefinition } from './task-definition.js';
 
 /**

@@ -1,9 +1,11 @@
 import { Logger } from '@nestjs/common';
-import type { Attempt, NewJob, Outcome } from '../engine/engine.js';
+import { type Attempt, type NewJob, type JobState } from '../job/job.js';
+import { type Outcome, errorsAfter } from '../job/outcome.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { Clock } from '../job/clock.js';
 import { BackendError } from '../job/errors.js';
-import { errorsAfter, type JobState, taskResultOf, waitingStatus } from '../job/task-snapshot.js';
+import { taskResultOf } from '../job/task-snapshot.js';
+import { waitingStatus } from '../job/status.js';
 import { printed } from '../job/printed.js';
 import { shownText } from '../job/show-value.js';
 

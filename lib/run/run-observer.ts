@@ -1,7 +1,8 @@
-import type { Attempt, AttemptError, NewJob, Outcome } from '../engine/engine.js';
-import type { JobInfo } from '../engine/control.js';
+import type { Attempt, AttemptError, NewJob, JobRow } from '../job/job.js';
+import type { Outcome } from '../job/outcome.js';
 import type { Clock } from '../job/clock.js';
-import type { EventHub, FlowrraEvent } from './event-hub.js';
+import type { EventHub } from './event-hub.js';
+import type { FlowrraEvent } from '../job/events.js';
 import type { TaskError } from '../job/task-result.js';
 
 /** Announces what happens to jobs. Builds nothing while nobody listens. */
@@ -41,13 +42,13 @@ export class RunObserver {
   }
 
   /** A job that waited is over. */
-  cancelled({ taskId, taskName, queue, retries, reason }: JobInfo): void {
+  cancelled({ taskId, taskName, queue, retries, reason }: JobRow): void {
     if (!this.hub.observed) return;
     const about = { taskId, taskName, queue, attempt: retries + 1, at: this.now() };
     this.hub.emit({ type: 'cancelled', ...about, reason: reason ?? '' });
   }
 
-  redriven({ taskId, taskName, queue }: JobInfo): void {
+  redriven({ taskId, taskName, queue }: JobRow): void {
     if (this.hub.observed) this.hub.emit({ type: 'redriven', taskId, taskName, queue, at: this.now() });
   }
 

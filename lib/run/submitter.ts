@@ -1,15 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type Accepted,
-  Duplicate,
-  type Engine,
-  type MaybePromise,
-  type Metadata,
-  type NewJob,
-} from '../engine/engine.js';
-import { isPromise } from '../job/maybe-promise.js';
+import { type Accepted, Duplicate, type Metadata, type NewJob } from '../job/job.js';
+import { type Engine } from '../engine/engine.js';
+import { type MaybePromise, isPromise } from '../job/async.js';
 import type { ContextOptions } from '../nest/options/module-options.js';
-import type { ResolvedSubmit } from '../nest/options/resolved-options.js';
+import type { ResolvedSubmit } from '../job/submission.js';
 import { carried } from '../job/metadata.js';
 import { FlowrraConfigError, SubmitUncertainError } from '../job/errors.js';
 import type { Instrumentation, Mark, SubmittedBatch } from './instrumentation.js';
@@ -102,7 +96,7 @@ export class Submitter {
       overrides: options.overrides,
       metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
       dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
-      exempt: options.exempt === true,
+      bypassMaxPending: options.bypassMaxPending === true,
     };
   }
 

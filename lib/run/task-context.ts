@@ -1,4 +1,4 @@
-import type { Metadata } from '../engine/engine.js';
+import type { Metadata } from '../job/job.js';
 
 /** What a {@link TaskContext} is made of. */
 export interface ContextSource {

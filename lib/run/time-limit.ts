@@ -1,5 +1,5 @@
 import type { AbortHandle } from '../engine/engine.js';
-import type { TaskPolicy } from '../nest/options/resolved-options.js';
+import type { TaskPolicy } from '../job/policy.js';
 import type { Clock } from '../job/clock.js';
 import { TaskRunTimeoutError } from '../job/errors.js';
 

@@ -1,13 +1,14 @@
 import { Logger } from '@nestjs/common';
-import type { AbortHandle, Attempt, Outcome } from '../engine/engine.js';
-import type { TaskPolicy } from '../nest/options/resolved-options.js';
+import type { AbortHandle } from '../engine/engine.js';
+import type { Attempt } from '../job/job.js';
+import type { Outcome } from '../job/outcome.js';
+import { type TaskPolicy, retryDelay } from '../job/policy.js';
 import { codeOf, describeError } from '../job/attempt-error.js';
 import type { Clock } from '../job/clock.js';
 import { LEAST_SNOOZE_MS } from '../job/duration.js';
 import { ExecutorStoppingError, PayloadError, TaskLostError } from '../job/errors.js';
 import type { PayloadCodec } from '../job/payload/payload-codec.js';
 import { printed } from '../job/printed.js';
-import { retryDelay } from '../job/retry-policy.js';
 
 export interface VerdictParts {
   readonly codec: PayloadCodec;

@@ -1,7 +1,8 @@
 import type { Meter, ObservableResult } from '@opentelemetry/api';
 import type { BoundedCounts } from '../job/bounded-counts.js';
-import type { FlowrraEvent } from '../run/event-hub.js';
-import type { Attempt, Outcome } from '../engine/engine.js';
+import type { FlowrraEvent } from '../job/events.js';
+import type { Attempt } from '../job/job.js';
+import type { Outcome } from '../job/outcome.js';
 import { ATTRIBUTES, attributesOf } from './attributes.js';
 
 /** How long a collection of metrics may wait for the engine. */

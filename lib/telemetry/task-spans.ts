@@ -8,7 +8,8 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import type { SubmittedBatch } from '../run/instrumentation.js';
-import type { Attempt, AttemptError, Outcome } from '../engine/engine.js';
+import type { Attempt, AttemptError } from '../job/job.js';
+import type { Outcome } from '../job/outcome.js';
 import { ATTRIBUTES, attributesOf } from './attributes.js';
 import { type Carrier, extract, inject } from './trace-context.js';
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../job/attempt-error.js';
-import type { TaskResult, TaskStatus } from '../job/task-result.js';
-import { isFinal, taskResultOf } from '../job/task-snapshot.js';
-import type { MaybePromise } from '../engine/engine.js';
+import type { TaskResult } from '../job/task-result.js';
+import { type TaskStatus, isFinal } from '../job/status.js';
+import { taskResultOf } from '../job/task-snapshot.js';
+import type { MaybePromise } from '../job/async.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /** One thing that every result backend must do: give `name` and `run` to your test runner. */

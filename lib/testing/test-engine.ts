@@ -1,22 +1,13 @@
 // Not the global ones, which a test runner's fake timers replace.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { isolated } from '../job/detached.js';
+import { isolated } from '../job/async.js';
 import { Admission } from '../engine/admission.js';
 import { AttemptAbort } from '../run/attempt-abort.js';
-import {
-  type Accepted,
-  type Attempt,
-  type BackPressure,
-  type DrainReport,
-  Duplicate,
-  type Engine,
-  type EngineHost,
-  type NewJob,
-  type Outcome,
-} from '../engine/engine.js';
+import { type Accepted, type Attempt, Duplicate, type NewJob } from '../job/job.js';
+import { type BackPressure, RateWindow, type ResolvedQueue } from '../job/queue.js';
+import { type DrainReport, type Engine, type EngineHost } from '../engine/engine.js';
+import { type Outcome } from '../job/outcome.js';
 import { MemoryStore } from '../engine/memory/memory-store.js';
-import { RateWindow } from '../job/rate-window.js';
-import type { ResolvedQueue } from '../nest/options/resolved-options.js';
 import type { TestClock } from './test-clock.js';
 
 /**
@@ -127,7 +118,7 @@ export class TestEngine implements Engine {
   }
 
   private async admit<R>(jobs: readonly NewJob[], insert: () => Promise<R>): Promise<R> {
-    if (this.admission.unbounded || jobs.every(({ exempt }) => exempt === true)) return insert();
+    if (this.admission.unbounded || jobs.every(({ bypassMaxPending }) => bypassMaxPending === true)) return insert();
     this.entering++;
     try {
       return await this.admission.enter(jobs, insert);

@@ -16,9 +16,9 @@ import {
 } from '../../lib/engine/bullmq/job-mapping.js';
 import { lineOf, progressOf, progressText, rowOf } from '../../lib/engine/bullmq/work/job-report.js';
 import { stateOf } from '../../lib/engine/bullmq/read/job-view.js';
-import { MAX_ERRORS } from '../../lib/job/task-snapshot.js';
+import { MAX_ERRORS } from '../../lib/job/outcome.js';
 import { newJob } from '../support/jobs.js';
-import type { AttemptError, NewJob } from '../../lib/engine/engine.js';
+import type { AttemptError, NewJob } from '../../lib/job/job.js';
 
 const NOW = 1_700_000_000_000;
 const RETENTION = { resultTtl: 90_500, maxResults: 12 };

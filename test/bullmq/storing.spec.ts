@@ -5,7 +5,8 @@ import { BullAttempt } from '../../lib/engine/bullmq/work/bull-attempt.js';
 import { BullRun } from '../../lib/engine/bullmq/work/bull-run.js';
 import type { AnyJob } from '../../lib/engine/bullmq/server/bull-server.js';
 import { countResultsRarely } from '../../lib/engine/bullmq/work/kept-results.js';
-import type { AttemptError, Outcome } from '../../lib/engine/engine.js';
+import type { AttemptError } from '../../lib/job/job.js';
+import type { Outcome } from '../../lib/job/outcome.js';
 
 const TOKEN = 'token';
 const ERROR: AttemptError = { attempt: 1, name: 'Error', message: 'no', code: null, stack: null, at: 0 };

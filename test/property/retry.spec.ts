@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { retryDelay } from '../../lib/job/retry-policy.js';
-import type { TaskPolicy } from '../../lib/nest/options/resolved-options.js';
+import { retryDelay, type TaskPolicy } from '../../lib/job/policy.js';
 
 const YEAR = 365 * 86_400_000;
 /** From [0, 1), as `Math.random` draws. */

@@ -1,4 +1,4 @@
-import type { Attempt } from '../../lib/engine/engine.js';
+import type { Attempt } from '../../lib/job/job.js';
 import { startApp } from '../support/app.js';
 import { Gate } from '../support/gate.js';
 import { ManualClock, settle } from '../support/manual-clock.js';

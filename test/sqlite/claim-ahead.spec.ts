@@ -1,4 +1,4 @@
-import type { Attempt } from '../../lib/engine/engine.js';
+import type { Attempt } from '../../lib/job/job.js';
 import { settle } from '../support/manual-clock.js';
 import { tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, submit, submitMany } from './stores.js';

@@ -1,4 +1,4 @@
-import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../lib/engine/engine.js';
+import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../lib/job/job.js';
 import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, type OpenStore } from './stores.js';
@@ -97,7 +97,7 @@ it('debounce: arguments of any size take the place of arguments of any other', a
   const worker = await openStore({ file: tempFile() });
   for (const args of [['small'], [LARGE], ['small again'], [`${LARGE}!`], [LARGE]]) {
     await add(worker, { ...debounce('k', 1_000), args });
-    const [job] = worker.store.control.find(EVERYTHING).jobs;
+    const [job] = worker.store.control.find(EVERYTHING).rows;
     expect(worker.store.control.job(job?.taskId as string)?.args).toEqual(args);
   }
 });

@@ -1,4 +1,4 @@
-import type { Attempt } from '../../lib/engine/engine.js';
+import type { Attempt } from '../../lib/job/job.js';
 import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import type { JobsFile } from '../../lib/engine/sqlite/file/jobs-file.js';
 import type { SqliteAttempt } from '../../lib/engine/sqlite/sql/sqlite-attempt.js';

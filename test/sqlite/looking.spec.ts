@@ -1,5 +1,5 @@
-import type { Attempt } from '../../lib/engine/engine.js';
-import type { JobQuery } from '../../lib/engine/control.js';
+import type { Attempt } from '../../lib/job/job.js';
+import type { JobQuery } from '../../lib/job/query.js';
 import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
 import { ControlReads } from '../../lib/engine/sqlite/sql/control-reads.js';
@@ -16,7 +16,7 @@ function pages({ store }: OpenStore, values: Partial<JobQuery>): string[][] {
   let cursor: string | null = null;
   do {
     const page = store.control.find(query({ ...values, cursor }));
-    found.push(page.jobs.map(({ taskId }) => taskId));
+    found.push(page.rows.map(({ taskId }) => taskId));
     ({ cursor } = page);
   } while (cursor !== null);
   return found;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFixtures, lastLine, runProgram } from '../support/fixtures.js';
 import { DRIVER } from '../support/sqlite.js';
-import { type Attempt, Duplicate } from '../../lib/engine/engine.js';
+import { type Attempt, Duplicate } from '../../lib/job/job.js';
 import { claim, newJob, openStore, submit } from './stores.js';
 
 const here = dirname(fileURLToPath(import.meta.url));

@@ -1,5 +1,4 @@
-import type { Attempt } from '../../lib/engine/engine.js';
-import type { JobReport } from '../../lib/engine/control.js';
+import type { Attempt, JobReport } from '../../lib/job/job.js';
 import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, openStore, type OpenStore, submit } from './stores.js';

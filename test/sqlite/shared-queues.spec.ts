@@ -1,5 +1,5 @@
-import type { Attempt } from '../../lib/engine/engine.js';
-import type { ResolvedQueue } from '../../lib/nest/options/resolved-options.js';
+import type { Attempt } from '../../lib/job/job.js';
+import type { ResolvedQueue } from '../../lib/job/queue.js';
 import { settle } from '../support/manual-clock.js';
 import { tempFile } from '../support/sqlite.js';
 import { until } from '../support/until.js';

@@ -1,6 +1,6 @@
-import { type Attempt, Duplicate, type NewJob } from '../../lib/engine/engine.js';
-import type { JobQuery } from '../../lib/engine/control.js';
-import type { ResolvedQueue } from '../../lib/nest/options/resolved-options.js';
+import { type Attempt, Duplicate, type NewJob } from '../../lib/job/job.js';
+import type { JobQuery } from '../../lib/job/query.js';
+import type { ResolvedQueue } from '../../lib/job/queue.js';
 import { resolveSqliteOptions, type SqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { SqliteStore } from '../../lib/engine/sqlite/sqlite-store.js';
 import { newJob } from '../support/jobs.js';

@@ -1,5 +1,5 @@
-import type { NewJob } from '../../lib/engine/engine.js';
-import type { ResolvedQueue } from '../../lib/nest/options/resolved-options.js';
+import type { NewJob } from '../../lib/job/job.js';
+import type { ResolvedQueue } from '../../lib/job/queue.js';
 
 /** A job as a submission without options makes it. */
 export function newJob(values: Partial<NewJob> = {}): NewJob {

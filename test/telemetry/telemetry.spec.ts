@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
-import { Injectable } from '@nestjs/common';
+import { type INestApplicationContext, type ModuleMetadata, Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';

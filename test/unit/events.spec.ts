@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { filter, map } from 'rxjs';
-import { EventHub, type FlowrraEvent } from '../../lib/run/event-hub.js';
+import { EventHub } from '../../lib/run/event-hub.js';
+import { type FlowrraEvent } from '../../lib/job/events.js';
 
 const event = {
   type: 'started',

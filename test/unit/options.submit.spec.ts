@@ -1,4 +1,5 @@
-import { NO_SUBMIT_OPTIONS, resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
+import { NO_SUBMIT_OPTIONS } from '../../lib/job/submission.js';
+import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
 import type { SubmitOptions } from '../../lib/nest/options/task-options.js';
 import { configError } from '../support/config-error.js';
 

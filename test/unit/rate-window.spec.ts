@@ -1,4 +1,4 @@
-import { RateWindow } from '../../lib/job/rate-window.js';
+import { RateWindow } from '../../lib/job/queue.js';
 
 it('lets so many start within a time that begins with the first', () => {
   const window = new RateWindow({ max: 3, per: 100 });

@@ -1,6 +1,5 @@
 import { FlowrraConfigError } from '../../lib/job/errors.js';
-import { effectivePolicy, retryDelay } from '../../lib/job/retry-policy.js';
-import type { TaskPolicy } from '../../lib/nest/options/resolved-options.js';
+import { effectivePolicy, retryDelay, type TaskPolicy } from '../../lib/job/policy.js';
 import type { Duration } from '../../lib/job/duration.js';
 import { configError } from '../support/config-error.js';
 

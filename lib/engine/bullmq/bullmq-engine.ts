@@ -8,15 +8,8 @@ import {
 } from '../../job/errors.js';
 import { Admission } from '../admission.js';
 import { Quiet } from '../idle.js';
-import {
-  type Accepted,
-  type Attempt,
-  type DrainReport,
-  type Engine,
-  type EngineHost,
-  isPlain,
-  type NewJob,
-} from '../engine.js';
+import { type Accepted, type Attempt, isPlain, type NewJob } from '../../job/job.js';
+import { type DrainReport, type Engine, type EngineHost } from '../engine.js';
 import type { BullServer } from './server/bull-server.js';
 import { BullQueues } from './server/bull-queues.js';
 import type { BullRun } from './work/bull-run.js';
@@ -123,7 +116,7 @@ export class BullMqEngine implements Engine {
     if (!this.accepting) return Promise.reject(notAccepting());
     if (jobs.length === 0) return Promise.resolve([]);
     const insert = (): Promise<Accepted[]> => this.intake.insert(jobs);
-    const free = this.admission.unbounded || jobs.every(({ exempt }) => exempt === true);
+    const free = this.admission.unbounded || jobs.every(({ bypassMaxPending }) => bypassMaxPending === true);
     return free ? insert() : this.admission.enter(jobs, insert);
   }
 

@@ -1,9 +1,10 @@
 import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
 import { areErrors, errorsFrom, metadataFrom } from '../../job/stored-fields.js';
-import { errorsAfter } from '../../job/task-snapshot.js';
-import type { PolicyOverrides } from '../../nest/options/resolved-options.js';
-import { overridesFrom } from '../../job/stored-overrides.js';
-import type { AttemptError, Dedupe, Metadata, NewJob, Retention } from '../engine.js';
+import { errorsAfter } from '../../job/outcome.js';
+import type { PolicyOverrides } from '../../job/policy.js';
+import { overridesFrom } from '../../job/overrides.js';
+import type { AttemptError, Dedupe, Metadata, NewJob } from '../../job/job.js';
+import type { Retention } from '../../job/queue.js';
 
 /** What a BullMQ job of ours holds as its `data`: plain JSON, for whoever looks at the queue with other tools. */
 export interface JobData {

@@ -1,18 +1,10 @@
 import { Logger } from '@nestjs/common';
-import { isolated } from '../../job/detached.js';
+import { isolated, type MaybePromise, isPromise, whenDone } from '../../job/async.js';
 import { ExecutorNotRunningError, ExecutorStoppingError } from '../../job/errors.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type {
-  Accepted,
-  Attempt,
-  DrainReport,
-  Engine,
-  EngineHost,
-  MaybePromise,
-  NewJob,
-  Outcome,
-} from '../engine.js';
-import { isPromise, whenDone } from '../../job/maybe-promise.js';
+import type { Accepted, Attempt, NewJob } from '../../job/job.js';
+import type { DrainReport, Engine, EngineHost } from '../engine.js';
+import type { Outcome } from '../../job/outcome.js';
 import { Admission } from '../admission.js';
 import type { JobControl } from '../control.js';
 import type { JobStore } from './job-store.js';
@@ -102,7 +94,7 @@ export class EmbeddedEngine implements Engine {
   enqueue(job: NewJob): MaybePromise<Accepted> {
     this.assertAccepting();
     const insert = (): MaybePromise<Accepted> => this.store.insert(job, this.host.clock.now());
-    const free = this.admission.unbounded || job.exempt === true;
+    const free = this.admission.unbounded || job.bypassMaxPending === true;
     const accepted = free ? insert() : this.admission.enter([job], insert);
     if (!isPromise(accepted)) {
       this.wake(job.queue);
@@ -117,7 +109,7 @@ export class EmbeddedEngine implements Engine {
   enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]> {
     this.assertAccepting();
     const insert = (): MaybePromise<Accepted[]> => this.store.insertMany(jobs, this.host.clock.now());
-    const free = this.admission.unbounded || jobs.every(({ exempt }) => exempt === true);
+    const free = this.admission.unbounded || jobs.every(({ bypassMaxPending }) => bypassMaxPending === true);
     const accepted = free ? insert() : this.admission.enter(jobs, insert);
     return whenDone(accepted, (answers) => {
       for (const queue of new Set(jobs.map((job) => job.queue))) this.wake(queue);

@@ -1,8 +1,10 @@
 import type { Clock } from '../../job/clock.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { ResolvedQueue } from '../../nest/options/resolved-options.js';
-import type { Accepted, Attempt, MaybePromise, NewJob, Outcome, Retention } from '../engine.js';
-import type { JobControl, JobInfo } from '../control.js';
+import type { ResolvedQueue, Retention } from '../../job/queue.js';
+import type { Accepted, Attempt, NewJob, JobRow } from '../../job/job.js';
+import type { MaybePromise } from '../../job/async.js';
+import type { Outcome } from '../../job/outcome.js';
+import type { JobControl } from '../control.js';
 
 /**
  * Storage for the embedded engine: a few primitives over jobs. A store decides order and keeps
@@ -64,5 +66,5 @@ export interface StoreConfig {
   /** To be called when an attempt that was handed out here has been cancelled, by whichever process. */
   cancelled(attempt: Attempt, reason: string): void;
   /** To be called when a cancelled job is over, though neither an attempt nor `control.cancel` has said so. */
-  ended(job: JobInfo): void;
+  ended(job: JobRow): void;
 }

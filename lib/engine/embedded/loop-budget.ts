@@ -1,4 +1,4 @@
-import { detached } from '../../job/detached.js';
+import { detached } from '../../job/async.js';
 
 /** Milliseconds of one turn of the event loop that starting jobs may take. */
 const BUDGET_MS = 1;

@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../../job/clock.js';
-import { detached } from '../../job/detached.js';
-import type { Attempt, MaybePromise, Outcome } from '../engine.js';
-import { isPromise } from '../../job/maybe-promise.js';
+import { detached, type MaybePromise, isPromise } from '../../job/async.js';
+import type { Attempt } from '../../job/job.js';
+import type { Outcome } from '../../job/outcome.js';
 import type { JobStore } from './job-store.js';
 import { printed } from '../../job/printed.js';
 import { shownText } from '../../job/show-value.js';

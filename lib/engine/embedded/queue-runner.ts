@@ -1,9 +1,7 @@
 import type { Clock } from '../../job/clock.js';
-import { detached } from '../../job/detached.js';
-import type { Attempt, MaybePromise } from '../engine.js';
-import { isPromise } from '../../job/maybe-promise.js';
-import type { ResolvedQueue } from '../../nest/options/resolved-options.js';
-import { RateWindow } from '../../job/rate-window.js';
+import { detached, type MaybePromise, isPromise } from '../../job/async.js';
+import type { Attempt } from '../../job/job.js';
+import { type ResolvedQueue, RateWindow } from '../../job/queue.js';
 import type { JobStore } from './job-store.js';
 import type { TimeSlice } from './loop-budget.js';
 

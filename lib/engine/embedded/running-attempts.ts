@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { TaskLostError } from '../../job/errors.js';
 import { AttemptAbort } from '../../run/attempt-abort.js';
-import type { Attempt, EngineHost } from '../engine.js';
+import type { Attempt } from '../../job/job.js';
+import type { EngineHost } from '../engine.js';
 import type { Lane } from './queue-runner.js';
 import { shownText } from '../../job/show-value.js';
 

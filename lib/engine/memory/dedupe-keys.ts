@@ -1,4 +1,4 @@
-import type { Dedupe } from '../engine.js';
+import type { Dedupe } from '../../job/job.js';
 import type { JobRecord } from './job-record.js';
 
 interface Standing {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../job/clock.js';
-import type { Retention } from '../engine.js';
+import type { Retention } from '../../job/queue.js';
 import type { JobRecord } from './job-record.js';
 
 /** How often results are looked through for old ones, at most, while nothing else happens. */

@@ -1,15 +1,8 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
-import { errorsAfter, type JobState, waitingStatus } from '../../job/task-snapshot.js';
-import type { TaskStatus } from '../../job/task-result.js';
-import type { PolicyOverrides } from '../../nest/options/resolved-options.js';
-import type { Attempt, AttemptError, Dedupe, Metadata, NewJob } from '../engine.js';
-import {
-  type JobDossier,
-  type JobInfo,
-  type JobReport,
-  type LogLine,
-  MAX_LOG_LINES,
-} from '../control.js';
+import { errorsAfter } from '../../job/outcome.js';
+import { type JobState, type Attempt, type AttemptError, type Dedupe, type Metadata, type NewJob, type JobRow, type JobReport, type LogLine, MAX_LOG_LINES } from '../../job/job.js';
+import { waitingStatus, type TaskStatus } from '../../job/status.js';
+import type { PolicyOverrides } from '../../job/policy.js';
 import type { Waiter } from '../../results/wait-until.js';
 import type { MemoryQueue } from './memory-queue.js';
 
@@ -213,7 +206,7 @@ export class JobRecord implements Attempt {
     };
   }
 
-  info(): JobInfo {
+  info(): JobRow {
     const { queue, priority, dueAt = null, metadata } = this;
     const waits = this.status === 'pending' || this.status === 'retrying';
     return {
@@ -226,7 +219,7 @@ export class JobRecord implements Attempt {
   }
 
   /** The arguments of a job that has succeeded are not kept: its result lies in their place. */
-  dossier(): JobDossier {
+  dossier(): JobRow {
     const args = this.status === 'success' ? null : this.args();
     return { ...this.info(), args, logs: this.extras?.logs ?? [] };
   }

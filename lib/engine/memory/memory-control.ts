@@ -1,15 +1,6 @@
-import type { Attempt } from '../engine.js';
-import type {
-  Cancellation,
-  JobControl,
-  JobDossier,
-  JobInfo,
-  JobPage,
-  JobQuery,
-  JobReport,
-  QueueCounts,
-} from '../control.js';
-import { badCursor, matches } from '../../job/query.js';
+import type { Attempt, JobRow, JobReport } from '../../job/job.js';
+import type { Cancellation, JobControl } from '../control.js';
+import { type RowPage, type JobQuery, type QueueCounts, badCursor, matches } from '../../job/query.js';
 import type { JobRecord } from './job-record.js';
 import type { MemoryQueue } from './memory-queue.js';
 
@@ -52,21 +43,21 @@ export class MemoryControl implements JobControl {
     if (job.status === 'running') job.report(report);
   }
 
-  job(taskId: string): JobDossier | null {
+  job(taskId: string): JobRow | null {
     return this.jobs.find(taskId)?.dossier() ?? null;
   }
 
-  find(query: JobQuery): JobPage {
-    const found: JobInfo[] = [];
+  find(query: JobQuery): RowPage {
+    const found: JobRow[] = [];
     let looked = 0;
     let place = query.cursor === null ? this.jobs.end : placeOf(query.cursor);
     for (const [at, job] of this.jobs.before(place)) {
       place = at;
       if (matches(query, job)) found.push(job.info());
       if (found.length === query.limit || ++looked === LOOKED_AT)
-        return { jobs: found, cursor: place.toString(36) };
+        return { rows: found, cursor: place.toString(36) };
     }
-    return { jobs: found, cursor: null };
+    return { rows: found, cursor: null };
   }
 
   counts(): QueueCounts[] {
@@ -76,7 +67,7 @@ export class MemoryControl implements JobControl {
     });
   }
 
-  retry(taskId: string): JobInfo | null {
+  retry(taskId: string): JobRow | null {
     const job = this.jobs.find(taskId);
     return job?.status === 'failed' ? this.jobs.restart(job).info() : null;
   }

@@ -1,4 +1,4 @@
-import type { NewJob } from '../engine.js';
+import type { NewJob } from '../../job/job.js';
 import { JobRecord } from './job-record.js';
 import { MemoryIds } from './memory-id.js';
 import type { MemoryQueue } from './memory-queue.js';

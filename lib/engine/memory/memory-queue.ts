@@ -1,6 +1,5 @@
 import type { Clock } from '../../job/clock.js';
-import type { RateLimit, ResolvedQueue } from '../../nest/options/resolved-options.js';
-import { RateWindow } from '../../job/rate-window.js';
+import { type RateLimit, type ResolvedQueue, RateWindow } from '../../job/queue.js';
 import type { JobRecord } from './job-record.js';
 import { MinHeap } from './min-heap.js';
 

@@ -2,19 +2,11 @@ import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/pr
 import { ExecutorNotRunningError } from '../../job/errors.js';
 import { payloadFromText } from '../../job/payload/payload-text.js';
 import { argsFrom, isTime, StoredFields } from '../../job/stored-fields.js';
-import { isFinal } from '../../job/task-snapshot.js';
+import { isFinal } from '../../job/status.js';
 import type { StoreConfig } from '../embedded/job-store.js';
-import type { Attempt } from '../engine.js';
-import type {
-  Cancellation,
-  JobControl,
-  JobDossier,
-  JobInfo,
-  JobPage,
-  JobQuery,
-  JobReport,
-  QueueCounts,
-} from '../control.js';
+import type { Attempt, JobRow, JobReport } from '../../job/job.js';
+import type { Cancellation, JobControl } from '../control.js';
+import type { RowPage, JobQuery, QueueCounts } from '../../job/query.js';
 import { PATIENCE_MS } from './work/prefetch.js';
 import { hasExpired, type InfoRow, infoOf, type ResultRow } from './sql/job-row.js';
 import type { JobsFile } from './file/jobs-file.js';
@@ -81,7 +73,7 @@ export class SqliteControl implements JobControl {
     await file.commit.write(() => file.reports.report(mine, stored), rows);
   }
 
-  job(taskId: string): JobDossier | null {
+  job(taskId: string): JobRow | null {
     const row = this.known(taskId);
     if (row === undefined) return null;
     const { looks } = this.opened.file;
@@ -94,7 +86,7 @@ export class SqliteControl implements JobControl {
     return { ...infoOf(row, fields), args, logs };
   }
 
-  find(query: JobQuery): JobPage {
+  find(query: JobQuery): RowPage {
     const { file, config, taken } = this.opened;
     const { status } = query;
     // In the file, what was taken ahead runs already.
@@ -104,7 +96,7 @@ export class SqliteControl implements JobControl {
     const { rows, cursor } = file.looks.page(query, stored, expired);
     const seen = rows.map((row) => taken.asSeen(row));
     const wanted = status === undefined ? seen : seen.filter((row) => status.includes(row.status));
-    return { jobs: wanted.map((row) => infoOf(row)), cursor };
+    return { rows: wanted.map((row) => infoOf(row)), cursor };
   }
 
   counts(): QueueCounts[] {
@@ -125,7 +117,7 @@ export class SqliteControl implements JobControl {
     return [...queues.values()];
   }
 
-  async retry(taskId: string): Promise<JobInfo | null> {
+  async retry(taskId: string): Promise<JobRow | null> {
     const { file, config } = this.opened;
     const known = this.known(taskId);
     if (known?.status !== 'failed') return null;

@@ -1,7 +1,8 @@
 import type { Clock } from '../../job/clock.js';
 import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
 import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
-import { isFinal, taskResultOf } from '../../job/task-snapshot.js';
+import { isFinal } from '../../job/status.js';
+import { taskResultOf } from '../../job/task-snapshot.js';
 import { AbortListeners } from '../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import { Waiters } from '../../results/waiters.js';

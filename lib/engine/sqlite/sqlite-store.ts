@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { JobStore, StoreConfig } from '../embedded/job-store.js';
-import type { Accepted, Attempt, MaybePromise, NewJob, Outcome } from '../engine.js';
+import type { Accepted, Attempt, NewJob } from '../../job/job.js';
+import type { MaybePromise } from '../../job/async.js';
+import type { Outcome } from '../../job/outcome.js';
 import { ChangeWatch } from './file/change-watch.js';
 import { Housekeeping } from './work/maintenance.js';
 import { infoOf } from './sql/job-row.js';

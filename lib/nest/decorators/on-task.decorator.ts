@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { FlowrraEvent } from '../../run/event-hub.js';
+import type { FlowrraEvent } from '../../job/events.js';
 import { FlowrraConfigError } from '../../job/errors.js';
 import { checkKeys, keysOf, suggest, wrong } from '../../job/check.js';
 import { describeMember } from './task-metadata.js';

@@ -5,7 +5,7 @@ import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
 import { checkKeys, keysOf } from '../../job/check.js';
 import { type DeclaredQueues, mergeFeatures } from '../options/merge-features.js';
 import type { FlowrraFeatureOptions } from '../options/module-options.js';
-import type { ResolvedQueue } from '../options/resolved-options.js';
+import type { ResolvedQueue } from '../../job/queue.js';
 
 const KEYS = keysOf<FlowrraFeatureOptions>({ queues: true });
 

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { FlowrraConfigError } from '../../job/errors.js';
-import type { EventHub, FlowrraEvent } from '../../run/event-hub.js';
+import type { EventHub } from '../../run/event-hub.js';
+import type { FlowrraEvent } from '../../job/events.js';
 import { describeMember } from '../decorators/task-metadata.js';
 import { type Listening, listeningsOf, type TaskEventType } from '../decorators/on-task.decorator.js';
 import { type ProviderHost, servesAll, type TaskExplorer } from './task-explorer.js';

@@ -1,7 +1,7 @@
 import type { PipeTransform } from '@nestjs/common';
 import type { Clock } from '../../job/clock.js';
 import type { TaskDefinition } from '../../run/task-definition.js';
-import { within } from '../../job/within.js';
+import { within } from '../../job/async.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import type { TaskScopes } from '../discovery/task-scopes.js';
 import type { NestEnhancers } from './nest-enhancers.js';

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../../job/task-result.js';
+import type { TaskStatus } from '../../job/status.js';
 
 /** Which jobs are meant. Default: all. */
 export interface JobFilter {

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
-import type { TaskStatus } from '../../job/task-result.js';
-import type { JobQuery } from '../../engine/control.js';
+import type { TaskStatus } from '../../job/status.js';
+import type { JobQuery } from '../../job/query.js';
 import { checkKeys, keysOf, oneOf, wholeNumber, wrong } from '../../job/check.js';
 import type { JobFilter, JobFindOptions } from './job-query-options.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';

@@ -26,7 +26,8 @@ import { type DeclaredQueues, mergeFeatures } from './merge-features.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';
 import { OVERRIDE_KEYS } from './resolve-task-options.js';
 import { resolveQueues } from './resolve-queues.js';
-import { DEFAULT_QUEUE, type ResolvedOptions, type ResolvedQueue } from './resolved-options.js';
+import { DEFAULT_QUEUE, type ResolvedOptions } from './resolved-options.js';
+import { type ResolvedQueue } from '../../job/queue.js';
 
 export const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
   numWorkers: true,

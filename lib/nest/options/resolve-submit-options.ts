@@ -1,10 +1,11 @@
 import { types } from 'node:util';
 import { parseDuration } from '../../job/duration.js';
 import { kindOf } from '../../job/payload/payload-kind.js';
-import type { Dedupe, Metadata } from '../../engine/engine.js';
+import type { Dedupe, Metadata } from '../../job/job.js';
 import { checkKeys, checkObject, duration, keysOf, oneOf, timeLimit, wholeNumber, wrong } from '../../job/check.js';
 import { checkTaskId, UNFIT } from '../../job/names.js';
-import type { PolicyOverrides, ResolvedSubmit } from './resolved-options.js';
+import { resolveOverrides } from '../../job/overrides.js';
+import { NO_SUBMIT_OPTIONS, type ResolvedSubmit } from '../../job/submission.js';
 import type { DedupeOptions, SubmitOptions } from './task-options.js';
 
 const KEYS = keysOf<SubmitOptions>({
@@ -27,16 +28,6 @@ const NEED_OF_METADATA =
 
 /** The lowest urgency: 21 bits, which every engine can order by. */
 const MAX_PRIORITY = 2_097_151;
-
-/** What `submit` without options means: one object for all, since most submissions have none. */
-export const NO_SUBMIT_OPTIONS: ResolvedSubmit = Object.freeze({
-  priority: 0,
-  delay: 0,
-  taskId: undefined,
-  overrides: undefined,
-  metadata: undefined,
-  dedupe: undefined,
-});
 
 /**
  * Checks the options of one submission.
@@ -113,41 +104,4 @@ function resolveDelay({ delay, runAt }: { delay?: unknown; runAt?: unknown }, no
   const time = types.isDate(runAt) ? runAt.getTime() : NaN;
   if (Number.isNaN(time)) throw wrong('runAt', runAt, 'It must be a valid Date.');
   return Math.max(0, time - now);
-}
-
-/**
- * `undefined` if the job is to be treated as its task says.
- *
- * @throws {FlowrraConfigError} naming what is wrong.
- */
-export function resolveOverrides(
-  options: SubmitOptions & Pick<PolicyOverrides, 'validFrom'>,
-): PolicyOverrides | undefined {
-  const { maxRetries, retryDelay, timeout, expires, validFrom } = options;
-  const backoff: unknown = options.backoff;
-  const given = [maxRetries, retryDelay, backoff, timeout, expires, validFrom].some(
-    (value) => value !== undefined,
-  );
-  if (!given) return undefined;
-  if (typeof backoff === 'function') {
-    throw wrong(
-      'backoff',
-      backoff,
-      "A function cannot travel with a job: give it to @Task(), or use 'fixed' or 'exponential' here.",
-    );
-  }
-  return {
-    ...(maxRetries !== undefined && {
-      maxRetries: wholeNumber(maxRetries, 'maxRetries', { min: 0, infinite: true, fallback: 0 }),
-    }),
-    ...(retryDelay !== undefined && { retryDelay: parseDuration(retryDelay, 'retryDelay') }),
-    ...(backoff !== undefined && {
-      backoff: oneOf<'fixed' | 'exponential'>(backoff, 'backoff', ['fixed', 'exponential'], 'fixed'),
-    }),
-    ...(timeout !== undefined && { timeout: timeLimit(timeout, 'timeout') }),
-    ...(expires !== undefined && { expires: timeLimit(expires, 'expires') }),
-    ...(validFrom !== undefined && {
-      validFrom: wholeNumber(validFrom, 'validFrom', { min: 0, fallback: 0 }),
-    }),
-  };
 }

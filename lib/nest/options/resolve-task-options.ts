@@ -2,14 +2,9 @@ import { checkKeys, duration, flag, keysOf, suggest, timeLimit, wholeNumber, wro
 import { fileUrl } from './file-url.js';
 import { checkTaskName } from '../../job/names.js';
 import { isStandardSchema } from '../../job/standard-schema.js';
-import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedTask, type TaskPolicy } from './resolved-options.js';
-import type {
-  Backoff,
-  RegisterOptions,
-  TaskOptions,
-  TaskOverrideOptions,
-  TaskPolicyOptions,
-} from './task-options.js';
+import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedTask } from './resolved-options.js';
+import { type TaskPolicy, type Backoff } from '../../job/policy.js';
+import type { RegisterOptions, TaskOptions, TaskOverrideOptions, TaskPolicyOptions } from './task-options.js';
 
 /** What may be said of a task from outside as well. */
 export const OVERRIDE_KEYS = keysOf<TaskOverrideOptions>({

@@ -1,14 +1,6 @@
+import type { Backoff } from '../../job/policy.js';
 import type { Duration } from '../../job/duration.js';
 import type { StandardSchema } from '../../job/standard-schema.js';
-
-/**
- * How long to wait before a retry.
- * - `'fixed'`: `retryDelay` each time.
- * - `'exponential'`: `retryDelay`, doubled at each further retry, up to `maxRetryDelay`.
- * - a function: given the number of the attempt that failed (from 1) and what it threw, it
- *   returns the delay.
- */
-export type Backoff = 'fixed' | 'exponential' | ((attempt: number, error: unknown) => Duration);
 
 /** What a worker does when an attempt fails or runs too long. */
 export interface TaskPolicyOptions {

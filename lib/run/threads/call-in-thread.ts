@@ -1,5 +1,5 @@
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
-import type { Metadata } from '../../engine/engine.js';
+import type { Metadata } from '../../job/job.js';
 import type { AttemptAbort } from '../attempt-abort.js';
 import type { TaskCall } from '../task-runner.js';
 import { type FromThread, type ThreadAnswer, type ThreadCall, unwire, wire } from './protocol.js';

@@ -1,6 +1,8 @@
 import { metadataOf } from '../../job/metadata.js';
 import { FlowrraConfigError } from '../../job/errors.js';
-import type { Dedupe, DrainReport, Engine, MaybePromise, NewJob } from '../../engine/engine.js';
+import type { Dedupe, NewJob } from '../../job/job.js';
+import type { DrainReport, Engine } from '../../engine/engine.js';
+import type { MaybePromise } from '../../job/async.js';
 import type { JobControl } from '../../engine/control.js';
 import type { DedupeOptions } from '../../nest/options/task-options.js';
 import { ResultBackend } from '../../results/result-backend.js';

@@ -6,7 +6,7 @@ import type { MessagePort, ResourceLimits } from 'node:worker_threads';
 import type { LoggerService } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import type { Clock } from '../../job/clock.js';
-import { detached } from '../../job/detached.js';
+import { detached } from '../../job/async.js';
 import { FlowrraConfigError, TaskThreadError } from '../../job/errors.js';
 import type { SubmitOptions } from '../../nest/options/task-options.js';
 import type { TaskCall } from '../task-runner.js';

@@ -1,17 +1,9 @@
 import { EngineError, ExecutorNotRunningError } from '../../../job/errors.js';
 import type { Clock } from '../../../job/clock.js';
 import { StoredFields } from '../../../job/stored-fields.js';
-import type { Attempt } from '../../engine.js';
-import type {
-  Cancellation,
-  JobControl,
-  JobDossier,
-  JobInfo,
-  JobPage,
-  JobQuery,
-  JobReport,
-  QueueCounts,
-} from '../../control.js';
+import type { Attempt, JobRow, JobReport } from '../../../job/job.js';
+import type { Cancellation, JobControl } from '../../control.js';
+import type { RowPage, JobQuery, QueueCounts } from '../../../job/query.js';
 import { type BullQueues, type FoundJob, PENDING } from '../server/bull-queues.js';
 import type { BullRun } from '../work/bull-run.js';
 import { placeOf } from '../work/cancel-watch.js';
@@ -84,7 +76,7 @@ export class BullMqControl implements JobControl {
     return run.reported;
   }
 
-  async job(taskId: string): Promise<JobDossier | null> {
+  async job(taskId: string): Promise<JobRow | null> {
     const { asked, queues } = this.opened;
     const found = await this.found(taskId);
     if (found === null) return null;
@@ -109,7 +101,7 @@ export class BullMqControl implements JobControl {
     };
   }
 
-  async find(query: JobQuery): Promise<JobPage> {
+  async find(query: JobQuery): Promise<RowPage> {
     const { asked, queues, jobs } = this.opened;
     const finder = new JobFinder(queues, jobs, (found) => this.isDropped(found));
     return asked(() => finder.find(query));
@@ -124,7 +116,7 @@ export class BullMqControl implements JobControl {
     return asked(() => Promise.all(queues.names.map((queue) => this.countsOf(queue))));
   }
 
-  async retry(taskId: string): Promise<JobInfo | null> {
+  async retry(taskId: string): Promise<JobRow | null> {
     const { asked, jobs } = this.opened;
     const found = await this.found(taskId);
     if (found === null) return null;
@@ -172,14 +164,14 @@ export class BullMqControl implements JobControl {
   }
 
   /** As it is after what was done to it; as that must have made it, if it cannot be seen any more. */
-  private async infoAfter(before: FoundJob, changes: Partial<JobInfo>): Promise<JobInfo> {
+  private async infoAfter(before: FoundJob, changes: Partial<JobRow>): Promise<JobRow> {
     const { asked, queues } = this.opened;
     const { queue, list, job } = before;
     const now = await asked(() => queues.look(queue, job.id as string)).catch(() => null);
     return now === null ? { ...infoOf(job, list, queue, null), ...changes } : this.info(now);
   }
 
-  private async info({ queue, list, job }: FoundJob): Promise<JobInfo> {
+  private async info({ queue, list, job }: FoundJob): Promise<JobRow> {
     const { asked, jobs } = this.opened;
     const place = { queue, taskId: job.id as string };
     const [dueAt = null] = list === 'delayed' ? await asked(() => jobs.dueTimes([place])) : [];

@@ -6,7 +6,9 @@ import {
   ResultNotFoundError,
 } from '../../../job/errors.js';
 import type { FinishedTaskResult, TaskResult } from '../../../job/task-result.js';
-import { isFinal, type JobState, taskResultOf } from '../../../job/task-snapshot.js';
+import { isFinal } from '../../../job/status.js';
+import { type JobState } from '../../../job/job.js';
+import { taskResultOf } from '../../../job/task-snapshot.js';
 import { AbortListeners } from '../../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../../results/result-backend.js';
 import { Waiters } from '../../../results/waiters.js';

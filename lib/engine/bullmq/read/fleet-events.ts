@@ -1,6 +1,6 @@
-import type { FlowrraEvent } from '../../../run/event-hub.js';
+import type { FlowrraEvent } from '../../../job/events.js';
 import type { TaskError } from '../../../job/task-result.js';
-import type { AttemptError } from '../../engine.js';
+import type { AttemptError } from '../../../job/job.js';
 import type { AnyEvents, AnyQueue } from '../server/bull-server.js';
 import { stateOf } from './job-view.js';
 

@@ -1,6 +1,6 @@
-import type { TaskStatus } from '../../../job/task-result.js';
-import type { JobInfo, JobPage, JobQuery } from '../../control.js';
-import { badCursor, matches } from '../../../job/query.js';
+import type { TaskStatus } from '../../../job/status.js';
+import type { JobRow } from '../../../job/job.js';
+import { type RowPage, type JobQuery, badCursor, matches } from '../../../job/query.js';
 import type { BullQueues, FoundJob } from '../server/bull-queues.js';
 import { infoOf } from './job-view.js';
 import type { JobList, ServerJobs } from '../server/server-jobs.js';
@@ -34,8 +34,8 @@ export class JobFinder {
     private readonly isDropped: (found: FoundJob) => boolean,
   ) {}
 
-  async find(query: JobQuery): Promise<JobPage> {
-    const found: JobInfo[] = [];
+  async find(query: JobQuery): Promise<RowPage> {
+    const found: JobRow[] = [];
     let position: Position | null = query.cursor === null ? this.from(0, query) : this.at(query.cursor);
     let left = MOST_LOOKED_AT;
     while (position !== null && left > 0 && found.length < query.limit) {
@@ -53,7 +53,7 @@ export class JobFinder {
       if (seen < ids.length || ids.length === count) position = { queue, list, offset: offset + seen };
       else position = this.from(this.indexOf(position) + 1, query);
     }
-    return { jobs: found, cursor: position === null ? null : cursorOf(position) };
+    return { rows: found, cursor: position === null ? null : cursorOf(position) };
   }
 
   /** How many it takes to find so many: more, where jobs are asked for that have something in particular. */
@@ -62,7 +62,7 @@ export class JobFinder {
     return any ? count : Math.max(count, FEWEST_AT_A_TIME);
   }
 
-  private async infosOf(queue: string, list: JobList, ids: readonly string[]): Promise<(JobInfo | null)[]> {
+  private async infosOf(queue: string, list: JobList, ids: readonly string[]): Promise<(JobRow | null)[]> {
     const places = ids.map((taskId) => ({ queue, taskId }));
     const [found, dues] = await Promise.all([
       Promise.all(ids.map((taskId) => this.queues.look(queue, taskId, list))),

@@ -1,10 +1,9 @@
 import { PayloadError } from '../../../job/errors.js';
 import { payloadFromJson } from '../../../job/payload/payload-text.js';
 import { isTime, StoredFields } from '../../../job/stored-fields.js';
-import type { TaskStatus } from '../../../job/task-result.js';
-import { errorsAfter, isFinal, type JobState, waitingStatus } from '../../../job/task-snapshot.js';
-import type { AttemptError } from '../../engine.js';
-import type { JobInfo } from '../../control.js';
+import { type TaskStatus, isFinal, waitingStatus } from '../../../job/status.js';
+import { errorsAfter } from '../../../job/outcome.js';
+import { type JobState, type AttemptError, type JobRow } from '../../../job/job.js';
 import {
   type BullJob,
   copyOf,
@@ -30,7 +29,7 @@ export function stateOf(job: BullJob, list: string): JobState {
 }
 
 /** The same for lists: what cannot be read is left out, and named. */
-export function infoOf(job: BullJob, list: string, queue: string, dueAt: number | null): JobInfo {
+export function infoOf(job: BullJob, list: string, queue: string, dueAt: number | null): JobRow {
   const fields = new StoredFields();
   const state = stateIn(fields, job, list);
   const metadata = fields.read('metadata', () => metadataOf(job.data), undefined);

@@ -1,6 +1,5 @@
 import type { JobType } from 'bullmq';
-import type { JobState } from '../../../job/task-snapshot.js';
-import type { NewJob } from '../../engine.js';
+import type { JobState, NewJob } from '../../../job/job.js';
 import type { AnyEvents, AnyQueue, BullServer } from './bull-server.js';
 import type { Patience } from './io-time.js';
 import { queueOf } from '../id-generator.js';

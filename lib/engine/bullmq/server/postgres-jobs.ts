@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { MAX_LOG_LINES } from '../../control.js';
+import { MAX_LOG_LINES } from '../../../job/job.js';
 import { CANCELLED, type Kept } from '../job-mapping.js';
 import * as statements from './postgres-statements.js';
 import type { Cancelled, Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.js';

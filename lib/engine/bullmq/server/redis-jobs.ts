@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { MAX_LOG_LINES } from '../../control.js';
+import { MAX_LOG_LINES } from '../../../job/job.js';
 import { type BullJob, CANCELLED, type Kept } from '../job-mapping.js';
 import { isMalformed, type JobHash, noJob, repairsOf, salvaged } from '../malformed-job.js';
 import * as scripts from './redis-scripts.js';

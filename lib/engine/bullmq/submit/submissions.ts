@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError, ExecutorNotRunningError, SubmitUncertainError } from '../../../job/errors.js';
-import { type Accepted, Duplicate, type EngineHost, isPlain, type NewJob } from '../../engine.js';
+import { type Accepted, Duplicate, isPlain, type NewJob } from '../../../job/job.js';
+import { type EngineHost } from '../../engine.js';
 import type { BullQueues } from '../server/bull-queues.js';
 import type { BullServer } from '../server/bull-server.js';
 import type { FleetEvents } from '../read/fleet-events.js';

@@ -1,6 +1,6 @@
 import { isTime } from '../../../job/stored-fields.js';
-import type { PolicyOverrides } from '../../../nest/options/resolved-options.js';
-import type { Attempt, AttemptError, Metadata } from '../../engine.js';
+import type { PolicyOverrides } from '../../../job/policy.js';
+import type { Attempt, AttemptError, Metadata } from '../../../job/job.js';
 import { checkReadable } from '../malformed-job.js';
 import { argsOf, type BullJob, errorsOf, metadataOf, overridesOf } from '../job-mapping.js';
 

@@ -1,8 +1,8 @@
 import { TaskLostError } from '../../../job/errors.js';
 import { payloadToJson } from '../../../job/payload/payload-text.js';
 import { AttemptAbort } from '../../../run/attempt-abort.js';
-import type { MaybePromise, Outcome } from '../../engine.js';
-import { isPromise } from '../../../job/maybe-promise.js';
+import { type MaybePromise, isPromise } from '../../../job/async.js';
+import type { Outcome } from '../../../job/outcome.js';
 import type { BullAttempt } from './bull-attempt.js';
 import type { AnyJob } from '../server/bull-server.js';
 import { NoSuccess, type StoringObserver, StoredOutcome } from './stored-outcome.js';

@@ -1,4 +1,4 @@
-import type { ResolvedQueue } from '../../../nest/options/resolved-options.js';
+import type { ResolvedQueue } from '../../../job/queue.js';
 import type { BullQueues } from '../server/bull-queues.js';
 
 /** Beside BullMQ's own field: that it was set by an application's options, and goes when they do. */

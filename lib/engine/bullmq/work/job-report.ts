@@ -1,5 +1,5 @@
 import { payloadFromJson, payloadToJson } from '../../../job/payload/payload-text.js';
-import type { LogLine } from '../../control.js';
+import type { LogLine } from '../../../job/job.js';
 import { copyOf, storable } from '../job-mapping.js';
 
 /** BullMQ says 0 of a job that has reported nothing. */

@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { TaskLostError } from '../../../job/errors.js';
 import { shownText } from '../../../job/show-value.js';
-import { detached, isolated } from '../../../job/detached.js';
-import type { ResolvedQueue } from '../../../nest/options/resolved-options.js';
-import type { EngineHost, MaybePromise, Outcome } from '../../engine.js';
+import { detached, isolated, type MaybePromise } from '../../../job/async.js';
+import type { ResolvedQueue } from '../../../job/queue.js';
+import type { EngineHost } from '../../engine.js';
+import type { Outcome } from '../../../job/outcome.js';
 import { BullAttempt } from './bull-attempt.js';
 import { BullRun } from './bull-run.js';
 import type { AnyJob, AnyWorker, BullServer } from '../server/bull-server.js';

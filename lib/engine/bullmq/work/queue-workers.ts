@@ -1,4 +1,4 @@
-import type { Attempt } from '../../engine.js';
+import type { Attempt } from '../../../job/job.js';
 import type { BullRun } from './bull-run.js';
 import { EarlyCancellations } from './early-cancellations.js';
 import { atMost } from '../server/io-time.js';

@@ -1,6 +1,5 @@
 import type { Clock } from '../../../job/clock.js';
-import type { RateLimit } from '../../../nest/options/resolved-options.js';
-import { RateWindow } from '../../../job/rate-window.js';
+import { type RateLimit, RateWindow } from '../../../job/queue.js';
 
 interface Held {
   /** @param start Whether it may start; otherwise it is to be given back. */

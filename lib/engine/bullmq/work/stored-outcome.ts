@@ -1,5 +1,6 @@
 import { UnrecoverableError } from 'bullmq';
-import type { AttemptError, Outcome } from '../../engine.js';
+import type { AttemptError } from '../../../job/job.js';
+import type { Outcome } from '../../../job/outcome.js';
 import type { AnyJob } from '../server/bull-server.js';
 import { cancelText, failureText, storable, withError } from '../job-mapping.js';
 

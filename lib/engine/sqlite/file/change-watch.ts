@@ -1,4 +1,4 @@
-import { detached } from '../../../job/detached.js';
+import { detached } from '../../../job/async.js';
 
 /**
  * Looks at short intervals whether another process has written to the file: asking takes a

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { detached } from '../../../job/detached.js';
+import { detached } from '../../../job/async.js';
 import { EngineError } from '../../../job/errors.js';
 import type { FileTransaction } from './file-transaction.js';
 import { engineError, faultOf } from '../sqlite-fault.js';

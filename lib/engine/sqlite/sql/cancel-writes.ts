@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../../../job/task-result.js';
+import type { TaskStatus } from '../../../job/status.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import type { Ledger } from './counters.js';
 

@@ -1,6 +1,6 @@
-import type { TaskStatus } from '../../../job/task-result.js';
-import { badCursor } from '../../../job/query.js';
-import type { JobQuery, LogLine } from '../../control.js';
+import type { TaskStatus } from '../../../job/status.js';
+import { badCursor, type JobQuery } from '../../../job/query.js';
+import type { LogLine } from '../../../job/job.js';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from '../file/driver/driver.js';
 import { INFO_COLUMNS, type InfoRow } from './job-row.js';
 import type { SqliteIds } from '../sqlite-id.js';

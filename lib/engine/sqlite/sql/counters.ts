@@ -1,5 +1,4 @@
-import type { TaskStatus } from '../../../job/task-result.js';
-import { isFinal } from '../../../job/task-snapshot.js';
+import { type TaskStatus, isFinal } from '../../../job/status.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 
 /**

@@ -1,6 +1,5 @@
-import type { TaskStatus } from '../../../job/task-result.js';
-import { isFinal } from '../../../job/task-snapshot.js';
-import type { Dedupe } from '../../engine.js';
+import { type TaskStatus, isFinal } from '../../../job/status.js';
+import type { Dedupe } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import { timeAfter } from './time-after.js';
 

@@ -1,9 +1,7 @@
 import { PayloadError } from '../../../job/errors.js';
 import { areErrors, errorsFrom, isTime, metadataFrom, StoredFields } from '../../../job/stored-fields.js';
-import type { AttemptError } from '../../engine.js';
-import type { JobInfo } from '../../control.js';
-import type { TaskStatus } from '../../../job/task-result.js';
-import type { JobState } from '../../../job/task-snapshot.js';
+import type { AttemptError, JobRow, JobState } from '../../../job/job.js';
+import type { TaskStatus } from '../../../job/status.js';
 import { payloadFromText } from '../../../job/payload/payload-text.js';
 
 /** A row of `jobs`, as far as a result is made of it. */
@@ -44,7 +42,7 @@ export function stateOf(row: ResultRow): JobState {
 }
 
 /** Fields that cannot be read, since another program has written to the file, are left empty and named. */
-export function infoOf(row: InfoRow, fields = new StoredFields()): JobInfo {
+export function infoOf(row: InfoRow, fields = new StoredFields()): JobRow {
   const { metadata } = row;
   const state = stateIn(fields, row);
   const info = {

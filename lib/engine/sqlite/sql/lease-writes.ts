@@ -1,5 +1,4 @@
-import type { TaskStatus } from '../../../job/task-result.js';
-import { waitingStatus } from '../../../job/task-snapshot.js';
+import { type TaskStatus, waitingStatus } from '../../../job/status.js';
 import type { CancelWrites } from './cancel-writes.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import { HAS_BEGUN, leaseEnd } from './lease-end.js';

@@ -1,7 +1,7 @@
 import { payloadToText } from '../../../job/payload/payload-text.js';
-import type { TaskStatus } from '../../../job/task-result.js';
-import { errorsAfter, waitingStatus } from '../../../job/task-snapshot.js';
-import type { AttemptError, Outcome } from '../../engine.js';
+import { type TaskStatus, waitingStatus } from '../../../job/status.js';
+import { errorsAfter, type Outcome } from '../../../job/outcome.js';
+import type { AttemptError } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import type { ResultRow } from './job-row.js';
 import type { Ledger } from './counters.js';

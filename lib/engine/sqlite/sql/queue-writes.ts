@@ -1,4 +1,4 @@
-import type { ResolvedQueue } from '../../../nest/options/resolved-options.js';
+import type { ResolvedQueue } from '../../../job/queue.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import type { Ledger } from './counters.js';
 

@@ -1,5 +1,5 @@
 import { payloadToText } from '../../../job/payload/payload-text.js';
-import { type JobReport, type LogLine, MAX_LOG_LINES } from '../../control.js';
+import { type JobReport, type LogLine, MAX_LOG_LINES } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 

@@ -1,5 +1,5 @@
-import type { TaskStatus } from '../../../job/task-result.js';
-import type { Retention } from '../../engine.js';
+import type { TaskStatus } from '../../../job/status.js';
+import type { Retention } from '../../../job/queue.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import { hasExpired } from './job-row.js';
 import type { Ledger } from './counters.js';

@@ -1,9 +1,9 @@
 import { payloadFromText } from '../../../job/payload/payload-text.js';
 import { argsFrom, isTime, metadataFrom } from '../../../job/stored-fields.js';
-import type { TaskStatus } from '../../../job/task-result.js';
-import type { PolicyOverrides } from '../../../nest/options/resolved-options.js';
-import type { Attempt, AttemptError, Metadata } from '../../engine.js';
-import { overridesFrom } from '../../../job/stored-overrides.js';
+import type { TaskStatus } from '../../../job/status.js';
+import type { PolicyOverrides } from '../../../job/policy.js';
+import type { Attempt, AttemptError, Metadata } from '../../../job/job.js';
+import { overridesFrom } from '../../../job/overrides.js';
 import { errorsIn } from './job-row.js';
 
 /** A row of `jobs`, as a worker takes it. */

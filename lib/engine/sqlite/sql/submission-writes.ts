@@ -1,5 +1,5 @@
 import { payloadToText } from '../../../job/payload/payload-text.js';
-import { type Accepted, type Dedupe, Duplicate, type NewJob } from '../../engine.js';
+import { type Accepted, type Dedupe, Duplicate, type NewJob } from '../../../job/job.js';
 import type { DedupeWrites } from './dedupe-writes.js';
 import type { SqliteDatabase } from '../file/driver/driver.js';
 import type { Ledger } from './counters.js';

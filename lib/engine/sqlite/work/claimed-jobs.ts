@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { StoreConfig } from '../../embedded/job-store.js';
-import type { Attempt, MaybePromise } from '../../engine.js';
+import type { Attempt } from '../../../job/job.js';
+import type { MaybePromise } from '../../../job/async.js';
 import { ClaimAhead } from './prefetch.js';
 import { steadyTime } from '../file/clock-guard.js';
 import type { ResultRow } from '../sql/job-row.js';

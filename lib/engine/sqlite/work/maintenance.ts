@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../../../job/clock.js';
-import { detached } from '../../../job/detached.js';
+import { detached } from '../../../job/async.js';
 import { ClockJumps, steadyTime } from '../file/clock-guard.js';
 import type { JobsFile } from '../file/jobs-file.js';
 import type { Rescue } from '../sql/lease-writes.js';
