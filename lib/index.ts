@@ -33,8 +33,8 @@ export {
 } from './nest/flowrra.service.js';
 export type { StandardSchema } from './job/standard-schema.js';
 export type { JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
+export type { ContextOptions } from './run/context.js';
 export type {
-  ContextOptions,
   CpuOptions,
   FlowrraFeatureOptions,
   FlowrraModuleOptions,
@@ -43,7 +43,15 @@ export type {
   RemoteTaskOptions,
 } from './nest/options/module-options.js';
 export type { Backoff } from './job/policy.js';
-export type { BatchJob, DedupeOptions, RegisterOptions, SubmitOptions, TaskOptions, TaskOverrideOptions, TaskPolicyOptions } from './nest/options/task-options.js';
+export type {
+  BatchJob,
+  DedupeOptions,
+  RegisterOptions,
+  SubmitOptions,
+  TaskOptions,
+  TaskOverrideOptions,
+  TaskPolicyOptions,
+} from './job/task-options.js';
 export { InMemoryBackend, type InMemoryBackendOptions } from './results/in-memory-backend.js';
 export { ResultBackend, type WaitOptions } from './results/result-backend.js';
 export { deserializeResult, serializeResult } from './results/serialize-result.js';

@@ -11,9 +11,7 @@ type OverrideOptions = { readonly [K in keyof PolicyOverrides]?: unknown };
  *
  * @throws {FlowrraConfigError} naming what is wrong.
  */
-export function resolveOverrides(
-  options: OverrideOptions,
-): PolicyOverrides | undefined {
+export function resolveOverrides(options: OverrideOptions): PolicyOverrides | undefined {
   const { maxRetries, retryDelay, timeout, expires, validFrom } = options;
   const { backoff } = options;
   const given = [maxRetries, retryDelay, backoff, timeout, expires, validFrom].some(

@@ -35,6 +35,14 @@ export interface PolicyOverrides {
   readonly validFrom?: number;
 }
 
+/** Where and how one task runs, from the options of `@Task()` or `register()`. */
+export interface ResolvedTask {
+  readonly name: string;
+  readonly queue: string;
+  readonly cpuBound: boolean;
+  readonly policy: TaskPolicy;
+}
+
 /** A task's policy as it holds for one job. */
 export function effectivePolicy(policy: TaskPolicy, overrides: PolicyOverrides | undefined): TaskPolicy {
   return overrides === undefined ? policy : { ...policy, ...overrides };

@@ -1,3 +1,6 @@
+export const DEFAULT_QUEUE = 'default';
+export const CPU_QUEUE = 'cpu';
+
 /** A queue's settings, checked. */
 export interface ResolvedQueue {
   readonly name: string;

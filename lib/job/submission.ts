@@ -29,4 +29,3 @@ export const NO_SUBMIT_OPTIONS: ResolvedSubmit = Object.freeze({
   metadata: undefined,
   dedupe: undefined,
 });
-

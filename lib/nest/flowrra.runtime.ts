@@ -16,6 +16,7 @@ import { resolveEngine } from '../engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { SettledResults } from '../results/settled-results.js';
+import { resolveSubmitOptions } from './options/resolve-submit-options.js';
 import { CpuRunner } from '../run/cpu-runner.js';
 import { InlineRunner } from '../run/inline-runner.js';
 import type { TaskRunner } from '../run/task-runner.js';
@@ -150,8 +151,7 @@ export class FlowrraRuntime {
     const recorder = backend && new ResultRecorder(backend, clock);
     const submitter = new Submitter(engine, codec, observer, recorder, context, instrumentation);
     const inline = new InlineRunner();
-    const cpu =
-      this.options.cpu.mode === 'inline' ? inline : new CpuRunner(this.options, this.registry, submitter);
+    const cpu = this.options.cpu.mode === 'inline' ? inline : this.cpuRunner(submitter);
     const executor = new Executor({
       registry: this.registry,
       codec,
@@ -184,6 +184,18 @@ export class FlowrraRuntime {
     const operations = new JobOperations(engine.control, observer, recorder);
     const results = backend === null ? engine.results : new SettledResults(backend, engine.results, clock);
     return { engine, results, submitter, operations, cpu };
+  }
+
+  private cpuRunner(submitter: Submitter): CpuRunner {
+    const { cpu, clock } = this.options;
+    return new CpuRunner({
+      threads: cpu.threads,
+      module: cpu.module,
+      resourceLimits: cpu.resourceLimits,
+      clock,
+      submit: async ({ taskName, args, options }) =>
+        submitter.submit(this.registry.route(taskName), args, resolveSubmitOptions(options, clock.now())),
+    });
   }
 
   private async openBackend(): Promise<ResultBackend | null> {

@@ -19,7 +19,7 @@ import { checkKeys, flag, keysOf, wrong } from '../job/check.js';
 import { lookedUpId } from '../job/names.js';
 import { NO_SUBMIT_OPTIONS } from '../job/submission.js';
 import { resolveSubmitOptions } from './options/resolve-submit-options.js';
-import type { BatchJob, RegisterOptions, SubmitOptions } from './options/task-options.js';
+import type { BatchJob, RegisterOptions, SubmitOptions } from '../job/task-options.js';
 import type { WaitOptions } from '../results/result-backend.js';
 
 /** Options of `waitForResult()`. */

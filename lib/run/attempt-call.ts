@@ -1,6 +1,6 @@
 import type { AbortHandle } from '../engine/engine.js';
 import type { Attempt, Metadata } from '../job/job.js';
-import type { TaskCall } from './task-runner.js';
+import type { TaskCall } from './task-definition.js';
 import { metadataOf } from '../job/metadata.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
 

@@ -4,7 +4,7 @@ import type { Attempt } from '../job/job.js';
 import type { AbortHandle } from '../engine/engine.js';
 import type { MaybePromise } from '../job/async.js';
 import type { Outcome } from '../job/outcome.js';
-import type { ContextOptions } from '../nest/options/module-options.js';
+import type { ContextOptions } from './context.js';
 import { isTaskName, LONGEST_TASK_NAME } from '../job/names.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import type { TaskRunner } from './task-runner.js';

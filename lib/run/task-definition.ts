@@ -1,6 +1,7 @@
-import type { ResolvedTask } from '../nest/options/resolved-options.js';
+import type { ResolvedTask } from '../job/policy.js';
 import type { CpuTarget } from './threads/cpu-target.js';
-import type { TaskCall } from './task-runner.js';
+import type { AbortHandle } from '../engine/engine.js';
+import type { ContextSource } from './task-context.js';
 
 /** What runs around a task's code. */
 export interface TaskEnhancement {
@@ -21,4 +22,13 @@ export interface TaskDefinition extends ResolvedTask {
   readonly validate: ((args: unknown[]) => Promise<void>) | null;
   /** Where a thread finds the code; `null` for a task that runs on the main thread. */
   readonly target: CpuTarget | null;
+}
+
+/** One call of a task's code: also what its context is made of. */
+export interface TaskCall extends ContextSource {
+  /** A fresh copy that the task may change. */
+  readonly args: unknown[];
+  readonly abort: AbortHandle;
+  /** After an abort, the milliseconds the code may take to end by itself. */
+  readonly killGrace: number;
 }

@@ -1,5 +1,5 @@
 import { FlowrraConfigError, TaskNotFoundError } from '../job/errors.js';
-import { DEFAULT_QUEUE } from '../nest/options/resolved-options.js';
+import { DEFAULT_QUEUE } from '../job/queue.js';
 import type { TaskDefinition } from './task-definition.js';
 
 /** Where a task can be submitted: one that runs here, or one that another application runs. */

@@ -1,6 +1,4 @@
-import type { ContextSource } from './task-context.js';
-import type { TaskDefinition } from './task-definition.js';
-import type { AbortHandle } from '../engine/engine.js';
+import type { TaskCall, TaskDefinition } from './task-definition.js';
 
 /** Where the code of a task runs. */
 export interface TaskRunner {
@@ -8,13 +6,4 @@ export interface TaskRunner {
   run(task: TaskDefinition, call: TaskCall): unknown;
   /** Ends what the runner holds. */
   close(): Promise<void>;
-}
-
-/** One call of a task's code: also what its context is made of. */
-export interface TaskCall extends ContextSource {
-  /** A fresh copy that the task may change. */
-  readonly args: unknown[];
-  readonly abort: AbortHandle;
-  /** After an abort, the milliseconds the code may take to end by itself. */
-  readonly killGrace: number;
 }

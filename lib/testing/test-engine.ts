@@ -118,7 +118,8 @@ export class TestEngine implements Engine {
   }
 
   private async admit<R>(jobs: readonly NewJob[], insert: () => Promise<R>): Promise<R> {
-    if (this.admission.unbounded || jobs.every(({ bypassMaxPending }) => bypassMaxPending === true)) return insert();
+    if (this.admission.unbounded || jobs.every(({ bypassMaxPending }) => bypassMaxPending === true))
+      return insert();
     this.entering++;
     try {
       return await this.admission.enter(jobs, insert);

@@ -5,7 +5,7 @@ import type { FlowrraModuleOptions } from '../../lib/nest/options/module-options
 import { resolveModuleOptions } from '../../lib/nest/options/resolve-module-options.js';
 import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
 import { resolveTaskOptions } from '../../lib/nest/options/resolve-task-options.js';
-import type { SubmitOptions, TaskOptions } from '../../lib/nest/options/task-options.js';
+import type { SubmitOptions, TaskOptions } from '../../lib/job/task-options.js';
 
 const MODULE_KEYS = [
   'numWorkers',

@@ -33,9 +33,9 @@ function fieldsOf(file: string, type: string): string[] {
   return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string);
 }
 
-const OPTIONS = 'lib/options/module-options.ts';
-const QUERY = 'lib/options/job-query-options.ts';
-const TASK_OPTIONS = 'lib/options/task-options.ts';
+const OPTIONS = 'lib/nest/options/module-options.ts';
+const QUERY = 'lib/nest/options/job-query-options.ts';
+const TASK_OPTIONS = 'lib/job/task-options.ts';
 const POLICY = fieldsOf(TASK_OPTIONS, 'TaskPolicyOptions');
 
 it.each([
@@ -65,8 +65,8 @@ it.each([
     '`flowrra.jobs.find(options)`',
     [...new Set([...fieldsOf(QUERY, 'JobFilter'), ...fieldsOf(QUERY, 'JobFindOptions')])],
   ],
-  ['`flowrra.waitForResult(id, options)`', fieldsOf('lib/flowrra.service.ts', 'WaitForResultOptions')],
-  ['`flowrra.stop(options)`', fieldsOf('lib/flowrra.service.ts', 'StopOptions')],
+  ['`flowrra.waitForResult(id, options)`', fieldsOf('lib/nest/flowrra.service.ts', 'WaitForResultOptions')],
+  ['`flowrra.stop(options)`', fieldsOf('lib/nest/flowrra.service.ts', 'StopOptions')],
   ['SQLite', fieldsOf('lib/engine/sqlite/sqlite-options.ts', 'SqliteOptions')],
   ['Redis and PostgreSQL', fieldsOf('lib/engine/bullmq/bullmq-options.ts', 'BullMqOptions')],
 ])('lists the options of %s, and no other', (heading, names) => {

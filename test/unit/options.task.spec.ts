@@ -1,5 +1,5 @@
 import { resolveTaskOptions } from '../../lib/nest/options/resolve-task-options.js';
-import type { RegisterOptions, TaskOptions } from '../../lib/nest/options/task-options.js';
+import type { RegisterOptions, TaskOptions } from '../../lib/job/task-options.js';
 import { configError } from '../support/config-error.js';
 
 const QUEUES = new Set(['default', 'cpu', 'reports']);

@@ -1,6 +1,17 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
 import { errorsAfter } from '../../job/outcome.js';
-import { type JobState, type Attempt, type AttemptError, type Dedupe, type Metadata, type NewJob, type JobRow, type JobReport, type LogLine, MAX_LOG_LINES } from '../../job/job.js';
+import {
+  type JobState,
+  type Attempt,
+  type AttemptError,
+  type Dedupe,
+  type Metadata,
+  type NewJob,
+  type JobRow,
+  type JobReport,
+  type LogLine,
+  MAX_LOG_LINES,
+} from '../../job/job.js';
 import { waitingStatus, type TaskStatus } from '../../job/status.js';
 import type { PolicyOverrides } from '../../job/policy.js';
 import type { Waiter } from '../../results/wait-until.js';

@@ -1,14 +1,6 @@
 import { resolve } from 'node:path';
 import type { Duration } from '../../job/duration.js';
-import {
-  checkKeys,
-  duration,
-  durationBetween,
-  keysOf,
-  oneOf,
-  wholeNumber,
-  wrong,
-} from '../../job/check.js';
+import { checkKeys, duration, durationBetween, keysOf, oneOf, wholeNumber, wrong } from '../../job/check.js';
 import type { DriverName } from './file/driver/driver.js';
 
 /** Options of the SQLite engine. */

@@ -1,4 +1,4 @@
-import { type CallSite, callSites, toFileUrl } from '../discovery/call-sites.js';
+import { type CallSite, callSites, toFileUrl } from '../../job/call-sites.js';
 
 /** What compilers call the function that applies decorators: tsc, SWC, esbuild, reflect-metadata. */
 const HELPER = /^(?:Object\.|Reflect\.)?_*(?:ts_)?_?decorate(?:Class|Property)?$/i;

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { FlowrraConfigError } from '../../job/errors.js';
 import { TaskContext } from '../../run/task-context.js';
-import type { TaskOptions } from '../options/task-options.js';
+import type { TaskOptions } from '../../job/task-options.js';
 
 /** What `@Task()` notes about a method. */
 export interface TaskMetadata {

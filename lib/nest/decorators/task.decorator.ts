@@ -1,6 +1,6 @@
 import { FlowrraConfigError } from '../../job/errors.js';
 import { fileUrl } from '../options/file-url.js';
-import type { TaskOptions } from '../options/task-options.js';
+import type { TaskOptions } from '../../job/task-options.js';
 import { announceTask } from '../../run/threads/parent-link.js';
 import { declaringFile } from './declaring-file.js';
 import { defineTask, describeMember } from './task-metadata.js';

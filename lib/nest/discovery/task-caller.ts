@@ -1,4 +1,4 @@
-import type { TaskCall } from '../../run/task-runner.js';
+import type { TaskCall } from '../../run/task-definition.js';
 import type { TaskScopes } from './task-scopes.js';
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;

@@ -2,7 +2,7 @@ import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { Injector } from '@nestjs/core/injector/injector.js';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
 import { AttemptContext, type TaskContext } from '../../run/task-context.js';
-import type { TaskCall } from '../../run/task-runner.js';
+import type { TaskCall } from '../../run/task-definition.js';
 import { type ProviderHost, servesAll } from './task-explorer.js';
 
 /** The instance that an attempt runs on. */

@@ -8,7 +8,7 @@ import { TaskForbiddenError } from '../../job/errors.js';
 import { AttemptContext } from '../../run/task-context.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import type { TaskScope, TaskScopes } from '../discovery/task-scopes.js';
-import type { TaskCall } from '../../run/task-runner.js';
+import type { TaskCall } from '../../run/task-definition.js';
 import type { Enhancers, NestEnhancers } from './nest-enhancers.js';
 import type { TaskArguments } from './task-arguments.js';
 import { attachTask, TASK_CONTEXT_TYPE } from './task-execution-context.js';

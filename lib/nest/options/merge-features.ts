@@ -3,8 +3,7 @@ import { FlowrraConfigError } from '../../job/errors.js';
 import { checkObject, wrong } from '../../job/check.js';
 import type { QueueOptions } from './module-options.js';
 import { QUEUES_NEED, resolveQueue } from './resolve-queues.js';
-import { CPU_QUEUE, DEFAULT_QUEUE } from './resolved-options.js';
-import { type ResolvedQueue } from '../../job/queue.js';
+import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedQueue } from '../../job/queue.js';
 
 /** The queues of one `forFeature()`, not checked yet. */
 export interface DeclaredQueues {

@@ -1,10 +1,11 @@
+import type { ContextOptions } from '../../run/context.js';
 import type { Type } from '@nestjs/common';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../../job/clock.js';
 import type { Duration } from '../../job/duration.js';
 import type { Engine } from '../../engine/engine.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { TaskOverrideOptions } from './task-options.js';
+import type { TaskOverrideOptions } from '../../job/task-options.js';
 
 /** Options of one queue. */
 export interface QueueOptions {
@@ -41,17 +42,6 @@ export interface CpuOptions {
   mode?: 'thread' | 'inline';
   /** Memory limits of each thread, as `node:worker_threads` takes them. A thread that exceeds them is ended. */
   resourceLimits?: ResourceLimits;
-}
-
-/**
- * What of the submitter's surroundings travels with each job, and how an attempt runs in it: a
- * tenant, a user, a trace, from an `AsyncLocalStorage` of yours or of `nestjs-cls`.
- */
-export interface ContextOptions<T = unknown> {
-  /** Called where a job is submitted. Plain data of at most 16 KiB, or `undefined` for nothing. */
-  capture(): T | undefined;
-  /** Called for each attempt: runs `next` within what was captured, and returns what that returns. */
-  run(captured: T | undefined, next: () => unknown): unknown;
 }
 
 /** A task that another application runs: this one only submits it. */

@@ -16,18 +16,14 @@ import {
 } from '../../job/check.js';
 import { resolveEngineOption } from './engine-option.js';
 import { fileUrl } from './file-url.js';
-import type {
-  ContextOptions,
-  CpuOptions,
-  FlowrraModuleOptions,
-  RemoteTaskOptions,
-} from './module-options.js';
+import type { ContextOptions } from '../../run/context.js';
+import type { CpuOptions, FlowrraModuleOptions, RemoteTaskOptions } from './module-options.js';
 import { type DeclaredQueues, mergeFeatures } from './merge-features.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';
 import { OVERRIDE_KEYS } from './resolve-task-options.js';
 import { resolveQueues } from './resolve-queues.js';
-import { DEFAULT_QUEUE, type ResolvedOptions } from './resolved-options.js';
-import { type ResolvedQueue } from '../../job/queue.js';
+import { DEFAULT_QUEUE, type ResolvedQueue } from '../../job/queue.js';
+import { type ResolvedOptions } from './resolved-options.js';
 
 export const MODULE_KEYS = keysOf<FlowrraModuleOptions>({
   numWorkers: true,

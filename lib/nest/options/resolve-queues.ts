@@ -3,8 +3,7 @@ import { parseDuration } from '../../job/duration.js';
 import { checkKeys, checkObject, keysOf, wholeNumber, wrong } from '../../job/check.js';
 import type { FlowrraModuleOptions, QueueOptions, RateLimitOptions } from './module-options.js';
 import { checkQueueName } from '../../job/names.js';
-import { CPU_QUEUE, DEFAULT_QUEUE } from './resolved-options.js';
-import { type RateLimit, type ResolvedQueue } from '../../job/queue.js';
+import { CPU_QUEUE, DEFAULT_QUEUE, type RateLimit, type ResolvedQueue } from '../../job/queue.js';
 
 const QUEUE_KEYS = keysOf<QueueOptions>({
   concurrency: true,

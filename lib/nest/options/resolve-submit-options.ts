@@ -2,11 +2,20 @@ import { types } from 'node:util';
 import { parseDuration } from '../../job/duration.js';
 import { kindOf } from '../../job/payload/payload-kind.js';
 import type { Dedupe, Metadata } from '../../job/job.js';
-import { checkKeys, checkObject, duration, keysOf, oneOf, timeLimit, wholeNumber, wrong } from '../../job/check.js';
+import {
+  checkKeys,
+  checkObject,
+  duration,
+  keysOf,
+  oneOf,
+  timeLimit,
+  wholeNumber,
+  wrong,
+} from '../../job/check.js';
 import { checkTaskId, UNFIT } from '../../job/names.js';
 import { resolveOverrides } from '../../job/overrides.js';
 import { NO_SUBMIT_OPTIONS, type ResolvedSubmit } from '../../job/submission.js';
-import type { DedupeOptions, SubmitOptions } from './task-options.js';
+import type { DedupeOptions, SubmitOptions } from '../../job/task-options.js';
 
 const KEYS = keysOf<SubmitOptions>({
   priority: true,

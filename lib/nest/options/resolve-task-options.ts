@@ -1,10 +1,24 @@
-import { checkKeys, duration, flag, keysOf, suggest, timeLimit, wholeNumber, wrong } from '../../job/check.js';
+import {
+  checkKeys,
+  duration,
+  flag,
+  keysOf,
+  suggest,
+  timeLimit,
+  wholeNumber,
+  wrong,
+} from '../../job/check.js';
 import { fileUrl } from './file-url.js';
 import { checkTaskName } from '../../job/names.js';
 import { isStandardSchema } from '../../job/standard-schema.js';
-import { CPU_QUEUE, DEFAULT_QUEUE, type ResolvedTask } from './resolved-options.js';
-import { type TaskPolicy, type Backoff } from '../../job/policy.js';
-import type { RegisterOptions, TaskOptions, TaskOverrideOptions, TaskPolicyOptions } from './task-options.js';
+import { CPU_QUEUE, DEFAULT_QUEUE } from '../../job/queue.js';
+import { type ResolvedTask, type TaskPolicy, type Backoff } from '../../job/policy.js';
+import type {
+  RegisterOptions,
+  TaskOptions,
+  TaskOverrideOptions,
+  TaskPolicyOptions,
+} from '../../job/task-options.js';
 
 /** What may be said of a task from outside as well. */
 export const OVERRIDE_KEYS = keysOf<TaskOverrideOptions>({

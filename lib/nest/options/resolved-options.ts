@@ -3,10 +3,10 @@ import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../../job/clock.js';
 import type { Engine } from '../../engine/engine.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { ContextOptions } from './module-options.js';
+import type { ContextOptions } from '../../run/context.js';
 import type { TaskPolicy } from '../../job/policy.js';
 import type { ResolvedQueue } from '../../job/queue.js';
-import type { TaskOverrideOptions } from './task-options.js';
+import type { TaskOverrideOptions } from '../../job/task-options.js';
 
 /** What the user configured, checked, in milliseconds and bytes, with every default filled in. */
 export interface ResolvedOptions {
@@ -39,17 +39,6 @@ export interface ResolvedOptions {
   /** Whether the start is not logged: set by the test kit. */
   readonly quiet?: boolean;
 }
-
-/** Where and how one task runs, from the options of `@Task()` or `register()`. */
-export interface ResolvedTask {
-  readonly name: string;
-  readonly queue: string;
-  readonly cpuBound: boolean;
-  readonly policy: TaskPolicy;
-}
-
-export const DEFAULT_QUEUE = 'default';
-export const CPU_QUEUE = 'cpu';
 
 /** Injection token of the checked options; internal. */
 export const RESOLVED_OPTIONS = Symbol('FLOWRRA_RESOLVED_OPTIONS');

@@ -4,7 +4,7 @@ import type { Dedupe, NewJob } from '../../job/job.js';
 import type { DrainReport, Engine } from '../../engine/engine.js';
 import type { MaybePromise } from '../../job/async.js';
 import type { JobControl } from '../../engine/control.js';
-import type { DedupeOptions } from '../../nest/options/task-options.js';
+import type { DedupeOptions } from '../../job/task-options.js';
 import { ResultBackend } from '../../results/result-backend.js';
 import type { ThreadLink } from './parent-link.js';
 

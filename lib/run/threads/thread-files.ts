@@ -1,11 +1,11 @@
 import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { thisFile } from '../../nest/discovery/call-sites.js';
+import { thisFile } from '../../job/call-sites.js';
 import { FlowrraConfigError } from '../../job/errors.js';
 
 /** The file that each thread starts with. */
-export const THREAD_ENTRY = new URL('./thread-entry.js', thisFile());
+export const THREAD_ENTRY = new URL('../../nest/thread/thread-entry.js', thisFile());
 
 /** How to name the threads' module, in a form that each kind of project compiles. */
 export const NAME_A_MODULE =

@@ -1,4 +1,4 @@
-import type { TaskCall } from '../task-runner.js';
+import type { TaskCall } from '../task-definition.js';
 import { type FromThread, unwire } from './protocol.js';
 
 type Report = FromThread & { kind: 'progress' | 'log' };

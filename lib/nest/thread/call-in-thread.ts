@@ -1,8 +1,14 @@
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import type { Metadata } from '../../job/job.js';
-import type { AttemptAbort } from '../attempt-abort.js';
-import type { TaskCall } from '../task-runner.js';
-import { type FromThread, type ThreadAnswer, type ThreadCall, unwire, wire } from './protocol.js';
+import type { AttemptAbort } from '../../run/attempt-abort.js';
+import type { TaskCall } from '../../run/task-definition.js';
+import {
+  type FromThread,
+  type ThreadAnswer,
+  type ThreadCall,
+  unwire,
+  wire,
+} from '../../run/threads/protocol.js';
 
 const NO_METADATA: Metadata = Object.freeze({});
 

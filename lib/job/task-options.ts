@@ -1,6 +1,6 @@
-import type { Backoff } from '../../job/policy.js';
-import type { Duration } from '../../job/duration.js';
-import type { StandardSchema } from '../../job/standard-schema.js';
+import type { Backoff } from './policy.js';
+import type { Duration } from './duration.js';
+import type { StandardSchema } from './standard-schema.js';
 
 /** What a worker does when an attempt fails or runs too long. */
 export interface TaskPolicyOptions {

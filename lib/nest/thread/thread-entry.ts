@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { MessageChannel, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { currentTaskHook } from '../current-task-hook.js';
+import { currentTaskHook } from '../../run/current-task-hook.js';
 import { PayloadCodec } from '../../job/payload/payload-codec.js';
-import { AttemptContext } from '../task-context.js';
-import { AttemptAbort } from '../attempt-abort.js';
-import type { SubmitOptions } from '../../nest/options/task-options.js';
+import { AttemptContext } from '../../run/task-context.js';
+import { AttemptAbort } from '../../run/attempt-abort.js';
+import type { SubmitOptions } from '../../job/task-options.js';
 import { CallInThread } from './call-in-thread.js';
 import { type FoundCode, ThreadCode } from './thread-code.js';
-import { becomeThread } from './parent-link.js';
+import { becomeThread } from '../../run/threads/parent-link.js';
 import {
   type FromThread,
   type ThreadAnswer,
@@ -19,7 +19,7 @@ import {
   wire,
   wireError,
   type WiredError,
-} from './protocol.js';
+} from '../../run/threads/protocol.js';
 
 /** What runs in each thread of the pool. The default export is what the pool calls. */
 const { module } = workerData as { module: string | null };
