@@ -26,7 +26,7 @@ export class JobOperations {
         await this.recorder?.changed(cancellation.job);
         this.observer.cancelled(cancellation.job);
         return true;
-      case 'told':
+      case 'signalled':
         return true;
       case 'finished':
         return false;

@@ -1,20 +1,12 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import {
-  context,
-  metrics,
-  type MeterProvider,
-  type Span,
-  trace,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import { context, metrics, type MeterProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { BoundedCounts } from '../job/bounded-counts.js';
 import type { Clock } from '../job/clock.js';
 import { FlowrraConfigError } from '../job/errors.js';
-import type { Instrumentation, Mark, SubmittedBatch } from '../run/instrumentation.js';
+import type { AttemptSpan, Instrumentation, Mark, SubmittedBatch } from '../run/instrumentation.js';
 import type { Attempt } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
-import type { Outcome } from '../job/outcome.js';
 import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/resolved-options.js';
@@ -42,21 +34,12 @@ interface TraceMark {
   readonly due: number;
 }
 
-/** An attempt that runs. */
-interface RunningAttempt {
-  readonly attempt: Attempt;
-  readonly span: Span;
-  readonly startedAt: number;
-  over: boolean;
-}
-
 /** Follows submissions and attempts of one application with spans and metrics. */
 @Injectable()
 export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown {
   private readonly clock: Clock;
   private readonly spans: TaskSpans;
   private readonly metrics: JobMetrics;
-  private readonly running = new WeakMap<Attempt, RunningAttempt>();
 
   /** @param flowrra Asked for so that what it is made of has been made. */
   constructor(
@@ -89,23 +72,17 @@ export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown 
     );
   }
 
-  attempt(attempt: Attempt, mark: unknown, run: () => MaybePromise<Outcome>): MaybePromise<Outcome> {
+  attempt(attempt: Attempt, mark: unknown): AttemptSpan {
     this.metrics.started(attempt, dueOf(mark) ?? attempt.submittedAt, this.clock.now());
     const open = this.spans.attempt(attempt, traceOf(mark));
-    const running = { attempt, span: open.span, startedAt: performance.now(), over: false };
-    this.running.set(attempt, running);
-    return context.with(open.context, () =>
-      followed(
-        run,
-        (outcome) => this.end(running, outcome),
-        () => open.span.end(),
-      ),
-    );
-  }
-
-  overdue(attempt: Attempt, outcome: Outcome): void {
-    const running = this.running.get(attempt);
-    if (running !== undefined) this.end(running, outcome);
+    const startedAt = performance.now();
+    return {
+      within: (call) => context.with(open.context, call),
+      ended: (outcome) => {
+        this.metrics.ended(attempt, outcome, performance.now() - startedAt);
+        endAttempt(open.span, outcome);
+      },
+    };
   }
 
   onApplicationShutdown(): void {
@@ -117,13 +94,6 @@ export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown 
       throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
     runtime.instrumentation = this;
     runtime.events.own$.subscribe((event) => this.metrics.hear(event));
-  }
-
-  private end(running: RunningAttempt, outcome: Outcome): void {
-    if (running.over) return;
-    running.over = true;
-    this.metrics.ended(running.attempt, outcome, performance.now() - running.startedAt);
-    endAttempt(running.span, outcome);
   }
 }
 

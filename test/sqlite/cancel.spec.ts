@@ -61,8 +61,8 @@ it('an attempt of this process is told at once, and only once', async () => {
   const { worker } = await two();
   const id = await submit(worker);
   const [attempt] = (await claim(worker)) as [Attempt];
-  expect(await worker.store.control.cancel(id, 'first')).toEqual({ kind: 'told' });
-  expect(await worker.store.control.cancel(id, 'second')).toEqual({ kind: 'told' });
+  expect(await worker.store.control.cancel(id, 'first')).toEqual({ kind: 'signalled' });
+  expect(await worker.store.control.cancel(id, 'second')).toEqual({ kind: 'signalled' });
   expect(worker.cancelled).toEqual([{ attempt, reason: 'first' }]);
   expect(statusOf(worker, id)).toBe('running');
   await worker.store.settle(attempt, { kind: 'cancelled', reason: 'first' }, worker.clock.now());
@@ -86,7 +86,7 @@ it('an attempt of another process is told within its next look', async () => {
   const { worker, other } = await two(1);
   const id = await submit(worker);
   const [attempt] = (await claim(worker)) as [Attempt];
-  expect(await other.store.control.cancel(id, 'elsewhere')).toEqual({ kind: 'told' });
+  expect(await other.store.control.cancel(id, 'elsewhere')).toEqual({ kind: 'signalled' });
   await until(() => worker.cancelled.length > 0, { describe: 'the worker hears of the cancellation' });
   await other.store.insert(newJob(), 0);
   await settle();
@@ -206,7 +206,7 @@ describe('an attempt that has been claimed and has not begun', () => {
       claimed = await claim(worker, limit);
     const [attempt] = claimed as [Attempt];
     const wait = worker.store.results.waitFor(attempt.taskId);
-    expect(await other.store.control.cancel(attempt.taskId, 'no')).toEqual({ kind: 'told' });
+    expect(await other.store.control.cancel(attempt.taskId, 'no')).toEqual({ kind: 'signalled' });
     expect(worker.store.begins(attempt)).toBe(false);
     expect(await wait).toMatchObject({ status: 'cancelled', error: 'no', startedAt: null });
     expect(worker.ended).toEqual([attempt.taskId]);
@@ -237,7 +237,7 @@ describe('an attempt that has been claimed and has not begun', () => {
     await held.passed;
     // The next two were taken ahead, since those before took no time.
     const cancelled = ids[5] as string;
-    expect(await other.store.control.cancel(cancelled, 'no')).toEqual({ kind: 'told' });
+    expect(await other.store.control.cancel(cancelled, 'no')).toEqual({ kind: 'signalled' });
     gate.open();
     const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
     expect(ran).toEqual([0, 1, 2, 3, 4, 6, 7, 8]);

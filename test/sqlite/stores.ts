@@ -47,10 +47,12 @@ export async function openStore(
         ...queue,
       },
     ],
-    changed: () => opened.changes++,
-    lost: (attempt) => opened.lost.push(attempt),
-    ended: ({ taskId }) => opened.ended.push(taskId),
-    cancelled: (attempt, reason) => opened.cancelled.push({ attempt, reason }),
+    notify(event) {
+      if (event.type === 'changed') opened.changes++;
+      else if (event.type === 'lost') opened.lost.push(event.attempt);
+      else if (event.type === 'ended') opened.ended.push(event.row.taskId);
+      else opened.cancelled.push({ attempt: event.attempt, reason: event.reason });
+    },
   });
   open.push(opened);
   return opened;

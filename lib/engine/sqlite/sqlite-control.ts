@@ -3,7 +3,7 @@ import { ExecutorNotRunningError } from '../../job/errors.js';
 import { payloadFromText } from '../../job/payload/payload-text.js';
 import { argsFrom, isTime, StoredFields } from '../../job/stored-fields.js';
 import { isFinal } from '../../job/status.js';
-import type { StoreConfig } from '../embedded/job-store.js';
+import { CHANGED, type StoreConfig } from '../embedded/job-store.js';
 import type { Attempt, JobRow, JobReport } from '../../job/job.js';
 import type { Cancellation, JobControl } from '../control.js';
 import type { RowPage, JobQuery, QueueCounts } from '../../job/query.js';
@@ -52,14 +52,14 @@ export class SqliteControl implements JobControl {
     // What was taken ahead still waits: from here on it cannot be started.
     const withdrawn = taken.withdraw(known.id);
     const answer = await this.guarded(withdrawn, () => this.cancelIn(known.id, withdrawn, reason));
-    if (answer.kind === 'told') {
+    if (answer.kind === 'signalled') {
       // An attempt that was taken at this very moment is with its worker by then.
       await nextTurn();
       if (!taken.cancel(known.id, reason)) await realTime(OTHERS_HEAR_MS);
     } else if (answer.kind === 'cancelled') {
       ended(file.looks.at(known.id) ?? known);
       // There is room for another one.
-      config.changed();
+      config.notify(CHANGED);
     }
     return answer;
   }
@@ -125,7 +125,7 @@ export class SqliteControl implements JobControl {
       file.redrives.redrive(known.id, config.clock.now()) ? file.looks.at(known.id) : undefined,
     );
     if (row === undefined) return null;
-    config.changed();
+    config.notify(CHANGED);
     return infoOf(row);
   }
 
@@ -147,7 +147,7 @@ export class SqliteControl implements JobControl {
     const { file, config } = this.opened;
     await file.commit.write(() => file.queues.pause(queue, false));
     file.queues.refresh();
-    config.changed();
+    config.notify(CHANGED);
   }
 
   /** Within a transaction: what becomes of the cancellation of a job, which may have changed meanwhile. */
@@ -158,7 +158,7 @@ export class SqliteControl implements JobControl {
     if (isFinal(row.status)) return { kind: 'finished' };
     if (row.status === 'running' && withdrawn === null) {
       file.cancels.ask(id, reason);
-      return { kind: 'told' };
+      return { kind: 'signalled' };
     }
     const startedAt = withdrawn === null ? row.started_at : withdrawn.row.started_at;
     file.cancels.end({ ...row, started_at: startedAt }, reason, config.clock.now());

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { JobStore, StoreConfig } from '../embedded/job-store.js';
+import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../embedded/job-store.js';
 import type { Accepted, Attempt, NewJob } from '../../job/job.js';
 import type { MaybePromise } from '../../job/async.js';
 import type { Outcome } from '../../job/outcome.js';
@@ -22,7 +22,7 @@ const FEW = 20;
 const PRESENCE_MS = 1_000;
 
 /** Jobs and results in one SQLite file, which several processes of one host may share. */
-export class SqliteStore implements JobStore {
+export class SqliteStore implements JobStore, OpenStore {
   readonly durable = true;
   readonly results = new SqliteResults();
   readonly control = new SqliteControl();
@@ -37,7 +37,7 @@ export class SqliteStore implements JobStore {
 
   constructor(private readonly options: ResolvedSqliteOptions) {}
 
-  async open(config: StoreConfig): Promise<void> {
+  async open(config: StoreConfig): Promise<this> {
     this.config = config;
     this.file = await JobsFile.open(this.options, config);
     this.logger.log(`Jobs lie in ${this.options.file}`);
@@ -47,6 +47,7 @@ export class SqliteStore implements JobStore {
     this.housekeeping.start();
     this.presence = setInterval(() => this.file.checkPresence(), PRESENCE_MS);
     this.presence.unref();
+    return this;
   }
 
   consume(): void {
@@ -74,7 +75,7 @@ export class SqliteStore implements JobStore {
     });
   }
 
-  hasStandIn(job: NewJob, now: number): boolean {
+  hasExisting(job: NewJob, now: number): boolean {
     return this.file.submissions.hasStandIn(job, now);
   }
 
@@ -103,7 +104,7 @@ export class SqliteStore implements JobStore {
       this.results.finished(mine.row.id, () => finishedRow(mine, given, now) ?? reads.at(mine.row.id));
     else if (stored !== given && stored !== null) this.ended(mine.row.id);
     // There is room for another one, which was not there when the attempt ended.
-    if (queues.isLimited(mine.queue)) this.config.changed();
+    if (queues.isLimited(mine.queue)) this.config.notify(CHANGED);
     return stored === given;
   }
 
@@ -116,7 +117,7 @@ export class SqliteStore implements JobStore {
   }
 
   /** Nothing is lost: what waits is there at the next start. */
-  abandon(): number {
+  stop(): number {
     this.taken.giveAllBack();
     return 0;
   }
@@ -137,7 +138,7 @@ export class SqliteStore implements JobStore {
   private readonly ended = (id: number): void => {
     const row = this.file.looks.at(id);
     this.results.finished(id, () => row);
-    if (row !== undefined) this.config.ended(infoOf(row));
+    if (row !== undefined) this.config.notify({ type: 'ended', row: infoOf(row) });
   };
 
   /** Makes the parts that live on an open file. */
@@ -158,7 +159,7 @@ export class SqliteStore implements JobStore {
       () => {
         taken.look();
         results.look();
-        config.changed();
+        config.notify(CHANGED);
       },
     );
     this.housekeeping = new Housekeeping({
@@ -167,11 +168,11 @@ export class SqliteStore implements JobStore {
       lease: options.lease,
       resultTtl: retention.resultTtl,
       held: taken.all,
-      changed: () => config.changed(),
+      changed: () => config.notify(CHANGED),
       ended: this.ended,
       lost: (attempt) => {
         taken.release(attempt);
-        config.lost(attempt);
+        config.notify({ type: 'lost', attempt });
       },
       round: () => results.lookForDropped(),
     });

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { StoreConfig } from '../../embedded/job-store.js';
+import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
 import type { Attempt } from '../../../job/job.js';
 import type { MaybePromise } from '../../../job/async.js';
 import { ClaimAhead } from './prefetch.js';
@@ -111,7 +111,7 @@ export class TakenJobs {
     if (attempt.told) return true;
     attempt.told = true;
     if (this.ahead.withdraw(attempt)) void this.putBack([attempt]);
-    else this.parts.config.cancelled(attempt, reason);
+    else this.parts.config.notify({ type: 'cancelled', attempt, reason });
     return true;
   }
 
@@ -144,7 +144,7 @@ export class TakenJobs {
       for (const attempt of attempts) this.release(attempt);
       for (const id of over) ended(id);
       // Whoever has asked meanwhile has found neither these jobs nor the room that they leave, and may be asleep.
-      config.changed();
+      config.notify(CHANGED);
     } catch (error) {
       if (this.closed) return;
       this.logger.warn(`Jobs that were not started could not be put back yet: ${printed(error)}`);
