@@ -2,8 +2,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { join } from 'node:path';
 import { EngineError, PayloadError } from '../../lib/index.js';
 import { openDatabaseFile } from '../../lib/engine/sqlite/file/database-file.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { Beds } from '../conformance/engine-under-test.js';
 import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
@@ -47,7 +47,7 @@ describe('a file that cannot be used is refused at the start, with what to do', 
       file,
       'a text that somebody has put here, longer than the header of a database would be'.repeat(20),
     );
-    expect(await refusal(file)).toMatch(/damaged, or is no SQLite database.*backup or a new file/);
+    expect(await refusal(file)).toMatch(/damaged, or is not an SQLite database.*backup or a new file/);
   });
 
   it("it is another program's database", async () => {
@@ -55,7 +55,7 @@ describe('a file that cannot be used is refused at the start, with what to do', 
     const other = await raw(file);
     other.exec('CREATE TABLE accounts (id INTEGER PRIMARY KEY)');
     other.close();
-    expect(await refusal(file)).toMatch(/another program's database.*a file of its own/);
+    expect(await refusal(file)).toMatch(/another program's database.*its own file/);
   });
 
   it('it was written by a newer version', async () => {

@@ -1,9 +1,9 @@
 import { EngineError } from '../../lib/index.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { FileTransaction } from '../../lib/engine/sqlite/file/file-transaction.js';
 import { GroupCommit } from '../../lib/engine/sqlite/file/group-commit.js';
-import { Ledger } from '../../lib/engine/sqlite/sql/counters.js';
+import { Counters } from '../../lib/engine/sqlite/sql/counters.js';
 import { migrate } from '../../lib/engine/sqlite/file/migrations.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 
@@ -19,6 +19,7 @@ function counted(database: SqliteDatabase): SqliteDatabase & { commits: number }
   const counting = {
     commits: 0,
     exec: (sql: string) => database.exec(sql),
+    rollback: () => database.rollback(),
     close: () => database.close(),
     prepare: <R>(sql: string) => {
       const statement = database.prepare<R>(sql);
@@ -36,7 +37,7 @@ function counted(database: SqliteDatabase): SqliteDatabase & { commits: number }
 async function start(options: { lockTimeout?: number } = {}) {
   const file = tempFile();
   const database = counted(await openDatabase(file));
-  const transaction = new FileTransaction(database, new Ledger(database), () => undefined);
+  const transaction = new FileTransaction(database, new Counters(database), () => undefined);
   const commit = new GroupCommit(transaction, file, options.lockTimeout ?? 5_000);
   const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
   const note = (n: number, rows?: number): Promise<number> => commit.write(() => insert.run(n), rows);
@@ -160,7 +161,7 @@ it('once it takes no more, it takes neither what waits nor the rest of what it i
   const long = commit.writeEach([1, 2, 3], (n) => slow(insert.run(n)));
   await new Promise((resolve) => setImmediate(resolve));
   const waiting = note(4);
-  commit.refuseFromNowOn(new EngineError('The file has gone.'));
+  commit.fail(new EngineError('The file has gone.'));
   const refused = await Promise.allSettled([long, waiting, note(5)]);
   for (const each of refused) expect(each).toMatchObject({ reason: { message: 'The file has gone.' } });
   expect([database.commits, notes()]).toEqual([0, []]);

@@ -1,5 +1,5 @@
 import type { Attempt } from '../../lib/job/job.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import type { JobsFile } from '../../lib/engine/sqlite/file/jobs-file.js';
 import type { SqliteAttempt } from '../../lib/engine/sqlite/sql/sqlite-attempt.js';
 import { settle } from '../support/manual-clock.js';

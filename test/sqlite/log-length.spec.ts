@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { openDatabaseFile } from '../../lib/engine/sqlite/file/database-file.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver.js';
 import { FileTransaction } from '../../lib/engine/sqlite/file/file-transaction.js';
-import { Ledger } from '../../lib/engine/sqlite/sql/counters.js';
+import { Counters } from '../../lib/engine/sqlite/sql/counters.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 
@@ -26,7 +26,7 @@ async function together() {
   const [first, second, reader] = [await connect(file), await connect(file), await connect(file)];
   first.exec('CREATE TABLE notes (n INTEGER PRIMARY KEY, text TEXT)');
   const writers = [first, second].map((database) => {
-    const transaction = new FileTransaction(database, new Ledger(database), () => undefined);
+    const transaction = new FileTransaction(database, new Counters(database), () => undefined);
     const note = database.prepare('INSERT OR REPLACE INTO notes (n, text) VALUES (?, ?)');
     const write = (): void => {
       transaction.begin();
@@ -41,7 +41,7 @@ async function together() {
     look.get();
   };
   const mergeOnce = (): void => {
-    for (const { transaction } of writers) if (transaction.shouldMerge) transaction.merge();
+    for (const { transaction } of writers) if (transaction.checkpointDue) transaction.checkpoint();
   };
   const length = (): number => statSync(`${file}-wal`).size;
   const write = (): void => writers.forEach((writer) => writer.write());

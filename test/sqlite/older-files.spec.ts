@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { migrate } from '../../lib/engine/sqlite/file/migrations.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { resolveEngine } from '../../lib/engine/resolve-engine.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
-import { nodeSqlite } from '../../lib/engine/sqlite/file/driver/node-sqlite.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
+import { nodeSqlite } from '../../lib/engine/sqlite/file/load-driver.js';
 import { sqlite } from '../../lib/engine/sqlite/index.js';
 import { fileOfUrl, resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { configError } from '../support/config-error.js';

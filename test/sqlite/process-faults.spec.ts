@@ -44,7 +44,7 @@ it('a disk that refuses what there would be room for: submit rejects and says wh
   const { refusal, accepted } = lastLine(await runProgram('sh', args)) as Record<string, unknown>;
   expect(refusal).toMatchObject({
     code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/limited\.db: the disk refused.*quota/),
+    message: expect.stringMatching(/limited\.db: the disk could not be.*quota/),
   });
   expect(accepted).toBeGreaterThan(5);
   const { store } = await openStore({ file });
@@ -63,7 +63,7 @@ it('a file that may not be written is refused at the start, with what to check',
   chmodSync(folder, 0o755);
   expect(lastLine(stdout)).toEqual({
     code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/cannot be written. Check who owns both/),
+    message: expect.stringMatching(/not writable. Check the owner of both/),
   });
 });
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import type { Attempt } from '../../lib/job/job.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { settle } from '../support/manual-clock.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { newJob, openStore, type OpenStore, submit } from './stores.js';
