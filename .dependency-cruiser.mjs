@@ -26,14 +26,26 @@ export default {
       to: { dependencyTypes: ['npm', 'npm-peer', 'npm-dev', 'npm-optional'] },
     },
     only('^lib/results/', '^lib/(job|results)/', 'Backends know jobs only.'),
-    only('^lib/run/', '^lib/(job|run|results|engine/(engine|control)\\.ts)', 'Attempts know the seams, and no engine.'),
+    only(
+      '^lib/run/',
+      '^lib/(job|run|results|engine/(engine|control)\\.ts)',
+      'Attempts know the seams, and no engine.',
+    ),
     only('^lib/engine/[^/]+$', '^lib/(job|run|results|engine)/', 'Engines know nothing of Nest modules.'),
-    only('^lib/engine/([^/]+)/', '^lib/(job|run|results|engine/[^/]+$|engine/embedded|engine/$1)', 'No engine imports another engine.'),
+    only(
+      '^lib/engine/([^/]+)/',
+      '^lib/(job|run|results|engine/[^/]+$|engine/embedded|engine/$1)',
+      'No engine imports another engine.',
+    ),
   ],
   options: {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js'], exportsFields: ['exports'], conditionNames: ['types', 'import', 'default'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'default'],
+    },
   },
 };
