@@ -13,7 +13,7 @@ export class ClaimWrites {
   private readonly setPlace;
   private readonly first;
   private readonly take;
-  private readonly putBack;
+  private readonly restore;
   private readonly cancelling;
 
   constructor(
@@ -32,7 +32,7 @@ export class ClaimWrites {
       `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, started_at = ?, claims = claims + 1
        WHERE id = ?`,
     );
-    this.putBack = database.prepare(
+    this.restore = database.prepare(
       `UPDATE jobs SET status = ?, place = ?, leased_until = NULL, started_at = ?
        WHERE id = ? AND claims = ? AND status = 'running' AND cancelling IS NULL`,
     );
@@ -65,7 +65,7 @@ export class ClaimWrites {
   release(rows: readonly ClaimedRow[], now: number): number[] {
     const cancelled: number[] = [];
     for (const row of rows) {
-      if (this.putBack.run(row.status, row.place, row.started_at, row.id, row.claims) > 0) {
+      if (this.restore.run(row.status, row.place, row.started_at, row.id, row.claims) > 0) {
         this.counters.move(row.queue, 'running', row.status);
         continue;
       }

@@ -30,11 +30,7 @@ export class JobReads {
   private readonly counts;
   private readonly finished;
   private readonly last;
-  private readonly oldest;
-  private readonly lastLease;
-  private readonly longest;
   private readonly exists;
-  private readonly keyEnd;
   private readonly cancelling;
   private readonly version;
 
@@ -63,19 +59,7 @@ export class JobReads {
       'SELECT id, finish_order FROM jobs WHERE finish_order > ? ORDER BY finish_order LIMIT ?',
     );
     this.last = database.prepare<{ value: number }>(`SELECT value FROM numbers WHERE name = 'last'`);
-    this.oldest = database.prepare<{ finished_at: number }>(
-      'SELECT finished_at FROM jobs WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT 1',
-    );
-    this.lastLease = database.prepare<{ leased_until: number }>(
-      'SELECT leased_until FROM jobs WHERE leased_until IS NOT NULL ORDER BY leased_until DESC LIMIT 1',
-    );
-    this.longest = database.prepare<{ value: number }>(
-      `SELECT value FROM numbers WHERE name = 'longest_lease'`,
-    );
     this.exists = database.prepare('SELECT 1 FROM jobs WHERE id = ?');
-    this.keyEnd = database.prepare<{ until: number }>(
-      'SELECT until FROM dedupe_keys WHERE until IS NOT NULL ORDER BY until LIMIT 1',
-    );
     this.cancelling = database.prepare<CancellationRow>(
       `SELECT id, claims, cancelling FROM jobs INDEXED BY jobs_cancelling
        WHERE cancelling IS NOT NULL AND status = 'running'`,
@@ -135,26 +119,6 @@ export class JobReads {
   /** The rows of the next jobs that finished after `order`, in that order. */
   finishedAfter(order: number, limit: number): { id: number; finish_order: number }[] {
     return this.finished.all(order, limit);
-  }
-
-  /** When the last of all leases ends; `-Infinity` if no job runs. */
-  lastLeaseEnd(): number {
-    return this.lastLease.get()?.leased_until ?? -Infinity;
-  }
-
-  /** The longest lease that any process gives, in milliseconds. */
-  longestLease(): number {
-    return this.longest.get()?.value ?? 0;
-  }
-
-  /** When the oldest result was finished; `Infinity` if there is none. */
-  oldestResult(): number {
-    return this.oldest.get()?.finished_at ?? Infinity;
-  }
-
-  /** When the first throttled key ends; `Infinity` if there is none. */
-  firstKeyEnd(): number {
-    return this.keyEnd.get()?.until ?? Infinity;
   }
 
   /** All running jobs that have been cancelled, of all processes. */

@@ -43,7 +43,9 @@ export class LeaseWrites {
   private readonly reclaim;
   private readonly findEnded;
   private readonly release;
+  private readonly last;
   private readonly shorten;
+  private readonly longest;
   private readonly setLongest;
 
   constructor(
@@ -68,8 +70,14 @@ export class LeaseWrites {
                        rescues = CASE WHEN ${HAS_BEGUN} OR rescues <> 0 THEN max(rescues, 0) + 1 ELSE ${SUSPECT} END
        WHERE id = ?`,
     );
+    this.last = database.prepare<{ leased_until: number }>(
+      'SELECT leased_until FROM jobs WHERE leased_until IS NOT NULL ORDER BY leased_until DESC LIMIT 1',
+    );
     this.shorten = database.prepare(
       'UPDATE jobs SET leased_until = ? - (leased_until - ?) % 2 WHERE leased_until > ?',
+    );
+    this.longest = database.prepare<{ value: number }>(
+      `SELECT value FROM numbers WHERE name = 'longest_lease'`,
     );
     this.setLongest = database.prepare(
       `UPDATE numbers SET value = max(value, ?) WHERE name = 'longest_lease'`,
@@ -119,7 +127,9 @@ export class LeaseWrites {
   }
 
   /** Shortens leases that end later than any valid lease: they were given before the clock was set back. */
-  shortenAfter(latest: number): void {
-    this.shorten.run(latest, latest, latest);
+  shortenInvalid(now: number): void {
+    const last = this.last.get()?.leased_until ?? -Infinity;
+    const latest = now + (this.longest.get()?.value ?? 0);
+    if (last > latest) this.shorten.run(latest, latest, latest);
   }
 }

@@ -33,6 +33,8 @@ export class RetentionWrites {
   private readonly deleteLogs;
   private readonly deleteKey;
   private readonly deleteKeys;
+  private readonly oldestResult;
+  private readonly firstKeyEnd;
   private readonly prunedAt;
   private readonly setPrunedAt;
 
@@ -57,6 +59,12 @@ export class RetentionWrites {
     this.deleteKey = database.prepare('DELETE FROM dedupe_keys WHERE job = ? AND until IS NULL');
     this.deleteKeys = database.prepare(
       'DELETE FROM dedupe_keys WHERE key IN (SELECT key FROM dedupe_keys WHERE until <= ? LIMIT ?)',
+    );
+    this.oldestResult = database.prepare<{ finished_at: number }>(
+      'SELECT finished_at FROM jobs WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT 1',
+    );
+    this.firstKeyEnd = database.prepare<{ until: number }>(
+      'SELECT until FROM dedupe_keys WHERE until IS NOT NULL ORDER BY until LIMIT 1',
     );
     this.prunedAt = database.prepare<{ value: number }>(`SELECT value FROM numbers WHERE name = 'pruned_at'`);
     this.setPrunedAt = database.prepare(`UPDATE numbers SET value = ? WHERE name = 'pruned_at'`);
@@ -93,6 +101,15 @@ export class RetentionWrites {
     const row = this.finishedAt.get(id);
     if (row !== undefined) this.drop(row);
     return row !== undefined;
+  }
+
+  /** Whether there are expired results or keys. */
+  isDue(now: number): boolean {
+    const oldest = this.oldestResult.get();
+    return (
+      (oldest !== undefined && this.hasExpired(oldest, now)) ||
+      (this.firstKeyEnd.get()?.until ?? Infinity) <= now
+    );
   }
 
   /** Whether this process shall drop old results now: one process per interval does so for all. */

@@ -93,10 +93,7 @@ export class Maintenance {
   }
 
   private async rescue(): Promise<void> {
-    const { file, config, ended } = this.parts;
-    const { reads, leases, commit } = file;
-    const latest = (): number => config.clock.now() + reads.longestLease();
-    if (reads.lastLeaseEnd() > latest()) await commit.write(() => leases.shortenAfter(latest()));
+    const { config, ended } = this.parts;
     let [waiting, cancelled] = [0, 0];
     for (let some = await this.rescueSome(); !isEmpty(some); some = await this.rescueSome()) {
       waiting += some.waiting;
@@ -119,9 +116,11 @@ export class Maintenance {
     const { clock } = config;
     const asked = steadyTime(clock);
     const rescue = (): Rescue => {
+      const now = clock.now();
+      file.leases.shortenInvalid(now);
       if (steadyTime(clock) - asked > this.interval) this.guard.fileWasLocked();
       if (!this.guard.canTrustLeases()) return NONE;
-      return file.leases.rescue(clock.now(), (id) => claimed.all.has(id));
+      return file.leases.rescue(now, (id) => claimed.all.has(id));
     };
     try {
       return await file.commit.write(rescue);
@@ -133,9 +132,9 @@ export class Maintenance {
 
   private async prune(): Promise<void> {
     const { file, config } = this.parts;
-    const { commit, reads, retention } = file;
+    const { commit, retention } = file;
     const now = config.clock.now();
-    if (reads.oldestResult() > now - config.retention.resultTtl && reads.firstKeyEnd() > now) return;
+    if (!retention.isDue(now)) return;
     if (!(await commit.write(() => retention.takeTurn(now, PRUNE_MS)))) return;
     while (await commit.write(() => retention.dropExpired(now)));
     while (await commit.write(() => retention.dropKeys(now)));
