@@ -15,8 +15,7 @@ export {
   type TaskEvent,
   type TaskEventType,
 } from './nest/decorators/on-task.decorator.js';
-export { TaskCtx } from './nest/decorators/task-ctx.decorator.js';
-export { Task } from './nest/decorators/task.decorator.js';
+export { Task, TaskCtx } from './nest/decorators/task.decorator.js';
 export { TaskExecutionContext } from './nest/enhancers/task-execution-context.js';
 export type { Engine } from './engine/engine.js';
 export type { QueueCounts } from './job/query.js';
@@ -34,20 +33,13 @@ export {
 export type { StandardSchema } from './job/standard-schema.js';
 export type { JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
 export type { ContextOptions } from './run/context.js';
-export type {
-  CpuOptions,
-  FlowrraFeatureOptions,
-  FlowrraModuleOptions,
-  QueueOptions,
-  RateLimitOptions,
-  RemoteTaskOptions,
-} from './nest/options/module-options.js';
+export type { CpuOptions } from './nest/options/cpu-options.js';
+export type { FlowrraModuleOptions, RemoteTaskOptions } from './nest/options/module-options.js';
+export type { FlowrraFeatureOptions, QueueOptions, RateLimitOptions } from './nest/options/queue-options.js';
 export type { Backoff } from './job/policy.js';
+export type { BatchJob, DedupeOptions, SubmitOptions } from './job/submit-options.js';
 export type {
-  BatchJob,
-  DedupeOptions,
   RegisterOptions,
-  SubmitOptions,
   TaskOptions,
   TaskOverrideOptions,
   TaskPolicyOptions,

@@ -6,7 +6,7 @@ import { within } from '../job/async.js';
 import type { Clock } from '../job/clock.js';
 import type { QueueCounts } from '../job/query.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/resolved-options.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/module-options.js';
 import { type FlowrraHealthOptions, type HealthLimits, resolveLimits } from './health-limits.js';
 import { RecentOutcomes } from './recent-outcomes.js';
 import { WatchedJobs } from './watched-jobs.js';

@@ -1,13 +1,6 @@
 import type { Duration } from '../job/duration.js';
-import {
-  checkKeys,
-  checkObject,
-  duration,
-  durationBetween,
-  keysOf,
-  wholeNumber,
-  wrong,
-} from '../job/check.js';
+import { checkObject, wrong } from '../job/check.js';
+import { duration, resolve, type Resolved, type RulesOf, wholeNumber } from '../job/rules.js';
 
 /** When Flowrra counts as down. What is left out is not looked at, except for `timeout`. */
 export interface FlowrraHealthOptions {
@@ -28,49 +21,31 @@ export interface FlowrraHealthOptions {
   maxWait?: Duration;
 }
 
+const pendingLimit = wholeNumber({ min: 0, infinite: true, default: Infinity });
+
+const RULES = {
+  timeout: duration({ min: 1, max: 3_600_000, default: '1s' }),
+  maxPending(value: unknown, path): number | ReadonlyMap<string, number> {
+    if (typeof value !== 'object') return pendingLimit(value, path);
+    checkObject(value, path, 'It must be a number, or numbers by queue.');
+    return new Map(
+      Object.entries(value).map(([queue, most]) => [queue, pendingLimit(most, `${path}.${queue}`)]),
+    );
+  },
+  maxFailureRate(value: unknown, path): number {
+    if (value === undefined) return Infinity;
+    if (typeof value === 'number' && value >= 0 && value <= 1) return value;
+    throw wrong(path, value, 'It must be a number from 0 to 1.');
+  },
+  window: duration({ min: 1_000, max: 3_600_000, default: '5m' }),
+  minFinished: wholeNumber({ min: 1, default: 10 }),
+  maxWait: duration({ default: Infinity }),
+} satisfies RulesOf<FlowrraHealthOptions>;
+
 /** {@link FlowrraHealthOptions}, checked; times in milliseconds, `Infinity` for no limit. */
-export interface HealthLimits {
-  readonly timeout: number;
-  readonly maxPending: number | ReadonlyMap<string, number>;
-  readonly maxFailureRate: number;
-  readonly window: number;
-  readonly minFinished: number;
-  readonly maxWait: number;
-}
+export type HealthLimits = Resolved<typeof RULES>;
 
-const KEYS = keysOf<FlowrraHealthOptions>({
-  timeout: true,
-  maxPending: true,
-  maxFailureRate: true,
-  window: true,
-  minFinished: true,
-  maxWait: true,
-});
-
-/** @throws {FlowrraConfigError} for an option that is unknown or wrong. */
+/** @throws {FlowrraConfigError} for an unknown option and for an invalid value. */
 export function resolveLimits(options: FlowrraHealthOptions): HealthLimits {
-  checkKeys(options, KEYS, 'isHealthy');
-  return {
-    timeout: durationBetween(1, 3_600_000, options.timeout, 'timeout', 1_000),
-    maxPending: resolvePending(options.maxPending),
-    maxFailureRate: resolveRate(options.maxFailureRate),
-    window: durationBetween(1_000, 3_600_000, options.window, 'window', 300_000),
-    minFinished: wholeNumber(options.minFinished, 'minFinished', { min: 1, fallback: 10 }),
-    maxWait: duration(options.maxWait, 'maxWait', Infinity),
-  };
-}
-
-function resolvePending(value: FlowrraHealthOptions['maxPending']): HealthLimits['maxPending'] {
-  const rule = { min: 0, infinite: true, fallback: Infinity };
-  if (typeof value !== 'object') return wholeNumber(value, 'maxPending', rule);
-  checkObject(value, 'maxPending', 'It must be a number, or numbers by queue.');
-  return new Map(
-    Object.entries(value).map(([queue, most]) => [queue, wholeNumber(most, `maxPending.${queue}`, rule)]),
-  );
-}
-
-function resolveRate(value: unknown): number {
-  if (value === undefined) return Infinity;
-  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
-  throw wrong('maxFailureRate', value, 'It must be a number from 0 to 1.');
+  return resolve(options, RULES, 'isHealthy', '');
 }

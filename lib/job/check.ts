@@ -1,14 +1,13 @@
-import { parseDuration } from './duration.js';
 import { FlowrraConfigError } from './errors.js';
 import { showValue } from './show-value.js';
 import { insteadOf } from './foreign-words.js';
 
-/** The error for a value that is known but wrong; `need` says, in a sentence, what would be right. */
+/** The error for an invalid value. `need` is a sentence that says which values are valid. */
 export function wrong(path: string, value: unknown, need: string): FlowrraConfigError {
   return new FlowrraConfigError(`${path}: ${showValue(value)} is not valid. ${need}`);
 }
 
-/** The names of an interface's keys. The compiler sees to it that none is missing and none is too many. */
+/** The keys of an interface. The compiler rejects a list that lacks a key or has an unknown one. */
 export function keysOf<T extends object>(keys: {
   readonly [K in keyof Required<T>]: true;
 }): readonly string[] {
@@ -16,82 +15,25 @@ export function keysOf<T extends object>(keys: {
 }
 
 /**
- * Checks that `value` is an object with none but the known keys.
+ * Checks that `value` is an object without unknown keys.
  *
- * @param path What to call the object in errors, such as `forRoot` or `queues.reports`.
- * @throws {FlowrraConfigError} naming the unknown key, and the option to use instead or the nearest known one.
+ * @param path Names the object in errors, such as `queues.reports`.
+ * @throws {FlowrraConfigError} that names the unknown key, and the option to use instead or the nearest known key.
  */
 export function checkKeys(value: unknown, known: readonly string[], path: string): void {
   checkObject(value, path, `It must be an object with some of: ${known.join(', ')}.`);
   for (const [key, given] of Object.entries(value)) {
     if (known.includes(key)) continue;
-    // One letter away, it is a slip and not a word of another library.
+    // With one wrong letter, the key is a typing error and not an option of another library.
     const instead = known.some((name) => distance(key, name) === 1) ? undefined : insteadOf(key);
     const hint = instead === undefined ? suggest(key, known) : `${instead} Known: ${known.join(', ')}.`;
     throw new FlowrraConfigError(`${path}: unknown option '${key}' (given ${showValue(given)}). ${hint}`);
   }
 }
 
-/** @throws {FlowrraConfigError} for anything but an object that could hold options. */
+/** @throws {FlowrraConfigError} unless `value` is an object and no array. */
 export function checkObject(value: unknown, path: string, need: string): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(path, value, need);
-}
-
-export interface WholeNumberRule {
-  readonly min: number;
-  /** Default: no bound. `Infinity` itself is refused unless `infinite` is set. */
-  readonly max?: number;
-  readonly infinite?: boolean;
-  readonly fallback: number;
-}
-
-/** A whole number within bounds, or `fallback` if it was not given. */
-export function wholeNumber(value: unknown, path: string, rule: WholeNumberRule): number {
-  const { min, max = Number.MAX_SAFE_INTEGER, infinite = false, fallback } = rule;
-  if (value === undefined) return fallback;
-  if (infinite && value === Infinity) return value;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-  const bounds = rule.max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
-  throw wrong(path, value, `It must be a whole number ${bounds}${infinite ? ', or Infinity' : ''}.`);
-}
-
-/** One of a few words, or `fallback` if it was not given. */
-export function oneOf<T extends string>(value: unknown, path: string, words: readonly T[], fallback: T): T {
-  if (value === undefined) return fallback;
-  if (words.includes(value as T)) return value as T;
-  throw wrong(path, value, suggest(value, words));
-}
-
-export function flag(value: unknown, path: string, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value === 'boolean') return value;
-  throw wrong(path, value, 'It must be true or false.');
-}
-
-/** Milliseconds, or `fallback` if it was not given. */
-export function duration(value: unknown, path: string, fallback: number): number {
-  return value === undefined ? fallback : parseDuration(value, path);
-}
-
-/** Milliseconds within bounds, or `fallback` if it was not given. */
-export function durationBetween(
-  min: number,
-  max: number,
-  value: unknown,
-  path: string,
-  fallback: number,
-): number {
-  const ms = duration(value, path, fallback);
-  if (ms >= min && ms <= max) return ms;
-  throw wrong(path, value, `It must be at least ${min} ms and at most ${max} ms.`);
-}
-
-/** Milliseconds of which there is at least one, or `Infinity` for no limit: given so, or not given. */
-export function timeLimit(value: unknown, path: string): number {
-  if (value === undefined || value === Infinity) return Infinity;
-  const limit = parseDuration(value, path);
-  if (limit > 0) return limit;
-  throw wrong(path, value, 'It must be at least 1 ms; leave it out, or give Infinity, for no limit.');
 }
 
 export function hasMethods<T extends object>(value: unknown, methods: readonly string[]): value is T {
@@ -102,7 +44,7 @@ export function hasMethods<T extends object>(value: unknown, methods: readonly s
   );
 }
 
-/** What was probably meant, and what is known. */
+/** Suggests the known word that is nearest to `given`, if one is near, and lists all known words. */
 export function suggest(given: unknown, known: readonly string[]): string {
   const nearest = typeof given === 'string' ? nearestTo(given, known) : undefined;
   return `${nearest === undefined ? '' : `Did you mean '${nearest}'? `}Known: ${known.join(', ')}.`;
@@ -116,7 +58,7 @@ function nearestTo(word: string, known: readonly string[]): string | undefined {
   return nearest?.candidate;
 }
 
-/** A third of a word may be wrong, and never more than three letters: beyond, a suggestion is a guess. */
+/** Up to a third of the letters may differ, and at most three: a suggestion beyond that would be a guess. */
 function nearEnough(length: number): number {
   return Math.min(3, Math.floor(length / 3));
 }

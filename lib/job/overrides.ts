@@ -1,54 +1,50 @@
-import { checkObject, oneOf, timeLimit, wholeNumber, wrong } from './check.js';
-import { parseDuration } from './duration.js';
+import { checkObject, wrong } from './check.js';
 import { PayloadError } from './errors.js';
 import type { PolicyOverrides } from './policy.js';
+import { applyRules, duration, oneOf, optional, type RulesOf, timeLimit, wholeNumber } from './rules.js';
 
-/** The options of a submission that override its task's policy, unchecked. */
-type OverrideOptions = { readonly [K in keyof PolicyOverrides]?: unknown };
+const storableBackoff = oneOf(['fixed', 'exponential']);
+
+/** The options of a submission that override its task's policy. */
+export const OVERRIDE_RULES = {
+  maxRetries: wholeNumber({ min: 0, infinite: true }),
+  retryDelay: duration(),
+  backoff(value: unknown, path: string) {
+    if (typeof value !== 'function') return storableBackoff(value, path);
+    throw wrong(
+      path,
+      value,
+      "A function cannot be stored with a job: give it to @Task(), or use 'fixed' or 'exponential' here.",
+    );
+  },
+  timeout: optional(timeLimit),
+} satisfies RulesOf<Omit<PolicyOverrides, 'expires' | 'validFrom'>>;
+
+const STORED_RULES = {
+  ...OVERRIDE_RULES,
+  expires: optional(timeLimit),
+  validFrom: wholeNumber({ min: 0 }),
+} satisfies RulesOf<PolicyOverrides>;
 
 /**
- * `undefined` if the job is to be treated as its task says.
- *
- * @throws {FlowrraConfigError} naming what is wrong.
+ * The overrides without those that are `undefined`, which would hide the task's own settings. `undefined` if
+ * none is left.
  */
-export function resolveOverrides(options: OverrideOptions): PolicyOverrides | undefined {
-  const { maxRetries, retryDelay, timeout, expires, validFrom } = options;
-  const { backoff } = options;
-  const given = [maxRetries, retryDelay, backoff, timeout, expires, validFrom].some(
-    (value) => value !== undefined,
-  );
-  if (!given) return undefined;
-  if (typeof backoff === 'function') {
-    throw wrong(
-      'backoff',
-      backoff,
-      "A function cannot travel with a job: give it to @Task(), or use 'fixed' or 'exponential' here.",
-    );
-  }
-  return {
-    ...(maxRetries !== undefined && {
-      maxRetries: wholeNumber(maxRetries, 'maxRetries', { min: 0, infinite: true, fallback: 0 }),
-    }),
-    ...(retryDelay !== undefined && { retryDelay: parseDuration(retryDelay, 'retryDelay') }),
-    ...(backoff !== undefined && {
-      backoff: oneOf<'fixed' | 'exponential'>(backoff, 'backoff', ['fixed', 'exponential'], 'fixed'),
-    }),
-    ...(timeout !== undefined && { timeout: timeLimit(timeout, 'timeout') }),
-    ...(expires !== undefined && { expires: timeLimit(expires, 'expires') }),
-    ...(validFrom !== undefined && {
-      validFrom: wholeNumber(validFrom, 'validFrom', { min: 0, fallback: 0 }),
-    }),
-  };
+export function definedOverrides(overrides: PolicyOverrides): PolicyOverrides | undefined {
+  const defined = Object.entries(overrides).filter(([, value]) => value !== undefined);
+  return defined.length === 0 ? undefined : Object.fromEntries(defined);
 }
 
-/** @throws {PayloadError} if they are not what a submission could have left there. */
-export function overridesFrom(overrides: unknown): PolicyOverrides {
+/**
+ * Reads overrides from a store.
+ *
+ * @throws {PayloadError} if no submission can have stored them.
+ */
+export function overridesFrom(stored: unknown): PolicyOverrides {
   try {
-    checkObject(overrides, 'overrides', 'They must be an object.');
-    const resolved = resolveOverrides(overrides);
-    if (resolved !== undefined) return resolved;
+    checkObject(stored, 'overrides', 'They must be an object.');
+    return definedOverrides(applyRules(stored, STORED_RULES, '')) ?? {};
   } catch (cause) {
     throw new PayloadError('overrides', cause instanceof Error ? cause.message : String(cause), { cause });
   }
-  return {};
 }

@@ -1,127 +1,264 @@
-import type { Backoff } from './policy.js';
+import { checkKeys, suggest, wrong } from './check.js';
 import type { Duration } from './duration.js';
-import type { StandardSchema } from './standard-schema.js';
+import { checkTaskName } from './names.js';
+import type { Backoff, ResolvedTask, TaskPolicy } from './policy.js';
+import { CPU_QUEUE, DEFAULT_QUEUE } from './queue.js';
+import {
+  applyRules,
+  duration,
+  fileUrl,
+  flag,
+  optional,
+  type RulesOf,
+  text,
+  timeLimit,
+  wholeNumber,
+} from './rules.js';
+import { isStandardSchema, type StandardSchema } from './standard-schema.js';
 
-/** What a worker does when an attempt fails or runs too long. */
+/** How a worker treats failed and long attempts of a task. */
 export interface TaskPolicyOptions {
-  /** Retries after the first attempt. Default 3; 0 for none, `Infinity` for as many as it takes. */
+  /**
+   * Retries after the first attempt: 0 or more, or `Infinity`.
+   *
+   * @defaultValue `3`
+   */
   maxRetries?: number;
-  /** Delay before a retry, the base of `'exponential'`. Default 1000 ms. */
+  /**
+   * Delay before a retry; for `'exponential'`, before the first one.
+   *
+   * @defaultValue `'1s'`
+   */
   retryDelay?: Duration;
-  /** How the delay grows. Default `'fixed'`. */
+  /**
+   * How the delay grows with each retry: `'fixed'`, `'exponential'`, or a function that returns the delay.
+   *
+   * @defaultValue `'fixed'`
+   */
   backoff?: Backoff;
-  /** The longest delay that `'exponential'` reaches, at least `retryDelay`. Default 1 h. */
+  /**
+   * The longest delay with `'exponential'`: at least `retryDelay`.
+   *
+   * @defaultValue `'1h'`
+   */
   maxRetryDelay?: Duration;
-  /** Full jitter: each delay is drawn evenly from 0 to what the backoff says. Default `false`. */
+  /**
+   * Full jitter: each delay is a random time from 0 to the delay that `backoff` gives.
+   *
+   * @defaultValue `false`
+   */
   jitter?: boolean;
-  /** The longest an attempt may run before its signal is aborted. Default: no limit, which is `Infinity`. */
+  /**
+   * How long an attempt may run, at least 1 ms, before its signal is aborted. `Infinity` for no limit.
+   *
+   * @defaultValue `Infinity`
+   */
   timeout?: Duration;
   /**
-   * After an abort, how long an attempt may take to end by itself before it counts as failed
-   * and, if it is CPU-bound, its thread is ended. Default 5 s.
+   * How long an aborted attempt may take to end by itself. Afterwards it counts as failed and, if the task is
+   * CPU-bound, its thread is ended.
+   *
+   * @defaultValue `'5s'`
    */
   killGrace?: Duration;
   /**
-   * How long after its submission a job may still be started, or tried again; then it is cancelled
-   * instead. What runs by then goes on. Default: for ever, which is `Infinity`.
+   * How long after the submission a job may be started or retried, at least 1 ms; later it is cancelled
+   * instead. A running attempt is not interrupted. `Infinity` for no limit.
+   *
+   * @defaultValue `Infinity`
    */
   expires?: Duration;
   /**
-   * The name of a task that is submitted, with a `DeadLetter` as its argument, for each job that has
-   * failed for good. Default: what `forRoot({ deadLetter })` says, else none; `null` for none.
+   * The name of the task that is submitted, with a `DeadLetter` as its argument, for each job that has
+   * failed for good. `null` for none.
+   *
+   * @defaultValue `deadLetter` of `forRoot()`, otherwise `null`
    */
   deadLetter?: string | null;
 }
 
 /** Options of `@Task()`. */
 export interface TaskOptions extends TaskPolicyOptions {
-  /** The name that jobs carry. Default `ClassName.methodName`. */
+  /**
+   * The name that is stored with jobs: 1 to 200 characters, none a control character.
+   *
+   * @defaultValue `ClassName.methodName`
+   */
   name?: string;
-  /** The queue that jobs wait in. Default `'default'`, and `'cpu'` for a CPU-bound task. */
+  /**
+   * The queue of the task's jobs: `'default'`, `'cpu'` (for CPU-bound tasks only), or a declared one.
+   *
+   * @defaultValue `'cpu'` for a CPU-bound task, otherwise `'default'`
+   */
   queue?: string;
-  /** Run in a worker thread. Default `false`. */
+  /**
+   * Run in a worker thread.
+   *
+   * @defaultValue `false`
+   */
   cpuBound?: boolean;
   /**
-   * Validators of its arguments, of zod or whatever else is a Standard Schema: one for the list of
-   * them, or one for each (`null` for none). The task gets what they make of its arguments.
+   * Validates the arguments, by zod or any other Standard Schema library: one schema for the list of all
+   * arguments, or an array with one for each (`null` for none). The task receives the values that the
+   * schemas return.
+   *
+   * @defaultValue no validation
    */
   schema?: StandardSchema<readonly unknown[]> | readonly (StandardSchema | null)[];
   /**
-   * CPU-bound only: the file that a thread imports to find this class, `import.meta.url` in ES
-   * modules or `__filename` in CommonJS. Default: the file in which the decorator was applied.
+   * CPU-bound only: the file that a thread imports to find this class. `import.meta.url` in ES modules,
+   * `__filename` in CommonJS.
+   *
+   * @defaultValue the file in which the decorator is applied
    */
   file?: string | URL;
 }
 
-/** What an application may say of a task besides its decorator, by its name: `forRoot({ tasks: { … } })`. */
+/** Options of one task in `forRoot({ tasks })`. They take precedence over those of its decorator. */
 export interface TaskOverrideOptions extends TaskPolicyOptions {
-  /** The queue that jobs wait in; what waits already stays where it is. */
+  /**
+   * The queue of the task's jobs. Jobs that already wait stay in their queue.
+   *
+   * @defaultValue the queue of the decorator
+   */
   queue?: string;
 }
 
 /** Options of `register()`, for a plain function. */
 export interface RegisterOptions extends TaskPolicyOptions {
-  /** The name that jobs carry. */
+  /** The name that is stored with jobs: 1 to 200 characters, none a control character. */
   name: string;
-  /** The queue that jobs wait in. Default `'default'`, and `'cpu'` for a CPU-bound task. */
+  /**
+   * The queue of the task's jobs: `'default'`, `'cpu'` (for CPU-bound tasks only), or a declared one.
+   *
+   * @defaultValue `'cpu'` for a CPU-bound task, otherwise `'default'`
+   */
   queue?: string;
-  /** Run in a worker thread; needs `file`. Default `false`. */
+  /**
+   * Run in a worker thread; requires `file`.
+   *
+   * @defaultValue `false`
+   */
   cpuBound?: boolean;
-  /** Validators of its arguments: one Standard Schema for the list of them, or one for each (`null` for none). */
+  /**
+   * Validates the arguments: one Standard Schema for the list of all, or an array with one for each (`null`
+   * for none).
+   *
+   * @defaultValue no validation
+   */
   schema?: StandardSchema<readonly unknown[]> | readonly (StandardSchema | null)[];
-  /** CPU-bound only: the file that a thread imports to find the function. */
+  /** CPU-bound only: the file that a thread imports to find the function, as an absolute path or a `file:` URL. */
   file?: string | URL;
-  /** CPU-bound only: the name under which `file` exports the function. Default `'default'`. */
+  /**
+   * CPU-bound only: the name under which `file` exports the function.
+   *
+   * @defaultValue `'default'`
+   */
   export?: string;
 }
 
-/** Lets jobs of one key stand for each other. See {@link SubmitOptions.dedupe}. */
-export interface DedupeOptions {
-  /** What makes two submissions of a task the same: 1 to 300 characters. */
-  key: string;
-  /**
-   * - `'ignore'` (default): while a job of that key is unfinished, no other one is added.
-   * - `'throttle'`: for `ttl` after a job of that key was submitted, no other one is added.
-   * - `'debounce'`: the job waits for `ttl`; another one of that key that comes meanwhile gives it its
-   *   arguments, and the wait begins anew. The last one wins.
-   *
-   * The mode of the job that holds the key says for how long: `ttl` if it was throttled, otherwise until
-   * it has ended.
-   */
-  mode?: 'ignore' | 'throttle' | 'debounce';
-  /** How long, for `'throttle'` and `'debounce'`. */
-  ttl?: Duration;
+const POLICY_RULES = {
+  maxRetries: wholeNumber({ min: 0, infinite: true, default: 3 }),
+  retryDelay: duration({ default: '1s' }),
+  backoff(value: unknown = 'fixed', path): Backoff {
+    if (value === 'fixed' || value === 'exponential' || typeof value === 'function') return value as Backoff;
+    throw wrong(
+      path,
+      value,
+      `${suggest(value, ['fixed', 'exponential'])} Or a function of attempt and error.`,
+    );
+  },
+  maxRetryDelay: duration({ default: '1h' }),
+  jitter: flag(false),
+  timeout: timeLimit,
+  killGrace: duration({ default: '5s' }),
+  expires: timeLimit,
+  /** `undefined` for the application's dead letter task. */
+  deadLetter: optional((value, path) => (value === null ? null : checkTaskName(value, path))),
+} satisfies RulesOf<TaskPolicyOptions>;
+
+const OWN_RULES = {
+  name: optional(checkTaskName),
+  cpuBound: flag(false),
+  file: optional(fileUrl('import.meta.url, or __filename in CommonJS')),
+  export: text(/./s, "It must be the name of one of the file's exports."),
+  schema(value: unknown, path) {
+    if (value === undefined || isStandardSchema(value)) return;
+    if (Array.isArray(value) && value.every((each) => each === null || isStandardSchema(each))) return;
+    throw wrong(
+      path,
+      value,
+      'It must be a Standard Schema, such as z.tuple([…]), or an array of one for each argument.',
+    );
+  },
+} satisfies RulesOf<Omit<TaskOptions & RegisterOptions, keyof TaskOverrideOptions>>;
+
+/** The option names of `forRoot({ tasks })`. */
+export const OVERRIDE_KEYS: readonly string[] = ['queue', ...Object.keys(POLICY_RULES)];
+const KEYS = [...Object.keys(OWN_RULES), ...OVERRIDE_KEYS];
+
+/** The settings of an application that apply to all of its tasks. */
+export interface TaskDefaults {
+  /** Options by task name, which take precedence over the task's own. */
+  readonly overrides: ReadonlyMap<string, TaskOverrideOptions>;
+  /** The application's queues, including `default` and `cpu`. */
+  readonly knownQueues: ReadonlySet<string>;
+  readonly deadLetter: string | null;
 }
 
-/** Options of one submission, given to `with()`. */
-export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'retryDelay' | 'timeout'> {
-  /** 0 to 2,097,151; lower runs first. Default 0. */
-  priority?: number;
-  /** Wait this long before the first attempt. Not together with `runAt`. */
-  delay?: Duration;
-  /** Do not start before this time. One in the past means now. */
-  runAt?: Date;
-  /**
-   * Your own id for the job. Submitting the same id again, while the job or its result is
-   * known, submits nothing and returns the id: a repeated request becomes harmless.
-   * 1 to 255 characters, no `:`, no whole number.
-   */
-  taskId?: string;
-  /** Overrides the task's own `backoff`; a function cannot travel with a job. */
-  backoff?: 'fixed' | 'exponential';
-  /** Overrides the task's own `expires`: a duration from now, or a time that lies ahead. */
-  expires?: Duration | Date;
-  /**
-   * Another job of the same task and the same key may stand in this one's place: `submit` then
-   * returns that one's id, and `events$` tells of it as `deduplicated`. Not together with `taskId`.
-   */
-  dedupe?: DedupeOptions;
-  /** Plain data of your own that travels with the job: at most 16 KiB. The task reads it in its context. */
-  metadata?: Record<string, unknown>;
+/**
+ * Checks the options of one task.
+ *
+ * @param defaultName The task's name if `own` has none.
+ * @throws {FlowrraConfigError} that names the task, the option, its value and the valid values.
+ */
+export function resolveTaskOptions(
+  own: TaskOptions | RegisterOptions,
+  defaultName: string,
+  defaults: TaskDefaults,
+): ResolvedTask {
+  const shownName = typeof own?.name === 'string' ? own.name : defaultName;
+  const what = `Task '${shownName}'`;
+  const at = `${what}, `;
+  checkKeys(own, KEYS, what);
+  const options: TaskOptions & { export?: string } = { ...own, ...defaults.overrides.get(shownName) };
+  const { cpuBound, name } = applyRules(options, OWN_RULES, at);
+  for (const key of ['file', 'export'] as const)
+    if (!cpuBound && options[key] !== undefined)
+      throw wrong(at + key, options[key], 'It is for threads only: add cpuBound: true, or leave it out.');
+  return {
+    name: name ?? checkTaskName(defaultName, `${at}name`),
+    queue: resolveQueue(options.queue, cpuBound, defaults.knownQueues, `${at}queue`),
+    cpuBound,
+    policy: resolvePolicy(options, defaults.deadLetter, at),
+  };
 }
 
-/** One job of a `submitMany`, with options of its own beside those of `with()`. */
-export interface BatchJob<A extends readonly unknown[]> extends SubmitOptions {
-  /** The arguments of this job. */
-  args: A;
+function resolveQueue(
+  queue: unknown,
+  cpuBound: boolean,
+  knownQueues: ReadonlySet<string>,
+  path: string,
+): string {
+  if (queue === undefined) return cpuBound ? CPU_QUEUE : DEFAULT_QUEUE;
+  if (typeof queue !== 'string' || !knownQueues.has(queue))
+    throw wrong(
+      path,
+      queue,
+      `Declare it in forRoot({ queues }) or forFeature({ queues }). ${suggest(queue, [...knownQueues])}`,
+    );
+  if (queue === CPU_QUEUE && !cpuBound)
+    throw wrong(path, queue, 'That queue is for CPU-bound tasks: add cpuBound: true, or name another queue.');
+  return queue;
+}
+
+function resolvePolicy(options: TaskPolicyOptions, deadLetter: string | null, at: string): TaskPolicy {
+  const policy = applyRules(options, POLICY_RULES, at);
+  if (policy.backoff === 'exponential' && policy.retryDelay > policy.maxRetryDelay)
+    throw wrong(
+      `${at}retryDelay`,
+      options.retryDelay,
+      `It must be at most maxRetryDelay (${policy.maxRetryDelay} ms), the limit of 'exponential'. Raise maxRetryDelay as well.`,
+    );
+  return { ...policy, deadLetter: policy.deadLetter === undefined ? deadLetter : policy.deadLetter };
 }

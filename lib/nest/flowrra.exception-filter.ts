@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, HttpException, Logger } from '@nestjs/common
 import { BaseExceptionFilter } from '@nestjs/core';
 import { FlowrraError, SubmitUncertainError } from '../job/errors.js';
 
-/** For errors that a client can do something about. Any other is the server's own. */
+/** HTTP status by error code. Errors with other codes are internal errors. */
 const STATUS: ReadonlyMap<string, number> = new Map([
   ['FLOWRRA_CONFIG', 400],
   ['FLOWRRA_PAYLOAD', 400],
@@ -18,20 +18,19 @@ const STATUS: ReadonlyMap<string, number> = new Map([
 ]);
 
 const RETRY_AFTER_SECONDS = '5';
-/** As Nest says it. */
+/** The message of Nest for unknown errors. */
 const UNKNOWN = 'Internal server error';
 
 /**
- * Answers an HTTP request that failed with a {@link FlowrraError}: by its status and
- * `{ statusCode, code, message }`, and with the `taskId` of a {@link SubmitUncertainError}. A 503 has the
- * header `Retry-After: 5`. An error that has no status is logged and answered with 500, as Nest does with
- * any unknown error.
+ * Answers an HTTP request that failed with a {@link FlowrraError} by the error's status and
+ * `{ statusCode, code, message }`, with the `taskId` of a {@link SubmitUncertainError}. A 503 has the header
+ * `Retry-After: 5`. An error without a status is logged and answered with 500, as Nest does with unknown errors.
  *
- * Over a web socket it emits `exception` with `{ status: 'error', code, message }`. Everywhere else
- * (microservices, GraphQL, tasks) it leaves the error as it is.
+ * Over a web socket it emits `exception` with `{ status: 'error', code, message }`. In microservices, GraphQL and
+ * tasks it does not handle the error.
  *
- * `{ provide: APP_FILTER, useClass: FlowrraExceptionFilter }` binds it to the whole application,
- * `@UseFilters(FlowrraExceptionFilter)` to a controller.
+ * Bind it to the application with `{ provide: APP_FILTER, useClass: FlowrraExceptionFilter }`, or to a controller
+ * with `@UseFilters(FlowrraExceptionFilter)`.
  */
 @Catch(FlowrraError)
 export class FlowrraExceptionFilter extends BaseExceptionFilter<FlowrraError | HttpException> {
@@ -39,7 +38,7 @@ export class FlowrraExceptionFilter extends BaseExceptionFilter<FlowrraError | H
     const type = host.getType<string>();
     if (type === 'http') this.reply(error, host);
     else if (type === 'ws') emit(error, host.switchToWs().getClient());
-    // Nest goes on with an error whose filter has returned nothing, except over web sockets.
+    // Except over web sockets, Nest treats an error as not handled if its filter returns no value.
   }
 
   private reply(error: FlowrraError, host: ArgumentsHost): void {

@@ -2,26 +2,36 @@ import type { Clock } from '../job/clock.js';
 import { type JobDetails, type JobSummary, jobSummaryOf } from '../job/job-view.js';
 import type { QueueCounts } from '../job/query.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
-import type { JobFilter, JobFindOptions } from './options/job-query-options.js';
 import { lookedUpId } from '../job/names.js';
-import { resolveJobFilter, resolveJobQuery } from './options/resolve-job-query.js';
+import {
+  type JobFilter,
+  type JobFindOptions,
+  resolveJobFilter,
+  resolveJobQuery,
+} from './options/job-query-options.js';
 
 /** One page of jobs. */
 export interface JobPage {
-  /** Fewer than `limit`, even none, though more may come: looking is cut off after a bounded number of jobs. */
+  /** At most `limit` jobs. A page may have fewer, even none, before the last one, since each reads a bounded number. */
   readonly jobs: readonly JobSummary[];
-  /** Gives the next page: `find({ …, cursor })`. `null` at the end. */
+  /** The cursor of the next page: `find({ …, cursor })`. `null` after the last page. */
   readonly cursor: string | null;
 }
 
-/** Looking at jobs, of whichever process, and doing to them what operators do. */
+/** Reads, retries and removes jobs of all processes. */
 export class FlowrraJobs {
   constructor(
     private readonly runtime: FlowrraRuntime,
     private readonly clock: Clock,
   ) {}
 
-  /** A job with its arguments, errors and logs; `null` for an id that is unknown or whose result has been dropped. */
+  /**
+   * A job with its arguments, errors and logs. `null` if the id is unknown or the result has expired.
+   *
+   * @throws {FlowrraConfigError} if the id is not a string, and in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried.
+   */
   async get(taskId: string): Promise<JobDetails | null> {
     const { operations } = this;
     const id = lookedUpId(taskId);
@@ -29,23 +39,36 @@ export class FlowrraJobs {
   }
 
   /**
-   * Jobs page by page. The cost of a page is bounded, whatever there is to find.
+   * One page of jobs. The cost of a page is bounded, however many jobs there are.
    *
-   * @throws {FlowrraConfigError} for an option that is unknown or out of range.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid, if the cursor is not of this engine, and in a
+   *   CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried.
    */
   async find(options: JobFindOptions = {}): Promise<JobPage> {
     const { rows, cursor } = await this.operations.find(resolveJobQuery(options));
     return { jobs: rows.map(jobSummaryOf), cursor };
   }
 
-  /** Every queue, with the number of its jobs by status. Over BullMQ, `pending` includes `retrying`. */
+  /**
+   * The number of jobs by status, for each queue. Over BullMQ, `pending` includes `retrying`.
+   *
+   * @throws {FlowrraConfigError} in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried.
+   */
   async counts(): Promise<readonly QueueCounts[]> {
     return this.operations.counts();
   }
 
   /**
-   * Puts a failed job back into line, under its id and with all its retries; its errors stay.
-   * Resolves with `false` if no failed job has that id.
+   * Makes a failed job wait again, with the same id and all of its retries. It keeps its errors.
+   *
+   * @returns `false` if no failed job has the id.
+   * @throws {FlowrraConfigError} if the id is not a string, and in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried.
    */
   async retry(taskId: string): Promise<boolean> {
     const { operations } = this;
@@ -53,12 +76,26 @@ export class FlowrraJobs {
     return id !== null && operations.retry(id);
   }
 
-  /** Puts back every failed job that the filter fits, or every one, and says how many. */
+  /**
+   * Retries all failed jobs, or those that match the filter. Jobs that fail after the call are not retried.
+   *
+   * @returns The number of retried jobs.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid, and in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried. Some jobs may have been retried.
+   */
   async retryAll(filter: JobFilter = {}): Promise<number> {
     return this.operations.retryAll(resolveJobFilter(filter), this.clock.now());
   }
 
-  /** Forgets a finished job and its result. Resolves with `false` if no finished job has that id. */
+  /**
+   * Removes a finished job and its result.
+   *
+   * @returns `false` if no finished job has the id.
+   * @throws {FlowrraConfigError} if the id is not a string, and in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried.
+   */
   async remove(taskId: string): Promise<boolean> {
     const { operations } = this;
     const id = lookedUpId(taskId);

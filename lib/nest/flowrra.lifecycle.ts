@@ -2,6 +2,7 @@ import {
   Inject,
   Injectable,
   Logger,
+  Module,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
@@ -10,18 +11,21 @@ import {
 import { ModulesContainer } from '@nestjs/core';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
-import { LastModule, moduleOf } from './flowrra.module-order.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
+import { moduleOf } from './nest-internals.js';
 import { threadLink } from '../run/threads/parent-link.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/resolved-options.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
 
-/** How long after the start shutdown hooks must have been enabled. */
+/** The time from the start to the check that shutdown hooks are enabled. */
 const HOOKS_CHECK_MS = 5_000;
 
+/** Its hooks run after those of every other module at the start, and before them at the stop. */
+@Module({})
+export class LastModule {}
+
 /**
- * First in, last out: the hooks of `FlowrraModule` come first when Nest starts and last when
- * it stops, which is right for connecting (others may submit in their `onModuleInit`) and for
- * closing (others may submit until their end), but wrong for running jobs: see {@link JobsLifecycle}.
+ * Connects the engine first and closes it last, so that other providers can submit in their `onModuleInit` and
+ * until their last hook. The hooks of `FlowrraModule` run in this order; {@link JobsLifecycle} has the reverse order.
  */
 @Injectable()
 export class FlowrraLifecycle implements OnModuleInit, OnApplicationShutdown {
@@ -34,7 +38,7 @@ export class FlowrraLifecycle implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.discovery.judgeNamesFor(await this.runtime.loadEngine());
+    this.discovery.setEngine(await this.runtime.loadEngine());
     this.discovery.discover();
     this.listeners.discover();
     await this.runtime.connect();
@@ -51,8 +55,8 @@ export class FlowrraLifecycle implements OnModuleInit, OnApplicationShutdown {
 }
 
 /**
- * Last in, first out: a member of {@link LastModule}. So no job runs before the whole application
- * has started, and jobs are drained while everything that they use is still open.
+ * A provider of {@link LastModule}: no job starts before the whole application has started, and running jobs end
+ * while all providers that they use are still open.
  */
 class JobsLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   private cancelCheck: (() => void) | null = null;
@@ -64,7 +68,7 @@ class JobsLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   async onApplicationBootstrap(): Promise<void> {
     await this.runtime.start();
-    // A thread gets no signals, and a producer runs nothing that could be cut off.
+    // A thread receives no signals, and a producer runs no jobs.
     if (threadLink() === null && this.options.role !== 'producer')
       this.cancelCheck = this.options.clock.after(HOOKS_CHECK_MS, warnWithoutShutdownHooks, {
         background: true,
@@ -80,6 +84,6 @@ class JobsLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 function warnWithoutShutdownHooks(): void {
   if (process.listenerCount('SIGTERM') > 0 || process.listenerCount('SIGINT') > 0) return;
   new Logger('Flowrra').warn(
-    'Nobody listens for SIGTERM or SIGINT, so running jobs are cut off when the process is asked to end. Call app.enableShutdownHooks() in main.ts.',
+    'The process has no listener for SIGTERM or SIGINT, so these signals interrupt running jobs. Call app.enableShutdownHooks() in main.ts.',
   );
 }

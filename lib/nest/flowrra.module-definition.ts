@@ -2,15 +2,19 @@ import { ConfigurableModuleBuilder } from '@nestjs/common';
 import { FlowrraConfigError } from '../job/errors.js';
 import type { FlowrraModuleOptions } from './options/module-options.js';
 
-/** Makes the options of {@link FlowrraModule}: for `forRootAsync({ useClass })` and `useExisting`. */
+/** Creates the options of {@link FlowrraModule}, for `forRootAsync({ useClass })` and `useExisting`. */
 export interface FlowrraOptionsFactory {
-  /** Called once, while the application starts. */
+  /** Called once, when the application starts. */
   createFlowrraOptions(): FlowrraModuleOptions | Promise<FlowrraModuleOptions>;
 }
 
-/** What `forRoot` and `forRootAsync` take beside Flowrra's own options. */
+/** Options of `forRoot` and `forRootAsync` about the module itself. */
 export interface FlowrraModuleExtras {
-  /** Whether every module may inject `FlowrraService` without importing. Default `true`. */
+  /**
+   * Whether every module can inject `FlowrraService` without importing `FlowrraModule`.
+   *
+   * @defaultValue `true`
+   */
   isGlobal?: boolean;
 }
 
@@ -24,10 +28,10 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
     }))
     .build();
 
-/** Stands for the options of a module that was imported as a class: `forRoot` puts the real ones in its place. */
+/** The options if the module is imported as a class. `forRoot` replaces them. */
 export const NOT_CONFIGURED = Symbol('flowrra:not-configured');
 
-/** @throws {FlowrraConfigError} if there are none, since `forRoot` was not called. */
+/** @throws {FlowrraConfigError} if the module is imported without `forRoot`. */
 export function configured(options: FlowrraModuleOptions | typeof NOT_CONFIGURED): FlowrraModuleOptions {
   if (options !== NOT_CONFIGURED) return options;
   throw new FlowrraConfigError(

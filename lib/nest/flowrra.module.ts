@@ -1,6 +1,5 @@
 import { type DynamicModule, Inject, Module, type Type } from '@nestjs/common';
-import { ModuleRef, ModulesContainer, type NestContainer } from '@nestjs/core';
-import { ExternalContextCreator } from '@nestjs/core/helpers/external-context-creator.js';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { FlowrraConfigError } from '../job/errors.js';
 import { FLOWRRA_INSTRUMENT, type Instrument } from '../run/instrumentation.js';
 import { TaskRegistry } from '../run/task-registry.js';
@@ -10,7 +9,7 @@ import { TaskListeners } from './discovery/task-listeners.js';
 import { TaskExplorer } from './discovery/task-explorer.js';
 import { NestEnhancers } from './enhancers/nest-enhancers.js';
 import { TaskEnhancements } from './enhancers/task-enhancements.js';
-import { FlowrraLifecycle } from './flowrra.lifecycle.js';
+import { FlowrraLifecycle, LastModule } from './flowrra.lifecycle.js';
 import {
   ConfigurableModuleClass,
   configured,
@@ -18,18 +17,22 @@ import {
   NOT_CONFIGURED,
   type OPTIONS_TYPE,
 } from './flowrra.module-definition.js';
-import { LastModule, putFirstAndLast } from './flowrra.module-order.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraService } from './flowrra.service.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/resolved-options.js';
-import type { FlowrraFeatureOptions, FlowrraModuleOptions } from './options/module-options.js';
-import { resolveModuleOptions } from './options/resolve-module-options.js';
+import { containerOf, ExternalContextCreator, orderHooks } from './nest-internals.js';
+import {
+  type FlowrraModuleOptions,
+  RESOLVED_OPTIONS,
+  type ResolvedOptions,
+  resolveModuleOptions,
+} from './options/module-options.js';
+import type { FlowrraFeatureOptions } from './options/queue-options.js';
 import { threadLink } from '../run/threads/parent-link.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /**
- * Background tasks for a Nest application. Import `FlowrraModule.forRoot()` once, in the root
- * module; it is global, so that every provider may inject `FlowrraService`.
+ * Background tasks for a Nest application. Import `FlowrraModule.forRoot()` once, in the root module. It is
+ * global: every provider can inject `FlowrraService`.
  */
 @Module({
   imports: [LastModule],
@@ -54,10 +57,9 @@ import type { ResultBackend } from '../results/result-backend.js';
         explorer: TaskExplorer,
         registry: TaskRegistry,
         options: ResolvedOptions,
-        // Nest's own, which knows the container.
-        { container }: { container: NestContainer },
+        creator: ExternalContextCreator,
       ) => {
-        const nest = new NestEnhancers(container, options.globalEnhancers);
+        const nest = new NestEnhancers(containerOf(creator), options.globalEnhancers);
         return new TaskDiscovery(explorer, registry, options, new TaskEnhancements(nest, options.clock));
       },
     },
@@ -85,17 +87,21 @@ import type { ResultBackend } from '../results/result-backend.js';
   exports: [FlowrraService],
 })
 export class FlowrraModule extends ConfigurableModuleClass {
-  /** @throws {FlowrraConfigError} when the application starts, if an option is unknown or wrong. */
+  /**
+   * Configures Flowrra.
+   *
+   * @throws {FlowrraConfigError} when the application starts, if an option is unknown or invalid.
+   */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
   }
 
   /**
-   * Lets a feature module bring its queues along. Import it as often as needed, in any module; a queue
-   * may be declared more than once with the same options.
+   * Declares the queues of a feature module. It can be imported in any number of modules. A queue can be declared
+   * more than once with the same options.
    *
-   * @throws {FlowrraConfigError} when the application starts, if an option is unknown or wrong, or a
-   *   queue is declared elsewhere with different options.
+   * @throws {FlowrraConfigError} when the application starts, if an option is unknown or invalid, or if a queue is
+   *   declared elsewhere with different options.
    */
   static forFeature(options: FlowrraFeatureOptions): DynamicModule {
     return {
@@ -112,6 +118,6 @@ export class FlowrraModule extends ConfigurableModuleClass {
         'FlowrraModule.forRoot() is imported twice in one application. Import it once, in the root module: it is global.',
       );
     }
-    putFirstAndLast(modules, FlowrraModule);
+    orderHooks(modules, FlowrraModule, LastModule);
   }
 }

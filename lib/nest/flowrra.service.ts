@@ -1,66 +1,105 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import { wrong } from '../job/check.js';
 import type { Clock } from '../job/clock.js';
-import { type Duration, parseDuration } from '../job/duration.js';
+import type { Duration } from '../job/duration.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import type { FlowrraEvent } from '../job/events.js';
+import { lookedUpId } from '../job/names.js';
+import { duration, flag, resolve, type RulesOf, withMethods } from '../job/rules.js';
 import { showValue } from '../job/show-value.js';
-import { TaskRegistry, type TaskRoute } from '../run/task-registry.js';
+import {
+  type BatchJob,
+  NO_SUBMIT_OPTIONS,
+  resolveSubmitOptions,
+  type SubmitOptions,
+} from '../job/submit-options.js';
+import type { RegisterOptions } from '../job/task-options.js';
 import type { FinishedTaskResult, TaskResult } from '../job/task-result.js';
+import { TaskRegistry, type TaskRoute } from '../run/task-registry.js';
 import { TaskSubmission } from '../run/task-submission.js';
 import type { TaskId } from '../run/task-types.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
-import { FlowrraRuntime } from './flowrra.runtime.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/resolved-options.js';
 import { FlowrraJobs } from './flowrra.jobs.js';
 import { FlowrraQueues } from './flowrra.queues.js';
-import { checkKeys, flag, keysOf, wrong } from '../job/check.js';
-import { lookedUpId } from '../job/names.js';
-import { NO_SUBMIT_OPTIONS } from '../job/submission.js';
-import { resolveSubmitOptions } from './options/resolve-submit-options.js';
-import type { BatchJob, RegisterOptions, SubmitOptions } from '../job/task-options.js';
-import type { WaitOptions } from '../results/result-backend.js';
+import { FlowrraRuntime } from './flowrra.runtime.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
 
 /** Options of `waitForResult()`. */
 export interface WaitForResultOptions {
-  /** How long to wait. Default: without limit. */
+  /**
+   * How long to wait.
+   *
+   * @defaultValue no limit
+   */
   timeout?: Duration;
-  /** Aborting it gives up at once, with its reason. */
+  /**
+   * Ends the wait when it is aborted: `waitForResult` rejects with its reason.
+   *
+   * @defaultValue no signal
+   */
   signal?: AbortSignal;
 }
 
 /** Options of `stop()`. */
 export interface StopOptions {
-  /** Let running tasks finish and, on the memory engine, waiting ones as well. Default `true`. */
+  /**
+   * Whether to let running jobs end. The memory engine also runs its waiting jobs. With `false`, running jobs are
+   * aborted at once.
+   *
+   * @defaultValue `true`
+   */
   wait?: boolean;
-  /** How long to wait before running tasks are aborted. Default `shutdownTimeout`, 30 s. */
+  /**
+   * How long to wait before running jobs are aborted.
+   *
+   * @defaultValue `shutdownTimeout` of `forRoot()`
+   */
   timeout?: Duration;
 }
 
 /** Options of `cancel()`. */
 export interface CancelOptions {
-  /** Why, for whoever looks at the job: at most 1,000 characters. Default `'Cancelled'`. */
+  /**
+   * The reason, stored with the job: 1 to 1,000 characters.
+   *
+   * @defaultValue `'Cancelled'`
+   */
   reason?: string;
 }
 
-const WAIT_KEYS = keysOf<WaitForResultOptions>({ timeout: true, signal: true });
-const STOP_KEYS = keysOf<StopOptions>({ wait: true, timeout: true });
-const CANCEL_KEYS = keysOf<CancelOptions>({ reason: true });
+const MAX_REASON_LENGTH = 1_000;
 
-const LONGEST_REASON = 1_000;
+const WAIT_RULES = {
+  timeout: duration(),
+  signal: withMethods<AbortSignal>(
+    ['addEventListener', 'removeEventListener'],
+    'It must be an AbortSignal.',
+  ),
+} satisfies RulesOf<WaitForResultOptions>;
+
+const STOP_RULES = { wait: flag(true), timeout: duration() } satisfies RulesOf<StopOptions>;
+
+const CANCEL_RULES = {
+  reason(value: unknown = 'Cancelled', path): string {
+    if (typeof value === 'string' && value !== '' && value.length <= MAX_REASON_LENGTH) return value;
+    throw wrong(path, value, `It must be 1 to ${MAX_REASON_LENGTH} characters.`);
+  },
+} satisfies RulesOf<CancelOptions>;
 
 /**
- * The executor: submits background tasks, and knows what became of them.
+ * Submits background tasks, and reads, cancels and waits for their jobs.
  *
- * Before Flowrra's `onModuleInit`, and after its shutdown, whatever asks about jobs, or does
- * something to them, rejects with {@link ExecutorNotRunningError}.
+ * Before Flowrra's `onModuleInit` and after its shutdown, all methods that read or change jobs reject with an
+ * {@link ExecutorNotRunningError}. In a CPU thread, tasks can only be submitted: the other methods reject with a
+ * {@link FlowrraConfigError}.
  */
 @Injectable()
 export class FlowrraService extends TaskSubmission implements AsyncDisposable {
-  /** Looking at jobs; putting failed ones back, and forgetting finished ones. */
+  /** Reads jobs, retries failed ones and removes finished ones. */
   readonly jobs: FlowrraJobs;
-  /** Pausing and resuming queues. */
+  /** Pauses and resumes queues. */
   readonly queues: FlowrraQueues;
 
   constructor(
@@ -75,20 +114,21 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     this.queues = new FlowrraQueues(runtime, options.queues);
   }
 
-  /** Whether it is started and not stopping. */
+  /** Whether Flowrra is started and not stopping. */
   get isRunning(): boolean {
     return this.runtime.isRunning;
   }
 
-  /** What happens to jobs in this process. A subscriber that throws is logged and disturbs nobody. */
+  /** The events of jobs in this process. An error of a subscriber is logged and has no other effect. */
   get events$(): Observable<FlowrraEvent> {
     return this.runtime.events.events$;
   }
 
   /**
-   * The same submissions with options: `flowrra.with({ priority: 1, delay: '5m' }).submit(…)`.
+   * Submits with options: `flowrra.with({ priority: 1, delay: '5m' }).submit(…)`. Times are measured from the
+   * submission, so the returned object can be reused.
    *
-   * @throws {FlowrraConfigError} if an option is unknown or out of range.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid.
    */
   with(options: SubmitOptions): TaskSubmission {
     const { clock } = this.options;
@@ -97,9 +137,12 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 
   /**
-   * A job's state now, or `null` for an id that is unknown or whose result has been dropped.
+   * The present state of a job, with its result if it has one. `null` if the id is unknown or the result has expired.
    *
-   * @throws {BackendError} or whatever a configured backend rejects with.
+   * @throws {FlowrraConfigError} if the id is not a string.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried.
+   * @throws any error of a configured backend.
    */
   getResult<R>(taskId: TaskId<R>): Promise<TaskResult<R> | null>;
   getResult<R = unknown>(taskId: string): Promise<TaskResult<R> | null>;
@@ -110,21 +153,25 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 
   /**
-   * Waits until a job has succeeded, failed or been cancelled; a failed one does not reject.
+   * Waits until a job has succeeded, failed or been cancelled. Resolves for a failed job too.
    *
-   * @throws {TaskTimeoutError} when `timeout` is over; the job goes on.
-   * @throws {ResultNotFoundError} for an id that nobody knows.
-   * @throws {ResultExpiredError} if the result has been dropped.
+   * @throws {TaskTimeoutError} after `timeout`. The job is not affected.
+   * @throws {ResultNotFoundError} if no job with the id is known.
+   * @throws {ResultExpiredError} if the result has expired.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid, or the id is not a string.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running, or is stopped during the wait.
+   * @throws {EngineError} if the engine cannot be queried.
+   * @throws the reason of `signal`, if it is aborted, and any error of a configured backend.
    */
   waitForResult<R>(taskId: TaskId<R>, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
   waitForResult<R = unknown>(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult<R>>;
   waitForResult(taskId: string, options?: WaitForResultOptions): Promise<FinishedTaskResult> {
     try {
-      // Not an async function: hundreds of thousands may wait, and each promise counts.
+      // Not an async function: with hundreds of thousands of waits, one more promise each takes much memory.
       const { results } = this.runtime.parts;
       return results.waitFor(
         knowable(taskId),
-        options && resolveWait(options),
+        options && resolve(options, WAIT_RULES, 'waitForResult()', 'waitForResult '),
       ) as Promise<FinishedTaskResult>;
     } catch (error) {
       return Promise.reject(error);
@@ -132,69 +179,80 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 
   /**
-   * Cancels a job, wherever it is. One that waits, is delayed or is to be retried is over at once.
-   * One that runs, in whichever process, has its `signal` aborted within a second and ends as
-   * cancelled when it obeys, or after its task's `killGrace`: in a worker thread that is then ended,
-   * elsewhere its code runs on, and what it returns counts no more. One that takes only a few
-   * milliseconds may succeed before it hears.
+   * Cancels a job in any process.
    *
-   * Resolves with `false` if the job had ended before.
+   * A waiting, delayed or retrying job ends at once. The `signal` of a running job is aborted within a second. The
+   * job ends as cancelled when its code ends, at the latest after the task's `killGrace`. Then a CPU-bound task's
+   * thread is ended; other code continues, and its result is ignored. A job may still succeed if it ends before the
+   * abort.
    *
-   * @throws {ResultNotFoundError} for an id that nobody knows.
+   * @returns `false` if the job had already ended.
+   * @throws {ResultNotFoundError} if no job with the id is known, or its result has expired.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid, or the id is not a string.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried.
    */
   async cancel(taskId: string, options: CancelOptions = {}): Promise<boolean> {
-    checkKeys(options, CANCEL_KEYS, 'cancel()');
-    const { reason = 'Cancelled' } = options;
-    if (typeof reason !== 'string' || reason === '' || reason.length > LONGEST_REASON)
-      throw wrong('reason', reason, `It must be 1 to ${LONGEST_REASON} characters.`);
+    const { reason } = resolve(options, CANCEL_RULES, 'cancel()', '');
     const { operations } = this.runtime.parts;
     return operations.cancel(knowable(taskId), reason);
   }
 
-  /** How many unfinished jobs are not running: waiting, delayed and retrying ones. */
+  /**
+   * The number of unfinished jobs that are not running: waiting, delayed and retrying ones, in all queues.
+   *
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {FlowrraConfigError} in a CPU thread.
+   * @throws {EngineError} if the engine cannot be queried.
+   */
   async pendingCount(): Promise<number> {
     return this.runtime.parts.engine.pendingCount();
   }
 
   /**
-   * Makes a plain function a task, before or after the start. It may then be submitted by its
-   * name or by itself.
+   * Makes a plain function a task, before or after the start. It can be submitted by its name or by the function
+   * itself.
    *
-   * @throws {FlowrraConfigError} if an option is wrong or the name is taken.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid, or another task has the name.
    */
   register<A extends unknown[], R>(options: RegisterOptions, fn: (...args: A) => R): void {
     this.discovery.register(options, fn);
   }
 
   /**
-   * Looks for tasks and listeners again, in modules that were loaded lazily since.
+   * Adds the tasks and listeners of modules that were loaded lazily after the start.
    *
-   * @throws {FlowrraConfigError} if a task is wrong, or such a module brings a queue that was not there at the start.
+   * @throws {FlowrraConfigError} if a task is invalid, or such a module declares a new queue.
    */
   discover(): void {
     this.discovery.discover();
     this.listeners.discover();
   }
 
-  /** Connects and starts running jobs. Nest's lifecycle calls it; calling it twice changes nothing. */
+  /**
+   * Connects the engine and starts running jobs. Nest's lifecycle calls it. If Flowrra is running, it has no effect.
+   *
+   * @throws {FlowrraConfigError} if the engine does not support the options, or if `tasks` or a `deadLetter` names
+   *   an unknown task.
+   * @throws {EngineError} if the engine cannot be opened.
+   */
   start(): Promise<void> {
     return this.runtime.start();
   }
 
   /**
-   * Stops: hands out no more jobs, lets running ones finish, aborts those that do not, and releases
-   * everything. Nest's lifecycle calls it; calling it twice changes nothing, and `start` starts again.
+   * Stops: starts no more jobs, lets running ones end, aborts those that take too long, and closes the engine and
+   * the backend. Nest's lifecycle calls it. If Flowrra is stopped, it has no effect. `start` starts it again.
+   *
+   * @throws {FlowrraConfigError} if an option is unknown or invalid.
+   * @throws any error of a configured backend's `close`.
    */
   async stop(options: StopOptions = {}): Promise<void> {
-    checkKeys(options, STOP_KEYS, 'stop()');
-    const { timeout } = options;
-    const wait = flag(options.wait, 'stop wait', true);
-    const grace =
-      timeout === undefined ? this.options.shutdownTimeout : parseDuration(timeout, 'stop timeout');
-    await this.runtime.close(wait ? grace : 0);
+    const { wait, timeout } = resolve(options, STOP_RULES, 'stop()', 'stop ');
+    await this.runtime.close(wait ? (timeout ?? this.options.shutdownTimeout) : 0);
   }
 
-  /** `await using`, where Nest's lifecycle does not reach. */
+  /** Stops, for `await using` outside of Nest's lifecycle. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -216,20 +274,11 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 }
 
-/** @throws {ResultNotFoundError} for what no job can have as its id. */
+/** @throws {ResultNotFoundError} for an id that no job can have. */
 function knowable(taskId: unknown): string {
   const id = lookedUpId(taskId);
   if (id !== null) return id;
   throw new ResultNotFoundError(`No job ${showValue(taskId)} is known: no job can have this id.`);
-}
-
-function resolveWait(options: WaitForResultOptions): WaitOptions {
-  checkKeys(options, WAIT_KEYS, 'waitForResult()');
-  const { timeout, signal } = options;
-  return {
-    timeout: timeout === undefined ? undefined : parseDuration(timeout, 'waitForResult timeout'),
-    signal,
-  };
 }
 
 class SubmissionWith extends TaskSubmission {
@@ -251,7 +300,7 @@ class SubmissionWith extends TaskSubmission {
   }
 
   protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
-    // Resolved again at each submission, so that `runAt` is measured from then.
+    // Resolved at each submission, since `runAt` and `expires` are measured from it.
     const options = resolveSubmitOptions(this.options, this.clock.now());
     return Promise.resolve(this.runtime.parts.submitter.submit(route, args, options));
   }
@@ -261,7 +310,7 @@ class SubmissionWith extends TaskSubmission {
   }
 }
 
-/** @param common Options of all jobs, over which those of each go. */
+/** @param common Options of all jobs. The options of each job take precedence. */
 function sendBatch(
   { parts }: FlowrraRuntime,
   clock: Clock,

@@ -1,19 +1,19 @@
-import type { ResolvedOptions } from './options/resolved-options.js';
+import type { ResolvedOptions } from './options/module-options.js';
 import type { ResolvedQueue } from '../job/queue.js';
 import { VERSION } from '../version.js';
 
-/** More queues than this are counted instead of named. */
-const MOST_QUEUES = 20;
+/** Further queues are only counted. */
+const MAX_QUEUES = 20;
 
-/** What a process says of itself in the log when it starts. Shows no URL, which may hold a password. */
+/** The log line of the start. It shows no URL, which may contain a password. */
 export function startLine(
   { engine, role, queues }: Pick<ResolvedOptions, 'engine' | 'role' | 'queues'>,
   engineName: string,
   tasks: number,
 ): string {
   const store = typeof engine === 'string' ? engine.slice(0, engine.indexOf(':')) : engineName;
-  const named = queues.slice(0, MOST_QUEUES).map(role === 'producer' ? ({ name }) => name : withConcurrency);
-  if (queues.length > MOST_QUEUES) named.push(`and ${queues.length - MOST_QUEUES} more`);
+  const named = queues.slice(0, MAX_QUEUES).map(role === 'producer' ? ({ name }) => name : withConcurrency);
+  if (queues.length > MAX_QUEUES) named.push(`and ${queues.length - MAX_QUEUES} more`);
   const part = role === 'producer' ? 'producer (runs no jobs)' : role;
   const count = tasks === 1 ? '1 task' : `${tasks} tasks`;
   return `Started: engine ${store}, role ${part}, queues ${named.join(', ')}; ${count}; version ${VERSION}`;

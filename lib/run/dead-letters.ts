@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { LazyAbort } from './lazy-abort.js';
 import type { Attempt, AttemptError, Metadata } from '../job/job.js';
-import { NO_SUBMIT_OPTIONS } from '../job/submission.js';
+import { NO_SUBMIT_OPTIONS } from '../job/submit-options.js';
 import { contextOf, markOf, metadataOf } from '../job/metadata.js';
 import type { Clock } from '../job/clock.js';
 import { PayloadError } from '../job/errors.js';

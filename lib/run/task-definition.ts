@@ -12,7 +12,7 @@ export interface TaskDefinition extends ResolvedTask {
   /** Where `@TaskCtx()` stands among the parameters, or `null`. */
   readonly contextIndex: number | null;
   /** The number of parameters, if the last may be a context without `@TaskCtx()`; otherwise 0. */
-  readonly untoldParameters: number;
+  readonly undecoratedParameters: number;
   /** Calls the code on this thread, on the provider that Nest made. */
   invoke(args: unknown[], call: TaskCall): unknown;
   /** What runs around the code: guards and their like; `null` for a task that has nothing of it. */

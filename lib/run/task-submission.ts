@@ -1,4 +1,4 @@
-import type { BatchJob } from '../job/task-options.js';
+import type { BatchJob } from '../job/submit-options.js';
 import { FlowrraConfigError } from '../job/errors.js';
 import { showValue } from '../job/show-value.js';
 import type { TaskRegistry, TaskRoute } from './task-registry.js';

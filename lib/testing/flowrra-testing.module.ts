@@ -1,14 +1,18 @@
-import { types } from 'node:util';
 import type { DynamicModule, Provider } from '@nestjs/common';
 import { FlowrraConfigError } from '../job/errors.js';
 import { TaskExplorer } from '../nest/discovery/task-explorer.js';
 import { configured, MODULE_OPTIONS_TOKEN } from '../nest/flowrra.module-definition.js';
 import { FlowrraModule } from '../nest/flowrra.module.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/resolved-options.js';
-import { checkKeys, keysOf, oneOf, wrong } from '../job/check.js';
-import type { FlowrraModuleOptions } from '../nest/options/module-options.js';
-import { MODULE_KEYS, resolveModuleOptions } from '../nest/options/resolve-module-options.js';
+import { checkKeys } from '../job/check.js';
+import { applyRules, date, oneOf, type RulesOf } from '../job/rules.js';
+import {
+  type FlowrraModuleOptions,
+  MODULE_RULES,
+  RESOLVED_OPTIONS,
+  type ResolvedOptions,
+  resolveModuleOptions,
+} from '../nest/options/module-options.js';
 import { FlowrraTesting } from './flowrra-testing.js';
 import { TestClock } from './test-clock.js';
 import { TestEngine, type TestMode } from './test-engine.js';
@@ -21,7 +25,11 @@ export interface FlowrraTestingOptions {
   now?: Date;
 }
 
-const TESTING_KEYS = keysOf<FlowrraTestingOptions>({ mode: true, now: true });
+const TESTING_RULES = {
+  mode: oneOf(['fake', 'inline', 'manual'], 'manual'),
+  now: date,
+} satisfies RulesOf<FlowrraTestingOptions>;
+const TESTING_KEYS = Object.keys(TESTING_RULES);
 
 /** As much of Nest's `TestingModuleBuilder` as is needed here. */
 interface Overridable {
@@ -35,7 +43,7 @@ interface Overridable {
 export class FlowrraTestingModule {
   /** In the place of `FlowrraModule.forRoot()`, in a module that a test puts together itself. */
   static forRoot(options: FlowrraModuleOptions & FlowrraTestingOptions = {}): DynamicModule {
-    checkKeys(options, [...TESTING_KEYS, ...MODULE_KEYS], 'FlowrraTestingModule options');
+    checkKeys(options, [...TESTING_KEYS, ...Object.keys(MODULE_RULES)], 'FlowrraTestingModule options');
     const { mode, now, ...own } = options;
     const real = FlowrraModule.forRoot(own);
     const providers: Provider[] = [
@@ -44,7 +52,7 @@ export class FlowrraTestingModule {
         provide: RESOLVED_OPTIONS,
         inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
         useFactory: (given: FlowrraModuleOptions, explorer: TaskExplorer) =>
-          testOptions(given, explorer, { ...(mode && { mode }), ...(now && { now }) }),
+          testOptions(given, explorer, { mode, now }),
       },
       { provide: FlowrraService, useClass: FlowrraTesting },
       { provide: FlowrraTesting, useExisting: FlowrraService },
@@ -88,12 +96,11 @@ export class FlowrraTestingModule {
 function testOptions(
   given: FlowrraModuleOptions,
   explorer: TaskExplorer,
-  { mode, now }: FlowrraTestingOptions,
+  options: FlowrraTestingOptions,
 ): ResolvedOptions {
-  if (now !== undefined && !(types.isDate(now) && !Number.isNaN(now.getTime())))
-    throw wrong('now', now, 'It must be a valid Date.');
+  const { mode, now } = applyRules(options, TESTING_RULES, '');
   const clock = new TestClock(now);
-  const engine = new TestEngine(oneOf(mode, 'mode', ['fake', 'inline', 'manual'], 'manual'), clock);
+  const engine = new TestEngine(mode, clock);
   const application = { ...given, engine: 'memory:', role: 'all', clock } as const;
   const resolved = resolveModuleOptions(application, explorer.features());
   return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' }, quiet: true };

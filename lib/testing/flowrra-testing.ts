@@ -7,7 +7,7 @@ import { TaskDiscovery } from '../nest/discovery/task-discovery.js';
 import { TaskListeners } from '../nest/discovery/task-listeners.js';
 import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/resolved-options.js';
+import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/module-options.js';
 import type { TestClock } from './test-clock.js';
 import { type Recorded, TestEngine } from './test-engine.js';
 

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { FlowrraConfigError } from '../../lib/job/errors.js';
 import { suggest } from '../../lib/job/check.js';
 import type { FlowrraModuleOptions } from '../../lib/nest/options/module-options.js';
-import { resolveModuleOptions } from '../../lib/nest/options/resolve-module-options.js';
-import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
-import { resolveTaskOptions } from '../../lib/nest/options/resolve-task-options.js';
-import type { SubmitOptions, TaskOptions } from '../../lib/job/task-options.js';
+import { resolveModuleOptions } from '../../lib/nest/options/module-options.js';
+import { resolveSubmitOptions } from '../../lib/job/submit-options.js';
+import { resolveTaskOptions } from '../../lib/job/task-options.js';
+import type { SubmitOptions } from '../../lib/job/submit-options.js';
+import type { TaskOptions } from '../../lib/job/task-options.js';
 
 const MODULE_KEYS = [
   'numWorkers',

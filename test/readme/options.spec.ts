@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { parseDuration } from '../../lib/job/duration.js';
 import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
-import { resolveModuleOptions } from '../../lib/nest/options/resolve-module-options.js';
-import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
-import { resolveTaskOptions } from '../../lib/nest/options/resolve-task-options.js';
-import type { ResolvedOptions } from '../../lib/nest/options/resolved-options.js';
+import { resolveModuleOptions } from '../../lib/nest/options/module-options.js';
+import { resolveSubmitOptions } from '../../lib/job/submit-options.js';
+import { resolveTaskOptions } from '../../lib/job/task-options.js';
+import type { ResolvedOptions } from '../../lib/nest/options/module-options.js';
 import { section, textOf } from './documents.js';
 
 /** A table of options as the README prints it: name to the cell of its default. */

@@ -1,4 +1,4 @@
-import { resolveJobFilter, resolveJobQuery } from '../../lib/nest/options/resolve-job-query.js';
+import { resolveJobFilter, resolveJobQuery } from '../../lib/nest/options/job-query-options.js';
 import { configError } from '../support/config-error.js';
 
 const parse = (options: unknown) => resolveJobQuery(options as object);

@@ -3,7 +3,7 @@ import { systemClock } from '../../lib/job/clock.js';
 import type { TaskResult } from '../../lib/job/task-result.js';
 import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
 import type { FlowrraModuleOptions } from '../../lib/nest/options/module-options.js';
-import { resolveModuleOptions } from '../../lib/nest/options/resolve-module-options.js';
+import { resolveModuleOptions } from '../../lib/nest/options/module-options.js';
 import { InMemoryBackend } from '../../lib/results/in-memory-backend.js';
 import { ResultBackend } from '../../lib/results/result-backend.js';
 import { queueOf } from '../support/jobs.js';

@@ -1,6 +1,6 @@
-import { NO_SUBMIT_OPTIONS } from '../../lib/job/submission.js';
-import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
-import type { SubmitOptions } from '../../lib/job/task-options.js';
+import { NO_SUBMIT_OPTIONS } from '../../lib/job/submit-options.js';
+import { resolveSubmitOptions } from '../../lib/job/submit-options.js';
+import type { SubmitOptions } from '../../lib/job/submit-options.js';
 import { configError } from '../support/config-error.js';
 
 const NOW = 1_700_000_000_000;

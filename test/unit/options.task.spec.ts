@@ -1,4 +1,4 @@
-import { resolveTaskOptions } from '../../lib/nest/options/resolve-task-options.js';
+import { resolveTaskOptions } from '../../lib/job/task-options.js';
 import type { RegisterOptions, TaskOptions } from '../../lib/job/task-options.js';
 import { configError } from '../support/config-error.js';
 

@@ -1,6 +1,6 @@
 import { carried } from '../../lib/job/metadata.js';
-import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
-import type { SubmitOptions } from '../../lib/job/task-options.js';
+import { resolveSubmitOptions } from '../../lib/job/submit-options.js';
+import type { SubmitOptions } from '../../lib/job/submit-options.js';
 import { ThreadLinkEngine } from '../../lib/run/threads/parent-engine.js';
 import { newJob } from '../support/jobs.js';
 

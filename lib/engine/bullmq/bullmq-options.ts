@@ -1,16 +1,19 @@
 import type { PgPool, QueueOptions, RedisOptions, WorkerOptions } from 'bullmq';
 import { masked } from '../../job/show-value.js';
 import type { Duration } from '../../job/duration.js';
+import { checkObject, wrong } from '../../job/check.js';
 import {
-  checkKeys,
-  checkObject,
-  durationBetween,
+  duration,
   flag,
-  keysOf,
+  nested,
   oneOf,
+  resolve,
+  type Resolved,
+  type Rule,
+  type RulesOf,
+  text,
   wholeNumber,
-  wrong,
-} from '../../job/check.js';
+} from '../../job/rules.js';
 
 /** A client of ioredis. */
 export interface RedisClient {
@@ -108,74 +111,44 @@ export interface BullMqOptions {
   };
 }
 
+/** With a shorter time, a busy event loop would look like a dead worker or a silent server. */
+const MIN_MS = 100;
+const MAX_MS = 24 * 3_600_000;
+
+const FOR_POSTGRES = 'For PostgreSQL, give a URL or a pool of pg.';
+
+const RULES = {
+  connection: resolveConnection,
+  prefix: text(/^[^\s:{}]+$/, 'It may contain no space, colon or brace.', 'flowrra'),
+  schema: text(
+    /^[A-Za-z_][\w$]{0,62}$/,
+    'It must be a name of letters, digits, _ and $, at most 63.',
+    'bullmq',
+  ),
+  migrate: flag(true),
+  whenUnreachable: oneOf(['fail', 'wait'], 'fail'),
+  submitTimeout: duration({ min: MIN_MS, max: MAX_MS, default: '5s' }),
+  lease: duration({ min: MIN_MS, max: MAX_MS, default: '30s' }),
+  maxRescues: wholeNumber({ min: 0, default: 3 }),
+  fleetEvents: flag(false),
+  bullmq: nested({
+    queue: bullOptions(OWN_QUEUE_OPTIONS),
+    worker: bullOptions(OWN_WORKER_OPTIONS),
+  } satisfies RulesOf<BullMqOptions['bullmq']>),
+} satisfies RulesOf<BullMqOptions>;
+
+type Checked = Resolved<typeof RULES>;
+
 /** All options, checked; times in milliseconds. */
-export interface ResolvedBullMqOptions {
-  readonly connection: BullMqConnection;
-  readonly prefix: string;
-  readonly schema: string;
-  readonly migrate: boolean;
-  readonly whenUnreachable: 'fail' | 'wait';
-  readonly submitTimeout: number;
-  readonly lease: number;
-  readonly maxRescues: number;
-  readonly fleetEvents: boolean;
+export interface ResolvedBullMqOptions extends Omit<Checked, 'bullmq'> {
   readonly queueOptions: object;
   readonly workerOptions: object;
 }
 
-const KEYS = keysOf<BullMqOptions>({
-  connection: true,
-  prefix: true,
-  schema: true,
-  migrate: true,
-  whenUnreachable: true,
-  submitTimeout: true,
-  lease: true,
-  maxRescues: true,
-  fleetEvents: true,
-  bullmq: true,
-});
-/** With a shorter time, a busy event loop would look like a dead worker or a silent server. */
-const MIN_MS = 100;
-const MAX_MS = 24 * 3_600_000;
-const SCHEMA = /^[A-Za-z_][\w$]{0,62}$/;
-const FOR_POSTGRES = 'For PostgreSQL, give a URL or a pool of pg.';
-const PREFIX = /^[^\s:{}]+$/;
-
 /** @throws {FlowrraConfigError} naming the option, the value and the allowed values. */
 export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOptions {
-  checkKeys(options, KEYS, 'bullmq options');
-  const { bullmq = {} } = options;
-  checkKeys(
-    bullmq,
-    keysOf<NonNullable<BullMqOptions['bullmq']>>({ queue: true, worker: true }),
-    'bullmq.bullmq',
-  );
-  return {
-    connection: resolveConnection(options.connection),
-    prefix: matching(
-      PREFIX,
-      options.prefix,
-      'bullmq prefix',
-      'flowrra',
-      'It may contain no space, colon or brace.',
-    ),
-    schema: matching(
-      SCHEMA,
-      options.schema,
-      'bullmq schema',
-      'bullmq',
-      'It must be a name of letters, digits and _, at most 63.',
-    ),
-    migrate: flag(options.migrate, 'bullmq migrate', true),
-    whenUnreachable: oneOf(options.whenUnreachable, 'bullmq whenUnreachable', ['fail', 'wait'], 'fail'),
-    submitTimeout: durationBetween(MIN_MS, MAX_MS, options.submitTimeout, 'bullmq submitTimeout', 5_000),
-    lease: durationBetween(MIN_MS, MAX_MS, options.lease, 'bullmq lease', 30_000),
-    maxRescues: wholeNumber(options.maxRescues, 'bullmq maxRescues', { min: 0, fallback: 3 }),
-    fleetEvents: flag(options.fleetEvents, 'bullmq fleetEvents', false),
-    queueOptions: checkBullOptions(bullmq.queue, 'bullmq.bullmq.queue', OWN_QUEUE_OPTIONS),
-    workerOptions: checkBullOptions(bullmq.worker, 'bullmq.bullmq.worker', OWN_WORKER_OPTIONS),
-  };
+  const { bullmq, ...own } = resolve(options, RULES, 'bullmq options', 'bullmq ');
+  return { ...own, queueOptions: bullmq.queue, workerOptions: bullmq.worker };
 }
 
 /** Whether a connection leads to PostgreSQL. */
@@ -246,21 +219,13 @@ function checkUrl(url: string, path: string, need: string): string {
   }
 }
 
-function matching(pattern: RegExp, value: unknown, path: string, fallback: string, need: string): string {
-  if (value === undefined) return fallback;
-  if (typeof value === 'string' && pattern.test(value)) return value;
-  throw wrong(path, value, need);
-}
-
-function checkBullOptions(
-  options: object | undefined,
-  path: string,
-  own: Readonly<Record<string, string>>,
-): object {
-  if (options === undefined) return {};
-  checkObject(options, path, 'It must be an object with options of BullMQ.');
-  for (const [key, instead] of Object.entries(own))
-    if (key in options)
-      throw wrong(`${path}.${key}`, (options as Record<string, unknown>)[key], `Use ${instead}.`);
-  return options;
+/** @param own Options that Flowrra sets itself, each with the option to use instead. */
+function bullOptions(own: Readonly<Record<string, string>>): Rule<object> {
+  return (options = {}, path) => {
+    checkObject(options, path, 'It must be an object with options of BullMQ.');
+    for (const [key, instead] of Object.entries(own))
+      if (key in options)
+        throw wrong(`${path}.${key}`, (options as Record<string, unknown>)[key], `Use ${instead}.`);
+    return options;
+  };
 }

@@ -1,6 +1,7 @@
-import { resolve } from 'node:path';
+import { resolve as absolute } from 'node:path';
 import type { Duration } from '../../job/duration.js';
-import { checkKeys, duration, durationBetween, keysOf, oneOf, wholeNumber, wrong } from '../../job/check.js';
+import { wrong } from '../../job/check.js';
+import { duration, oneOf, resolve, type Resolved, type RulesOf, wholeNumber } from '../../job/rules.js';
 import type { DriverName } from './file/driver.js';
 
 /** Options of the SQLite engine. */
@@ -52,45 +53,24 @@ export interface SqliteOptions {
   driver?: DriverName | 'auto';
 }
 
-/** All options, checked; times in milliseconds. */
-export interface ResolvedSqliteOptions {
+const RULES = {
   /** Absolute. */
-  readonly file: string;
-  readonly durability: 'full' | 'normal';
-  readonly lease: number;
-  readonly maxRescues: number;
-  readonly pollInterval: number;
-  readonly lockTimeout: number;
-  readonly driver: DriverName | 'auto';
-}
+  file: resolveFile,
+  durability: oneOf(['full', 'normal'], 'full'),
+  // A busy machine could not renew shorter leases in time.
+  lease: duration({ min: 100, max: 86_400_000, default: '30s' }),
+  maxRescues: wholeNumber({ min: 0, default: 3 }),
+  pollInterval: duration({ min: 1, max: 3_600_000, default: '20ms' }),
+  lockTimeout: duration({ default: '5s' }),
+  driver: oneOf(['auto', 'node:sqlite', 'better-sqlite3'], 'auto'),
+} satisfies RulesOf<SqliteOptions>;
 
-const KEYS = keysOf<SqliteOptions>({
-  file: true,
-  durability: true,
-  lease: true,
-  maxRescues: true,
-  pollInterval: true,
-  lockTimeout: true,
-  driver: true,
-});
-
-/** A busy machine could not renew shorter leases in time. */
-const SHORTEST_LEASE_MS = 100;
-const LONGEST_LEASE_MS = 86_400_000;
-const LONGEST_POLL_MS = 3_600_000;
+/** All options, checked; times in milliseconds. */
+export type ResolvedSqliteOptions = Resolved<typeof RULES>;
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOptions {
-  checkKeys(options, KEYS, 'sqlite options');
-  return {
-    file: resolveFile(options.file),
-    durability: oneOf(options.durability, 'sqlite durability', ['full', 'normal'], 'full'),
-    lease: durationBetween(SHORTEST_LEASE_MS, LONGEST_LEASE_MS, options.lease, 'sqlite lease', 30_000),
-    maxRescues: wholeNumber(options.maxRescues, 'sqlite maxRescues', { min: 0, fallback: 3 }),
-    pollInterval: durationBetween(1, LONGEST_POLL_MS, options.pollInterval, 'sqlite pollInterval', 20),
-    lockTimeout: duration(options.lockTimeout, 'sqlite lockTimeout', 5_000),
-    driver: oneOf(options.driver, 'sqlite driver', ['auto', 'node:sqlite', 'better-sqlite3'], 'auto'),
-  };
+  return resolve(options, RULES, 'sqlite options', 'sqlite ');
 }
 
 /** The path in a URL such as `sqlite:./data/tasks.db` or `sqlite:///var/lib/app/tasks.db`. */
@@ -107,17 +87,17 @@ export function fileOfUrl(url: string): string {
   return url.replace(/^sqlite:(\/\/(?=\/))?/i, '');
 }
 
-function resolveFile(file: unknown): string {
+function resolveFile(file: unknown, path: string): string {
   if (typeof file !== 'string' || file === '' || file.includes('\0')) {
-    throw wrong('sqlite file', file, "It must be a path, such as './data/tasks.db'.");
+    throw wrong(path, file, "It must be a path, such as './data/tasks.db'.");
   }
-  if (file.startsWith('file:')) throw wrong('sqlite file', file, 'It must be a path, not a URL.');
+  if (file.startsWith('file:')) throw wrong(path, file, 'It must be a path, not a URL.');
   if (file.startsWith(':')) {
     throw wrong(
-      'sqlite file',
+      path,
       file,
       "An in-memory database stores nothing durably: use the engine 'memory:' instead.",
     );
   }
-  return resolve(file);
+  return absolute(file);
 }

@@ -1,22 +1,20 @@
 import { type CallSite, callSites, toFileUrl } from '../../job/call-sites.js';
 
-/** What compilers call the function that applies decorators: tsc, SWC, esbuild, reflect-metadata. */
+/** The names of the functions that apply decorators, in the output of tsc, SWC and esbuild and in reflect-metadata. */
 const HELPER = /^(?:Object\.|Reflect\.)?_*(?:ts_)?_?decorate(?:Class|Property)?$/i;
 
-/** Packages that hold such functions when they are not written into each file. */
+/** The packages that contain such functions if the compiler does not write them into each file. */
 const HELPER_PACKAGE = /[\\/]node_modules[\\/](?:tslib|@swc[\\/]helpers|reflect-metadata)[\\/]/;
 
 /**
- * The file of the class whose decorators are being applied, as a `file:` URL: to be asked while a
- * decorator runs, not while it is made, since a composed decorator is made elsewhere.
- *
- * @returns `null` where it cannot be told.
+ * The file of the class whose decorators are being applied, as a `file:` URL; `null` if it is unknown. To be
+ * called while a decorator is applied, not while it is created: a composed decorator is created in another file.
  */
 export function declaringFile(): string | null {
   const frames = callSites();
   const first = frames.findIndex(isHelper);
   if (first < 0) return null;
-  // The helper is called by the class's own file; everything nearer is decorators.
+  // The file of the class calls the helper. The frames before the helper are decorators.
   const caller = frames.slice(first).find((frame) => !isHelper(frame));
   return caller?.file ? toFileUrl(caller.file) : null;
 }

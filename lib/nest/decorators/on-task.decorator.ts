@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import type { FlowrraEvent } from '../../job/events.js';
 import { FlowrraConfigError } from '../../job/errors.js';
-import { checkKeys, keysOf, suggest, wrong } from '../../job/check.js';
+import { suggest, wrong } from '../../job/check.js';
+import { resolve, type Rule, type RulesOf } from '../../job/rules.js';
 import { describeMember } from './task-metadata.js';
 
 /** The types of events: `'submitted'`, `'started'`, `'failed'`, … */
@@ -10,16 +11,24 @@ export type TaskEventType = FlowrraEvent['type'];
 /** The event of one type: `TaskEvent<'failed'>` has an `error`. */
 export type TaskEvent<T extends TaskEventType = TaskEventType> = Extract<FlowrraEvent, { readonly type: T }>;
 
-/** Which events a listener is for. Default: those of every job. */
+/** Selects the events of a listener. */
 export interface OnTaskFilter {
-  /** The name of the task, or of several. */
+  /**
+   * The name of a task, or several.
+   *
+   * @defaultValue all tasks
+   */
   task?: string | readonly string[];
-  /** The name of the queue, or of several. */
+  /**
+   * The name of a queue, or several.
+   *
+   * @defaultValue all queues
+   */
   queue?: string | readonly string[];
 }
 
-/** What `@OnTask()` notes about a method. */
-export interface Listening {
+/** The metadata of one `@OnTask()`. */
+export interface Subscription {
   readonly key: string;
   readonly types: ReadonlySet<TaskEventType>;
   /** `null` for all. */
@@ -28,9 +37,8 @@ export interface Listening {
 }
 
 const LISTENERS = Symbol.for('flowrra:listeners');
-const FILTER_KEYS = keysOf<OnTaskFilter>({ task: true, queue: true });
 
-/** Every type, so that one that is misspelt is found. The compiler sees to it that none is missing. */
+/** All types, to find misspelt ones. The compiler rejects a list that lacks one. */
 const TYPES = Object.keys({
   submitted: true,
   deduplicated: true,
@@ -47,11 +55,22 @@ const TYPES = Object.keys({
   redriven: true,
 } satisfies Record<TaskEventType, true>);
 
+const names: Rule<ReadonlySet<string> | null> = (value, path) => {
+  if (value === undefined) return null;
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  for (const name of list)
+    if (typeof name !== 'string') throw wrong(path, name, 'It must be a name, or an array of names.');
+  return new Set(list as string[]);
+};
+
+const FILTER_RULES = { task: names, queue: names } satisfies RulesOf<OnTaskFilter>;
+
 /**
- * Calls a method of a provider or controller with each event of a type, or of several: `@OnTask('failed')`.
- * It hears what `events$` tells. What it throws, or rejects with, is logged and disturbs nobody.
+ * Calls a method of a provider or controller with each event of one type or several: `@OnTask('failed')`. The
+ * events are those of `events$`. An error of the method is logged and has no other effect.
  *
- * @throws {FlowrraConfigError} while the class is defined, if it stands on anything but a method, or listens for nothing.
+ * @throws {FlowrraConfigError} when the class is defined: if the decorated member is not an instance method, or if
+ *   a type or a filter option is invalid.
  */
 export function OnTask<T extends TaskEventType>(type: T | readonly T[], filter: OnTaskFilter = {}) {
   return <M extends (event: TaskEvent<T>) => unknown>(
@@ -61,39 +80,29 @@ export function OnTask<T extends TaskEventType>(type: T | readonly T[], filter: 
   ): void => {
     const where = `@OnTask() on ${describeMember(target, key)}`;
     if (typeof target === 'function' || typeof descriptor?.value !== 'function')
-      throw new FlowrraConfigError(`${where}: it belongs on a method that is not static.`);
-    checkKeys(filter, FILTER_KEYS, where);
-    const listening: Listening = {
-      key,
-      types: new Set(typesOf(type, where)),
-      tasks: namesOf(filter.task, `${where}, task`),
-      queues: namesOf(filter.queue, `${where}, queue`),
-    };
-    const known = (Reflect.getOwnMetadata(LISTENERS, target) as Listening[] | undefined) ?? [];
-    Reflect.defineMetadata(LISTENERS, [...known, listening], target);
+      throw new FlowrraConfigError(`${where}: the decorated member must be an instance method.`);
+    const { task: tasks, queue: queues } = resolve(filter, FILTER_RULES, where, `${where}, `);
+    const subscription: Subscription = { key, types: new Set(typesOf(type, where)), tasks, queues };
+    Reflect.defineMetadata(LISTENERS, [...ownSubscriptions(target), subscription], target);
   };
 }
 
-/** What the methods of a class listen for, its ancestors' included; a method that a subclass overrides keeps listening. */
-export function listeningsOf(prototype: object): readonly Listening[] {
-  const found: Listening[] = [];
+/** The subscriptions of a class and of its ancestors, including those of overridden methods. */
+export function subscriptionsOf(prototype: object): readonly Subscription[] {
+  const found: Subscription[] = [];
   for (let level = prototype; level && level !== Object.prototype; level = Object.getPrototypeOf(level))
-    found.push(...((Reflect.getOwnMetadata(LISTENERS, level) as Listening[] | undefined) ?? []));
+    found.push(...ownSubscriptions(level));
   return found;
+}
+
+function ownSubscriptions(prototype: object): readonly Subscription[] {
+  return (Reflect.getOwnMetadata(LISTENERS, prototype) as Subscription[] | undefined) ?? [];
 }
 
 function typesOf<T extends TaskEventType>(type: T | readonly T[], where: string): readonly T[] {
   const types: readonly T[] = typeof type === 'string' ? [type] : type;
   if (!Array.isArray(types) || types.length === 0)
-    throw wrong(where, type, `Name what to listen for. Known: ${TYPES.join(', ')}.`);
+    throw wrong(where, type, `Name one type of events, or several. Known: ${TYPES.join(', ')}.`);
   for (const each of types) if (!TYPES.includes(each)) throw wrong(where, each, suggest(each, TYPES));
   return types;
-}
-
-function namesOf(names: unknown, where: string): ReadonlySet<string> | null {
-  if (names === undefined) return null;
-  const list: unknown[] = Array.isArray(names) ? names : [names];
-  for (const name of list)
-    if (typeof name !== 'string') throw wrong(where, name, 'It must be a name, or several.');
-  return new Set(list as string[]);
 }

@@ -3,50 +3,50 @@ import { FlowrraConfigError } from '../../job/errors.js';
 import { TaskContext } from '../../run/task-context.js';
 import type { TaskOptions } from '../../job/task-options.js';
 
-/** What `@Task()` notes about a method. */
+/** A task's declaration: its `@Task()` and its `@TaskCtx()`. */
 export interface TaskMetadata {
   readonly key: string;
   readonly options: TaskOptions;
-  /** Where `@TaskCtx()` stands among the parameters, or `null`. */
+  /** The index of the parameter with `@TaskCtx()`; `null` for none. */
   readonly contextIndex: number | null;
-  /** The number of parameters, if the last may be a context without `@TaskCtx()`; otherwise 0. */
-  readonly untoldParameters: number;
-  /** CPU-bound only: the `file:` URL of the class's file, or `null` where it could not be told. */
+  /** The number of parameters, if the last may be a `TaskContext` without `@TaskCtx()`; otherwise 0. */
+  readonly undecoratedParameters: number;
+  /** CPU-bound only: the `file:` URL of the class's file; `null` if it is unknown. */
   readonly file: string | null;
 }
 
 interface Declared extends Pick<TaskMetadata, 'options' | 'file'> {
-  /** The method as the class declares it, and as `@Task()` was given it: decorators below may have wrapped it. */
+  /** The method as the class declares it, and as `@Task()` received it: decorators below may have wrapped it. */
   readonly methods: readonly object[];
 }
 
-// Symbol.for: an application and one of its dependencies may each have loaded a copy of this package.
+// Symbol.for, since the application and one of its dependencies may each load a copy of this package.
 const TASKS = Symbol.for('flowrra:tasks');
 const CONTEXT = Symbol.for('flowrra:context');
 
-/** Notes a task on (prototype, key), which holds however other decorators wrap the method. */
+/** Stores a task's metadata on the prototype, not on the method, which other decorators may wrap. */
 export function defineTask(prototype: object, key: string, declared: Declared): void {
-  const tasks = (Reflect.getOwnMetadata(TASKS, prototype) as Map<string, Declared> | undefined) ?? new Map();
+  const tasks = new Map(ownTasks(prototype));
   if (tasks.has(key)) {
     throw new FlowrraConfigError(`${describeMember(prototype, key)} has two @Task() decorators. Keep one.`);
   }
   Reflect.defineMetadata(TASKS, tasks.set(key, declared), prototype);
 }
 
-/** Notes which parameter of a method takes the context. */
+/** Stores the index of the parameter that takes the context. */
 export function defineContextParameter(prototype: object, key: string, index: number): void {
   if (Reflect.getOwnMetadata(CONTEXT, prototype, key) !== undefined) {
     throw new FlowrraConfigError(
-      `${describeMember(prototype, key)} has two @TaskCtx() parameters. Keep the last.`,
+      `${describeMember(prototype, key)} has two @TaskCtx() parameters. Keep the last one.`,
     );
   }
   Reflect.defineMetadata(CONTEXT, index, prototype, key);
 }
 
 /**
- * The tasks of a class, its ancestors' included; a subclass's own decorator wins.
+ * The tasks of a class and of its ancestors. The decorator of a subclass takes precedence.
  *
- * @param prototype The class's prototype; `null` has none.
+ * @param prototype The prototype of the class. `null` has no tasks.
  * @throws {FlowrraConfigError} if a method's context parameter is not its last, or lacks `@TaskCtx()`.
  */
 export function taskMetadataOf(prototype: object | null): Map<string, TaskMetadata> {
@@ -56,38 +56,40 @@ export function taskMetadataOf(prototype: object | null): Map<string, TaskMetada
     level !== null && level !== Object.prototype;
     level = Object.getPrototypeOf(level)
   ) {
-    const declared = Reflect.getOwnMetadata(TASKS, level) as Map<string, Declared> | undefined;
-    for (const [key, { options, file }] of declared ?? []) {
+    for (const [key, { options, file }] of ownTasks(level)) {
       if (found.has(key)) continue;
       const contextIndex = contextIndexOf(prototype as object, key);
-      const untoldParameters = contextIndex === null ? untoldParametersOf(prototype as object, key) : 0;
-      found.set(key, { key, options, file, contextIndex, untoldParameters });
+      const undecoratedParameters = contextIndex === null ? undecoratedParametersOf(prototype as object, key) : 0;
+      found.set(key, { key, options, file, contextIndex, undecoratedParameters });
     }
   }
   return found;
 }
 
-/** What a task is called that was given no name: the same on the main thread and in a thread that looks for it. */
+/** The name of a task without a `name`: the same on the main thread and in a worker thread. */
 export function defaultNameOf(prototype: object, key: string): string {
   return `${prototype.constructor.name}.${key}`;
 }
 
-/** The prototype, of a class or of one of its ancestors, that declares a method a task. */
+/** The prototype, of the class or of an ancestor, whose method has `@Task()`; `null` if none has. */
 export function taskHomeOf(prototype: object, key: string): object | null {
   for (let level = prototype; level !== null; level = Object.getPrototypeOf(level) as object) {
-    const declared = Reflect.getOwnMetadata(TASKS, level) as Map<string, Declared> | undefined;
-    if (declared?.has(key)) return level;
+    if (ownTasks(level).has(key)) return level;
   }
   return null;
 }
 
-/** The functions that decorators above a task's own may have wrapped, as far as `@Task()` could see them. */
+/** The functions that decorators above `@Task()` may have wrapped. */
 export function methodsBelow(home: object, key: string): readonly object[] {
-  const declared = Reflect.getOwnMetadata(TASKS, home) as Map<string, Declared> | undefined;
-  // Another copy of this package may have noted the task.
-  return declared?.get(key)?.methods ?? [];
+  // Another version of this package may have stored the task without them.
+  return ownTasks(home).get(key)?.methods ?? [];
 }
 
+function ownTasks(prototype: object): Map<string, Declared> {
+  return (Reflect.getOwnMetadata(TASKS, prototype) as Map<string, Declared> | undefined) ?? new Map();
+}
+
+/** Names a member of a class in errors. */
 export function describeMember(prototype: object, key: string): string {
   return `${(prototype.constructor as { name?: string } | undefined)?.name || '(anonymous class)'}.${key}`;
 }
@@ -109,8 +111,8 @@ function contextIndexOf(prototype: object, key: string): number | null {
   return index;
 }
 
-/** Of a type that is imported by `import type` compilers note `Function` or, as of every interface, `Object`. */
-function untoldParametersOf(prototype: object, key: string): number {
+/** For a type that is imported with `import type`, compilers store `Function` or `Object`. */
+function undecoratedParametersOf(prototype: object, key: string): number {
   const types = Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined;
   if (types === undefined) return (Reflect.get(prototype, key) as { length: number }).length;
   const last = types.at(-1);

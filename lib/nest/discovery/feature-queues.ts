@@ -1,21 +1,23 @@
 import { Inject, Module } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { FlowrraConfigError } from '../../job/errors.js';
-import { RESOLVED_OPTIONS } from '../options/resolved-options.js';
-import { checkKeys, keysOf } from '../../job/check.js';
-import { type DeclaredQueues, mergeFeatures } from '../options/merge-features.js';
-import type { FlowrraFeatureOptions } from '../options/module-options.js';
 import type { ResolvedQueue } from '../../job/queue.js';
+import { resolve, type RulesOf } from '../../job/rules.js';
+import { RESOLVED_OPTIONS } from '../options/module-options.js';
+import {
+  checkQueues,
+  type DeclaredQueues,
+  type FlowrraFeatureOptions,
+  mergeFeatures,
+} from '../options/queue-options.js';
 
-const KEYS = keysOf<FlowrraFeatureOptions>({ queues: true });
-
-/** Injection token of the options that one `forFeature()` was given. */
+/** Injection token of the options of one `forFeature()`. */
 export const FEATURE_OPTIONS = Symbol('FLOWRRA_FEATURE_OPTIONS');
 
-/** What `FlowrraModule.forFeature()` imports. It exports nothing: {@link featuresOf} reads its options. */
+/** The module that `FlowrraModule.forFeature()` imports. It exports nothing: {@link featuresOf} reads its options. */
 @Module({})
 export class FlowrraFeatureModule {
-  /** @throws {FlowrraConfigError} if the application imports no `FlowrraModule.forRoot()`: nothing would run its tasks. */
+  /** @throws {FlowrraConfigError} if the application does not import `FlowrraModule.forRoot()`. */
   constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
     if ([...modules.values()].some(({ providers }) => providers.has(RESOLVED_OPTIONS))) return;
     throw new FlowrraConfigError(
@@ -24,9 +26,11 @@ export class FlowrraFeatureModule {
   }
 }
 
+const FEATURE_RULES = { queues: checkQueues } satisfies RulesOf<FlowrraFeatureOptions>;
+
 /**
- * What each `forFeature()` of the application declares. Nest knows every module before it makes the
- * first provider, except those that are loaded lazily.
+ * The queues that each `forFeature()` declares. Nest knows every module before it creates the first provider,
+ * except modules that are loaded lazily.
  *
  * @throws {FlowrraConfigError} for an unknown option.
  */
@@ -37,19 +41,18 @@ export function featuresOf(modules: ModulesContainer): DeclaredQueues[] {
     .map((feature) => {
       const importers = all.filter(({ imports }) => imports.has(feature)).map(({ name }) => name);
       const by = importers.length === 0 ? 'forFeature()' : `forFeature() in ${importers.join(' and ')}`;
-      const options = feature.getProviderByKey(FEATURE_OPTIONS).instance as FlowrraFeatureOptions;
-      checkKeys(options, KEYS, by);
-      return { by, queues: options.queues };
+      const options: unknown = feature.getProviderByKey(FEATURE_OPTIONS).instance;
+      return { by, queues: resolve(options, FEATURE_RULES, by, `${by}: `).queues };
     });
 }
 
 /**
- * An engine opens its queues when it connects, so a module that is loaded lazily can bring no new ones.
+ * An engine opens its queues when it connects, so a module that is loaded lazily cannot add one.
  *
- * @param queues Those of the start.
- * @throws {FlowrraConfigError} for a queue that is not among them, or is with other options.
+ * @param queues The queues of the start.
+ * @throws {FlowrraConfigError} for a queue that was not declared at the start, or was with other options.
  */
-export function refuseNewQueues(queues: readonly ResolvedQueue[], features: readonly DeclaredQueues[]): void {
+export function rejectNewQueues(queues: readonly ResolvedQueue[], features: readonly DeclaredQueues[]): void {
   const [added] = mergeFeatures(queues, features).slice(queues.length);
   if (added === undefined) return;
   throw new FlowrraConfigError(

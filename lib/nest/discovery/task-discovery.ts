@@ -1,33 +1,36 @@
 import { Logger } from '@nestjs/common';
+import type { Engine } from '../../engine/engine.js';
 import { FlowrraConfigError } from '../../job/errors.js';
+import type { ResolvedTask } from '../../job/policy.js';
+import { fileUrl } from '../../job/rules.js';
+import { type RegisterOptions, resolveTaskOptions, type TaskDefaults } from '../../job/task-options.js';
 import type { TaskDefinition } from '../../run/task-definition.js';
 import type { TaskRegistry } from '../../run/task-registry.js';
-import type { Engine } from '../../engine/engine.js';
-import { defaultNameOf, type TaskMetadata } from '../decorators/task-metadata.js';
-import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { ResolvedTask } from '../../job/policy.js';
-import { resolveTaskOptions, type TaskDefaults } from '../options/resolve-task-options.js';
-import type { RegisterOptions } from '../../job/task-options.js';
-import type { CpuTarget } from '../../run/threads/cpu-target.js';
-import { checkThreadFile, refuseBundledPackage } from '../../run/threads/thread-files.js';
-import { fileUrl } from '../options/file-url.js';
 import { threadLink } from '../../run/threads/parent-link.js';
+import type { CpuTarget } from '../../run/threads/protocol.js';
+import { checkThreadFile, rejectBundledPackage } from '../../run/threads/thread-files.js';
+import { defaultNameOf, type TaskMetadata } from '../decorators/task-metadata.js';
 import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
+import { isShared } from '../nest-internals.js';
+import type { ResolvedOptions } from '../options/module-options.js';
 import { classTarget } from './class-target.js';
-import { refuseNewQueues } from './feature-queues.js';
-import { callerOf } from './task-caller.js';
-import { TaskScopes } from './task-scopes.js';
-import { originOf, servesAll, type TaskExplorer, type TaskHost } from './task-explorer.js';
+import { rejectNewQueues } from './feature-queues.js';
+import { originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
+import { callerOf, TaskScopes } from './task-scopes.js';
 
-/** Names of no more letters than this look like a minifier's. */
-const MINIFIED = 2;
+/** A name of at most this length may be a minifier's. */
+const MINIFIED_LENGTH = 2;
 
-/** Turns what the explorer finds, and what is registered by hand, into the registry's tasks. */
+const functionFile = fileUrl(
+  "new URL('./work.js', import.meta.url), or join(__dirname, 'work.js') in CommonJS",
+);
+
+/** Adds the tasks that the explorer finds, and those of `register()`, to the registry. */
 export class TaskDiscovery {
   private readonly logger = new Logger('Flowrra');
   private readonly known = new Map<object, TaskHost>();
   private readonly defaults: TaskDefaults;
-  private namesOutliveBuilds = false;
+  private durable = false;
 
   constructor(
     private readonly explorer: TaskExplorer,
@@ -39,39 +42,43 @@ export class TaskDiscovery {
     this.defaults = { knownQueues, deadLetter: options.deadLetter, overrides: options.tasks };
   }
 
-  /** Names are judged by how long jobs carry them. */
-  judgeNamesFor({ durable }: Pick<Engine, 'durable'>): void {
-    this.namesOutliveBuilds = durable;
+  /** To be called before {@link discover}: a durable engine requires names that outlive a build. */
+  setEngine({ durable }: Pick<Engine, 'durable'>): void {
+    this.durable = durable;
   }
 
-  /** Finds tasks that have come since the last time; throws at the first that cannot be one. */
+  /**
+   * Adds the tasks that were not found before.
+   *
+   * @throws {FlowrraConfigError} for the first invalid task.
+   */
   discover(): void {
     const { module } = this.options.cpu;
     if (module !== null && this.usesThreads) {
-      refuseBundledPackage('cpu.module');
+      rejectBundledPackage('cpu.module');
       checkThreadFile(module, 'cpu.module');
     }
-    refuseNewQueues(this.options.queues, this.explorer.features());
+    rejectNewQueues(this.options.queues, this.explorer.features());
     for (const host of this.explorer.hosts()) {
-      const twin = this.known.get(host.prototype);
-      if (twin === undefined) this.add(host);
-      else refuseAmbiguous(twin, host);
+      const other = this.known.get(host.prototype);
+      if (other === undefined) this.add(host);
+      else rejectAmbiguous(other, host);
     }
     this.addAliases();
   }
 
-  /** @throws {FlowrraConfigError} if an option is wrong or the name is taken. */
+  /** @throws {FlowrraConfigError} if an option is invalid, or another task has the name. */
   register(options: RegisterOptions, fn: (...args: never[]) => unknown): void {
     if (typeof fn !== 'function') {
       throw new FlowrraConfigError(
-        `register('${String(options?.name)}'): the second argument is no function.`,
+        `register('${String(options?.name)}'): the second argument must be a function.`,
       );
     }
     const resolved = resolveTaskOptions(options, fn.name, this.defaults);
     const definition: TaskDefinition = {
       ...resolved,
       contextIndex: null,
-      untoldParameters: 0,
+      undecoratedParameters: 0,
       invoke: (args) => (fn as (...args: unknown[]) => unknown)(...args),
       ...this.enhancements.ofFunction(resolved.name, options.schema ?? null),
       target: resolved.cpuBound ? this.functionTarget(options) : null,
@@ -94,12 +101,12 @@ export class TaskDiscovery {
 
   private definition(host: TaskHost, key: string, metadata: TaskMetadata): TaskDefinition {
     const resolved = resolveTaskOptions(metadata.options, defaultNameOf(host.prototype, key), this.defaults);
-    if (metadata.options.name === undefined) this.judgeName(host, key);
+    if (metadata.options.name === undefined) this.checkName(host, key);
     const scopes = new TaskScopes(host);
     return {
       ...resolved,
       contextIndex: metadata.contextIndex,
-      untoldParameters: metadata.untoldParameters,
+      undecoratedParameters: metadata.undecoratedParameters,
       invoke: callerOf(scopes, key),
       ...this.enhancements.of(host, key, resolved.name, metadata.options.schema ?? null, scopes),
       target: resolved.cpuBound && this.usesThreads ? this.classTarget(host, metadata, resolved) : null,
@@ -107,19 +114,19 @@ export class TaskDiscovery {
   }
 
   /**
-   * A minifier gives classes other names at each build, and a job that waits carries the old one.
-   * Where jobs outlive a build, that loses them.
+   * A minifier may give a class another name at each build. In a durable engine, jobs with the old name wait
+   * during the deployment of the new build, and no task has their name any more.
    */
-  private judgeName({ prototype }: TaskHost, key: string): void {
+  private checkName({ prototype }: TaskHost, key: string): void {
     const className = prototype.constructor.name;
-    if (className.length > MINIFIED && key.length > MINIFIED) return;
-    const problem = `The task '${className}.${key}' is called after a very short name, which a minifier may have made and may change. Give it a name: @Task({ name: '…' }).`;
-    if (this.namesOutliveBuilds) throw new FlowrraConfigError(problem);
+    if (className.length > MINIFIED_LENGTH && key.length > MINIFIED_LENGTH) return;
+    const problem = `The task '${className}.${key}' has a very short name, which a minifier may have generated and may change at the next build. Give the task a name: @Task({ name: '…' }).`;
+    if (this.durable) throw new FlowrraConfigError(problem);
     this.logger.warn(problem);
   }
 
   private classTarget(host: TaskHost, metadata: TaskMetadata, { name }: ResolvedTask): CpuTarget {
-    refuseBundledPackage(`CPU-bound task '${name}'`);
+    rejectBundledPackage(`CPU-bound task '${name}'`);
     return classTarget(host, metadata, name, this.options.cpu.module !== null);
   }
 
@@ -128,20 +135,16 @@ export class TaskDiscovery {
     const subject = `register('${options.name}')`;
     if (options.file === undefined) {
       throw new FlowrraConfigError(
-        `${subject}: a function cannot cross into a thread, so a CPU-bound one needs the file that exports it: { cpuBound: true, file: join(__dirname, 'work.js'), export: 'name' }, or file: new URL('./work.js', import.meta.url) in ES modules.`,
+        `${subject}: a function cannot be sent to a thread, so a CPU-bound task requires the file that exports it: { cpuBound: true, file: join(__dirname, 'work.js'), export: 'name' }, or file: new URL('./work.js', import.meta.url) in ES modules.`,
       );
     }
-    const file = fileUrl(
-      options.file,
-      `${subject} file`,
-      "new URL('./work.js', import.meta.url), or join(__dirname, 'work.js') in CommonJS",
-    );
-    refuseBundledPackage(subject);
+    const file = functionFile(options.file, `${subject} file`);
+    rejectBundledPackage(subject);
     checkThreadFile(file, `${subject} file`);
     return { kind: 'function', file, export: options.export ?? 'default', contextIndex: null };
   }
 
-  /** A producer runs nothing. Inside a thread of ours there are no further threads: what is called there runs there. */
+  /** A producer runs no tasks, and a worker thread runs the tasks that it calls by itself. */
   private get usesThreads(): boolean {
     const { cpu, role } = this.options;
     return cpu.mode === 'thread' && role !== 'producer' && threadLink() === null;
@@ -154,17 +157,17 @@ export class TaskDiscovery {
   }
 }
 
-/** The functions by which a caller may mean the task: a wrapper on the instance hides the prototype's. */
+/** The functions that identify the task at submission: a wrapper on the instance hides the prototype's method. */
 function functionsOf({ prototype, wrapper }: TaskHost, key: string): unknown[] {
   const functions: unknown[] = [Reflect.get(prototype, key)];
-  if (servesAll(wrapper)) functions.push(Reflect.get(wrapper.instance as object, key));
+  if (isShared(wrapper)) functions.push(Reflect.get(wrapper.instance as object, key));
   return functions;
 }
 
-/** One class in several modules is one task; two instances that differ are not. */
-function refuseAmbiguous(first: TaskHost, second: TaskHost): void {
+/** A class may be in several modules, but not under two tokens: its tasks would have two instances. */
+function rejectAmbiguous(first: TaskHost, second: TaskHost): void {
   if (first.wrapper.token === second.wrapper.token) return;
   throw new FlowrraConfigError(
-    `${first.prototype.constructor.name} is provided under two tokens, in ${first.module.name} and ${second.module.name}, so its tasks have two instances to run on. Keep one and let the other be useExisting, or give each a subclass.`,
+    `${first.prototype.constructor.name} is provided under two tokens, in ${first.module.name} and ${second.module.name}, so its tasks have two instances. Use useExisting for one of the two providers, or a subclass for each.`,
   );
 }

@@ -1,27 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import type { Module } from '@nestjs/core/injector/module.js';
-import type { DeclaredQueues } from '../options/merge-features.js';
-import { featuresOf } from './feature-queues.js';
 import { describeMember, type TaskMetadata, taskMetadataOf } from '../decorators/task-metadata.js';
+import { type InstanceWrapper, isShared, type Module, type ProviderPlace } from '../nest-internals.js';
+import type { DeclaredQueues } from '../options/queue-options.js';
+import { featuresOf } from './feature-queues.js';
 
 /** A provider or controller. */
-export interface ProviderHost {
-  readonly wrapper: InstanceWrapper;
-  readonly module: Module;
-  /** Whether the module has it among its controllers. */
-  readonly controller: boolean;
-  /** The class whose methods count. */
-  readonly prototype: object;
-}
+export type ProviderHost = ProviderPlace;
 
-/** One with tasks. */
+/** A provider or controller with tasks. */
 export interface TaskHost extends ProviderHost {
   readonly tasks: ReadonlyMap<string, TaskMetadata>;
 }
 
-/** Finds the providers and controllers, and those that have `@Task()` methods. Knows nothing of what becomes of them. */
+/** Finds the providers and controllers of the application, and those that have `@Task()` methods. */
 @Injectable()
 export class TaskExplorer {
   constructor(private readonly modules: ModulesContainer) {}
@@ -45,7 +37,7 @@ export class TaskExplorer {
     }
   }
 
-  /** Other tokens under which the same instance is injected (`useExisting`), with the token they stand for. */
+  /** The tokens of `useExisting` providers, each with the token that it refers to. */
   *aliases(): Iterable<{ readonly alias: unknown; readonly token: unknown }> {
     for (const module of this.modules.values()) {
       for (const wrapper of module.providers.values()) {
@@ -62,23 +54,19 @@ export class TaskExplorer {
   }
 }
 
-/** Whether one instance serves everybody: neither the provider, nor what it depends on, is made anew for anyone. */
-export function servesAll(wrapper: InstanceWrapper): boolean {
-  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
-}
-
-export function originOf({ prototype, module }: TaskHost, key: string): string {
+/** Names a task's method in errors. */
+export function originOf({ prototype, module }: ProviderHost, key: string): string {
   return `${describeMember(prototype, key)} in ${module.name}`;
 }
 
 /**
- * The prototype whose methods count. A provider that lives for one request has no instance to look
- * at: its class stands in, or for a factory the token, if that is a class.
+ * The prototype with the provider's methods. A request-scoped provider has no instance yet, so its class is
+ * used; for a factory, its token if that is a class.
  */
 function prototypeOf(wrapper: InstanceWrapper): object | null {
-  const instance: unknown = servesAll(wrapper) ? wrapper.instance : undefined;
+  const instance: unknown = isShared(wrapper) ? wrapper.instance : undefined;
   if (typeof instance === 'object' && instance !== null)
     return Object.getPrototypeOf(instance) as object | null;
-  const made = wrapper.isNotMetatype ? wrapper.token : wrapper.metatype;
-  return typeof made === 'function' ? ((made as { prototype?: object }).prototype ?? null) : null;
+  const type = wrapper.isNotMetatype ? wrapper.token : wrapper.metatype;
+  return typeof type === 'function' ? ((type as { prototype?: object }).prototype ?? null) : null;
 }

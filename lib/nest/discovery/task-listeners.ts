@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import { FlowrraConfigError } from '../../job/errors.js';
 import type { EventHub } from '../../run/event-hub.js';
 import type { FlowrraEvent } from '../../job/events.js';
-import { describeMember } from '../decorators/task-metadata.js';
-import { type Listening, listeningsOf, type TaskEventType } from '../decorators/on-task.decorator.js';
-import { type ProviderHost, servesAll, type TaskExplorer } from './task-explorer.js';
+import { type Subscription, subscriptionsOf, type TaskEventType } from '../decorators/on-task.decorator.js';
+import { isShared } from '../nest-internals.js';
+import { originOf, type ProviderHost, type TaskExplorer } from './task-explorer.js';
 import { printed } from '../../job/printed.js';
 
-interface Listener extends Listening {
+interface Listener extends Subscription {
   readonly name: string;
   call(event: FlowrraEvent): unknown;
 }
@@ -23,17 +23,17 @@ export class TaskListeners {
     private readonly hub: EventHub,
   ) {}
 
-  /** Finds listeners that have come since the last time. As long as there are none, nobody listens. */
+  /** Adds the listeners that were not found before. Subscribes to the events with the first listener. */
   discover(): void {
     const before = this.byType.size;
     for (const host of this.explorer.providers()) {
       if (this.known.has(host.prototype)) continue;
-      const listenings = listeningsOf(host.prototype);
-      if (listenings.length === 0) continue;
+      const subscriptions = subscriptionsOf(host.prototype);
+      if (subscriptions.length === 0) continue;
       this.known.add(host.prototype);
-      for (const listening of listenings) this.add(listenerOf(host, listening));
+      for (const subscription of subscriptions) this.add(listenerOf(host, subscription));
     }
-    if (before === 0 && this.byType.size > 0) this.hub.events$.subscribe((event) => this.tell(event));
+    if (before === 0 && this.byType.size > 0) this.hub.events$.subscribe((event) => this.notify(event));
   }
 
   private add(listener: Listener): void {
@@ -44,12 +44,12 @@ export class TaskListeners {
     }
   }
 
-  private tell(event: FlowrraEvent): void {
+  private notify(event: FlowrraEvent): void {
     for (const listener of this.byType.get(event.type) ?? []) {
       const { tasks, queues } = listener;
       if (tasks !== null && !tasks.has(event.taskName)) continue;
       if (queues !== null && !queues.has(event.queue)) continue;
-      // In an async function, so that one that throws at once is a rejection as well.
+      // In an async function, so that a synchronous throw becomes a rejection.
       (async () => listener.call(event))().catch((error: unknown) => this.report(listener, error));
     }
   }
@@ -62,13 +62,15 @@ export class TaskListeners {
   }
 }
 
-function listenerOf({ wrapper, prototype, module }: ProviderHost, listening: Listening): Listener {
-  const name = `${describeMember(prototype, listening.key)} in ${module.name}`;
-  if (!servesAll(wrapper)) {
+function listenerOf(host: ProviderHost, subscription: Subscription): Listener {
+  const { wrapper } = host;
+  const { key } = subscription;
+  const name = originOf(host, key);
+  if (!isShared(wrapper)) {
     throw new FlowrraConfigError(
-      `${name} has @OnTask(), and its provider is request-scoped or transient: there is no instance of it to call when something happens. Put the method on a provider of the default scope.`,
+      `${name} has @OnTask(), but its provider is request-scoped or transient, so an event has no instance to call. Put the method on a provider of the default scope.`,
     );
   }
   const instance = wrapper.instance as Record<string, (event: FlowrraEvent) => unknown>;
-  return { ...listening, name, call: (event) => instance[listening.key]?.(event) };
+  return { ...subscription, name, call: (event) => instance[key]?.(event) };
 }

@@ -1,29 +1,29 @@
-import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
-import { Injector } from '@nestjs/core/injector/injector.js';
-import { REQUEST_CONTEXT_ID } from '@nestjs/core/router/request/request-constants.js';
+import type { ContextId } from '@nestjs/core';
 import { AttemptContext, type TaskContext } from '../../run/task-context.js';
 import type { TaskCall } from '../../run/task-definition.js';
-import { type ProviderHost, servesAll } from './task-explorer.js';
+import { createInContext, isShared, startContext } from '../nest-internals.js';
+import type { ProviderHost } from './task-explorer.js';
 
-/** The instance that an attempt runs on. */
+type Methods = Record<string, (...args: unknown[]) => unknown>;
+
+/** The instance on which an attempt runs. */
 export interface TaskScope {
   readonly instance: object;
-  /** `undefined` where one instance serves all. */
+  /** `undefined` for a shared instance. */
   readonly contextId?: ContextId | undefined;
-  /** What `@Inject(REQUEST)` gives, in a scope of its own. */
+  /** The value of `@Inject(REQUEST)`, for an instance of the attempt's own. */
   readonly task?: TaskContext;
 }
 
-/** Makes the instances of one provider: the one that Nest has made, or a fresh one for each attempt. */
+/** Provides the instances of one provider: the shared one, or a new one for each attempt. */
 export class TaskScopes {
   /** Whether one instance serves all attempts. */
   readonly isStatic: boolean;
-  private readonly injector = new Injector();
-  /** Of attempts that are under way: enhancers and code share one. */
-  private readonly made = new WeakMap<TaskCall, Promise<TaskScope>>();
+  /** By running attempt: its enhancers and its code use the same scope. */
+  private readonly created = new WeakMap<TaskCall, Promise<TaskScope>>();
 
   constructor(private readonly host: ProviderHost) {
-    this.isStatic = servesAll(host.wrapper);
+    this.isStatic = isShared(host.wrapper);
   }
 
   get sharedInstance(): object {
@@ -31,42 +31,32 @@ export class TaskScopes {
   }
 
   of(call: TaskCall): TaskScope | Promise<TaskScope> {
-    return this.isStatic ? { instance: this.sharedInstance } : this.ofItsOwn(call);
+    return this.isStatic ? { instance: this.sharedInstance } : this.perAttempt(call);
   }
 
-  /** With a context of the job's own also where one instance serves all: for what is made anew around it. */
-  ofItsOwn(call: TaskCall): Promise<TaskScope> {
-    let scope = this.made.get(call);
-    if (scope === undefined) this.made.set(call, (scope = this.make(call)));
+  /** A scope with a context of the attempt's own, even for a shared instance: its enhancers may need one. */
+  perAttempt(call: TaskCall): Promise<TaskScope> {
+    let scope = this.created.get(call);
+    if (scope === undefined) this.created.set(call, (scope = this.create(call)));
     return scope;
   }
 
-  private async make(call: TaskCall): Promise<TaskScope> {
-    const { wrapper, module, controller, prototype } = this.host;
+  private async create(call: TaskCall): Promise<TaskScope> {
     const task = new AttemptContext(call);
-    const contextId = this.enter(task);
-    const instance: object = await this.injector.loadPerContext(
-      prototype,
-      module,
-      controller ? module.controllers : module.providers,
-      contextId,
-      wrapper,
-    );
-    return { instance, contextId, task };
+    const contextId = startContext(this.host, task);
+    return { instance: await createInContext(this.host, contextId), contextId, task };
   }
+}
 
-  /**
-   * As Nest begins a request, with the job in its place: what `@Inject(REQUEST)` gives. The
-   * application's ContextIdStrategy, if it has one, says what is shared with other jobs and requests;
-   * that outlives the job, and is given the strategy's payload instead.
-   */
-  private enter(task: AttemptContext): ContextId {
-    const { wrapper, module } = this.host;
-    const contextId = ContextIdFactory.getByRequest(task);
-    Object.defineProperty(task, REQUEST_CONTEXT_ID, { value: contextId });
-    const isShared = contextId.getParent !== undefined && wrapper.isDependencyTreeDurable();
-    const request: unknown = isShared ? contextId.payload : Object.assign(task, contextId.payload);
-    module.getProviderByKey<ModuleRef>(ModuleRef).instance.registerRequestByContextId(request, contextId);
-    return contextId;
+/** The function that calls a task's method on the instance of its attempt. */
+export function callerOf(scopes: TaskScopes, key: string): (args: unknown[], call: TaskCall) => unknown {
+  if (scopes.isStatic) {
+    const instance = scopes.sharedInstance as Methods;
+    // The method is read at each call, so that a replacement such as a spy is called.
+    return (args) => instance[key]?.(...args);
   }
+  return async (args, call) => {
+    const { instance } = await scopes.of(call);
+    return (instance as Methods)[key]?.(...args);
+  };
 }

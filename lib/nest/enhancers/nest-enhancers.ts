@@ -1,34 +1,35 @@
 import type { CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
 import type { ApplicationConfig, ContextId, NestContainer } from '@nestjs/core';
-import { ExternalExceptionFilterContext } from '@nestjs/core/exceptions/external-exception-filter-context.js';
-import { GuardsContextCreator } from '@nestjs/core/guards/guards-context-creator.js';
-import { STATIC_CONTEXT } from '@nestjs/core/injector/constants.js';
-import { Injector } from '@nestjs/core/injector/injector.js';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import { InterceptorsContextCreator } from '@nestjs/core/interceptors/interceptors-context-creator.js';
-import { PipesContextCreator } from '@nestjs/core/pipes/pipes-context-creator.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
+import {
+  createEnhancers,
+  ExternalExceptionFilterContext,
+  GuardsContextCreator,
+  type InstanceWrapper,
+  InterceptorsContextCreator,
+  PipesContextCreator,
+  STATIC_CONTEXT,
+} from '../nest-internals.js';
 import { isAnythingBound, staticPipesOf } from './bound-enhancers.js';
 
-/** What is bound to a task, made for one context: global first, then the class's, then the method's. */
+/** The enhancers of a task in one context: global ones first, then those of the class, then those of the method. */
 export interface Enhancers {
   readonly guards: CanActivate[];
   readonly interceptors: NestInterceptor[];
   readonly pipes: PipeTransform[];
-  /** What a filter that fits makes of an error; `undefined` or `null` if none does. */
+  /** The value that a matching filter returns for an error; `undefined` or `null` if no filter matches. */
   filter(error: unknown, host: object): unknown;
 }
 
-/** Asks Nest for the enhancers of providers, in the way in which it asks for those of controllers. */
+/** Gets the enhancers of providers from Nest in the way in which Nest gets those of controllers. */
 export class NestEnhancers {
   private readonly guards;
   private readonly interceptors;
   private readonly pipes;
   private readonly filters;
   private readonly config: ApplicationConfig | undefined;
-  private readonly injector = new Injector();
 
-  /** @param useGlobal Whether global ones count as well. */
+  /** @param useGlobal Whether global enhancers apply to tasks. */
   constructor(container: NestContainer, useGlobal: boolean) {
     this.config = useGlobal ? container.applicationConfig : undefined;
     this.guards = new GuardsContextCreator(container, this.config);
@@ -37,25 +38,24 @@ export class NestEnhancers {
     this.filters = new ExternalExceptionFilterContext(container, this.config);
   }
 
-  /** Whether there is anything at all to run around the task. */
+  /** Whether the task has any enhancer. */
   areBoundTo(host: ProviderHost, method: object): boolean {
     return isAnythingBound(host, method) || this.global().length > 0 || this.hasGlobalPerJob;
   }
 
-  /** Whether there are global ones that are made anew for each job, also around a provider that is not. */
+  /** Whether there are request-scoped global enhancers. They apply to shared providers too. */
   get hasGlobalPerJob(): boolean {
     return this.globalPerJob().length > 0;
   }
 
-  /** The pipes that can judge arguments where they are submitted, outside of every job, in Nest's order. */
+  /** The pipes that can check arguments at submission, outside of a job, in Nest's order. */
   pipesBeforeJob(host: ProviderHost, method: object): PipeTransform[] {
     return [...(this.config?.getGlobalPipes() ?? []), ...staticPipesOf(host, method)];
   }
 
-  /** Makes what lives for one job and is global: Nest does so for controllers alone. */
-  async makeGlobal({ wrapper }: ProviderHost, contextId: ContextId): Promise<void> {
-    const bearer = { getEnhancersMetadata: () => this.globalPerJob() };
-    await this.injector.loadEnhancersPerContext(bearer as never, contextId, wrapper);
+  /** Creates the request-scoped global enhancers for one context. */
+  createGlobal({ wrapper }: ProviderHost, contextId: ContextId): Promise<void> {
+    return createEnhancers(this.globalPerJob(), contextId, wrapper);
   }
 
   of(
@@ -70,7 +70,7 @@ export class NestEnhancers {
       guards: this.guards.create(instance, method, token, contextId, wrapper.id),
       interceptors: this.interceptors.create(instance, method, token, contextId, wrapper.id),
       pipes: this.pipes.create(instance, method, token, contextId, wrapper.id),
-      // Not `next`, which logs what no filter has caught: every retry would be logged.
+      // Not `next`, which logs errors that no filter has caught: it would log every retry.
       filter: (error, host) => filters.invokeCustomFilters(error, host as never),
     };
   }

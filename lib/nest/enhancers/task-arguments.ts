@@ -3,13 +3,13 @@ import { TaskArgumentsError } from '../../job/errors.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import { isStandardSchema, type SchemaIssue, type StandardSchema } from '../../job/standard-schema.js';
 
-/** What a task's options say of its arguments: one schema for all together, or one for each. */
+/** The `schema` of a task: one for the list of all arguments, or one for each. */
 export type ArgumentSchemas = StandardSchema | readonly (StandardSchema | null)[];
 
-/** Checks and transforms the arguments of one task: by its schemas, then by pipes. */
+/** Checks and transforms the arguments of one task: first by its schemas, then by pipes. */
 export class TaskArguments {
   private readonly types: readonly unknown[];
-  /** The class of what stands beyond the last parameter, which a rest parameter takes as well. */
+  /** The type of a rest parameter's elements; `undefined` for no rest parameter. */
   private readonly restType: unknown;
 
   constructor(
@@ -20,20 +20,20 @@ export class TaskArguments {
   ) {
     this.types = (Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined) ?? [];
     const declared = (Reflect.get(prototype, key) as { length?: number } | undefined)?.length ?? 0;
-    // A rest parameter is not part of a function's length, and its type is that of one element.
+    // A function's length does not include a rest parameter, whose type in the metadata is that of one element.
     this.restType = declared < this.types.length ? this.types.at(-1) : undefined;
   }
 
   /**
-   * Puts what they become in the place of the arguments. Only arguments that were given are looked at.
+   * Replaces the arguments by the values that schemas and pipes return. Pipes get only arguments that were given.
    *
-   * @throws {TaskArgumentsError} if a schema does not fit. What a pipe throws.
+   * @throws {TaskArgumentsError} if a schema rejects them, and any error of a pipe.
    */
   async apply(args: unknown[], pipes: readonly PipeTransform[]): Promise<void> {
     if (this.schemas !== null) await this.applySchemas(args, this.schemas);
     if (pipes.length === 0) return;
     for (const [index, value] of args.entries()) {
-      // Of type 'body', since Nest's own pipes pass over what is 'custom'.
+      // Of type 'body': Nest's own pipes skip values of type 'custom'.
       const metatype = (index < this.types.length ? this.types[index] : this.restType) as Type;
       const metadata = { type: 'body', metatype, data: undefined } as const;
       let piped: unknown = value;
@@ -42,8 +42,8 @@ export class TaskArguments {
     }
   }
 
-  /** What a pipe has thrown, in words that tell what is wrong with the job; `null` if it is no verdict on the arguments. */
-  refusal(error: unknown): TaskArgumentsError | null {
+  /** A pipe's error as an error of the arguments; `null` if it is another error. */
+  rejection(error: unknown): TaskArgumentsError | null {
     if (error instanceof TaskArgumentsError) return error;
     if (!(error instanceof HttpException)) return null;
     return new TaskArgumentsError(`The arguments of '${this.taskName}' are not valid: ${textOf(error)}`, {
@@ -51,23 +51,23 @@ export class TaskArguments {
     });
   }
 
-  /** For whoever submits, and has waited long enough. */
-  unjudged(): TaskArgumentsError {
+  /** The error for a submission whose arguments have not been checked in time. */
+  unchecked(): TaskArgumentsError {
     return new TaskArgumentsError(
-      `The arguments of '${this.taskName}' have not been judged in time, so nothing was submitted: one of its pipes or schemas does not come to an end.`,
+      `The arguments of '${this.taskName}' have not been checked in time, so no job was submitted: one of its pipes or schemas does not end.`,
     );
   }
 
   private async applySchemas(args: unknown[], schemas: ArgumentSchemas): Promise<void> {
-    // Not by a `length`, which one that is a function has as well: those of arktype are.
+    // Not by `length`: a schema that is a function, such as arktype's, has one too.
     if (isStandardSchema(schemas)) {
       const all = await this.validate(schemas, args, 'args');
       if (!Array.isArray(all)) return;
-      // All at once, since it may be the very list that was judged.
+      // In one call, since a schema may return the list that it was given.
       args.splice(0, Infinity, ...(all as unknown[]));
       return;
     }
-    // One that was left out is judged as well: its schema says whether it may be.
+    // An argument that was left out is checked as well: its schema decides whether it is optional.
     for (const [index, schema] of schemas.entries()) {
       if (schema === null) continue;
       const value = await this.validate(schema, args[index], `args[${index}]`);
@@ -79,24 +79,24 @@ export class TaskArguments {
     const result = await schema['~standard'].validate(value);
     if (result.issues === undefined) return result.value;
     const problems = result.issues.map((issue) => `${path}${pathOf(issue)}: ${issue.message}`).join('; ');
-    // Most likely a schema of one argument, which was given the list of all.
+    // An issue without a path: probably a schema of one argument, which was given the list of all.
     const hint =
       path === 'args' && result.issues.some(({ path: at }) => at === undefined || at.length === 0)
-        ? ' A schema that is not in an array judges the list of all arguments: for one argument, give schema: [it].'
+        ? ' A schema that is not in an array checks the list of all arguments. For a single argument, write schema: [theSchema].'
         : '';
     throw new TaskArgumentsError(`The arguments of '${this.taskName}' are not valid: ${problems}.${hint}`);
   }
 }
 
 function pathOf({ path = [] }: SchemaIssue): string {
-  // A copy, since arktype's paths are arrays of a kind of their own, whose map() adds to them.
+  // A copy, since arktype's paths are a subclass of Array, whose map() adds to the path.
   return [...path]
     .map((step) => (typeof step === 'object' ? step.key : step))
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('');
 }
 
-/** ValidationPipe puts what is wrong into the response, and no more than "Bad Request Exception" into the message. */
+/** ValidationPipe puts the problems into the response; the message is only "Bad Request Exception". */
 function textOf(error: HttpException): string {
   const response = error.getResponse();
   const message: unknown =

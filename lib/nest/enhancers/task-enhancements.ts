@@ -5,25 +5,25 @@ import { within } from '../../job/async.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import type { TaskScopes } from '../discovery/task-scopes.js';
 import type { NestEnhancers } from './nest-enhancers.js';
-import { refuseSilent } from './bound-enhancers.js';
+import { rejectSkipped } from './bound-enhancers.js';
 import { type ArgumentSchemas, TaskArguments } from './task-arguments.js';
 import { TaskPipeline } from './task-pipeline.js';
 
 type Enhancements = Pick<TaskDefinition, 'pipeline' | 'validate'>;
 
-/** How long whoever submits waits for pipes and schemas. */
-const JUDGED_WITHIN_MS = 30_000;
+/** How long a submission waits for pipes and schemas. */
+const CHECK_TIMEOUT_MS = 30_000;
 
 const NOTHING: Enhancements = Object.freeze({ pipeline: null, validate: null });
 
-/** Puts together what runs around a task, and what checks its arguments. */
+/** Creates the pipeline around a task's code, and the check of its arguments at submission. */
 export class TaskEnhancements {
   constructor(
     private readonly nest: NestEnhancers,
     private readonly clock: Clock,
   ) {}
 
-  /** @throws {FlowrraConfigError} if something is bound that would not run. */
+  /** @throws {FlowrraConfigError} if a bound enhancer would not run. */
   of(
     host: ProviderHost,
     key: string,
@@ -32,7 +32,7 @@ export class TaskEnhancements {
     scopes: TaskScopes,
   ): Enhancements {
     const method = Reflect.get(host.prototype, key) as (...args: unknown[]) => unknown;
-    refuseSilent(host, key, method);
+    rejectSkipped(host, key, method);
     if (schemas === null && !this.nest.areBoundTo(host, method)) return NOTHING;
     const taskArguments = new TaskArguments(taskName, host, key, schemas);
     return {
@@ -41,7 +41,7 @@ export class TaskEnhancements {
     };
   }
 
-  /** Nothing can be bound to a plain function but a schema. */
+  /** A plain function can have schemas, but no other enhancers. */
   ofFunction(taskName: string, schemas: ArgumentSchemas | null): Enhancements {
     if (schemas === null) return NOTHING;
     const taskArguments = new TaskArguments(taskName, { prototype: {} }, '', schemas);
@@ -63,6 +63,6 @@ export class TaskEnhancements {
   ): Enhancements['validate'] {
     if (schemas === null && pipes.length === 0) return null;
     return (args) =>
-      within(JUDGED_WITHIN_MS, this.clock, taskArguments.apply(args, pipes), () => taskArguments.unjudged());
+      within(CHECK_TIMEOUT_MS, this.clock, taskArguments.apply(args, pipes), () => taskArguments.unchecked());
   }
 }

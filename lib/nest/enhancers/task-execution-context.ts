@@ -2,21 +2,21 @@ import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import { FlowrraConfigError } from '../../job/errors.js';
 import type { TaskContext } from '../../run/task-context.js';
 
-/** What `context.getType()` answers inside the guards, interceptors and filters of a task. */
+/** The type of the execution context in a task's guards, interceptors and filters. */
 export const TASK_CONTEXT_TYPE = 'flowrra';
 
-/** On the arguments themselves, which is all that Nest hands through. */
+/** A property of the arguments array, which is all that Nest passes on to enhancers. */
 const TASK = Symbol('flowrra:task');
 
-/** An attempt as guards, interceptors and filters see it: `TaskExecutionContext.create(context).getTask()`. */
+/** The execution context of an attempt, for guards, interceptors and filters: `TaskExecutionContext.create(context).getTask()`. */
 export class TaskExecutionContext {
   private constructor(private readonly host: ArgumentsHost) {}
 
-  /** @throws {FlowrraConfigError} if the context is no task's: ask `context.getType()` before. */
+  /** @throws {FlowrraConfigError} if the context is not of a task: check `context.getType()` before. */
   static create(context: ExecutionContext | ArgumentsHost): TaskExecutionContext {
     if (context.getType<string>() === TASK_CONTEXT_TYPE) return new TaskExecutionContext(context);
     throw new FlowrraConfigError(
-      `This context is of type '${context.getType<string>()}', and no task's. Ask context.getType() === '${TASK_CONTEXT_TYPE}' before.`,
+      `This context is of type '${context.getType<string>()}', not of a task. Check context.getType() === '${TASK_CONTEXT_TYPE}' before.`,
     );
   }
 
@@ -25,13 +25,13 @@ export class TaskExecutionContext {
     return (this.host.getArgs() as { [TASK]?: TaskContext })[TASK] as TaskContext;
   }
 
-  /** The task's arguments, as they came; pipes have not seen them yet. */
+  /** The task's arguments as submitted, before pipes. */
   getArgs<T extends unknown[] = unknown[]>(): T {
     return this.host.getArgs();
   }
 }
 
-/** Lets {@link TaskExecutionContext} find the job behind these arguments. */
+/** Attaches the job to its arguments, for {@link TaskExecutionContext}. */
 export function attachTask(args: unknown[], task: TaskContext): void {
   Object.defineProperty(args, TASK, { value: task });
 }

@@ -1,7 +1,4 @@
 import { ForbiddenException, HttpException, type CanActivate } from '@nestjs/common';
-import { GuardsConsumer } from '@nestjs/core/guards/guards-consumer.js';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { codeOf } from '../../job/attempt-error.js';
 import { TaskForbiddenError } from '../../job/errors.js';
@@ -9,6 +6,7 @@ import { AttemptContext } from '../../run/task-context.js';
 import type { ProviderHost } from '../discovery/task-explorer.js';
 import type { TaskScope, TaskScopes } from '../discovery/task-scopes.js';
 import type { TaskCall } from '../../run/task-definition.js';
+import { ExecutionContextHost, GuardsConsumer, InterceptorsConsumer } from '../nest-internals.js';
 import type { Enhancers, NestEnhancers } from './nest-enhancers.js';
 import type { TaskArguments } from './task-arguments.js';
 import { attachTask, TASK_CONTEXT_TYPE } from './task-execution-context.js';
@@ -16,13 +14,13 @@ import { attachTask, TASK_CONTEXT_TYPE } from './task-execution-context.js';
 type Method = (...args: unknown[]) => unknown;
 
 /**
- * One task's guards, interceptors, pipes and filters around its code, in the order of Nest's own
- * requests: guards, interceptors, pipes, handler; and filters around all of it.
+ * Runs a task's code inside its enhancers, in the order of Nest's HTTP requests: guards, interceptors, pipes, code.
+ * Filters handle the errors of all of them.
  */
 export class TaskPipeline {
   private readonly guardsConsumer = new GuardsConsumer();
   private readonly interceptorsConsumer = new InterceptorsConsumer();
-  /** Made once, unless they live for one job. */
+  /** `null` before the first use. Enhancers of a context of its own are not stored. */
   private shared: Enhancers | null = null;
 
   constructor(
@@ -34,14 +32,15 @@ export class TaskPipeline {
   ) {}
 
   /**
-   * @param call Its arguments become what pipes make of them.
-   * @param next Runs the task's code, wherever that is.
-   * @throws {TaskForbiddenError} if a guard denies it. {@link TaskArgumentsError} if a pipe does.
+   * @param call Pipes replace its arguments.
+   * @param next Runs the task's code.
+   * @throws {TaskForbiddenError} if a guard denies the attempt.
+   * @throws {TaskArgumentsError} if a schema or a pipe rejects the arguments.
    */
   async run(call: TaskCall, next: () => unknown): Promise<unknown> {
     const { args } = call;
     const { scopes, nest } = this;
-    const scope = await (nest.hasGlobalPerJob ? scopes.ofItsOwn(call) : scopes.of(call));
+    const scope = await (nest.hasGlobalPerJob ? scopes.perAttempt(call) : scopes.of(call));
     const { instance, contextId, task = new AttemptContext(call) } = scope;
     attachTask(args, task);
     const enhancers = await this.enhancersOf(instance, contextId);
@@ -52,14 +51,14 @@ export class TaskPipeline {
     } catch (error) {
       const handled = await this.filter(enhancers, error, args, instance);
       if (handled !== undefined && handled !== null) return handled;
-      throw attempt.verdict(error);
+      throw attempt.classify(error);
     }
   }
 
   private async enhancersOf(instance: object, contextId: TaskScope['contextId']): Promise<Enhancers> {
     const { nest, host, method } = this;
     if (contextId === undefined) return (this.shared ??= nest.of(host, instance, method));
-    await nest.makeGlobal(host, contextId);
+    await nest.createGlobal(host, contextId);
     return nest.of(host, instance, method, contextId);
   }
 
@@ -100,8 +99,8 @@ export class TaskPipeline {
   }
 
   /**
-   * A filter that returns nothing, or throws the same error on, has not handled it: it may only have
-   * looked at it. Nest 11 says `null` where no filter fits.
+   * A filter that returns no value, or rethrows the same error, has not handled it: it may only observe errors.
+   * If no filter matches, Nest 11 returns `null`.
    */
   private async filter(
     { filter }: Enhancers,
@@ -109,7 +108,7 @@ export class TaskPipeline {
     args: unknown[],
     instance: object,
   ): Promise<unknown> {
-    // That the job comes back later is no error.
+    // A snooze is no failure.
     if (codeOf(error) === 'FLOWRRA_SNOOZE') return undefined;
     const host = new ExecutionContextHost(args, instance.constructor as never, this.method);
     host.setType(TASK_CONTEXT_TYPE);
@@ -123,11 +122,11 @@ export class TaskPipeline {
   }
 }
 
-/** Remembers how far an attempt has come, since the same exception means one thing from a guard and another one from the handler. */
+/** Tracks the stage of an attempt, since an exception of a guard or a pipe is treated differently from one of the code. */
 class GuardedAttempt {
   stage: 'guards' | 'pipes' | 'handler' = 'handler';
 
-  /** As they came. */
+  /** The arguments as submitted. */
   private readonly given: readonly unknown[];
 
   constructor(
@@ -138,7 +137,7 @@ class GuardedAttempt {
     this.given = [...args];
   }
 
-  /** More than once if an interceptor tries again: each time from the arguments as they came. */
+  /** An interceptor may call this more than once, to retry. Each call starts with the arguments as submitted. */
   async pipeAndRun(pipes: Enhancers['pipes']): Promise<unknown> {
     this.args.splice(0, Infinity, ...this.given);
     this.stage = 'pipes';
@@ -148,11 +147,11 @@ class GuardedAttempt {
     return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
   }
 
-  /** Denied, or not valid, is for good; whatever else went wrong may go right the next time. */
-  verdict(error: unknown): unknown {
-    if (this.stage === 'pipes') return this.taskArguments.refusal(error) ?? error;
+  /** Rejections by guards and pipes are final. Other errors may be retried. */
+  classify(error: unknown): unknown {
+    if (this.stage === 'pipes') return this.taskArguments.rejection(error) ?? error;
     if (this.stage === 'guards' && error instanceof HttpException)
-      return new TaskForbiddenError(`A guard has denied it: ${error.message}`, { cause: error });
+      return new TaskForbiddenError(`A guard has denied the attempt: ${error.message}`, { cause: error });
     return error;
   }
 }

@@ -1,23 +1,90 @@
+import { wrong } from '../../job/check.js';
+import { checkQueueName, checkTaskName } from '../../job/names.js';
+import type { JobQuery } from '../../job/query.js';
+import { date, oneOf, optional, resolve, type Rule, type RulesOf, wholeNumber } from '../../job/rules.js';
 import type { TaskStatus } from '../../job/status.js';
 
-/** Which jobs are meant. Default: all. */
+/** Selects jobs. Options that are left out do not limit the selection. */
 export interface JobFilter {
-  /** The name of their task. */
+  /**
+   * The name of the task.
+   *
+   * @defaultValue any task
+   */
   task?: string;
-  /** The queue that they wait in, or have waited in. */
+  /**
+   * The queue in which the job waits, or has waited.
+   *
+   * @defaultValue any queue
+   */
   queue?: string;
-  /** Submitted then or later. */
+  /**
+   * The earliest time of submission, inclusive.
+   *
+   * @defaultValue no limit
+   */
   from?: Date;
-  /** Submitted before then. */
+  /**
+   * The latest time of submission, exclusive.
+   *
+   * @defaultValue no limit
+   */
   to?: Date;
 }
 
 /** Options of `jobs.find()`. */
 export interface JobFindOptions extends JobFilter {
-  /** One or several. Default: any. */
+  /**
+   * One status or several.
+   *
+   * @defaultValue any status
+   */
   status?: TaskStatus | readonly TaskStatus[];
-  /** Of the page before. */
+  /**
+   * The `cursor` of the previous page. `null` for the first page.
+   *
+   * @defaultValue `null`
+   */
   cursor?: string | null;
-  /** The most that a page may hold: 1 to 1,000. Default 50. */
+  /**
+   * The largest number of jobs in the page: 1 to 1,000.
+   *
+   * @defaultValue `50`
+   */
   limit?: number;
+}
+
+/** Milliseconds since the epoch. */
+const time: Rule<number | undefined> = (value, path) => date(value, path)?.getTime();
+
+const FILTER_RULES = {
+  task: optional(checkTaskName),
+  queue: optional(checkQueueName),
+  from: time,
+  to: time,
+} satisfies RulesOf<JobFilter>;
+
+const oneStatus = oneOf(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled']);
+
+const FIND_RULES = {
+  ...FILTER_RULES,
+  status: optional((value, path): readonly TaskStatus[] => {
+    const given: unknown[] = Array.isArray(value) ? value : [value];
+    return given.map((each) => oneStatus(each ?? null, path) as TaskStatus);
+  }),
+  cursor(value: unknown = null, path): string | null {
+    if (value === null || typeof value === 'string') return value;
+    throw wrong(path, value, 'Give the cursor of the previous page, or null.');
+  },
+  limit: wholeNumber({ min: 1, max: 1_000, default: 50 }),
+} satisfies RulesOf<JobFindOptions>;
+
+/** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
+export function resolveJobFilter(filter: JobFilter): Omit<JobQuery, 'status' | 'cursor' | 'limit'> {
+  return resolve(filter, FILTER_RULES, 'filter', '');
+}
+
+/** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
+export function resolveJobQuery(options: JobFindOptions): JobQuery {
+  return resolve(options, FIND_RULES, 'find()', '');
 }

@@ -1,115 +1,255 @@
-import type { ContextOptions } from '../../run/context.js';
+import { availableParallelism } from 'node:os';
 import type { Type } from '@nestjs/common';
-import type { ResourceLimits } from 'node:worker_threads';
-import type { Clock } from '../../job/clock.js';
-import type { Duration } from '../../job/duration.js';
 import type { Engine } from '../../engine/engine.js';
+import { checkKeys, suggest, wrong } from '../../job/check.js';
+import { type Clock, systemClock } from '../../job/clock.js';
+import type { Duration } from '../../job/duration.js';
+import { checkQueueName, checkTaskName } from '../../job/names.js';
+import { DEFAULT_QUEUE, type ResolvedQueue } from '../../job/queue.js';
+import {
+  byTaskName,
+  duration,
+  flag,
+  nested,
+  oneOf,
+  optional,
+  resolve,
+  type Resolved,
+  type Rule,
+  type RulesOf,
+  wholeNumber,
+  withMethods,
+} from '../../job/rules.js';
+import { OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { TaskOverrideOptions } from '../../job/task-options.js';
+import type { ContextOptions } from '../../run/context.js';
+import { backendOption, engineOption } from './engine-option.js';
+import { CPU_RULES, type CpuOptions } from './cpu-options.js';
+import { checkQueues, type DeclaredQueues, mergeFeatures, type QueueOptions, resolveQueues } from './queue-options.js';
 
-/** Options of one queue. */
-export interface QueueOptions {
-  /** How many of its jobs run at once in this process. Default 1; of `default`, what `numWorkers` says. */
-  concurrency?: number;
-  /** How many of its jobs run at once in all processes together. Default: no bound. */
-  fleetConcurrency?: number;
-  /** How many attempts this process starts within a time. Default: no bound. */
-  rateLimit?: RateLimitOptions;
-  /** How many attempts all processes together start within a time. Default: no bound. */
-  fleetRateLimit?: RateLimitOptions;
-}
-
-/** So many within a time, which begins with the first of them. */
-export interface RateLimitOptions {
-  /** How many may start: at least 1. */
-  max: number;
-  /** The time within which: at least 1 ms. */
-  per: Duration;
-}
-
-/** Options of the worker threads that run CPU-bound tasks. */
-export interface CpuOptions {
-  /**
-   * A module whose default export is a Nest module. Each thread makes an application context of
-   * it, so that CPU-bound tasks are injected like any provider. The compiled file, as an absolute path or a
-   * `file:` URL: `new URL('./cpu.module.js', import.meta.url)` in ES modules, `join(__dirname, 'cpu.module.js')`
-   * in CommonJS. Tasks of classes that it does not provide run on an instance made by `new`.
-   *
-   * The application does not start if the file does not exist, unless its `role` is `'producer'`.
-   */
-  module?: string | URL;
-  /** `'thread'` (default), or `'inline'` to run CPU-bound tasks on the main thread, as tests may want. */
-  mode?: 'thread' | 'inline';
-  /** Memory limits of each thread, as `node:worker_threads` takes them. A thread that exceeds them is ended. */
-  resourceLimits?: ResourceLimits;
-}
-
-/** A task that another application runs: this one only submits it. */
+/** A task that another application runs. This application only submits it. */
 export interface RemoteTaskOptions {
-  /** The queue that the task's workers read. Default `'default'`. */
-  queue?: string;
-}
-
-/** Options of `FlowrraModule.forFeature()`. */
-export interface FlowrraFeatureOptions {
   /**
-   * Queues that the feature brings along, as in {@link FlowrraModuleOptions.queues}, but neither
-   * `default` nor `cpu`.
+   * The queue of the task's workers, which this application must declare as well.
+   *
+   * @defaultValue `'default'`
    */
-  queues: Record<string, QueueOptions>;
+  queue?: string;
 }
 
 /** Options of `FlowrraModule.forRoot()`. */
 export interface FlowrraModuleOptions {
-  /** How many jobs of the queue `default` run at once; not together with `queues.default.concurrency`. Default 4. */
+  /**
+   * How many jobs of the queue `default` this process runs at once: at least 1. Not together with
+   * `queues.default.concurrency`.
+   *
+   * @defaultValue `4`
+   */
   numWorkers?: number;
-  /** How many CPU-bound jobs run at once, each in its thread; at most 1,000. Default: the number of cores. */
+  /**
+   * How many CPU-bound jobs this process runs at once, each in a thread of its own: 1 to 1,000.
+   *
+   * @defaultValue the number of CPU cores
+   */
   cpuWorkers?: number;
-  /** Where CPU-bound tasks run. */
+  /**
+   * Where CPU-bound tasks run.
+   *
+   * @defaultValue worker threads without a Nest module
+   */
   cpu?: CpuOptions;
   /**
-   * Further queues, by name: 1 to 100 letters (a to z), digits, `_`, `.` and `-`. `default` and `cpu`
-   * exist always; the concurrency of `cpu` is `cpuWorkers`. All processes of a fleet should say the
-   * same of `fleetConcurrency` and `fleetRateLimit`.
+   * Further queues, by name: 1 to 100 letters (a to z), digits, `_`, `.` and `-`. `default` and `cpu` always
+   * exist; the concurrency of `cpu` is `cpuWorkers`.
+   *
+   * @defaultValue `{}`
    */
   queues?: Record<string, QueueOptions>;
-  /** Where jobs wait: a URL such as `'memory:'`, or an engine. Default `'memory:'`. */
+  /**
+   * Stores and delivers jobs: a URL such as `'redis://localhost:6379'`, or an engine.
+   *
+   * @defaultValue `'memory:'`
+   */
   engine?: string | Engine;
   /**
-   * Where results are kept, instead of in the engine: an instance, or a class that Nest
-   * instantiates with its dependencies.
+   * Stores results: an instance, or a class that Nest instantiates with its dependencies.
+   *
+   * @defaultValue the engine
    */
   backend?: ResultBackend | Type<ResultBackend>;
-  /** `'producer'` submits and never runs, which needs a shared engine; `'worker'` and `'all'` (default) run. */
+  /**
+   * `'producer'` only submits jobs, which requires an engine that other processes share. `'worker'` and
+   * `'all'` run jobs as well.
+   *
+   * @defaultValue `'all'`
+   */
   role?: 'all' | 'producer' | 'worker';
-  /** How many unfinished jobs may wait before `submit` is held back. Default: no bound. */
+  /**
+   * How many unfinished jobs may wait, at least 1, before `whenFull` applies. `Infinity` for no limit.
+   *
+   * @defaultValue `Infinity`
+   */
   maxPending?: number;
-  /** At `maxPending`, `submit` either waits for room (`'wait'`, default) or rejects with `QueueFullError`. */
+  /**
+   * At `maxPending`, `submit` either waits (`'wait'`) or rejects with a `QueueFullError` (`'reject'`).
+   *
+   * @defaultValue `'wait'`
+   */
   whenFull?: 'wait' | 'reject';
-  /** How long a result is kept. Default 1 h. */
+  /**
+   * How long finished jobs and their results are kept.
+   *
+   * @defaultValue `'1h'`
+   */
   resultTtl?: Duration;
-  /** How many results are kept, the oldest dropped first. Default 100,000. */
+  /**
+   * How many results are kept, at least 1. The oldest is removed first.
+   *
+   * @defaultValue `100_000`
+   */
   maxResults?: number;
-  /** The largest arguments, or result, of a job in bytes. Default 1,048,576. */
+  /**
+   * The largest size of a job's arguments, and of its result, in bytes: at least 1.
+   *
+   * @defaultValue `1_048_576`
+   */
   maxPayloadBytes?: number;
-  /** How long `stop` waits for running jobs before it aborts their signal. Default 30 s. */
+  /**
+   * How long a stop waits for running jobs before it aborts their signals.
+   *
+   * @defaultValue `'30s'`
+   */
   shutdownTimeout?: Duration;
   /**
-   * Options of tasks, by name, over those of their decorators, so that a deployment tunes them without
-   * touching code: `{ 'EmailTasks.sendWelcome': { maxRetries: 10 } }`.
+   * Options by task name, which take precedence over those of the decorators, so that a deployment can tune
+   * tasks without a change of code: `{ 'EmailTasks.sendWelcome': { maxRetries: 10 } }`.
+   *
+   * @defaultValue `{}`
    */
   tasks?: Record<string, TaskOverrideOptions>;
   /**
-   * Whether global guards, interceptors, pipes and filters are for tasks as well. Default `false`: most
-   * of them are written for HTTP requests, and would find none.
+   * Whether global guards, interceptors, pipes and filters apply to tasks too. Most of them expect an HTTP
+   * request.
+   *
+   * @defaultValue `false`
    */
   globalEnhancers?: boolean;
-  /** What of the submitter's surroundings travels with each job. Default: nothing. */
+  /**
+   * Captures context of the submitter, such as a tenant, and restores it around each attempt of the job.
+   *
+   * @defaultValue no context
+   */
   context?: ContextOptions;
-  /** The task that is given what failed for good, by its name, for every task that names none itself. */
+  /**
+   * The name of the task that handles failed jobs, for tasks without a `deadLetter` of their own.
+   *
+   * @defaultValue no task
+   */
   deadLetter?: string;
-  /** Tasks that this application submits and another one runs, by name. */
+  /**
+   * Tasks that this application submits and another one runs, by name.
+   *
+   * @defaultValue `{}`
+   */
   remoteTasks?: Record<string, RemoteTaskOptions>;
-  /** The clock to live by; for tests. Default: the system's. */
+  /**
+   * The clock, for tests.
+   *
+   * @defaultValue the system's clock
+   */
   clock?: Clock;
+}
+
+const REMOTE_TASK_RULES = {
+  queue: (value = DEFAULT_QUEUE, path) => checkQueueName(value, path),
+} satisfies RulesOf<RemoteTaskOptions>;
+
+export const MODULE_RULES = {
+  numWorkers: wholeNumber({ min: 1 }),
+  cpuWorkers: (value: unknown, path: string) =>
+    wholeNumber({ min: 1, max: 1_000, default: availableParallelism() })(value, path),
+  cpu: nested(CPU_RULES),
+  queues: optional(checkQueues, {}),
+  engine: optional(engineOption, 'memory:'),
+  backend: backendOption,
+  role: oneOf(['all', 'producer', 'worker'], 'all'),
+  maxPending: wholeNumber({ min: 1, infinite: true, default: Infinity }),
+  whenFull: oneOf(['wait', 'reject'], 'wait'),
+  resultTtl: duration({ default: '1h' }),
+  maxResults: wholeNumber({ min: 1, default: 100_000 }),
+  maxPayloadBytes: wholeNumber({ min: 1, default: 1_048_576 }),
+  shutdownTimeout: duration({ default: '30s' }),
+  tasks: byTaskName(
+    // The other checks need the task itself: resolveTaskOptions().
+    (value, path): TaskOverrideOptions => {
+      checkKeys(value, OVERRIDE_KEYS, path);
+      return { ...(value as TaskOverrideOptions) };
+    },
+    "It must be an object of options by task name: { 'EmailTasks.sendWelcome': { maxRetries: 10 } }.",
+  ),
+  globalEnhancers: flag(false),
+  context: withMethods<ContextOptions, null>(
+    ['capture', 'run'],
+    'It must be an object with capture and run.',
+    null,
+  ),
+  deadLetter: optional(checkTaskName, null),
+  remoteTasks: byTaskName(
+    (value, path) => resolve(value, REMOTE_TASK_RULES, path),
+    "It must be an object of tasks by name: { 'EmailTasks.sendWelcome': { queue: 'mail' } }.",
+  ),
+  clock: withMethods<Clock, Clock>(['now', 'after'], 'It must be an object with now and after.', systemClock),
+} satisfies RulesOf<FlowrraModuleOptions>;
+
+type Checked = Resolved<typeof MODULE_RULES>;
+
+/** The options of `forRoot()`, checked, with all defaults. Times are in milliseconds. */
+export interface ResolvedOptions extends Omit<Checked, 'numWorkers' | 'cpuWorkers' | 'queues' | 'cpu'> {
+  readonly queues: readonly ResolvedQueue[];
+  readonly cpu: Checked['cpu'] & { readonly threads: number };
+  /** Whether the start is not logged: set by the test kit. */
+  readonly quiet?: boolean;
+}
+
+/** Injection token of the {@link ResolvedOptions}; internal. */
+export const RESOLVED_OPTIONS = Symbol('FLOWRRA_RESOLVED_OPTIONS');
+
+/**
+ * Checks the options of `forRoot()`. The result shares no object with `options`, except the engine, the
+ * backend, the context and the clock.
+ *
+ * @param features The queues of `forFeature()`.
+ * @throws {FlowrraConfigError} that names the option, its value and the valid values.
+ */
+export function resolveModuleOptions(
+  options: FlowrraModuleOptions,
+  features: readonly DeclaredQueues[] = [],
+): ResolvedOptions {
+  const checked = resolve(options, MODULE_RULES, 'FlowrraModule options', '');
+  const { numWorkers, cpuWorkers, cpu, queues: own, ...rest } = checked;
+  if (Object.hasOwn(options, 'engine')) engineOption(options.engine, 'engine');
+  const queues = mergeFeatures(resolveQueues(own, numWorkers, cpuWorkers), features);
+  checkRole(checked);
+  checkRemoteQueues(checked, queues);
+  return { ...rest, queues, cpu: { ...cpu, threads: cpuWorkers } };
+}
+
+function checkRole({ role, engine }: Checked): void {
+  if (role === 'producer' && typeof engine === 'string' && /^memory:/i.test(engine))
+    throw wrong(
+      'role',
+      role,
+      `The engine '${engine}' exists only in this process, so no worker can run the jobs of a producer. Use an engine that other processes share, or role: 'all'.`,
+    );
+}
+
+function checkRemoteQueues({ remoteTasks }: Checked, queues: readonly ResolvedQueue[]): void {
+  const known = queues.map(({ name }) => name);
+  for (const [task, { queue }] of remoteTasks)
+    if (!known.includes(queue))
+      throw wrong(
+        `remoteTasks['${task}'].queue`,
+        queue,
+        `Declare it in forRoot({ queues }) or forFeature({ queues }). ${suggest(queue, known)}`,
+      );
 }

@@ -5,7 +5,7 @@ import { currentTaskHook } from '../../run/current-task-hook.js';
 import { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { AttemptContext } from '../../run/task-context.js';
 import { LazyAbort } from '../../run/lazy-abort.js';
-import type { SubmitOptions } from '../../job/task-options.js';
+import type { SubmitOptions } from '../../job/submit-options.js';
 import { CallInThread } from './call-in-thread.js';
 import { type FoundCode, ThreadCode } from './thread-code.js';
 import { becomeThread } from '../../run/threads/parent-link.js';

@@ -3,7 +3,7 @@ import type { Dedupe, NewJob } from '../../job/job.js';
 import { lacks } from '../../engine/capabilities.js';
 import type { Capability, ConnectedEngine, DrainReport, Engine } from '../../engine/engine.js';
 import type { MaybePromise } from '../../job/async.js';
-import type { DedupeOptions } from '../../job/task-options.js';
+import type { DedupeOptions } from '../../job/submit-options.js';
 import type { ThreadLink } from './parent-link.js';
 
 /** The engine of an application inside one of our threads: it runs nothing and submits to its parent. */

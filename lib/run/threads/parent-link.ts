@@ -1,4 +1,4 @@
-import type { SubmitOptions } from '../../job/task-options.js';
+import type { SubmitOptions } from '../../job/submit-options.js';
 
 /** What code inside one of our threads can reach. */
 export interface ThreadLink {

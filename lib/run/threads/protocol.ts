@@ -3,7 +3,7 @@ import { FatalTaskError, PayloadError, RetryTaskError, SnoozeTaskError } from '.
 import { errorFrom } from '../../job/payload/payload-error-parts.js';
 import { payloadFromText, payloadToText } from '../../job/payload/payload-text.js';
 import { PayloadWalk } from '../../job/payload/payload-walk.js';
-import type { SubmitOptions } from '../../job/task-options.js';
+import type { SubmitOptions } from '../../job/submit-options.js';
 
 /** Plain data on its way between threads: as it is, or as text where a structured clone would change it. */
 export type Wired = { readonly plain: unknown } | { readonly text: string };

@@ -8,7 +8,7 @@ import { Piscina } from 'piscina';
 import type { Clock } from '../../job/clock.js';
 import { detached } from '../../job/async.js';
 import { FlowrraConfigError, TaskThreadError } from '../../job/errors.js';
-import type { SubmitOptions } from '../../job/task-options.js';
+import type { SubmitOptions } from '../../job/submit-options.js';
 import type { TaskCall } from '../task-definition.js';
 import type { CpuTarget } from './cpu-target.js';
 import { refuseBundledPackage, THREAD_ENTRY } from './thread-files.js';
