@@ -4,7 +4,7 @@ import { PayloadCodec } from '../../lib/job/payload/payload-codec.js';
 import type { Outcome } from '../../lib/job/outcome.js';
 import type { TaskPolicy } from '../../lib/job/policy.js';
 import { EventHub } from '../../lib/run/event-hub.js';
-import { InlineRunner } from '../../lib/run/inline-runner.js';
+import { InlineRunner } from '../../lib/run/task-runner.js';
 import { Run, type RunParts } from '../../lib/run/run.js';
 import { RunObserver } from '../../lib/run/run-observer.js';
 import type { TaskCall, TaskDefinition } from '../../lib/run/task-definition.js';
@@ -60,7 +60,7 @@ export function partsOf(
     cpuBound: false,
     policy: { ...POLICY, ...policy },
     contextIndex: null,
-    untoldParameters: 0,
+    undecoratedParameters: 0,
     invoke: (_args, call) => code(call),
     pipeline: null,
     validate: null,

@@ -127,5 +127,5 @@ it('lets the event loop turn between many starts', async () => {
   setImmediate(() => (before = attempts.length));
   await settle();
   expect(attempts).toHaveLength(3_000);
-  expect(before).toBeGreaterThan(0);
+  expect(before).toBeLessThan(3_000);
 });
