@@ -84,7 +84,8 @@ export function lostOutcome(attempt: Attempt, now: number): Outcome {
  * start a parameter is not recognised as a context if its type was imported by `import type`.
  */
 export function withContextHint(outcome: Outcome, task: TaskDefinition, attempt: Attempt): Outcome {
-  if (task.undecoratedParameters === 0 || (outcome.kind !== 'retry' && outcome.kind !== 'failed')) return outcome;
+  if (task.undecoratedParameters === 0 || (outcome.kind !== 'retry' && outcome.kind !== 'failed'))
+    return outcome;
   const { error } = outcome;
   if (error.name !== 'TypeError' || !error.message.includes('undefined')) return outcome;
   const given = attempt.args().length;

@@ -15,7 +15,8 @@ import {
 } from '../nest/options/module-options.js';
 import { FlowrraTesting } from './flowrra-testing.js';
 import { TestClock } from './test-clock.js';
-import { TestEngine, type TestMode } from './test-engine.js';
+import type { TestMode } from './test-connection.js';
+import { TestEngine } from './test-engine.js';
 
 /** How jobs are treated in a test. */
 export interface FlowrraTestingOptions {

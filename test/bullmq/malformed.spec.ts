@@ -124,7 +124,7 @@ await onBoth((server) => {
     for (const id of bad)
       expect(await flowrra.waitForResult(id)).toMatchObject({
         status: 'failed',
-        error: expect.stringMatching(/taskName: '.{1,120}' is no task's name/),
+        error: expect.stringMatching(/taskName: '.{1,120}' is not a task name/),
       });
     while (warned.mock.calls.length === 0) await flowrra.getResult(waiting);
     // The warning comes before the outcome is stored.
