@@ -54,7 +54,7 @@ export class RedisServer implements BullServer {
     private readonly trouble: (error: Error) => void,
   ) {
     this.watch = new SilenceWatch(this.open, silenceFor(options.workerOptions));
-    this.producer = this.client(PRODUCER);
+    this.producer = rejectUnanswered(this.client(PRODUCER));
     this.producer.on('error', (error) => (this.broken = error));
     this.producer.on('ready', () => (this.broken = null));
   }
@@ -149,6 +149,19 @@ export class RedisServer implements BullServer {
     this.open.push(client);
     return writeTogether(client);
   }
+}
+
+/**
+ * Rejects the commands that have no answer when their connection ends: ioredis neither sends them again,
+ * with `autoResendUnfulfilledCommands: false`, nor settles them. `flushQueue` is its own, for its last end.
+ */
+function rejectUnanswered(client: Redis): Redis {
+  const { flushQueue } = client as unknown as {
+    flushQueue(error: Error, queues: { readonly offlineQueue: boolean }): void;
+  };
+  return client.on('close', () =>
+    flushQueue.call(client, new Error('Connection is closed.'), { offlineQueue: false }),
+  );
 }
 
 /** A client that was given is but the model: it may keep commands for later, and then refused jobs would turn up. */
