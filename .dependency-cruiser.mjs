@@ -28,7 +28,7 @@ export default {
     only('^lib/results/', '^lib/(job|results)/', 'Backends know jobs only.'),
     only(
       '^lib/run/',
-      '^lib/(job|run|results|engine/(engine|control)\\.ts)',
+      '^lib/(job|run|results|engine/(engine|control|capabilities)\\.ts)',
       'Attempts know the seams, and no engine.',
     ),
     only('^lib/engine/[^/]+$', '^lib/(job|run|results|engine)/', 'Engines know nothing of Nest modules.'),

@@ -26,11 +26,11 @@ export class Admission {
   private turn: Promise<unknown> = Promise.resolve();
   private readonly insideTask = new AsyncLocalStorage<true>();
 
-  /** @param hasStandIn Whether another job stands in the place of this one, at this moment. */
+  /** @param hasExisting Whether a submission of this job would find an existing one now. */
   constructor(
     private readonly bound: BackPressure,
     private readonly pendingCount: () => MaybePromise<number>,
-    private readonly hasStandIn: (job: NewJob) => MaybePromise<boolean>,
+    private readonly hasExisting: (job: NewJob) => MaybePromise<boolean>,
   ) {}
 
   get unbounded(): boolean {
@@ -38,9 +38,7 @@ export class Admission {
   }
 
   /** Runs a task's code so that its own submissions are recognised. */
-  asTask<R>(run: () => R): R {
-    return this.insideTask.run(true, run);
-  }
+  readonly asTask = <R>(code: () => R): R => this.insideTask.run(true, code);
 
   /**
    * Lets a submission in when there is room for its jobs, or when it adds none.
@@ -60,7 +58,7 @@ export class Admission {
     const { room, places } = await this.inTurn(async () => {
       let pending = await this.pendingAndReserved();
       if (!this.fits(size, pending) && !jobs.some(isPlain)) {
-        if (await this.allHaveStandIns(jobs)) return { room: null, places: 0 };
+        if (await this.allExist(jobs)) return { room: null, places: 0 };
         // Whoever has left since then has seen nobody wait.
         pending = await this.pendingAndReserved();
       }
@@ -100,8 +98,8 @@ export class Admission {
     }
   }
 
-  private async allHaveStandIns(jobs: readonly NewJob[]): Promise<boolean> {
-    for (const job of jobs) if (!(await this.hasStandIn(job))) return false;
+  private async allExist(jobs: readonly NewJob[]): Promise<boolean> {
+    for (const job of jobs) if (!(await this.hasExisting(job))) return false;
     return true;
   }
 

@@ -3,41 +3,41 @@ import type { Attempt, JobReport, JobRow } from '../job/job.js';
 import type { JobQuery, QueueCounts, RowPage } from '../job/query.js';
 
 /**
- * What is done to jobs and queues from outside, by any process that shares the engine, and what is
- * asked about them. Every answer is bounded in cost, however many jobs there are.
+ * Queries and operations on jobs and queues, from any process that shares the engine. The cost of
+ * each call is bounded, whatever the number of jobs.
  */
 export interface JobControl {
   /**
-   * Ends a job that waits, is delayed or is to be retried, at once. One that runs is told by its
-   * abort handle, within a second wherever that is, and ends as cancelled unless it ends before.
-   * Cancelling again changes nothing.
+   * Ends a waiting, delayed or retrying job at once. The signal of a running job is aborted within a
+   * second, in any process, and the job ends as cancelled unless it ends before. A second
+   * cancellation changes nothing.
    */
   cancel(taskId: string, reason: string): MaybePromise<Cancellation>;
-  /** Keeps what a running attempt says of itself. Changes nothing if the job is not that attempt's any more. */
+  /** Stores progress and log lines of a running attempt. Changes nothing if the attempt is no longer the job's current one. */
   report(attempt: Attempt, report: JobReport): MaybePromise<void>;
-  /** A job with all that is known of it; `null` if there is none of that id, or its result has been dropped. */
+  /** A job with arguments and logs; `null` if no job has that id, or its result has been dropped. */
   job(taskId: string): MaybePromise<JobRow | null>;
-  /** Jobs page by page, each once if nothing changes meanwhile. */
+  /** One page of jobs. Over all pages each job appears once, if no job changes meanwhile. */
   find(query: JobQuery): MaybePromise<RowPage>;
   counts(): MaybePromise<readonly QueueCounts[]>;
   /**
-   * Puts a failed job back into line, with all its retries; its errors and logs stay. Returns it as it is
-   * then, or `null`, and changes nothing, if no failed job has that id.
+   * Lets a failed job wait again, with all its retries; its errors and logs stay. Returns the waiting
+   * job; `null`, and nothing changes, if no failed job has that id.
    */
   retry(taskId: string): MaybePromise<JobRow | null>;
-  /** Forgets a finished job. Returns `false`, and changes nothing, if no finished job has that id. */
+  /** Deletes a finished job. `false`, and nothing changes, if no finished job has that id. */
   remove(taskId: string): MaybePromise<boolean>;
-  /** Hands out no more jobs of a queue, in any process, until it is resumed; what runs goes on. */
+  /** Starts no more jobs of a queue, in any process, until `resume`. Running jobs go on. */
   pause(queue: string): MaybePromise<void>;
   resume(queue: string): MaybePromise<void>;
 }
 
-/** What became of a cancellation. */
+/** The effect of a cancellation. */
 export type Cancellation =
-  /** It waited, and is over. */
+  /** The job waited, and has ended. */
   | { readonly kind: 'cancelled'; readonly job: JobRow }
-  /** It runs, and is told. */
-  | { readonly kind: 'told' }
-  /** It has ended already. */
+  /** The job runs, and its signal is aborted. */
+  | { readonly kind: 'signalled' }
+  /** The job had ended before. */
   | { readonly kind: 'finished' }
   | { readonly kind: 'unknown' };

@@ -1,26 +1,46 @@
+import type { MaybePromise } from '../job/async.js';
 import type { Clock } from '../job/clock.js';
 
-/** Waits until a condition holds, asked again at each `check`, or until time is up. */
-export class Quiet {
-  readonly done: Promise<void>;
-  private resolve!: () => void;
-  private readonly cancelTimer: () => void;
+interface Wait {
+  /** A further condition beside the engine's own. */
+  readonly also: (() => MaybePromise<boolean>) | undefined;
+  readonly end: () => void;
+}
+
+/** Waits until an engine is idle. The engine calls {@link check} after each step towards it. */
+export class Idle {
+  private readonly waits = new Set<Wait>();
 
   constructor(
-    clock: Clock,
-    ms: number,
-    private readonly holds: () => Promise<boolean>,
-  ) {
-    this.done = new Promise((resolve) => (this.resolve = resolve));
-    this.cancelTimer = clock.after(ms, this.resolve);
-    this.check();
+    private readonly clock: Clock,
+    private readonly condition: () => boolean,
+  ) {}
+
+  get isIdle(): boolean {
+    return this.condition();
+  }
+
+  /** Resolves when the engine is idle and `also` holds, or after `ms` milliseconds. */
+  until(ms: number, also?: () => MaybePromise<boolean>): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancelTimer();
+        this.waits.delete(wait);
+        resolve();
+      };
+      const cancelTimer = this.clock.after(ms, end);
+      const wait = { also, end };
+      this.waits.add(wait);
+      void this.look(wait);
+    });
   }
 
   check(): void {
-    void this.holds().then((holds) => {
-      if (!holds) return;
-      this.cancelTimer();
-      this.resolve();
-    });
+    if (this.waits.size === 0) return;
+    for (const wait of this.waits) void this.look(wait);
+  }
+
+  private async look({ also, end }: Wait): Promise<void> {
+    if (this.condition() && (also === undefined || (await also()))) end();
   }
 }

@@ -1,17 +1,20 @@
 import { Logger, type Type } from '@nestjs/common';
+import type { Clock } from '../job/clock.js';
 import { EventHub } from '../run/event-hub.js';
 import { ExecutorNotRunningError } from '../job/errors.js';
 import { DeadLetters } from '../run/dead-letters.js';
-import { Executor } from '../run/executor.js';
-import type { Instrumentation } from '../run/instrumentation.js';
+import type { Instrument, Instrumentation } from '../run/instrumentation.js';
 import { JobOperations } from '../run/job-operations.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { ResultRecorder } from '../run/result-recorder.js';
+import { Run, type RunParts } from '../run/run.js';
 import { RunObserver } from '../run/run-observer.js';
+import { UnknownTasks } from '../run/unknown-tasks.js';
 import { startLine } from './start-line.js';
 import { Submitter } from '../run/submitter.js';
 import type { TaskRegistry } from '../run/task-registry.js';
-import type { Engine } from '../engine/engine.js';
+import { checkCapabilities, checkConnected, lacks } from '../engine/capabilities.js';
+import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
 import { resolveEngine } from '../engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import type { ResultBackend } from '../results/result-backend.js';
@@ -23,13 +26,17 @@ import type { TaskRunner } from '../run/task-runner.js';
 import { ThreadLinkEngine } from '../run/threads/parent-engine.js';
 import { threadLink } from '../run/threads/parent-link.js';
 
-/** What exists only while the engine is connected. */
+/** The parts that exist only while the engine is connected. */
 interface Connected {
-  readonly engine: Engine;
+  readonly engine: ConnectedEngine;
+  /** @throws {FlowrraConfigError} if the engine has no results and no backend is configured. */
   readonly results: ResultBackend;
-  readonly submitter: Submitter;
+  /** @throws {FlowrraConfigError} if the engine does not support them. */
   readonly operations: JobOperations;
+  readonly submitter: Submitter;
   readonly cpu: TaskRunner;
+  /** A configured backend, which is closed with the engine. */
+  readonly backend: ResultBackend | null;
 }
 
 /** After the deadline of a stop, how long aborted attempts get to end by themselves. */
@@ -41,8 +48,7 @@ const KILL_GRACE_MS = 5_000;
  */
 export class FlowrraRuntime {
   readonly events = new EventHub();
-  /** To be set before it connects. */
-  instrumentation: Instrumentation | null = null;
+  private readonly instrumentation: Instrumentation | null;
   private readonly logger = new Logger('Flowrra');
   private connecting: Promise<Connected> | null = null;
   private connected: Connected | null = null;
@@ -58,7 +64,10 @@ export class FlowrraRuntime {
     private readonly options: ResolvedOptions,
     private readonly registry: TaskRegistry,
     private readonly createBackend: (type: Type<ResultBackend>) => Promise<ResultBackend>,
-  ) {}
+    instrument?: Instrument,
+  ) {
+    this.instrumentation = threadLink() === null ? this.instrumentedBy(instrument) : null;
+  }
 
   get isRunning(): boolean {
     return this.consuming && this.draining === null;
@@ -101,10 +110,10 @@ export class FlowrraRuntime {
       this.registry.checkDeadLetters();
       await this.connect();
       this.consuming = true;
-      const { engine } = this.parts;
-      if (this.options.role !== 'producer') await engine.consume();
+      if (this.options.role !== 'producer') await this.parts.engine.consume();
+      const { name } = await this.loadEngine();
       if (this.options.quiet !== true && threadLink() === null)
-        this.logger.log(startLine(this.options, engine.name, this.registry.taskCount));
+        this.logger.log(startLine(this.options, name, this.registry.taskCount));
     });
   }
 
@@ -129,7 +138,7 @@ export class FlowrraRuntime {
       if (connected === null) return;
       await connected.cpu.close();
       await connected.engine.close();
-      if (connected.results !== connected.engine.results) await connected.results.close?.();
+      await connected.backend?.close?.();
     });
   }
 
@@ -147,43 +156,76 @@ export class FlowrraRuntime {
     const observer = new RunObserver(this.events, clock);
     const { instrumentation } = this;
     const engine = await this.loadEngine();
+    checkCapabilities(engine, this.options);
     const backend = await this.openBackend();
     const recorder = backend && new ResultRecorder(backend, clock);
-    const submitter = new Submitter(engine, codec, observer, recorder, context, instrumentation);
-    const inline = new InlineRunner();
-    const cpu = this.options.cpu.mode === 'inline' ? inline : this.cpuRunner(submitter);
-    const executor = new Executor({
-      registry: this.registry,
-      codec,
-      clock,
-      observer,
-      runners: { inline, cpu },
-      recorder,
-      reports: { control: engine.control, codec, observer, recorder, clock },
-      deadLetters: new DeadLetters(this.registry, submitter, clock),
-      context,
-      instrumentation,
-      random: Math.random,
-    });
-    await engine.connect({
+    let runParts: RunParts | null = null;
+    const connected = await engine.connect({
       queues,
       clock,
       retention: { resultTtl, maxResults },
       backPressure: { maxPending, whenFull },
       closing: this.closing.signal,
-      execute: (attempt, abort) => executor.execute(attempt, abort),
-      killGrace: (attempt) => executor.killGrace(attempt),
-      overdue: (attempt, abort) => executor.overdue(attempt, abort),
-      settled: (attempt, outcome) => observer.settled(attempt, outcome),
-      cancelled: (job) => {
-        void recorder?.changed(job);
-        observer.cancelled(job);
+      run(attempt) {
+        if (runParts === null) throw new Error('An engine runs attempts only after consume().');
+        return new Run(attempt, runParts);
       },
-      heard: (event) => this.events.hear(event),
+      notify: (event) => this.hear(event, observer, recorder),
     });
-    const operations = new JobOperations(engine.control, observer, recorder);
-    const results = backend === null ? engine.results : new SettledResults(backend, engine.results, clock);
-    return { engine, results, submitter, operations, cpu };
+    checkConnected(engine, connected);
+    const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
+    const inline = new InlineRunner();
+    const cpu = this.options.cpu.mode === 'inline' ? inline : this.cpuRunner(submitter);
+    const { control } = connected;
+    runParts = {
+      registry: this.registry,
+      unknownTasks: new UnknownTasks(),
+      codec,
+      clock,
+      observer,
+      runners: { inline, cpu },
+      recorder,
+      reports: { control, codec, observer, recorder, clock },
+      deadLetters: new DeadLetters(this.registry, submitter, clock),
+      context,
+      instrumentation,
+      random: Math.random,
+    };
+    const operations = control && new JobOperations(control, observer, recorder);
+    const results = resultsOf(backend, connected.results, clock);
+    return {
+      engine: connected,
+      submitter,
+      cpu,
+      backend,
+      get results() {
+        if (results === undefined) throw lacks(engine, 'results');
+        return results;
+      },
+      get operations() {
+        if (operations === undefined) throw lacks(engine, 'control');
+        return operations;
+      },
+    };
+  }
+
+  private hear(event: EngineEvent, observer: RunObserver, recorder: ResultRecorder | null): void {
+    switch (event.type) {
+      case 'settled':
+        return observer.settled(event.attempt, event.outcome);
+      case 'cancelled':
+        void recorder?.changed(event.row);
+        return observer.cancelled(event.row);
+      case 'remote':
+        return this.events.hear(event.event);
+    }
+  }
+
+  private instrumentedBy(instrument: Instrument | undefined): Instrumentation | null {
+    if (instrument === undefined) return null;
+    const { own$ } = this.events;
+    const counts = async () => this.parts.operations.counts();
+    return instrument.instrument({ clock: this.options.clock, own$, counts });
   }
 
   private cpuRunner(submitter: Submitter): CpuRunner {
@@ -208,6 +250,16 @@ export class FlowrraRuntime {
     if (unfinished > 0)
       this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
     if (dropped > 0)
-      this.logger.warn(`${dropped} waiting jobs are lost: the ${engine.name} engine keeps nothing.`);
+      this.logger.warn(`${dropped} waiting jobs are lost: the ${this.engine?.name} engine is not durable.`);
   }
+}
+
+/** `undefined` if neither a backend is configured nor the engine has results. */
+function resultsOf(
+  backend: ResultBackend | null,
+  ofEngine: ResultBackend | undefined,
+  clock: Clock,
+): ResultBackend | undefined {
+  if (backend === null) return ofEngine;
+  return ofEngine === undefined ? backend : new SettledResults(backend, ofEngine, clock);
 }

@@ -16,7 +16,7 @@ const LONGEST_LINE = 2_000;
 const LAST_MS = 5_000;
 
 export interface ReportParts {
-  readonly control: Pick<JobControl, 'report'>;
+  readonly control: Pick<JobControl, 'report'> | undefined;
   readonly codec: PayloadCodec;
   readonly observer: RunObserver;
   readonly recorder: ResultRecorder | null;
@@ -98,7 +98,7 @@ export class AttemptReports {
     this.progressed = undefined;
     this.lines = [];
     try {
-      await this.parts.control.report(this.attempt, { progress, lines });
+      await this.parts.control?.report(this.attempt, { progress, lines });
       if (progress !== undefined) this.parts.recorder?.progressed(this.attempt, progress);
     } catch (error) {
       new Logger('Flowrra').warn(

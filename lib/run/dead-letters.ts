@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { AbortHandle } from '../engine/engine.js';
+import type { LazyAbort } from './lazy-abort.js';
 import type { Attempt, AttemptError, Metadata } from '../job/job.js';
 import { NO_SUBMIT_OPTIONS } from '../job/submission.js';
 import { contextOf, markOf, metadataOf } from '../job/metadata.js';
@@ -46,7 +46,7 @@ export class DeadLetters {
    * Resolves when the letter is kept, however long the engine does not take it; with `false` if the
    * attempt is to end before.
    */
-  async send(receiver: string, attempt: Attempt, error: AttemptError, abort: AbortHandle): Promise<boolean> {
+  async send(receiver: string, attempt: Attempt, error: AttemptError, abort: LazyAbort): Promise<boolean> {
     // What fails to receive letters is not sent one about that.
     if (attempt.taskName === receiver) return true;
     let letter = letterOf(attempt, error);
@@ -81,7 +81,7 @@ export class DeadLetters {
     });
   }
 
-  private pause(ms: number, abort: AbortHandle): Promise<void> {
+  private pause(ms: number, abort: LazyAbort): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.clock.after(ms, resolve);
       abort.onAbort(() => {

@@ -1,32 +1,56 @@
-import type { Attempt } from '../job/job.js';
+import type { Observable } from 'rxjs';
 import type { MaybePromise } from '../job/async.js';
+import type { Clock } from '../job/clock.js';
+import type { FlowrraEvent } from '../job/events.js';
+import type { Attempt } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
+import type { QueueCounts } from '../job/query.js';
+
+/** The optional injection token of an {@link Instrument}. */
+export const FLOWRRA_INSTRUMENT = Symbol('flowrra:instrument');
+
+/** Creates the instrumentation of an application, once. It is not called in a CPU thread: the parent instruments its tasks. */
+export interface Instrument {
+  instrument(application: InstrumentedApplication): Instrumentation;
+}
+
+/** The application, as an instrumentation sees it. */
+export interface InstrumentedApplication {
+  readonly clock: Clock;
+  /** The events of this process. */
+  readonly own$: Observable<FlowrraEvent>;
+  /** Rejects while the application is not connected. */
+  counts(): Promise<readonly QueueCounts[]>;
+}
 
 /** One call of `submit`, or of `submitMany`. */
 export interface SubmittedBatch {
   readonly taskName: string;
   readonly queue: string;
-  /** How many jobs it is to submit. */
+  /** The number of jobs to submit. */
   readonly jobs: number;
-  /** What a job carries because of whose end this is submitted; `undefined` for what code submits. */
+  /** The mark of the job whose end submits this batch, such as a dead letter; `undefined` for the application's submissions. */
   readonly cause: unknown;
 }
 
-/** What a job carries to its attempts: plain data that counts as metadata, or `undefined` for nothing. */
+/** The data that a job carries to its attempts: plain data that counts as metadata, or `undefined` for none. */
 export type Mark = (job: { readonly delay: number }) => unknown;
 
-/** Code around submissions and attempts, for whoever traces or measures them. It must not throw by itself. */
+/** Code around submissions and attempts that traces or measures them. It must not throw. */
 export interface Instrumentation {
-  /** @param send Submits. To be called once, and its answer to be returned; surroundings are captured within it. */
+  /** @param send Submits, within the captured context. Call it once, and return its answer. */
   submit<T extends string | string[]>(
     batch: SubmittedBatch,
     send: (mark: Mark) => MaybePromise<T>,
   ): MaybePromise<T>;
-  /**
-   * @param mark What the job carries.
-   * @param run Runs the attempt. To be called once, and its answer to be returned.
-   */
-  attempt(attempt: Attempt, mark: unknown, run: () => MaybePromise<Outcome>): MaybePromise<Outcome>;
-  /** A cancelled attempt has not ended in time, and counts as over. Its code may still run. */
-  overdue(attempt: Attempt, outcome: Outcome): void;
+  /** Called when an attempt starts. */
+  attempt(attempt: Attempt, mark: unknown): AttemptSpan;
+}
+
+/** One attempt, as an instrumentation follows it. */
+export interface AttemptSpan {
+  /** Calls the task's code once, and returns its answer. */
+  within<R>(call: () => R): R;
+  /** Called once, when the outcome is known. The code of a cancelled attempt may still run. */
+  ended(outcome: Outcome): void;
 }

@@ -26,7 +26,7 @@ export class JobOperations {
         await this.recorder?.changed(cancellation.job);
         this.observer.cancelled(cancellation.job);
         return true;
-      case 'told':
+      case 'signalled':
         return true;
       case 'finished':
         return false;
@@ -57,7 +57,7 @@ export class JobOperations {
       await undo?.();
       return false;
     }
-    this.observer.redriven(job);
+    this.observer.requeued(job);
     return true;
   }
 

@@ -1,11 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { type Attempt, type NewJob, type JobState } from '../job/job.js';
-import { type Outcome, errorsAfter } from '../job/outcome.js';
+import { type Outcome, nextState } from '../job/outcome.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { Clock } from '../job/clock.js';
 import { BackendError } from '../job/errors.js';
 import { taskResultOf } from '../job/task-snapshot.js';
-import { waitingStatus } from '../job/status.js';
 import { printed } from '../job/printed.js';
 import { shownText } from '../job/show-value.js';
 
@@ -149,31 +148,12 @@ export class ResultRecorder {
   }
 
   private after(attempt: Attempt, outcome: Outcome): JobState {
-    const before = this.known(attempt);
-    const now = this.clock.now();
-    switch (outcome.kind) {
-      case 'success':
-        return { ...before, status: 'success', result: outcome.result, finishedAt: now };
-      case 'failed':
-        return {
-          ...before,
-          status: 'failed',
-          errors: errorsAfter(attempt.errors, outcome.error),
-          finishedAt: now,
-        };
-      case 'cancelled':
-        return { ...before, status: 'cancelled', reason: outcome.reason, finishedAt: now };
-      case 'retry':
-        return {
-          ...before,
-          status: 'retrying',
-          errors: errorsAfter(attempt.errors, outcome.error),
-          retries: attempt.retries + 1,
-        };
-      case 'snoozed':
-      case 'released':
-        return { ...before, status: waitingStatus(attempt.retries) };
-    }
+    const { status, result, errors, reason, retries, finishedAt } = nextState(
+      attempt,
+      outcome,
+      this.clock.now(),
+    );
+    return { ...this.known(attempt), status, result, errors, reason, retries, finishedAt };
   }
 }
 

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { type Accepted, Duplicate, type Metadata, type NewJob } from '../job/job.js';
-import { type Engine } from '../engine/engine.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
 import type { ContextOptions } from './context.js';
 import type { ResolvedSubmit } from '../job/submission.js';
@@ -18,10 +17,16 @@ export interface Submission {
   readonly options: ResolvedSubmit;
 }
 
+/** The part of an engine that accepts jobs. */
+export interface JobSink {
+  enqueue(job: NewJob): MaybePromise<Accepted>;
+  enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]>;
+}
+
 /** Turns a call into a job and hands it to the engine. */
 export class Submitter {
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: JobSink,
     private readonly codec: PayloadCodec,
     private readonly observer: RunObserver,
     private readonly recorder: ResultRecorder | null,

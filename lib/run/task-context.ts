@@ -4,12 +4,12 @@ import type { Metadata } from '../job/job.js';
 export interface ContextSource {
   readonly taskId: string;
   readonly taskName: string;
-  readonly attempt: number;
+  readonly attemptNumber: number;
   /** Milliseconds since the epoch. */
   readonly submittedAt: number;
   readonly priority: number;
   readonly metadata: Metadata;
-  readonly abort: { readonly signal: AbortSignal };
+  readonly signal: AbortSignal;
   progress(value: unknown): void;
   log(line: string): void;
 }
@@ -67,7 +67,7 @@ export class AttemptContext extends TaskContext {
   }
 
   get attempt(): number {
-    return this.source.attempt;
+    return this.source.attemptNumber;
   }
 
   get submittedAt(): Date {
@@ -83,7 +83,7 @@ export class AttemptContext extends TaskContext {
   }
 
   get signal(): AbortSignal {
-    return this.source.abort.signal;
+    return this.source.signal;
   }
 
   progress(value: unknown): void {

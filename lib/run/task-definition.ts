@@ -1,6 +1,5 @@
 import type { ResolvedTask } from '../job/policy.js';
 import type { CpuTarget } from './threads/cpu-target.js';
-import type { AbortHandle } from '../engine/engine.js';
 import type { ContextSource } from './task-context.js';
 
 /** What runs around a task's code. */
@@ -28,7 +27,9 @@ export interface TaskDefinition extends ResolvedTask {
 export interface TaskCall extends ContextSource {
   /** A fresh copy that the task may change. */
   readonly args: unknown[];
-  readonly abort: AbortHandle;
+  /** The reason of the abort; `undefined` before. */
+  readonly reason: unknown;
   /** After an abort, the milliseconds the code may take to end by itself. */
   readonly killGrace: number;
+  onAbort(listener: (reason: unknown) => void): void;
 }

@@ -1,23 +1,18 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
-import {
-  context,
-  metrics,
-  type MeterProvider,
-  type Span,
-  trace,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { context, metrics, type MeterProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { BoundedCounts } from '../job/bounded-counts.js';
 import type { Clock } from '../job/clock.js';
 import { FlowrraConfigError } from '../job/errors.js';
-import type { Instrumentation, Mark, SubmittedBatch } from '../run/instrumentation.js';
+import type {
+  AttemptSpan,
+  Instrument,
+  Instrumentation,
+  InstrumentedApplication,
+  Mark,
+  SubmittedBatch,
+} from '../run/instrumentation.js';
 import type { Attempt } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
-import type { Outcome } from '../job/outcome.js';
-import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
-import { FlowrraService } from '../nest/flowrra.service.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/resolved-options.js';
 import { threadLink } from '../run/threads/parent-link.js';
 import { JobMetrics } from './job-metrics.js';
 import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
@@ -42,36 +37,41 @@ interface TraceMark {
   readonly due: number;
 }
 
-/** An attempt that runs. */
-interface RunningAttempt {
-  readonly attempt: Attempt;
-  readonly span: Span;
-  readonly startedAt: number;
-  over: boolean;
+/** Creates the spans and metrics of one application. */
+@Injectable()
+export class FlowrraTelemetry implements Instrument, OnModuleInit, OnApplicationShutdown {
+  private metrics: JobMetrics | null = null;
+
+  constructor(@Inject(TELEMETRY_OPTIONS) private readonly options: FlowrraTelemetryOptions) {}
+
+  instrument(application: InstrumentedApplication): Instrumentation {
+    const { tracerProvider = trace, meterProvider = metrics } = this.options;
+    const { clock, own$ } = application;
+    const counts = new BoundedCounts(() => application.counts(), clock);
+    const jobMetrics = new JobMetrics(meterProvider.getMeter(NAME), counts);
+    own$.subscribe((event) => jobMetrics.hear(event));
+    this.metrics = jobMetrics;
+    return new TracedJobs(clock, new TaskSpans(tracerProvider.getTracer(NAME)), jobMetrics);
+  }
+
+  /** @throws {FlowrraConfigError} if another FlowrraTelemetryModule instruments the application. */
+  onModuleInit(): void {
+    if (this.metrics === null && threadLink() === null)
+      throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
+  }
+
+  onApplicationShutdown(): void {
+    this.metrics?.close();
+  }
 }
 
-/** Follows submissions and attempts of one application with spans and metrics. */
-@Injectable()
-export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown {
-  private readonly clock: Clock;
-  private readonly spans: TaskSpans;
-  private readonly metrics: JobMetrics;
-  private readonly running = new WeakMap<Attempt, RunningAttempt>();
-
-  /** @param flowrra Asked for so that what it is made of has been made. */
+/** Follows submissions and attempts with spans and metrics. */
+class TracedJobs implements Instrumentation {
   constructor(
-    @Inject(TELEMETRY_OPTIONS) { tracerProvider, meterProvider }: FlowrraTelemetryOptions,
-    flowrra: FlowrraService,
-    moduleRef: ModuleRef,
-  ) {
-    const { clock } = moduleRef.get<ResolvedOptions>(RESOLVED_OPTIONS, { strict: false });
-    this.clock = clock;
-    this.spans = new TaskSpans((tracerProvider ?? trace).getTracer(NAME));
-    const counts = new BoundedCounts(() => flowrra.jobs.counts(), clock);
-    this.metrics = new JobMetrics((meterProvider ?? metrics).getMeter(NAME), counts);
-    // What a thread submits is submitted, and traced, by its parent.
-    if (threadLink() === null) this.follow(moduleRef.get(FlowrraRuntime, { strict: false }));
-  }
+    private readonly clock: Clock,
+    private readonly spans: TaskSpans,
+    private readonly metrics: JobMetrics,
+  ) {}
 
   submit<T extends string | string[]>(
     batch: SubmittedBatch,
@@ -89,41 +89,17 @@ export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown 
     );
   }
 
-  attempt(attempt: Attempt, mark: unknown, run: () => MaybePromise<Outcome>): MaybePromise<Outcome> {
+  attempt(attempt: Attempt, mark: unknown): AttemptSpan {
     this.metrics.started(attempt, dueOf(mark) ?? attempt.submittedAt, this.clock.now());
     const open = this.spans.attempt(attempt, traceOf(mark));
-    const running = { attempt, span: open.span, startedAt: performance.now(), over: false };
-    this.running.set(attempt, running);
-    return context.with(open.context, () =>
-      followed(
-        run,
-        (outcome) => this.end(running, outcome),
-        () => open.span.end(),
-      ),
-    );
-  }
-
-  overdue(attempt: Attempt, outcome: Outcome): void {
-    const running = this.running.get(attempt);
-    if (running !== undefined) this.end(running, outcome);
-  }
-
-  onApplicationShutdown(): void {
-    this.metrics.close();
-  }
-
-  private follow(runtime: FlowrraRuntime): void {
-    if (runtime.instrumentation !== null)
-      throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
-    runtime.instrumentation = this;
-    runtime.events.own$.subscribe((event) => this.metrics.hear(event));
-  }
-
-  private end(running: RunningAttempt, outcome: Outcome): void {
-    if (running.over) return;
-    running.over = true;
-    this.metrics.ended(running.attempt, outcome, performance.now() - running.startedAt);
-    endAttempt(running.span, outcome);
+    const startedAt = performance.now();
+    return {
+      within: (call) => context.with(open.context, call),
+      ended: (outcome) => {
+        this.metrics.ended(attempt, outcome, performance.now() - startedAt);
+        endAttempt(open.span, outcome);
+      },
+    };
   }
 }
 

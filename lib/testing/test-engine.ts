@@ -1,11 +1,11 @@
 // Not the global ones, which a test runner's fake timers replace.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { isolated } from '../job/async.js';
 import { Admission } from '../engine/admission.js';
-import { AttemptAbort } from '../run/attempt-abort.js';
+import type { Run } from '../run/run.js';
+import { Runs } from '../run/runs.js';
 import { type Accepted, type Attempt, Duplicate, type NewJob } from '../job/job.js';
 import { type BackPressure, RateWindow, type ResolvedQueue } from '../job/queue.js';
-import { type DrainReport, type Engine, type EngineHost } from '../engine/engine.js';
+import type { Capability, ConnectedEngine, DrainReport, Engine, EngineHost } from '../engine/engine.js';
 import { type Outcome } from '../job/outcome.js';
 import { MemoryStore } from '../engine/memory/memory-store.js';
 import type { TestClock } from './test-clock.js';
@@ -29,32 +29,16 @@ const PATIENCE_MS = 100;
 /** What runs once, inside its `submit`, does not come back: 100 years. */
 const NEVER_MS = 3_155_760_000_000;
 
-class Run extends AttemptAbort {
-  /** What the task's code threw, as it was. */
-  thrown: { readonly error: unknown } | null = null;
-  over = false;
-
-  constructor(
-    readonly attempt: Attempt,
-    readonly finish: (outcome: Outcome) => void,
-  ) {
-    super();
-  }
-
-  threw(error: unknown): void {
-    this.thrown = { error };
-  }
-}
-
 /** The engine of tests: jobs lie in memory, and run when they are told to. */
-export class TestEngine implements Engine {
+export class TestEngine implements Engine, ConnectedEngine {
   readonly name = 'memory';
   readonly durable = false;
+  readonly supports: ReadonlySet<Capability> = new Set(['fleetLimits', 'results', 'control']);
   readonly submitted: Recorded[] = [];
   private readonly store = new MemoryStore();
   readonly results = this.store.results;
   readonly control = this.store.control;
-  private readonly running = new Set<Run>();
+  private readonly runs = new Runs();
   private readonly underWay = new Set<Promise<unknown>>();
   private readonly rates = new Map<string, RateWindow>();
   private host!: EngineHost;
@@ -67,13 +51,13 @@ export class TestEngine implements Engine {
     private readonly clock: TestClock,
   ) {}
 
-  connect(host: EngineHost): void {
+  connect(host: EngineHost): this {
     this.host = host;
     const { clock, retention, queues, backPressure } = host;
     this.admission = new Admission(
       this.bound(backPressure),
       () => this.store.pendingCount(),
-      (job) => this.store.hasStandIn(job, clock.now()),
+      (job) => this.store.hasExisting(job, clock.now()),
     );
     for (const { name, rateLimit } of queues)
       if (rateLimit !== null) this.rates.set(name, new RateWindow(rateLimit));
@@ -81,16 +65,16 @@ export class TestEngine implements Engine {
       clock,
       retention,
       queues: this.mode === 'inline' ? queues.map(unlimited) : queues,
-      changed: () => undefined,
-      lost: () => undefined,
-      ended: () => undefined,
-      cancelled: (attempt, reason) => this.cancel(attempt, reason),
+      notify: (event) => {
+        if (event.type === 'cancelled') this.runs.of(event.attempt)?.cancel(event.reason);
+      },
     });
     if (this.mode === 'manual')
       this.clock.drive(
         () => this.nextDue(),
         () => this.drainDue(PATIENCE_MS),
       );
+    return this;
   }
 
   /** Nothing runs by itself. */
@@ -165,9 +149,8 @@ export class TestEngine implements Engine {
 
   /** Nothing is waited for, so that a test's application always closes. */
   async drain(): Promise<DrainReport> {
-    for (const run of this.running) run.over = true;
-    this.running.clear();
-    this.store.abandon('The test has ended.', this.host.clock.now());
+    for (const run of this.runs) this.runs.delete(run);
+    this.store.stop('The test has ended.', this.host.clock.now());
     return { unfinished: 0, dropped: 0 };
   }
 
@@ -186,7 +169,7 @@ export class TestEngine implements Engine {
   private startDue(): void {
     const now = this.host.clock.now();
     for (const { name, concurrency } of this.host.queues) {
-      const free = concurrency - [...this.running].filter(({ attempt }) => attempt.queue === name).length;
+      const free = concurrency - [...this.runs].filter(({ attempt }) => attempt.queue === name).length;
       const rate = this.rates.get(name);
       const claimed = this.store.claim(name, Math.min(free, rate?.left(now) ?? Infinity), now);
       rate?.take(claimed.length, now);
@@ -215,28 +198,21 @@ export class TestEngine implements Engine {
 
   private run(attempt: Attempt): Promise<Run> {
     return new Promise((resolve) => {
-      const run: Run = new Run(attempt, (outcome) => {
-        if (run.over) return resolve(run);
-        run.over = true;
-        run.ended();
-        this.running.delete(run);
-        const kept = this.mode === 'inline' && 'delay' in outcome ? { ...outcome, delay: NEVER_MS } : outcome;
-        if (this.store.settle(attempt, kept, this.host.clock.now())) this.host.settled(attempt, outcome);
+      const run = this.host.run(attempt);
+      this.runs.add(run);
+      run.start((outcome) => {
+        if (this.runs.has(run)) this.settle(attempt, outcome);
+        this.runs.delete(run);
         resolve(run);
-      });
-      this.running.add(run);
-      const execute = async (): Promise<Outcome> => this.host.execute(attempt, run);
-      void isolated(() => this.admission.asTask(execute)).then(run.finish);
+      }, this.admission.asTask);
       this.admission.left();
     });
   }
 
-  private cancel(attempt: Attempt, reason: string): void {
-    for (const run of this.running) {
-      if (run.attempt !== attempt) continue;
-      const overdue = async (): Promise<void> => run.finish(await this.host.overdue(attempt, run));
-      run.cancel(reason, this.host.killGrace(attempt), this.host.clock, () => void overdue());
-    }
+  private settle(attempt: Attempt, outcome: Outcome): void {
+    const kept = this.mode === 'inline' && 'delay' in outcome ? { ...outcome, delay: NEVER_MS } : outcome;
+    if (this.store.settle(attempt, kept, this.host.clock.now()))
+      this.host.notify({ type: 'settled', attempt, outcome });
   }
 
   private nextDue(): number | null {

@@ -7,7 +7,8 @@ afterEach(() => jest.useRealTimers());
 
 it('a running job is told within half a second that another process has cancelled it', async () => {
   jest.useFakeTimers();
-  const run = { cancelReason: null, attempt: { queue: 'q', taskId: 'job' } } as BullRun;
+  const attempt = { queue: 'q', taskId: 'job' };
+  const run = { run: { cancelReason: null }, attempt } as BullRun;
   const requested = jest.fn(() => Promise.resolve([cancelText('from afar')]));
   const cancelled = jest.fn();
   const parts = { jobs: { requested }, running: () => [run], cancelled, round: () => undefined };

@@ -1,8 +1,8 @@
 import { jest } from '@jest/globals';
 import type { JobsOptions } from 'bullmq';
-import { TaskLostError } from '../../lib/job/errors.js';
 import { BullAttempt } from '../../lib/engine/bullmq/work/bull-attempt.js';
 import { BullRun } from '../../lib/engine/bullmq/work/bull-run.js';
+import { Run } from '../../lib/run/run.js';
 import type { AnyJob } from '../../lib/engine/bullmq/server/bull-server.js';
 import { countResultsRarely } from '../../lib/engine/bullmq/work/kept-results.js';
 import type { AttemptError } from '../../lib/job/job.js';
@@ -31,7 +31,9 @@ function setUp() {
     cancelling: jest.fn(async () => undefined),
     cannotHold: (error: unknown) => (error as { code?: unknown }).code === '22P05',
   };
-  const run = new BullRun(bull, new BullAttempt(bull, 'default', 0, 0, false), () => 1_000, observer);
+  const attempt = new BullAttempt(bull, 'default', 0, 0, false);
+  const live = new Run(attempt, { registry: { definition: () => undefined } } as never);
+  const run = new BullRun(bull, live, () => 1_000, observer);
   /** As BullMQ goes about it, once. */
   const store = async (outcome: Outcome): Promise<unknown> => {
     let value: unknown;
@@ -85,7 +87,7 @@ it.each([
 
 it('what seemed to be lost, and was not, is given back', async () => {
   const { server, run, store } = setUp();
-  run.abort(new TaskLostError('its lease had ended'));
+  run.run.lose();
   await expect(store({ kind: 'success', result: 1 })).resolves.toBeUndefined();
   expect(run.outcome).toEqual({ kind: 'released', delay: 0 });
   expect(server.moveToWait).toHaveBeenCalledWith(TOKEN);

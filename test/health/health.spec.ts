@@ -5,6 +5,7 @@ import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
 import type { Engine } from '../../lib/engine/engine.js';
 import type { FlowrraModuleOptions, FlowrraService } from '../../lib/index.js';
 import { startApp } from '../support/app.js';
+import { withControl } from '../support/engine-control.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { sqliteEngine, tempFile } from '../support/sqlite.js';
 
@@ -147,13 +148,14 @@ it('is not misled by jobs that another process has started', async () => {
 
 it('is down, in its time, when the engine does not answer, and asks no second time meanwhile', async () => {
   const clock = new ManualClock();
-  const engine = memoryEngine();
   let asked = 0;
   let answer = (): void => undefined;
-  engine.control.counts = () => {
-    asked++;
-    return new Promise<never[]>((resolve) => (answer = () => resolve([])));
-  };
+  const engine = withControl(memoryEngine(), (control) => {
+    control.counts = () => {
+      asked++;
+      return new Promise<never[]>((resolve) => (answer = () => resolve([])));
+    };
+  });
   const { check } = await start({ engine, clock });
   const first = check();
   const second = check({ timeout: '5s' });

@@ -18,6 +18,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { FlowrraTestingModule } from '../../lib/testing/index.js';
 import { FlowrraTelemetryModule } from '../../lib/telemetry/index.js';
 import { startApp } from '../support/app.js';
+import { withControl } from '../support/engine-control.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { sqliteEngine, tempFile } from '../support/sqlite.js';
 import { Recording, startContexts, stopContexts } from './open-telemetry.js';
@@ -343,14 +344,16 @@ it('the span of an attempt that ignores its cancellation ends when it is given u
 
 it('an engine that does not answer, or fails, costs a gap in the gauge and nothing else', async () => {
   const clock = new ManualClock();
-  const engine = memoryEngine();
-  const { counts } = engine.control;
+  let answers = false;
+  const engine = withControl(memoryEngine(), (control) => {
+    const counts = control.counts.bind(control);
+    control.counts = () => (answers ? counts() : new Promise<never>(() => undefined));
+  });
   const { flowrra, told } = await start({ engine, clock });
-  engine.control.counts = () => new Promise<never>(() => undefined);
   const hanging = told.measured('flowrra.queue.jobs');
   await clock.advance(1_000);
   expect(await hanging).toEqual({});
-  engine.control.counts = counts;
+  answers = true;
   await flowrra.stop();
   await flowrra.start();
   expect(flowrra.isRunning).toBe(true);

@@ -59,12 +59,7 @@ it('the slot table hands out free slots again, and knows which it ever handed ou
 });
 
 /** The memory store shares its jobs with nobody. */
-const NOBODY = {
-  changed: () => undefined,
-  lost: () => undefined,
-  cancelled: () => undefined,
-  ended: () => undefined,
-};
+const NOBODY = { notify: () => undefined };
 
 it('settles a job once: what answers late changes nothing', () => {
   const clock = new ManualClock();

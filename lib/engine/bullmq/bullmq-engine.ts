@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import {
-  EngineError,
-  ExecutorNotRunningError,
-  ExecutorStoppingError,
-  FlowrraError,
-} from '../../job/errors.js';
+import { EngineError, ExecutorNotRunningError, FlowrraError } from '../../job/errors.js';
 import { Admission } from '../admission.js';
-import { Quiet } from '../idle.js';
+import { Runs } from '../../run/runs.js';
+import { Idle } from '../idle.js';
 import { type Accepted, type Attempt, isPlain, type NewJob } from '../../job/job.js';
-import { type DrainReport, type Engine, type EngineHost } from '../engine.js';
+import type { Capability, ConnectedEngine, DrainReport, Engine, EngineHost } from '../engine.js';
 import type { BullServer } from './server/bull-server.js';
 import { BullQueues } from './server/bull-queues.js';
 import type { BullRun } from './work/bull-run.js';
@@ -37,9 +33,10 @@ const CLOSE_MS = 1_000;
 const PING_MS = 500;
 
 /** The engine for many machines: BullMQ over Redis or PostgreSQL. */
-export class BullMqEngine implements Engine {
+export class BullMqEngine implements Engine, ConnectedEngine {
   readonly name = 'bullmq';
   readonly durable = true;
+  readonly supports: ReadonlySet<Capability> = new Set(['shared', 'fleetLimits', 'results', 'control']);
   readonly results = new BullMqResults();
   readonly control = new BullMqControl();
   private readonly trouble = new Trouble(() => this.server);
@@ -52,7 +49,8 @@ export class BullMqEngine implements Engine {
   private reads!: Sluice;
   private workers = QueueWorkers.none;
   private watch: CancelWatch | null = null;
-  private quiet: Quiet | null = null;
+  private idle!: Idle;
+  private readonly live = new Runs();
   private look: NodeJS.Timeout | null = null;
   private accepting = false;
   /** By this name BullMQ shows where a job has run. */
@@ -63,8 +61,9 @@ export class BullMqEngine implements Engine {
     this.patience = new Patience(options.submitTimeout);
   }
 
-  async connect(host: EngineHost): Promise<void> {
+  async connect(host: EngineHost): Promise<this> {
     this.host = host;
+    this.idle = new Idle(host.clock, () => this.workers.size === 0);
     this.server = await serverFor(this.options, host.queues.length, this.trouble.report);
     this.jobs = this.server.jobs(keptFor(host.retention), host.clock.now);
     try {
@@ -96,6 +95,7 @@ export class BullMqEngine implements Engine {
     this.look.unref();
     this.trouble.start();
     this.accepting = true;
+    return this;
   }
 
   async consume(): Promise<void> {
@@ -126,15 +126,7 @@ export class BullMqEngine implements Engine {
 
   async drain(graceMs: number, killMs: number): Promise<DrainReport> {
     await this.workers.pause();
-    if (graceMs > 0) await this.whenQuiet(graceMs);
-    if (this.workers.size > 0) {
-      const reason = new ExecutorStoppingError(
-        'The application is stopping and its deadline for running tasks has come.',
-      );
-      this.workers.abort(reason);
-      await this.whenQuiet(killMs);
-    }
-    const unfinished = this.workers.giveBack();
+    const unfinished = await this.live.drain(graceMs, killMs, this.idle);
     const force = !(await this.answers());
     await this.workers.close(force);
     this.watch?.stop();
@@ -185,7 +177,11 @@ export class BullMqEngine implements Engine {
 
   private async openFleetEvents(): Promise<FleetEvents | null> {
     if (!this.options.fleetEvents) return null;
-    const fleet = new FleetEvents(this.worker, this.host.heard, this.trouble.report);
+    const fleet = new FleetEvents(
+      this.worker,
+      (event) => this.host.notify({ type: 'remote', event }),
+      this.trouble.report,
+    );
     await this.reached(() => this.queues.listenToAll((...queue) => fleet.listen(...queue)));
     return fleet;
   }
@@ -229,12 +225,13 @@ export class BullMqEngine implements Engine {
       server,
       jobs,
       options,
-      asTask: (run) => (admission.unbounded ? run() : admission.asTask(run)),
+      live: this.live,
+      asTask: admission.unbounded ? (code) => code() : admission.asTask,
       left: () => admission.left(),
       stored: this.stored,
       putBack: (run) => this.watch?.wasPutBack(run),
       cancelledUnrun: this.cancelledUnrun,
-      changed: () => this.quiet?.check(),
+      changed: () => this.idle.check(),
       trouble: trouble.report,
     });
   }
@@ -254,12 +251,12 @@ export class BullMqEngine implements Engine {
   private readonly stored = (run: BullRun): void => {
     const { outcome, attempt } = run;
     if (outcome === null) return;
-    this.host.settled(attempt, outcome);
+    this.host.notify({ type: 'settled', attempt, outcome });
     this.results.hear(attempt.taskId);
   };
 
   private readonly cancelledUnrun = (attempt: Attempt, reason: string): void => {
-    this.host.settled(attempt, { kind: 'cancelled', reason });
+    this.host.notify({ type: 'settled', attempt, outcome: { kind: 'cancelled', reason } });
     this.results.hear(attempt.taskId);
   };
 
@@ -268,11 +265,6 @@ export class BullMqEngine implements Engine {
     this.admission.left();
     this.results.lookAfter();
   };
-
-  private whenQuiet(ms: number): Promise<void> {
-    this.quiet = new Quiet(this.host.clock, ms, async () => this.workers.size === 0);
-    return this.quiet.done.finally(() => (this.quiet = null));
-  }
 }
 
 /**

@@ -6,65 +6,79 @@ import type { MaybePromise } from '../../job/async.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { JobControl } from '../control.js';
 
-/**
- * Storage for the embedded engine: a few primitives over jobs. A store decides order and keeps
- * results; when to claim, how many, and what an outcome means is decided above it.
- */
+/** Storage for the embedded engine. */
 export interface JobStore {
-  readonly results: ResultBackend;
-  /** Whether jobs outlive the process. What would be lost is drained at a stop. */
+  /** Whether jobs outlive the process. An engine runs jobs that would be lost before it stops. */
   readonly durable: boolean;
-  open(config: StoreConfig): MaybePromise<void>;
-  /** Told once this process runs jobs: it has to stay alive, and to look out for those of other processes. */
-  consume?(): void;
-  /** What is done to jobs from outside. It calls `changed` where there may be something to claim afterwards. */
-  readonly control: JobControl;
-  /** Keeps a job, or finds the one with its id or its key. A promise resolves when the job is safe. */
-  insert(job: NewJob, now: number): MaybePromise<Accepted>;
-  insertMany(jobs: readonly NewJob[], now: number): MaybePromise<Accepted[]>;
-  /** Whether `insert` would find a job that stands in the place of this one. */
-  hasStandIn(job: NewJob, now: number): MaybePromise<boolean>;
-  /**
-   * Marks up to `limit` due jobs of a queue as running and hands them out, in running order: none of
-   * a paused queue, and no more than the fleet's concurrency and rate allow.
-   */
-  claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]>;
-  /**
-   * Called right before an attempt begins, for a store that several processes share. Says `false` if the job has
-   * been cancelled since it was claimed: the attempt must not begin, and the store ends the job.
-   */
-  begins?(attempt: Attempt): boolean;
-  /**
-   * Applies an outcome: result and acknowledgement in one write. Says `false`, and changes nothing,
-   * if the attempt is no longer the job's current one; also if the job was to go on and has been
-   * cancelled meanwhile: it is over then.
-   */
-  settle(attempt: Attempt, outcome: Outcome, now: number): MaybePromise<boolean>;
-  /**
-   * When to claim next, in milliseconds since the epoch: 0 if a job can be claimed now, `null` if
-   * nothing comes due, or while the queue is paused or as many run as may: `changed` is called then.
-   */
-  nextDue(queue: string): MaybePromise<number | null>;
-  /** Unfinished jobs that are not running. */
-  pendingCount(): MaybePromise<number>;
-  /** Ends unfinished jobs that cannot survive, as `cancelled` for this reason, and says how many there were. */
-  abandon(reason: string, now: number): MaybePromise<number>;
-  close(): MaybePromise<void>;
+  /** May be called again after the open store has been closed; a store that is not durable keeps its jobs meanwhile. */
+  open(config: StoreConfig): MaybePromise<OpenStore>;
 }
 
 export interface StoreConfig {
   readonly clock: Clock;
   readonly retention: Retention;
   readonly queues: readonly ResolvedQueue[];
+  notify(event: StoreEvent): void;
+}
+
+export type StoreEvent =
   /**
-   * To be called when there may be jobs to claim, or room for more, that nobody here has brought about, and
-   * when what `nextDue` has said may come sooner: the clock has been set.
+   * There may be jobs to claim, or room for more, without an action of this engine; or the answer of
+   * `nextDue` may be outdated, since the clock was set.
    */
-  changed(): void;
-  /** To be called when a running attempt has been taken over: whatever it still answers will not count. */
-  lost(attempt: Attempt): void;
-  /** To be called when an attempt that was handed out here has been cancelled, by whichever process. */
-  cancelled(attempt: Attempt, reason: string): void;
-  /** To be called when a cancelled job is over, though neither an attempt nor `control.cancel` has said so. */
-  ended(job: JobRow): void;
+  | { readonly type: 'changed' }
+  /** Another process has claimed the job of an attempt that runs here: its outcome does not count. */
+  | { readonly type: 'lost'; readonly attempt: Attempt }
+  /** The job of an attempt that was claimed here has been cancelled, by any process. */
+  | { readonly type: 'cancelled'; readonly attempt: Attempt; readonly reason: string }
+  /** A job has ended as cancelled, and neither `settle` nor the answer of `control.cancel` tells it. */
+  | { readonly type: 'ended'; readonly row: JobRow };
+
+/** One object for all, since a store may send it often. */
+export const CHANGED: StoreEvent = { type: 'changed' };
+
+/**
+ * A few primitives over jobs. The store decides the order of jobs and stores results; the embedded
+ * engine decides when it claims, and how many.
+ */
+export interface OpenStore {
+  readonly results: ResultBackend;
+  /** Sends `changed` if there may be jobs to claim afterwards. */
+  readonly control: JobControl;
+  /** Called when this process starts to run jobs: it stays alive, and watches for jobs of other processes. */
+  consume?(): void;
+  /** Stores a job, or finds the existing job with its id or its key. A promise resolves when the job is safe. */
+  insert(job: NewJob, now: number): MaybePromise<Accepted>;
+  insertMany(jobs: readonly NewJob[], now: number): MaybePromise<Accepted[]>;
+  /** Whether `insert` would find an existing job. */
+  hasExisting(job: NewJob, now: number): MaybePromise<boolean>;
+  /**
+   * Marks up to `limit` due jobs of a queue as running and returns their attempts, in running order: none of
+   * a paused queue, and no more than the fleet's concurrency and rate allow.
+   */
+  claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]>;
+  /**
+   * Called right before an attempt begins, for a store that several processes share. `false` if the job has
+   * been cancelled since it was claimed: the attempt must not begin, and the store ends the job.
+   */
+  begins?(attempt: Attempt): boolean;
+  /**
+   * Stores the outcome: result and acknowledgement in one write. `false`, and nothing changes, if the
+   * attempt is no longer the job's current one. Also `false` if the job was to wait again and has been
+   * cancelled meanwhile: then it ends as cancelled.
+   */
+  settle(attempt: Attempt, outcome: Outcome, now: number): MaybePromise<boolean>;
+  /**
+   * When to claim next, in milliseconds since the epoch: 0 if a job can be claimed now; `null` if no
+   * job is delayed, the queue is paused, or the fleet's limit is reached: `changed` follows.
+   */
+  nextDue(queue: string): MaybePromise<number | null>;
+  /** The number of unfinished jobs that are not running. */
+  pendingCount(): MaybePromise<number>;
+  /**
+   * Called once no attempt runs any more. A durable store releases claimed jobs that have not begun,
+   * and returns 0. Another store ends its unfinished jobs as cancelled for this reason and returns their number.
+   */
+  stop(reason: string, now: number): MaybePromise<number>;
+  close(): MaybePromise<void>;
 }

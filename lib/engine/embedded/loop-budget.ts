@@ -1,20 +1,20 @@
 import { detached } from '../../job/async.js';
 
-/** Milliseconds of one turn of the event loop that starting jobs may take. */
+/** Milliseconds of one turn of the event loop in which attempts may start. */
 const BUDGET_MS = 1;
-/** Attempts started in one turn, should the clock stand still, as it does in tests. */
+/** Attempts that start in one turn, if the clock stands still, as in tests. */
 const MAX_STARTS = 1_024;
 
 /**
- * Keeps a long queue of short jobs from starving the host: promises settle before the event loop
- * turns, so a drain that only follows promises would never let a timer or a socket through.
+ * Limits the attempts that start in one turn of the event loop. Promises settle before the loop
+ * turns, so without a limit a long queue of short jobs would keep timers and sockets waiting.
  */
-export class TimeSlice {
+export class LoopBudget {
   private startedAt = -1;
   private starts = 0;
   private spent = false;
 
-  /** @param resume Called at the next turn, if the last one was cut short. */
+  /** @param resume Called at the next turn, if the budget of this turn was spent. */
   constructor(private readonly resume: () => void) {}
 
   /** Whether another attempt may start in this turn. */
@@ -30,9 +30,9 @@ export class TimeSlice {
   }
 
   private readonly turn = (): void => {
-    const cutShort = this.spent;
+    const wasSpent = this.spent;
     this.startedAt = -1;
     this.spent = false;
-    if (cutShort) this.resume();
+    if (wasSpent) this.resume();
   };
 }

@@ -2,32 +2,32 @@ import type { Clock } from '../../job/clock.js';
 import { detached, type MaybePromise, isPromise } from '../../job/async.js';
 import type { Attempt } from '../../job/job.js';
 import { type ResolvedQueue, RateWindow } from '../../job/queue.js';
-import type { JobStore } from './job-store.js';
-import type { TimeSlice } from './loop-budget.js';
+import type { Idle } from '../idle.js';
+import type { OpenStore } from './job-store.js';
+import type { LoopBudget } from './loop-budget.js';
+import type { OutcomeWriter } from './outcome-writer.js';
 
-export interface LaneParts {
-  readonly store: JobStore;
+export interface QueueRunnerParts {
+  readonly store: Pick<OpenStore, 'claim' | 'nextDue'>;
   readonly clock: Clock;
-  readonly slice: TimeSlice;
-  /** Runs a claimed attempt. The lane's place is free again when `release` is called. */
-  start(attempt: Attempt, lane: Lane): void;
-  /** Gives back what was claimed while the lane was paused. */
-  refuse(attempts: readonly Attempt[]): void;
-  /** Reports a store that could not be read. */
+  readonly budget: LoopBudget;
+  readonly idle: Pick<Idle, 'check'>;
+  readonly outcomes: Pick<OutcomeWriter, 'write'>;
+  /** Runs a claimed attempt. Its place is free again when `runner.release()` is called. */
+  start(attempt: Attempt, runner: QueueRunner): void;
+  /** The store could not be read. */
   failed(error: unknown): void;
-  /** Told when a claim has come to nothing. */
-  idle(): void;
 }
 
-/** How long to wait before reading a store again that could not be read. */
+/** How long to wait before a store that could not be read is read again. */
 const RETRY_MS = 1_000;
 
-/** One queue at work: claims due jobs while it has free places, and wakes up when a delayed one is due. */
-export class Lane {
+/** Claims and starts due jobs of one queue while it has free places, and wakes up when a delayed job is due. */
+export class QueueRunner {
   private active = 0;
   private open = false;
   private claiming = false;
-  /** A claim that the store takes its time for. */
+  /** A claim that the store has not answered yet. */
   private awaited: Promise<readonly Attempt[]> | null = null;
   private woken = false;
   private cancelTimer: (() => void) | null = null;
@@ -39,15 +39,15 @@ export class Lane {
 
   constructor(
     { name, concurrency, rateLimit }: ResolvedQueue,
-    private readonly parts: LaneParts,
+    private readonly parts: QueueRunnerParts,
   ) {
     this.queue = name;
     this.concurrency = concurrency;
     this.rate = rateLimit === null ? null : new RateWindow(rateLimit);
   }
 
-  /** Whether jobs may be on their way out of the store. */
-  get isWaiting(): boolean {
+  /** Whether the store may still answer a claim with jobs. */
+  get isClaiming(): boolean {
     return this.awaited !== null;
   }
 
@@ -56,26 +56,26 @@ export class Lane {
     this.wake();
   }
 
-  /** Hands out no more; what runs goes on. */
+  /** Starts no more jobs; running ones go on. */
   pause(): void {
     this.open = false;
     this.cancelWakeUp();
   }
 
-  /** Claims soon, but not inside the caller: whoever submits must not find itself running the job. */
+  /** Claims in a microtask, so that a job never runs inside its `submit`. */
   wake(): void {
     if (this.woken || !this.open || this.active >= this.concurrency) return;
     this.woken = true;
     detached(() => queueMicrotask(this.onWoken));
   }
 
-  /** What was known of the store counts no more; nor does a wake-up that was set by it, or by another time. */
+  /** The store or the clock has changed, so the time of the wake-up may be wrong. */
   lookAgain(): void {
     this.cancelWakeUp();
     this.wake();
   }
 
-  /** An attempt has its outcome: its place is free. */
+  /** An attempt has ended: its place is free. */
   release(): void {
     this.active--;
     this.pump();
@@ -88,14 +88,14 @@ export class Lane {
     try {
       while (this.open && this.active < this.concurrency) {
         const now = this.parts.clock.now();
-        if (!this.parts.slice.take(now)) break;
+        if (!this.parts.budget.take(now)) break;
         const places = this.places(now);
         if (places === 0) {
           this.wakeAt(this.rate?.endsAt ?? null);
           break;
         }
         const claimed = this.parts.store.claim(this.queue, places, now);
-        if (isPromise(claimed)) return this.later(claimed);
+        if (isPromise(claimed)) return this.startLater(claimed);
         if (claimed.length === 0) {
           this.sleep();
           break;
@@ -103,7 +103,7 @@ export class Lane {
         this.startAll(claimed);
       }
     } catch (error) {
-      this.troubled(error);
+      this.retry(error);
     }
     this.claiming = false;
   }
@@ -113,7 +113,7 @@ export class Lane {
     this.pump();
   };
 
-  /** How many attempts may start now. */
+  /** The number of attempts that may start now. */
   private places(now: number): number {
     const free = this.concurrency - this.active;
     return this.rate === null ? free : Math.min(free, this.rate.left(now));
@@ -125,32 +125,38 @@ export class Lane {
     for (const attempt of claimed) this.parts.start(attempt, this);
   }
 
-  private later(claimed: Promise<readonly Attempt[]>): void {
+  private startLater(claimed: Promise<readonly Attempt[]>): void {
     this.awaited = claimed;
     claimed.then(
       (attempts) => {
         this.claiming = false;
         this.awaited = null;
-        if (!this.open) this.parts.refuse(attempts);
+        if (!this.open) this.releaseAll(attempts);
         else if (attempts.length === 0) this.sleep();
         else {
           this.startAll(attempts);
           return this.pump();
         }
-        this.parts.idle();
+        this.parts.idle.check();
       },
       (error: unknown) => {
         this.claiming = false;
         this.awaited = null;
-        this.troubled(error);
-        this.parts.idle();
+        this.retry(error);
+        this.parts.idle.check();
       },
     );
   }
 
-  private troubled(error: unknown): void {
+  private retry(error: unknown): void {
     this.parts.failed(error);
     this.wakeAt(this.parts.clock.now() + RETRY_MS);
+  }
+
+  /** Releases jobs that were claimed while the runner was paused. */
+  private releaseAll(attempts: readonly Attempt[]): void {
+    for (const attempt of attempts)
+      this.parts.outcomes.write(attempt, { kind: 'released', delay: 0 }, () => undefined);
   }
 
   private sleep(): void {
@@ -158,17 +164,17 @@ export class Lane {
     try {
       due = this.parts.store.nextDue(this.queue);
     } catch (error) {
-      return this.troubled(error);
+      return this.retry(error);
     }
     if (isPromise(due))
       due.then(
         (at) => this.wakeAt(at),
-        (error: unknown) => this.troubled(error),
+        (error: unknown) => this.retry(error),
       );
     else this.wakeAt(due);
   }
 
-  /** One timer for the whole queue, moved only to an earlier time. */
+  /** One timer for the queue, which is only ever moved to an earlier time. */
   private wakeAt(due: number | null): void {
     if (due === null || !this.open || due >= this.timerDue) return;
     this.cancelWakeUp();

@@ -1,5 +1,5 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
-import { errorsAfter } from '../../job/outcome.js';
+import type { NextState } from '../../job/outcome.js';
 import {
   type JobState,
   type Attempt,
@@ -134,22 +134,19 @@ export class JobRecord implements Attempt {
     return Array.isArray(args) ? args : [args];
   }
 
-  fail(error: AttemptError): void {
-    this.errors = errorsAfter(this.errors, error);
-  }
-
-  succeed(result: unknown, now: number): void {
-    this.end('success', now);
-    this.value = result;
-  }
-
-  end(status: 'success' | 'failed' | 'cancelled', now: number): void {
+  apply({ status, retries, errors, result, reason, finishedAt }: NextState): void {
     this.status = status;
-    this.ended = since(this.home.epoch, now);
+    this.retries = retries;
+    this.errors = errors;
+    if (finishedAt === null) return;
+    this.ended = since(this.home.epoch, finishedAt);
+    if (status === 'success') this.value = result;
+    if (reason !== null) (this.extras ??= {}).reason = reason;
   }
 
   cancel(reason: string, now: number): void {
-    this.end('cancelled', now);
+    this.status = 'cancelled';
+    this.ended = since(this.home.epoch, now);
     (this.extras ??= {}).reason = reason;
   }
 

@@ -33,7 +33,7 @@ export class MemoryControl implements JobControl {
     if (job.finished) return { kind: 'finished' };
     if (job.status === 'running') {
       this.jobs.cancelRunning(job, reason);
-      return { kind: 'told' };
+      return { kind: 'signalled' };
     }
     return { kind: 'cancelled', job: this.jobs.cancelWaiting(job, reason).info() };
   }

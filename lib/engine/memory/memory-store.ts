@@ -1,9 +1,9 @@
 import { ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
 import type { FinishedTaskResult } from '../../job/task-result.js';
 import { taskResultOf } from '../../job/task-snapshot.js';
-import type { JobStore, StoreConfig } from '../embedded/job-store.js';
+import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../embedded/job-store.js';
 import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../job/job.js';
-import { type Outcome } from '../../job/outcome.js';
+import { nextState, type Outcome } from '../../job/outcome.js';
 import { DedupeKeys } from './dedupe-keys.js';
 import { JobRecord } from './job-record.js';
 import { MemoryControl } from './memory-control.js';
@@ -13,7 +13,7 @@ import { MemoryResults } from './memory-results.js';
 import { FinishedJobs } from './finished-jobs.js';
 
 /** Jobs and results in this process's memory, for as long as it lives. */
-export class MemoryStore implements JobStore {
+export class MemoryStore implements JobStore, OpenStore {
   readonly durable = false;
   readonly results = new MemoryResults(this);
   readonly control = new MemoryControl(this);
@@ -28,13 +28,14 @@ export class MemoryStore implements JobStore {
     return this.config.clock;
   }
 
-  open(config: StoreConfig): void {
+  open(config: StoreConfig): this {
     this.config = config;
     this.epoch ||= config.clock.now();
     this.finished ??= new FinishedJobs(config.clock, config.retention, (job) => this.forget(job));
     for (const queue of config.queues)
       if (!this.queues.has(queue.name))
         this.queues.set(queue.name, new MemoryQueue(queue.name, this.epoch, queue));
+    return this;
   }
 
   insert(job: NewJob, now: number): Accepted {
@@ -58,7 +59,7 @@ export class MemoryStore implements JobStore {
     return jobs.map((job) => this.insert(job, now));
   }
 
-  hasStandIn({ taskId, dedupe }: NewJob, now: number): boolean {
+  hasExisting({ taskId, dedupe }: NewJob, now: number): boolean {
     if (taskId !== undefined && this.find(taskId) !== undefined) return true;
     return dedupe !== undefined && this.keys.standing(dedupe, now) !== null;
   }
@@ -81,32 +82,10 @@ export class MemoryStore implements JobStore {
     const job = attempt as JobRecord;
     if (job.status !== 'running') return false;
     job.home.running--;
-    switch (outcome.kind) {
-      case 'success':
-        job.succeed(outcome.result, now);
-        this.finish(job);
-        break;
-      case 'failed':
-        job.fail(outcome.error);
-        job.end('failed', now);
-        this.finish(job);
-        break;
-      case 'cancelled':
-        job.cancel(outcome.reason, now);
-        this.finish(job);
-        break;
-      case 'retry':
-        job.fail(outcome.error);
-        job.retries++;
-        this.putBack(job, outcome.delay, now);
-        break;
-      case 'snoozed':
-        this.putBack(job, outcome.delay, now);
-        break;
-      case 'released':
-        this.putBack(job, outcome.delay, now, true);
-        break;
-    }
+    const next = nextState(job, outcome, now);
+    job.apply(next);
+    if (next.finishedAt === null) this.wait(job, next.delay, now, next.first);
+    else this.finish(job);
     return true;
   }
 
@@ -120,7 +99,7 @@ export class MemoryStore implements JobStore {
     return count;
   }
 
-  abandon(reason: string, now: number): number {
+  stop(reason: string, now: number): number {
     let count = 0;
     for (const job of this.jobs.all()) {
       if (job.finished) continue;
@@ -165,7 +144,7 @@ export class MemoryStore implements JobStore {
   }
 
   cancelRunning(job: JobRecord, reason: string): void {
-    this.config.cancelled(job, reason);
+    this.config.notify({ type: 'cancelled', attempt: job, reason });
   }
 
   /** A failed job becomes one that waits. */
@@ -199,7 +178,7 @@ export class MemoryStore implements JobStore {
   }
 
   changed(): void {
-    this.config.changed();
+    this.config.notify(CHANGED);
   }
 
   queue(name: string): MemoryQueue {
@@ -229,12 +208,11 @@ export class MemoryStore implements JobStore {
     for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }
 
-  private putBack(job: JobRecord, delay: number, now: number, front = false): void {
-    job.waitAgain();
+  private wait(job: JobRecord, delay: number, now: number, first: boolean): void {
     const { home } = job;
     if (job.status === 'retrying') home.retrying++;
     if (delay > 0) home.pushDelayed(job, now + delay);
-    else if (front) home.pushFront(job);
+    else if (first) home.pushFront(job);
     else home.push(job);
   }
 

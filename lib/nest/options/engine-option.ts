@@ -1,31 +1,7 @@
 import { FlowrraConfigError } from '../../job/errors.js';
 import type { Engine } from '../../engine/engine.js';
-import type { JobControl } from '../../engine/control.js';
-import type { ResultBackend } from '../../results/result-backend.js';
-import { hasMethods, keysOf, wrong } from '../../job/check.js';
+import { hasMethods, wrong } from '../../job/check.js';
 import type { FlowrraModuleOptions } from './module-options.js';
-
-const METHODS = keysOf<Omit<Engine, 'name' | 'durable' | 'results' | 'control'>>({
-  connect: true,
-  consume: true,
-  drain: true,
-  enqueue: true,
-  enqueueMany: true,
-  pendingCount: true,
-  close: true,
-});
-const RESULTS: readonly (keyof ResultBackend)[] = ['get', 'waitFor'];
-const CONTROL = keysOf<JobControl>({
-  cancel: true,
-  report: true,
-  job: true,
-  find: true,
-  counts: true,
-  retry: true,
-  remove: true,
-  pause: true,
-  resume: true,
-});
 
 const URLS = "'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app'";
 
@@ -53,15 +29,5 @@ export function resolveEngineOption(options: FlowrraModuleOptions): string | Eng
 function missingMember(engine: Partial<Engine>): string | null {
   if (typeof engine.name !== 'string') return 'name, a string,';
   if (typeof engine.durable !== 'boolean') return 'durable, true or false,';
-  return (
-    missingMethod(engine, '', METHODS) ??
-    missingMethod(engine.results, 'results.', RESULTS) ??
-    missingMethod(engine.control, 'control.', CONTROL)
-  );
-}
-
-function missingMethod(owner: object | undefined, path: string, methods: readonly string[]): string | null {
-  const members = (owner ?? {}) as Readonly<Record<string, unknown>>;
-  const missing = methods.find((name) => typeof members[name] !== 'function');
-  return missing === undefined ? null : `the method ${path}${missing}()`;
+  return engine.supports instanceof Set ? null : 'supports, a Set of capabilities,';
 }

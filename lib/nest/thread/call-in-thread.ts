@@ -1,6 +1,6 @@
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import type { Metadata } from '../../job/job.js';
-import type { AttemptAbort } from '../../run/attempt-abort.js';
+import type { LazyAbort } from '../../run/lazy-abort.js';
 import type { TaskCall } from '../../run/task-definition.js';
 import {
   type FromThread,
@@ -20,7 +20,7 @@ export class CallInThread implements TaskCall {
 
   constructor(
     private readonly call: ThreadCall,
-    readonly abort: AttemptAbort,
+    readonly abort: LazyAbort,
     private readonly codec: PayloadCodec,
     private readonly tell: (message: FromThread) => void,
   ) {}
@@ -33,7 +33,7 @@ export class CallInThread implements TaskCall {
     return this.call.taskName;
   }
 
-  get attempt(): number {
+  get attemptNumber(): number {
     return this.call.attempt;
   }
 
@@ -48,6 +48,18 @@ export class CallInThread implements TaskCall {
   get metadata(): Metadata {
     const { metadata } = this.call;
     return metadata === null ? NO_METADATA : (unwire(metadata) as Metadata);
+  }
+
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  get reason(): unknown {
+    return this.abort.reason;
+  }
+
+  onAbort(listener: (reason: unknown) => void): void {
+    this.abort.onAbort(listener);
   }
 
   progress(value: unknown): void {

@@ -4,7 +4,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { currentTaskHook } from '../../run/current-task-hook.js';
 import { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { AttemptContext } from '../../run/task-context.js';
-import { AttemptAbort } from '../../run/attempt-abort.js';
+import { LazyAbort } from '../../run/lazy-abort.js';
 import type { SubmitOptions } from '../../job/task-options.js';
 import { CallInThread } from './call-in-thread.js';
 import { type FoundCode, ThreadCode } from './thread-code.js';
@@ -28,7 +28,7 @@ const code = new ThreadCode(module);
 const calls = module === null ? null : new AsyncLocalStorage<number>();
 /** The parent holds results to their size; here it only matters that they can travel. */
 const codec = new PayloadCodec({ maxBytes: Infinity });
-const running = new Map<number, AttemptAbort>();
+const running = new Map<number, LazyAbort>();
 /** Aborts of calls that are not here, or not yet: the parent tells every thread. */
 const aborted = new Map<number, WiredError>();
 const requests = new Map<number, { resolve(taskId: string): void; reject(error: unknown): void }>();
@@ -42,7 +42,7 @@ parentPort?.postMessage({ flowrraPort: port2 }, [port2]);
 becomeThread({ link: { submit }, announce: (prototype, file) => code.announce(prototype, file) });
 
 export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnswer> {
-  const abort = new AttemptAbort();
+  const abort = new LazyAbort();
   running.set(call.callId, abort);
   const early = aborted.get(call.callId);
   if (early) abort.abort(unwireError(early));
@@ -56,11 +56,7 @@ export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnsw
       );
 }
 
-function attempt(
-  found: FoundCode,
-  call: ThreadCall,
-  abort: AttemptAbort,
-): ThreadAnswer | Promise<ThreadAnswer> {
+function attempt(found: FoundCode, call: ThreadCall, abort: LazyAbort): ThreadAnswer | Promise<ThreadAnswer> {
   const inThread = new CallInThread(call, abort, codec, tell);
   const answer = invoke(found, call, inThread);
   if (!(answer instanceof Promise)) return inThread.countReports(answer);
@@ -123,7 +119,7 @@ function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: Ca
  * A synchronous task never lets a message in, so reading `signal.aborted` looks for messages by
  * itself: that is how such a task hears of its abort.
  */
-function pollingAbort(abort: AttemptAbort): void {
+function pollingAbort(abort: LazyAbort): void {
   const { signal } = abort;
   if (!Object.hasOwn(signal, 'aborted')) {
     const isAborted = (): boolean => {

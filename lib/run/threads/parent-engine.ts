@@ -1,23 +1,23 @@
 import { metadataOf } from '../../job/metadata.js';
-import { FlowrraConfigError } from '../../job/errors.js';
 import type { Dedupe, NewJob } from '../../job/job.js';
-import type { DrainReport, Engine } from '../../engine/engine.js';
+import { lacks } from '../../engine/capabilities.js';
+import type { Capability, ConnectedEngine, DrainReport, Engine } from '../../engine/engine.js';
 import type { MaybePromise } from '../../job/async.js';
-import type { JobControl } from '../../engine/control.js';
 import type { DedupeOptions } from '../../job/task-options.js';
-import { ResultBackend } from '../../results/result-backend.js';
 import type { ThreadLink } from './parent-link.js';
 
 /** The engine of an application inside one of our threads: it runs nothing and submits to its parent. */
-export class ThreadLinkEngine implements Engine {
+export class ThreadLinkEngine implements Engine, ConnectedEngine {
   readonly name = 'thread';
   readonly durable = false;
-  readonly results = new NoResults();
-  readonly control = new NoControl();
+  /** The parent runs the jobs, and applies the limits. */
+  readonly supports: ReadonlySet<Capability> = new Set(['shared', 'fleetLimits']);
 
   constructor(private readonly link: ThreadLink) {}
 
-  connect(): void {}
+  connect(): this {
+    return this;
+  }
 
   consume(): void {}
 
@@ -45,7 +45,7 @@ export class ThreadLinkEngine implements Engine {
   }
 
   pendingCount(): MaybePromise<number> {
-    throw notHere('pendingCount()');
+    throw lacks(this, 'pendingCount');
   }
 
   close(): void {}
@@ -55,62 +55,4 @@ export class ThreadLinkEngine implements Engine {
 function submitted(taskName: string, { key, mode, ttl }: Dedupe): DedupeOptions {
   const own = { key: key.slice(taskName.length + 1), mode };
   return mode === 'ignore' ? own : { ...own, ttl };
-}
-
-class NoControl implements JobControl {
-  cancel(): never {
-    throw notHere('cancel()');
-  }
-
-  report(): never {
-    throw notHere('progress');
-  }
-
-  job(): never {
-    throw notHere('jobs.get()');
-  }
-
-  find(): never {
-    throw notHere('jobs.find()');
-  }
-
-  counts(): never {
-    throw notHere('jobs.counts()');
-  }
-
-  retry(): never {
-    throw notHere('jobs.retry()');
-  }
-
-  remove(): never {
-    throw notHere('jobs.remove()');
-  }
-
-  pause(): never {
-    throw notHere('queues.pause()');
-  }
-
-  resume(): never {
-    throw notHere('queues.resume()');
-  }
-}
-
-class NoResults extends ResultBackend {
-  store(): never {
-    throw notHere('A result backend');
-  }
-
-  get(): never {
-    throw notHere('getResult()');
-  }
-
-  async waitFor(): Promise<never> {
-    throw notHere('waitForResult()');
-  }
-}
-
-function notHere(what: string): FlowrraConfigError {
-  return new FlowrraConfigError(
-    `${what} works on the main thread only. A CPU thread can submit; return the taskId and ask there.`,
-  );
 }

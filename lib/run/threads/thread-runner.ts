@@ -60,7 +60,7 @@ export class ThreadRunner {
 
   async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
     const pool = (this.pool ??= this.startPool());
-    const { taskId, taskName, attempt, submittedAt, priority, metadata } = call;
+    const { taskId, taskName, attemptNumber, submittedAt, priority, metadata } = call;
     const callId = ++this.lastCall;
     const killer = new EventEmitter();
     const message: ThreadCall = {
@@ -69,7 +69,7 @@ export class ThreadRunner {
       args: wire(call.args),
       taskId,
       taskName,
-      attempt,
+      attempt: attemptNumber,
       submittedAt,
       priority,
       metadata: Object.keys(metadata).length === 0 ? null : wire(metadata),
@@ -85,7 +85,7 @@ export class ThreadRunner {
       throw killed.byUs
         ? new TaskThreadError(
             `The thread of '${taskName}' was ended: it had not stopped ${call.killGrace} ms after it was asked to.`,
-            { cause: call.abort.reason },
+            { cause: call.reason },
           )
         : threadDeath(error, taskName);
     } finally {
@@ -184,7 +184,7 @@ export class ThreadRunner {
         this.broadcast({ kind: 'ended', callId });
       },
     };
-    call.abort.onAbort((reason) => {
+    call.onAbort((reason) => {
       if (ended) return;
       const abort: ToThread = { kind: 'abort', callId, reason: wireError(reason) };
       this.aborts.set(callId, abort);

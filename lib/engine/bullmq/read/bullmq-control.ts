@@ -54,8 +54,9 @@ export class BullMqControl implements JobControl {
     const first = reasonIn(text) ?? reason;
     if (kind !== 'cancelled') {
       didNotWait();
-      if (kind === 'told') told(taskId, first);
-      return { kind };
+      if (kind !== 'told') return { kind };
+      told(taskId, first);
+      return { kind: 'signalled' };
     }
     cancelled(taskId);
     const changes = { status: kind, reason: first, finishedAt: clock.now() } as const;

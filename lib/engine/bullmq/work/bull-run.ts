@@ -1,7 +1,5 @@
-import { TaskLostError } from '../../../job/errors.js';
 import { payloadToJson } from '../../../job/payload/payload-text.js';
-import { AttemptAbort } from '../../../run/attempt-abort.js';
-import { type MaybePromise, isPromise } from '../../../job/async.js';
+import type { Run } from '../../../run/run.js';
 import type { Outcome } from '../../../job/outcome.js';
 import type { BullAttempt } from './bull-attempt.js';
 import type { AnyJob } from '../server/bull-server.js';
@@ -14,32 +12,22 @@ const ENOUGH_ATTEMPTS = 2_000_000_000;
 const LONGEST_TELLING_MS = 2_000;
 
 /** One attempt while it runs, and how its outcome is told to BullMQ. */
-export class BullRun extends AttemptAbort {
-  /** Whether the core has been given it. */
-  begun = false;
+export class BullRun {
+  readonly attempt: BullAttempt;
   /** How long until the next attempt, for BullMQ's question after a failure. */
   retryDelay = 0;
   private readonly stored: StoredOutcome;
   private toldAt = 0;
-  /** Ends the run, whatever the attempt still answers. */
-  readonly endAs: (outcome: Outcome) => void;
-  private readonly fail: (error: unknown) => void;
-  private readonly end: Promise<Outcome>;
-  /** What it has said of itself is kept in its order. */
+  /** Reports are stored in their order. */
   reported: Promise<void> = Promise.resolve();
 
   constructor(
     readonly job: AnyJob,
-    readonly attempt: BullAttempt,
+    readonly run: Run,
     now: () => number,
     observer: StoringObserver,
   ) {
-    super();
-    let endAs!: (outcome: Outcome) => void;
-    let fail!: (error: unknown) => void;
-    this.end = new Promise((resolve, reject) => ([endAs, fail] = [resolve, reject]));
-    this.endAs = endAs;
-    this.fail = fail;
+    this.attempt = run.attempt as BullAttempt;
     this.stored = new StoredOutcome(job, now, observer);
   }
 
@@ -53,19 +41,16 @@ export class BullRun extends AttemptAbort {
     return this.outcome !== null && performance.now() - this.toldAt < LONGEST_TELLING_MS;
   }
 
-  /** What the attempt answers, unless the run is ended before. */
-  endOf(answer: MaybePromise<Outcome>): Promise<Outcome> {
-    if (isPromise(answer)) answer.then(this.endAs, this.fail);
-    else this.endAs(answer);
-    return this.end;
+  /** @param within Calls the task's code. */
+  start(within: <R>(code: () => R) => R): Promise<Outcome> {
+    return new Promise((ended) => this.run.start(ended, within));
   }
 
   /** Returns the result, or throws: BullMQ then stores a success or, in the way that the outcome says, a failure. */
   tell(ended: Outcome): unknown {
     // A loss that is none after all must not count as anything.
-    const outcome: Outcome = this.reason instanceof TaskLostError ? { kind: 'released', delay: 0 } : ended;
+    const outcome: Outcome = this.run.isLost ? { kind: 'released', delay: 0 } : ended;
     this.stored.outcome = outcome;
-    this.ended();
     this.toldAt = performance.now();
     if (outcome.kind === 'success') return payloadToJson(outcome.result);
     if (outcome.kind === 'retry') {

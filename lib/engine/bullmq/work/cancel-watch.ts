@@ -49,7 +49,7 @@ export class CancelWatch {
     this.parts.round();
     if (this.looking) return;
     const { putBack } = this;
-    const running = [...this.parts.running()].filter((run) => run.cancelReason === null);
+    const running = [...this.parts.running()].filter((run) => run.run.cancelReason === null);
     const asked = [...running, ...putBack];
     if (asked.length === 0) return;
     this.looking = true;

@@ -1,10 +1,7 @@
-import { Logger } from '@nestjs/common';
-import { TaskLostError } from '../../../job/errors.js';
-import { shownText } from '../../../job/show-value.js';
-import { detached, isolated, type MaybePromise } from '../../../job/async.js';
+import type { Runs } from '../../../run/runs.js';
+import { detached } from '../../../job/async.js';
 import type { ResolvedQueue } from '../../../job/queue.js';
 import type { EngineHost } from '../../engine.js';
-import type { Outcome } from '../../../job/outcome.js';
 import { BullAttempt } from './bull-attempt.js';
 import { BullRun } from './bull-run.js';
 import type { AnyJob, AnyWorker, BullServer } from '../server/bull-server.js';
@@ -38,8 +35,10 @@ export interface QueueWorkerParts {
   readonly jobs: ServerJobs;
   readonly options: ResolvedBullMqOptions;
   readonly early: EarlyCancellations;
+  /** The runs of all queues that have no outcome yet. */
+  readonly live: Runs;
   /** Runs a task's code so that its own submissions are recognised. */
-  asTask(run: () => MaybePromise<Outcome>): MaybePromise<Outcome>;
+  readonly asTask: <R>(code: () => R) => R;
   /** A job has left the line. */
   left(): void;
   /** An outcome is stored; the job is over if it says so. */
@@ -58,7 +57,6 @@ export class QueueWorker implements StoringObserver {
   private readonly worker: AnyWorker;
   /** By job: a job runs here once at a time. */
   private readonly runs = new Map<string, BullRun>();
-  private readonly logger = new Logger('Flowrra');
   private readonly keep: Kept;
   private readonly gate: RateGate | null = null;
   private readonly queue: string;
@@ -122,15 +120,8 @@ export class QueueWorker implements StoringObserver {
   cancel(taskId: string, reason: string): boolean {
     const run = this.runs.get(taskId);
     if (run === undefined) return false;
-    const { host } = this.parts;
-    if (run.outcome === null)
-      run.cancel(reason, host.killGrace(run.attempt), host.clock, () => void this.overdue(run));
+    run.run.cancel(reason);
     return true;
-  }
-
-  private async overdue(run: BullRun): Promise<void> {
-    // One that has not begun will answer at once.
-    if (run.begun && run.outcome === null) run.endAs(await this.parts.host.overdue(run.attempt, run));
   }
 
   start(): void {
@@ -144,17 +135,6 @@ export class QueueWorker implements StoringObserver {
     await this.worker.pause(true);
   }
 
-  abort(reason: unknown): void {
-    for (const run of this.runs.values()) run.abort(reason);
-  }
-
-  /** Gives back what still runs, and says how many. */
-  giveBack(): number {
-    const running = [...this.runs.values()].filter(({ outcome }) => outcome === null);
-    for (const run of running) run.endAs({ kind: 'released', delay: 0 });
-    return running.length;
-  }
-
   /**
    * Ends when nothing of it runs any more.
    *
@@ -165,10 +145,10 @@ export class QueueWorker implements StoringObserver {
   }
 
   private readonly process = async (job: AnyJob): Promise<unknown> => {
-    const { host, server, early, asTask, left, changed } = this.parts;
+    const { host, server, early, live, asTask, left, changed } = this.parts;
     const { now } = host.clock;
     const attempt = new BullAttempt(job, this.queue, job.opts.priority ?? 0, now(), false);
-    const run = new BullRun(job, attempt, now, this);
+    const run = new BullRun(job, host.run(attempt), now, this);
     // It was on its way when the stop began.
     if (this.paused) return run.tell({ kind: 'released', delay: 0 });
     // Its lease has ended while it runs here: BullMQ would mix up the leases of two runs of one job.
@@ -176,31 +156,34 @@ export class QueueWorker implements StoringObserver {
     replaceOddRules(job.opts, this.keep);
     if (server.countsSlowly) countResultsRarely(job.opts, this.keep);
     this.runs.set(attempt.taskId, run);
+    live.add(run.run);
     left();
     if (!Number.isInteger(job.attemptsMade)) await repairCounter(job, this.placeOf(job), this.parts);
     const waits = this.gate !== null || job.stalledCounter > 0 || early.has(attempt.taskId);
     if (waits && !(await this.mayStart(run))) {
       this.runs.delete(attempt.taskId);
+      live.delete(run.run);
       changed();
       return run.tell({ kind: 'released', delay: 0 });
     }
-    run.begun = true;
-    return run.tell(await run.endOf(isolated(() => asTask(() => host.execute(attempt, run)))));
+    const outcome = await run.start(asTask);
+    live.delete(run.run);
+    return run.tell(outcome);
   };
 
   private async mayStart(run: BullRun): Promise<boolean> {
-    const entering = this.gate?.enter((leave) => run.onAbort(leave)) ?? true;
+    const entering = this.gate?.enter((leave) => run.run.onAbort(leave)) ?? true;
     const { early } = this.parts;
     if (entering === true && run.job.stalledCounter === 0 && !early.has(run.attempt.taskId)) return true;
     const started = await entering;
-    if (started && run.cancelReason === null) {
+    if (started && run.run.cancelReason === null) {
       const reason = await cancellationOf(this.placeOf(run.job), this.parts);
       if (reason !== null) this.cancel(run.attempt.taskId, reason);
     }
     if (started && run.job.stalledCounter > 0)
       run.attempt.lost = await isLost(run.job, this.placeOf(run.job), this.parts);
     run.attempt.startedAt = this.parts.host.clock.now();
-    return started && (!run.aborted || run.cancelReason !== null);
+    return started && (!run.run.aborted || run.run.cancelReason !== null);
   }
 
   private readonly shut = (): void => {
@@ -215,23 +198,14 @@ export class QueueWorker implements StoringObserver {
   private late(taskIds: readonly string[]): void {
     for (const taskId of taskIds) {
       const run = this.runs.get(taskId);
-      if (run !== undefined) this.sayLost(run);
+      if (run !== undefined) run.run.lose();
     }
-  }
-
-  private sayLost(run: BullRun): void {
-    const { taskName, taskId } = run.attempt;
-    const reason = new TaskLostError(
-      'The lease of the job has ended before it was renewed: it runs again, and what this attempt answers no longer counts.',
-    );
-    if (!run.aborted) this.logger.warn(`${shownText(taskName)} ${shownText(taskId)}: ${reason.message}`);
-    run.abort(reason);
   }
 
   lost(job: AnyJob): void {
     const run = this.runOf(job);
     if (run === undefined) return;
-    this.sayLost(run);
+    run.run.lose();
     this.runs.delete(run.attempt.taskId);
     this.parts.changed();
   }

@@ -70,15 +70,6 @@ export class QueueWorkers {
     await Promise.all(this.workers.map((worker) => worker.pause()));
   }
 
-  abort(reason: unknown): void {
-    for (const worker of this.workers) worker.abort(reason);
-  }
-
-  /** Gives back what still runs, and says how many. */
-  giveBack(): number {
-    return this.workers.reduce((sum, worker) => sum + worker.giveBack(), 0);
-  }
-
   /** @param force Without the server, which could otherwise be waited for in vain. */
   async close(force: boolean): Promise<void> {
     await atMost(CLOSE_MS, Promise.all(this.workers.map((worker) => worker.close(force))));

@@ -1,0 +1,78 @@
+import { keysOf } from '../job/check.js';
+import { FlowrraConfigError } from '../job/errors.js';
+import type { ResolvedQueue } from '../job/queue.js';
+import type { ResultBackend } from '../results/result-backend.js';
+import type { JobControl } from './control.js';
+import type { Capability, ConnectedEngine, Engine } from './engine.js';
+
+/** The settings that may need a capability. */
+export interface EngineUse {
+  readonly role: 'producer' | 'worker' | 'all';
+  readonly queues: readonly ResolvedQueue[];
+}
+
+const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control'>>({
+  enqueue: true,
+  enqueueMany: true,
+  pendingCount: true,
+  consume: true,
+  drain: true,
+  close: true,
+});
+const RESULTS: readonly (keyof ResultBackend)[] = ['get', 'waitFor'];
+const CONTROL = keysOf<JobControl>({
+  cancel: true,
+  report: true,
+  job: true,
+  find: true,
+  counts: true,
+  retry: true,
+  remove: true,
+  pause: true,
+  resume: true,
+});
+
+/** @throws {FlowrraConfigError} naming the engine and the first setting in use that it does not support. */
+export function checkCapabilities(engine: Engine, { role, queues }: EngineUse): void {
+  if (role === 'producer' && !engine.supports.has('shared'))
+    throw unsupported(engine, "role: 'producer'", "no other process can run its jobs. Use role: 'all'.");
+  if (engine.supports.has('fleetLimits')) return;
+  for (const { name, fleetConcurrency, fleetRateLimit } of queues) {
+    const option =
+      fleetConcurrency !== Infinity ? 'fleetConcurrency' : fleetRateLimit === null ? null : 'fleetRateLimit';
+    if (option !== null)
+      throw unsupported(engine, `${option} of queue '${name}'`, 'it cannot limit all processes together.');
+  }
+}
+
+/** @throws {FlowrraConfigError} naming a member that the connected engine lacks. */
+export function checkConnected(engine: Engine, connected: ConnectedEngine): void {
+  const { supports } = engine;
+  const missing =
+    missingMethod(connected, '', METHODS) ??
+    (supports.has('results') ? missingMethod(connected.results, 'results.', RESULTS) : null) ??
+    (supports.has('control') ? missingMethod(connected.control, 'control.', CONTROL) : null);
+  if (missing === null) return;
+  throw new FlowrraConfigError(
+    `engine: the method ${missing}() is missing. What connect() of the engine '${engine.name}' returns must implement ConnectedEngine, with the members that the engine supports.`,
+  );
+}
+
+/** The error for the use of an optional member that the engine lacks. */
+export function lacks(engine: Engine, feature: Capability | 'pendingCount'): FlowrraConfigError {
+  return unsupported(
+    engine,
+    feature,
+    'in a CPU thread, tasks can only be submitted. Return the taskId, and use it on the main thread.',
+  );
+}
+
+function unsupported({ name }: Engine, feature: string, reason: string): FlowrraConfigError {
+  return new FlowrraConfigError(`The engine '${name}' does not support ${feature}: ${reason}`);
+}
+
+function missingMethod(owner: object | undefined, path: string, methods: readonly string[]): string | null {
+  const members = (owner ?? {}) as Readonly<Record<string, unknown>>;
+  const missing = methods.find((name) => typeof members[name] !== 'function');
+  return missing === undefined ? null : `${path}${missing}`;
+}

@@ -1,0 +1,147 @@
+import { Logger } from '@nestjs/common';
+import { codeOf, describeError } from '../job/attempt-error.js';
+import type { Clock } from '../job/clock.js';
+import { LEAST_SNOOZE_MS } from '../job/duration.js';
+import { ExecutorStoppingError, PayloadError, TaskLostError } from '../job/errors.js';
+import type { Attempt } from '../job/job.js';
+import type { Outcome } from '../job/outcome.js';
+import type { PayloadCodec } from '../job/payload/payload-codec.js';
+import { type TaskPolicy, retryDelay } from '../job/policy.js';
+import { printed } from '../job/printed.js';
+import type { TaskDefinition } from './task-definition.js';
+
+export interface OutcomeParts {
+  readonly codec: PayloadCodec;
+  readonly clock: Clock;
+  /** Draws from [0, 1) for jitter. */
+  readonly random: () => number;
+}
+
+const FINAL_CODES: ReadonlySet<string | null> = new Set([
+  'FLOWRRA_FATAL',
+  'FLOWRRA_FORBIDDEN',
+  'FLOWRRA_ARGUMENTS',
+  'FLOWRRA_CONFIG',
+]);
+
+export function successOutcome(value: unknown, attempt: Attempt, { codec, clock }: OutcomeParts): Outcome {
+  try {
+    return { kind: 'success', result: codec.copyResult(value) };
+  } catch (error) {
+    // The same code returns the same kind of value, so another attempt would fail as well.
+    return failedOutcome(error, attempt, clock.now());
+  }
+}
+
+/**
+ * The outcome of an attempt that threw. Never throws itself: the error may be any value, with getters
+ * and proxies that throw.
+ *
+ * @param aborted The reason of the attempt's abort; `undefined` if it was not aborted.
+ */
+export function errorOutcome(
+  error: unknown,
+  aborted: unknown,
+  policy: TaskPolicy,
+  attempt: Attempt,
+  parts: OutcomeParts,
+): Outcome {
+  if (aborted instanceof ExecutorStoppingError || aborted instanceof TaskLostError)
+    return { kind: 'released', delay: 0 };
+  try {
+    return judge(error, policy, attempt, parts);
+  } catch {
+    const unreadable = new Error('The task threw a value that cannot be read.');
+    return failedOutcome(unreadable, attempt, parts.clock.now());
+  }
+}
+
+/** For arguments that cannot be read: a further attempt could not read them either. */
+export function unreadableOutcome(error: unknown, attempt: Attempt, now: number): Outcome {
+  return failedOutcome(error, attempt, now);
+}
+
+/** `null` if the attempt may still be started. */
+export function expiredOutcome(attempt: Attempt, policy: TaskPolicy, now: number): Outcome | null {
+  if (!hasExpired(attempt, policy, now)) return null;
+  const late = now - validFrom(attempt);
+  return {
+    kind: 'cancelled',
+    reason: `Expired: not started within ${policy.expires} ms of submission (${late} ms have passed).`,
+  };
+}
+
+/** For a job that was claimed again after more dead workers than `maxRescues` allows. */
+export function lostOutcome(attempt: Attempt, now: number): Outcome {
+  const error = new TaskLostError(
+    'Its workers died or were blocked while they ran it, too many times, so the job is not run again. Check what ends the process or blocks it for longer than a lease: a crash in native code, out of memory, a long synchronous computation.',
+  );
+  return failedOutcome(error, attempt, now);
+}
+
+/**
+ * Adds a hint to the error of a task that may lack `@TaskCtx()` and so got `undefined` as its context. At the
+ * start a parameter is not recognised as a context if its type was imported by `import type`.
+ */
+export function withContextHint(outcome: Outcome, task: TaskDefinition, attempt: Attempt): Outcome {
+  if (task.untoldParameters === 0 || (outcome.kind !== 'retry' && outcome.kind !== 'failed')) return outcome;
+  const { error } = outcome;
+  if (error.name !== 'TypeError' || !error.message.includes('undefined')) return outcome;
+  const given = attempt.args().length;
+  if (given >= task.untoldParameters) return outcome;
+  const hint = `(${task.name} has ${task.untoldParameters} parameters and was given ${given} arguments. If the last parameter is the TaskContext, decorate it: \`@TaskCtx() ctx: TaskContext\`.)`;
+  return { ...outcome, error: { ...error, message: `${error.message} ${hint}` } };
+}
+
+function failedOutcome(error: unknown, attempt: Attempt, now: number): Outcome {
+  return { kind: 'failed', error: describeError(error, attempt.retries + 1, now) };
+}
+
+function judge(error: unknown, policy: TaskPolicy, attempt: Attempt, parts: OutcomeParts): Outcome {
+  const code = codeOf(error);
+  const asked = requestedDelay(error);
+  if (code === 'FLOWRRA_SNOOZE' && asked !== null)
+    return { kind: 'snoozed', delay: Math.max(LEAST_SNOOZE_MS, asked) };
+  const now = parts.clock.now();
+  const described = describeError(error, attempt.retries + 1, now);
+  if (isFinal(error, code) || attempt.retries >= policy.maxRetries)
+    return { kind: 'failed', error: described };
+  const delay =
+    code === 'FLOWRRA_RETRY' && asked !== null ? asked : backoffDelay(error, policy, attempt, parts);
+  // The next attempt would never be started.
+  if (hasExpired(attempt, policy, now + delay)) return { kind: 'failed', error: described };
+  return { kind: 'retry', error: described, delay };
+}
+
+/** Whether a retry is of no use: the task or the configuration says so, or the result could not leave its thread. */
+function isFinal(error: unknown, code: string | null): boolean {
+  return FINAL_CODES.has(code) || (error instanceof PayloadError && error.path.startsWith('result'));
+}
+
+/** The delay that a RetryTaskError or SnoozeTaskError asks for; `null` if it is not a delay. */
+function requestedDelay(error: unknown): number | null {
+  const { delay } = (error ?? {}) as { delay?: unknown };
+  return typeof delay === 'number' && Number.isFinite(delay) && delay >= 0 ? delay : null;
+}
+
+function backoffDelay(error: unknown, policy: TaskPolicy, attempt: Attempt, parts: OutcomeParts): number {
+  try {
+    return retryDelay(policy, attempt.retries + 1, error, parts.random);
+  } catch (cause) {
+    new Logger('Flowrra').error(
+      `The backoff function of '${attempt.taskName}' failed, so retryDelay is used: ${printed(cause)}`,
+    );
+    return policy.retryDelay;
+  }
+}
+
+/** A job that an operator has retried does not expire: it has more errors than retries. */
+function hasExpired(attempt: Attempt, { expires }: TaskPolicy, at: number): boolean {
+  if (expires === Infinity || attempt.errors.length > attempt.retries) return false;
+  return at >= validFrom(attempt) + expires;
+}
+
+/** For a debounced job, the time of the last submission that changed it. */
+function validFrom({ submittedAt, overrides }: Attempt): number {
+  return overrides?.validFrom ?? submittedAt;
+}
