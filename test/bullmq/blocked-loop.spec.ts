@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { Patience } from '../../lib/engine/bullmq/server/io-time.js';
+import { SharedTimeout } from '../../lib/engine/bullmq/server/shared-timeout.js';
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
 
@@ -25,7 +25,7 @@ describe('an answer that waits in the socket while the loop is blocked', () => {
 
   it('is in time, though the time is over when the loop goes on', async () => {
     const [client, server] = await sockets();
-    const answer = new Patience(100).with(once(client, 'data'));
+    const answer = new SharedTimeout(100).limit(once(client, 'data'));
     server.write('answer');
     block(300);
     expect(String(await answer)).toBe('answer');
@@ -33,7 +33,7 @@ describe('an answer that waits in the socket while the loop is blocked', () => {
 
   it('is in time, though the loop was blocked just before the end', async () => {
     const [client, server] = await sockets();
-    const answer = new Patience(100).with(once(client, 'data'));
+    const answer = new SharedTimeout(100).limit(once(client, 'data'));
     setTimeout(() => {
       server.write('answer');
       block(200);
@@ -43,7 +43,7 @@ describe('an answer that waits in the socket while the loop is blocked', () => {
 
   it('real silence is noticed all the same, after the time without the pause', async () => {
     const [client] = await sockets();
-    const answer = new Patience(100).with(once(client, 'data'));
+    const answer = new SharedTimeout(100).limit(once(client, 'data'));
     block(300);
     await expect(answer).rejects.toThrow('no answer within 100 ms');
   });

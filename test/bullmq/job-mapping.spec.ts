@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { IdMint, queueOf } from '../../lib/engine/bullmq/id-generator.js';
+import { IdGenerator, queueOf } from '../../lib/engine/bullmq/id-generator.js';
 import {
   argsOf,
   cancelText,
@@ -7,16 +7,19 @@ import {
   dataOf,
   errorsOf,
   failureText,
-  keptFor,
+  keepRuleOf,
+  logLineOf,
+  logRowOf,
   metadataOf,
   optionsOf,
   overridesOf,
-  storable,
-  withError,
+  progressOf,
+  progressText,
+  storableText,
+  withErrors,
 } from '../../lib/engine/bullmq/job-mapping.js';
-import { lineOf, progressOf, progressText, rowOf } from '../../lib/engine/bullmq/work/job-report.js';
-import { stateOf } from '../../lib/engine/bullmq/read/job-view.js';
-import { MAX_ERRORS } from '../../lib/job/outcome.js';
+import { stateOf } from '../../lib/engine/bullmq/read/job-row.js';
+import { errorsAfter, MAX_ERRORS } from '../../lib/job/outcome.js';
 import { newJob } from '../support/jobs.js';
 import type { AttemptError, NewJob } from '../../lib/job/job.js';
 
@@ -49,12 +52,12 @@ const throughServer = (data: unknown): unknown => JSON.parse(JSON.stringify(data
 
 const queueName = fc.stringMatching(/^[\w.-]{1,100}$/);
 describe('ids', () => {
-  it('name their queue, whatever it is called, and no two are alike', () => {
-    const mint = new IdMint();
+  it('name their queue, whatever its name, and are unique', () => {
+    const ids = new IdGenerator();
     const seen = new Set<string>();
     fc.assert(
       fc.property(queueName, fc.nat({ max: 4_102_444_800_000 }), (queue, now) => {
-        const id = mint.mint(queue, now);
+        const id = ids.next(queue, now);
         expect(queueOf(id)).toBe(queue);
         expect(seen.has(id)).toBe(false);
         expect(id).not.toMatch(/:|^-?\d+$/);
@@ -63,13 +66,13 @@ describe('ids', () => {
     );
   });
 
-  it('sort as they were made, also within a millisecond', () => {
-    const mint = new IdMint();
-    const ids = Array.from({ length: 5_000 }, (_, n) => mint.mint('q', NOW + Math.trunc(n / 1_000)));
-    expect(ids.toSorted()).toEqual(ids);
+  it('sort by submission, also within a millisecond', () => {
+    const ids = new IdGenerator();
+    const generated = Array.from({ length: 5_000 }, (_, n) => ids.next('q', NOW + Math.trunc(n / 1_000)));
+    expect(generated.toSorted()).toEqual(generated);
   });
 
-  it('that somebody chose name none', () => {
+  it('that a submitter has chosen name no queue', () => {
     fc.assert(fc.property(fc.string({ maxLength: 30 }), (id) => expect(queueOf(id)).toBeNull()));
   });
 });
@@ -122,7 +125,7 @@ describe('options', () => {
   it('say priority and delay as BullMQ does, and how long results are kept', () => {
     fc.assert(
       fc.property(fc.nat({ max: 2_097_151 }), fc.nat(), (priority, delay) => {
-        const options = optionsOf(job({ priority, delay }), 'id', NOW, keptFor(RETENTION));
+        const options = optionsOf(job({ priority, delay }), 'id', NOW, keepRuleOf(RETENTION));
         expect(options).toEqual({
           jobId: 'id',
           ...(priority > 0 && { priority }),
@@ -136,7 +139,7 @@ describe('options', () => {
   });
 
   it('has no age without an end that a server could not read', () => {
-    expect(keptFor({ resultTtl: Infinity, maxResults: 1 }).age).toBe(1_000_000_000);
+    expect(keepRuleOf({ resultTtl: Infinity, maxResults: 1 }).age).toBe(1_000_000_000);
   });
 });
 
@@ -167,19 +170,19 @@ describe('the state of a job', () => {
     const said = { status: 'cancelled', reason: 'no longer wanted', errors: [] };
     expect(stateOf(cancelled, 'failed')).toMatchObject(said);
     expect(stateOf(stored({ failedReason: cancelText('') }), 'failed')).toMatchObject({ reason: '' });
-    // What it has failed of before says nothing while it waits again.
+    // The failure text of a waiting job does not count.
     expect(stateOf(cancelled, 'waiting')).toMatchObject({ status: 'pending', reason: null });
   });
 
   it('was not cancelled because its error says so', () => {
     const message = 'Cancelled: by the bank';
-    const data = withError({ args: [] }, failure(1, message));
+    const data = withErrors({ args: [] }, [failure(1, message)]);
     const failed = stored({ data, attemptsMade: 1, failedReason: failureText(message) });
     expect(stateOf(failed, 'failed')).toMatchObject({ status: 'failed', errors: [{ message }] });
   });
 
-  it('whose workers died again and again has a TaskLostError, after what it threw before', () => {
-    const data = withError({ args: [] }, failure(1));
+  it('whose workers died too often has a TaskLostError, after its earlier errors', () => {
+    const data = withErrors({ args: [] }, [failure(1)]);
     const lost = stored({ data, attemptsMade: 2, failedReason: 'job stalled more than allowable limit' });
     expect(stateOf(lost, 'failed').errors).toEqual([
       failure(1),
@@ -187,7 +190,7 @@ describe('the state of a job', () => {
     ]);
   });
 
-  it('that another program has failed has its words', () => {
+  it('that another program has failed has the error of that program', () => {
     expect(stateOf(stored({ data: 7, failedReason: 'by hand' }), 'failed').errors).toEqual([
       expect.objectContaining({ attempt: 1, name: 'Error', message: 'by hand' }),
     ]);
@@ -197,7 +200,8 @@ describe('the state of a job', () => {
 describe('the errors of a job', () => {
   it('are kept beside its arguments, the newest ones, and can be stored anywhere', () => {
     let data: unknown = { args: [1], overrides: { maxRetries: 99 } };
-    for (let n = 1; n <= MAX_ERRORS + 5; n++) data = withError(data, failure(n, `\0 ${n}`));
+    for (let n = 1; n <= MAX_ERRORS + 5; n++)
+      data = withErrors(data, errorsAfter(errorsOf(data), failure(n, `\0 ${n}`)));
     const kept = errorsOf(data);
     expect(kept).toHaveLength(MAX_ERRORS);
     expect(kept.at(-1)).toMatchObject({ attempt: MAX_ERRORS + 5, message: `\ufffd ${MAX_ERRORS + 5}` });
@@ -209,7 +213,7 @@ describe('the errors of a job', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const data = throughServer(value);
-        expect(argsOf(withError(data, failure(1)))).toEqual(argsOf(data));
+        expect(argsOf(withErrors(data, [failure(1)]))).toEqual(argsOf(data));
       }),
     );
   });
@@ -217,7 +221,7 @@ describe('the errors of a job', () => {
   it('hold no text that PostgreSQL refuses', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        expect(storable(text)).not.toMatch(/[\0\p{Surrogate}]/u);
+        expect(storableText(text)).not.toMatch(/[\0\p{Surrogate}]/u);
       }),
     );
   });
@@ -244,10 +248,10 @@ describe('what a job says of itself', () => {
 
   it('stands in the log with its time and attempt', () => {
     const line = { at: NOW, attempt: 12, line: 'one\ntwo #3 ' };
-    expect(rowOf(line)).toBe('2023-11-14T22:13:20.000Z #12 one\ntwo #3 ');
-    expect(lineOf(rowOf(line), 0)).toEqual(line);
-    expect(lineOf('written by hand', 5)).toEqual({ at: 5, attempt: 1, line: 'written by hand' });
-    expect(rowOf({ ...line, line: 'a\0b' })).toMatch(/a\ufffdb$/);
+    expect(logRowOf(line)).toBe('2023-11-14T22:13:20.000Z #12 one\ntwo #3 ');
+    expect(logLineOf(logRowOf(line), 0)).toEqual(line);
+    expect(logLineOf('written by hand', 5)).toEqual({ at: 5, attempt: 1, line: 'written by hand' });
+    expect(logRowOf({ ...line, line: 'a\0b' })).toMatch(/a\ufffdb$/);
   });
 });
 

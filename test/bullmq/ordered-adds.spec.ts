@@ -2,9 +2,10 @@ import { jest } from '@jest/globals';
 import { ExecutorNotRunningError } from '../../lib/index.js';
 import { OrderedAdds } from '../../lib/engine/bullmq/submit/ordered-adds.js';
 import { NotSentError } from '../../lib/engine/bullmq/server/call-limiter.js';
-import { addJobs, type QueuedJob } from '../../lib/engine/bullmq/queued-job.js';
+import type { QueuedJob } from '../../lib/engine/bullmq/job-mapping.js';
+import { addJobs } from '../../lib/engine/bullmq/submit/job-adds.js';
 import type { AnyQueue } from '../../lib/engine/bullmq/server/bull-server.js';
-import { Patience } from '../../lib/engine/bullmq/server/io-time.js';
+import { SharedTimeout } from '../../lib/engine/bullmq/server/shared-timeout.js';
 import { settle } from '../support/manual-clock.js';
 
 interface Call {
@@ -13,9 +14,9 @@ interface Call {
   fail(error: Error): void;
 }
 
-const REFUSED = new Error('refused');
+const REJECTED = new Error('rejected');
 
-/** As BullMQ answers to one, and to many. */
+/** BullMQ's answer to `add` and to `addBulk`. */
 const added = (names: string[]): object =>
   names.length === 1 ? { id: `id of ${names[0]}` } : names.map((name) => ({ id: `id of ${name}` }));
 
@@ -32,8 +33,8 @@ function fakeQueue(timeout = 60_000) {
   };
   const adds = new OrderedAdds(
     (jobs) => addJobs(queue as unknown as AnyQueue, jobs),
-    new Patience(timeout),
-    (error) => error === REFUSED,
+    new SharedTimeout(timeout),
+    (error) => error === REJECTED,
   );
   const add = (...names: string[]): Promise<string[]> =>
     adds.add(names.map((name) => ({ queue: 'q', name, data: null, options: {} }) as unknown as QueuedJob));
@@ -86,11 +87,11 @@ it('one that the server refuses does not take the others with it', async () => {
   calls[0]?.succeed();
   await first;
   await settle();
-  calls[1]?.fail(REFUSED);
+  calls[1]?.fail(REJECTED);
   for (let n = 0; n < 12; n++) {
     await settle();
     const call = calls[n + 2] as Call;
-    if (call.names[0] === 'b5') call.fail(REFUSED);
+    if (call.names[0] === 'b5') call.fail(REJECTED);
     else call.succeed();
   }
   const outcomes = await all;
@@ -139,7 +140,7 @@ it('while a call has had no answer in time, others are refused at once', async (
 
 it('time counts for the call that was sent, and not for what waits behind it', async () => {
   const { calls, add } = fakeQueue();
-  const timed = jest.spyOn(Patience.prototype, 'with');
+  const timed = jest.spyOn(SharedTimeout.prototype, 'limit');
   const all = names('b', 600).map((name) => add(name));
   for (let n = 0; n < 3; n++) {
     await settle();

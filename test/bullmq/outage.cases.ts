@@ -130,7 +130,7 @@ export function outageCases(server: () => ServiceControls): void {
       const { flowrra } = await starting;
       const taskId = await submit(flowrra, 'patient');
       expect(await flowrra.waitForResult(taskId)).toMatchObject({ status: 'success', result: 'patient' });
-      expect(errors.mock.calls.map(([line]) => line)).toEqual([expect.stringMatching(/ is out of reach: /)]);
+      expect(errors.mock.calls.map(([line]) => line)).toEqual([expect.stringMatching(/ is unreachable: /)]);
     });
   });
 
@@ -185,7 +185,7 @@ export function outageCases(server: () => ServiceControls): void {
         await rejection(submit(flowrra, 'refused'));
         await pause(50);
       }
-      expect(errors.mock.calls.map(([line]) => line)).toEqual([expect.stringMatching(/ is out of reach: /)]);
+      expect(errors.mock.calls.map(([line]) => line)).toEqual([expect.stringMatching(/ is unreachable: /)]);
       await server().restart();
       await accepted(flowrra, 'back');
       const isOver = (): boolean => said.mock.calls.some(([line]) => / answers again/.test(String(line)));

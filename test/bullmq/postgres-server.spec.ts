@@ -132,7 +132,7 @@ it('a server that lets nobody in has certainly not taken a job', async () => {
   while (refusal instanceof SubmitUncertainError);
   expect(refusal).toMatchObject({
     code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/out of reach: too many connections/),
+    message: expect.stringMatching(/is unreachable: too many connections/),
   });
   await admin.query(`ALTER ROLE ${role} CONNECTION LIMIT -1`);
 });

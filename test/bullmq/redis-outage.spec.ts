@@ -8,7 +8,7 @@ afterAll(() => services.stop());
 
 outageCases(() => services.redis);
 
-it('while there is no connection, a refusal says that, in words of this library', async () => {
+it('while there is no connection, the error of a submission says so', async () => {
   const { flowrra } = await startOn({ connection: services.redisUrl, prefix: place() }, Work);
   await services.redis.kill();
   const refusal = (): Promise<unknown> => flowrra.submit('Work.double', 1).catch((error: unknown) => error);
@@ -17,7 +17,7 @@ it('while there is no connection, a refusal says that, in words of this library'
   while (error instanceof SubmitUncertainError) error = await refusal();
   expect(error).toMatchObject({
     code: 'FLOWRRA_ENGINE',
-    message: 'Redis is out of reach: Redis is not connected',
+    message: 'Redis is unreachable: Redis is not connected',
   });
   await services.redis.restart();
 });

@@ -115,7 +115,7 @@ it('a wrong password is an error at once, also where an outage is waited for', a
   );
   expect(error).toMatchObject({
     code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/WRONGPASS.*waiting will not help/),
+    message: expect.stringMatching(/WRONGPASS.*waiting does not help/),
   });
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('not-to-be-printed');
 });
@@ -144,7 +144,7 @@ it('a replica, and a database that does not exist, are errors at once', async ()
   await admin.replicaof('NO', 'ONE');
 });
 
-it('a server that has become a replica is out of reach until it is none any more, and that is said once', async () => {
+it('a server that has become a replica is unreachable until it is none any more, which is logged once', async () => {
   const asked = jest.spyOn(RedisServer.prototype, 'ping');
   const { flowrra } = await startOn({ connection: url, prefix: place() }, Work);
   expect(await doubles(flowrra, 1)).toBe(2);
@@ -154,7 +154,7 @@ it('a server that has become a replica is out of reach until it is none any more
   await admin.replicaof('127.0.0.1', 1);
   await expect(flowrra.submit('Work.double', 3)).rejects.toMatchObject({ code: 'FLOWRRA_ENGINE' });
   await until(() => asked.mock.calls.length >= 3, { describe: 'the server has been asked three times' });
-  expect(said).toEqual([expect.stringMatching(/^Redis is out of reach: /)]);
+  expect(said).toEqual([expect.stringMatching(/^Redis is unreachable: /)]);
   await admin.replicaof('NO', 'ONE');
   await until(() => said.length >= 2, { describe: 'the end of the outage is logged' });
   expect(said[1]).toBe('Redis answers again.');
@@ -162,13 +162,13 @@ it('a server that has become a replica is out of reach until it is none any more
   jest.restoreAllMocks();
 });
 
-it('what a full server refuses is an error, and does not turn up when there is room', async () => {
+it('a job that a full server rejects is an error, and is not added later', async () => {
   const { flowrra } = await startOn({ connection: url, prefix: place() }, Work);
   expect(await doubles(flowrra, 1)).toBe(2);
   await admin.config('SET', 'maxmemory', '1');
   await expect(flowrra.submit('Work.double', 3)).rejects.toMatchObject({
     code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/Redis has refused it: OOM/),
+    message: expect.stringMatching(/Redis has rejected the submission: OOM/),
   });
   await expect(flowrra.submitMany('Work.double', [[4], [5]])).rejects.toMatchObject({
     code: 'FLOWRRA_SUBMIT_UNCERTAIN',

@@ -1,4 +1,5 @@
 import type { Job, JobsOptions, Queue } from 'bullmq';
+import pg from 'pg';
 import type { AnyWorker, BullServer } from '../../lib/engine/bullmq/server/bull-server.js';
 import { resolveBullMqOptions } from '../../lib/engine/bullmq/bullmq-options.js';
 import { cancelText } from '../../lib/engine/bullmq/job-mapping.js';
@@ -27,7 +28,7 @@ export function serverJobsBed({ url, queue: openQueue }: BothServer) {
     const options = resolveBullMqOptions({ connection: url, prefix });
     server = url.startsWith('redis')
       ? new RedisServer(options, () => undefined)
-      : await PostgresServer.create(options, 5, () => undefined);
+      : new PostgresServer(pg, options, 5, () => undefined);
     await server.connect();
     const queue: Queue = openQueue(prefix, 'q');
     const jobs = server.jobs(keep, () => Date.now());

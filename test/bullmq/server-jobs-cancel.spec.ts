@@ -58,10 +58,10 @@ await onBoth((both) => {
       throw new Error('once more');
     });
     await started.passed;
-    expect(await jobs.requested([at('job'), at('nobody')])).toEqual([null, null]);
+    expect(await jobs.cancelTexts([at('job'), at('nobody')])).toEqual([null, null]);
     expect(await cancel('job', TEXT)).toBe('told');
     expect(await cancel('job', cancelText('again'))).toBe('told');
-    expect(await jobs.requested([at('nobody'), at('job')])).toEqual([null, TEXT]);
+    expect(await jobs.cancelTexts([at('nobody'), at('job')])).toEqual([null, TEXT]);
     gate.open();
     await until(async () => (await queue.getJobState('job')) === 'failed', { describe: 'the job fails' });
     expect(runs).toBe(1);

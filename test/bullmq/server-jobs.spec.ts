@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { jest } from '@jest/globals';
-import type { JobList } from '../../lib/engine/bullmq/server/server-jobs.js';
+import type { JobList } from '../../lib/engine/bullmq/server/bull-server.js';
 import { until } from '../support/until.js';
 import { onBoth } from './on-both.js';
 import { serverJobsBed, TEXT } from './server-jobs-bed.js';

@@ -19,7 +19,7 @@ await onBoth(({ url }) => {
   it('many waits for one job are no more looks at the server than one', async () => {
     const { flowrra, gate } = await start();
     const taskId = await flowrra.submit('hold');
-    const looks = jest.spyOn(BullQueues.prototype, 'state');
+    const looks = jest.spyOn(BullQueues.prototype, 'find');
     const waits = Array.from({ length: 500 }, () => flowrra.waitForResult(taskId));
     gate.open('done');
     for (const { result } of await Promise.all(waits)) expect(result).toBe('done');

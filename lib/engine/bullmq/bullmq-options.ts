@@ -12,7 +12,7 @@ import {
   wrong,
 } from '../../job/check.js';
 
-/** A client of ioredis, as far as it matters here. */
+/** A client of ioredis. */
 export interface RedisClient {
   readonly status: string;
   readonly options: object;
@@ -23,14 +23,14 @@ export interface RedisClient {
 export type BullMqConnection =
   /** `redis://…`, `rediss://…` or `postgres://…`. */
   | string
-  /** How to connect to Redis, as ioredis takes it, or with a `url` among the options, as BullMQ does. */
+  /** Options of ioredis, or of BullMQ with a `url`. */
   | RedisOptions
-  /** An ioredis client of the application's own: further connections are made like it. It is not closed. */
+  /** A client of ioredis that the application owns: a model for further connections. Flowrra does not close it. */
   | RedisClient
-  /** A PostgreSQL pool of the application's own, whose `search_path` leads to the schema. It is not closed. */
+  /** A pool of pg that the application owns, with the schema in its `search_path`. Flowrra does not close it. */
   | PgPool;
 
-/** What is Flowrra's to set, and by which option. */
+/** BullMQ's options that Flowrra sets, each with the option to use instead. */
 const OWN_QUEUE_OPTIONS = { connection: 'connection', prefix: 'prefix' };
 const OWN_WORKER_OPTIONS = {
   ...OWN_QUEUE_OPTIONS,
@@ -41,42 +41,74 @@ const OWN_WORKER_OPTIONS = {
   autorun: 'role',
   settings: 'backoff of the task',
   limiter: 'rateLimit or fleetRateLimit of the queue',
-  name: 'nothing: it is made',
+  name: 'no option: Flowrra generates it',
 };
 type OwnQueueOption = keyof typeof OWN_QUEUE_OPTIONS;
 type OwnWorkerOption = keyof typeof OWN_WORKER_OPTIONS;
 
 /** Options of the BullMQ engine. */
 export interface BullMqOptions {
-  /** Redis or PostgreSQL: a URL, options for ioredis, or a client or pool that exists already. */
+  /** Redis or PostgreSQL: a URL, options of ioredis, a client of ioredis, or a pool of pg. */
   connection: BullMqConnection;
-  /** Redis: what the keys of its queues begin with. Default `'flowrra'`. */
+  /**
+   * Separates the application's queues from others on the same server: the beginning of the keys on
+   * Redis, and of the queues' names on PostgreSQL. It may contain no space, colon or brace.
+   *
+   * @defaultValue 'flowrra'
+   */
   prefix?: string;
-  /** PostgreSQL: the schema of its tables. Default `'bullmq'`. */
+  /**
+   * PostgreSQL: the schema of the tables. Letters, digits, `_` and `$`, at most 63.
+   *
+   * @defaultValue 'bullmq'
+   */
   schema?: string;
-  /** PostgreSQL: bring the schema up to date at the start. Default `true`. */
+  /**
+   * PostgreSQL: create or migrate the schema at the start.
+   *
+   * @defaultValue true
+   */
   migrate?: boolean;
-  /** At the start, while the server is out of reach: `'fail'` (default) or `'wait'` for it. */
+  /**
+   * At the start, if the server is unreachable: `'fail'`, or `'wait'` until it answers.
+   *
+   * @defaultValue 'fail'
+   */
   whenUnreachable?: 'fail' | 'wait';
-  /** How long a submission waits for the server's answer. Default 5 s. */
+  /**
+   * How long a submission or a query waits for the server's answer: 100 ms to 24 h.
+   *
+   * @defaultValue '5s'
+   */
   submitTimeout?: Duration;
-  /** How long a worker that shows no sign of life keeps its running jobs. Default 30 s. */
+  /**
+   * A worker renews the leases of its running jobs. If a lease ends without a renewal, another worker
+   * runs the job: 100 ms to 24 h.
+   *
+   * @defaultValue '30s'
+   */
   lease?: Duration;
-  /** How often a job is taken over from a worker that died before it counts as failed. Default 3. */
+  /**
+   * How many times a job runs again because its worker died, before it fails. 0 or more.
+   *
+   * @defaultValue 3
+   */
   maxRescues?: number;
   /**
-   * `events$` tells of other processes as well: of what they submit, start and end, by BullMQ's events,
-   * of which PostgreSQL under load may lose some. Each costs a look at its job. Default `false`.
+   * `events$` also emits the submissions, starts and ends of jobs in other processes. Each costs a read
+   * of the job. PostgreSQL may lose some of BullMQ's events under load.
+   *
+   * @defaultValue false
    */
   fleetEvents?: boolean;
-  /** Further options of BullMQ's own, for every queue and every worker. */
+  /** Further options of BullMQ, for every queue and every worker. */
   bullmq?: {
     readonly queue?: Partial<Omit<QueueOptions, OwnQueueOption>>;
     readonly worker?: Partial<Omit<WorkerOptions, OwnWorkerOption>>;
   };
 }
 
-/** Every option, checked; times in milliseconds. */
+/** All options, checked; times in milliseconds. */
 export interface ResolvedBullMqOptions {
   readonly connection: BullMqConnection;
   readonly prefix: string;
@@ -103,14 +135,14 @@ const KEYS = keysOf<BullMqOptions>({
   fleetEvents: true,
   bullmq: true,
 });
-/** Below it, an event loop that is busy for a moment would count as dead or silent. */
-const SHORTEST_MS = 100;
-const LONGEST_MS = 24 * 3_600_000;
+/** With a shorter time, a busy event loop would look like a dead worker or a silent server. */
+const MIN_MS = 100;
+const MAX_MS = 24 * 3_600_000;
 const SCHEMA = /^[A-Za-z_][\w$]{0,62}$/;
 const FOR_POSTGRES = 'For PostgreSQL, give a URL or a pool of pg.';
 const PREFIX = /^[^\s:{}]+$/;
 
-/** @throws {FlowrraConfigError} naming the option, the value and what would be right. */
+/** @throws {FlowrraConfigError} naming the option, the value and the allowed values. */
 export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOptions {
   checkKeys(options, KEYS, 'bullmq options');
   const { bullmq = {} } = options;
@@ -126,7 +158,7 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
       options.prefix,
       'bullmq prefix',
       'flowrra',
-      'It may hold no space, colon or brace.',
+      'It may contain no space, colon or brace.',
     ),
     schema: matching(
       SCHEMA,
@@ -137,22 +169,16 @@ export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOpti
     ),
     migrate: flag(options.migrate, 'bullmq migrate', true),
     whenUnreachable: oneOf(options.whenUnreachable, 'bullmq whenUnreachable', ['fail', 'wait'], 'fail'),
-    submitTimeout: durationBetween(
-      SHORTEST_MS,
-      LONGEST_MS,
-      options.submitTimeout,
-      'bullmq submitTimeout',
-      5_000,
-    ),
-    lease: durationBetween(SHORTEST_MS, LONGEST_MS, options.lease, 'bullmq lease', 30_000),
+    submitTimeout: durationBetween(MIN_MS, MAX_MS, options.submitTimeout, 'bullmq submitTimeout', 5_000),
+    lease: durationBetween(MIN_MS, MAX_MS, options.lease, 'bullmq lease', 30_000),
     maxRescues: wholeNumber(options.maxRescues, 'bullmq maxRescues', { min: 0, fallback: 3 }),
     fleetEvents: flag(options.fleetEvents, 'bullmq fleetEvents', false),
-    queueOptions: passedOn(bullmq.queue, 'bullmq.bullmq.queue', OWN_QUEUE_OPTIONS),
-    workerOptions: passedOn(bullmq.worker, 'bullmq.bullmq.worker', OWN_WORKER_OPTIONS),
+    queueOptions: checkBullOptions(bullmq.queue, 'bullmq.bullmq.queue', OWN_QUEUE_OPTIONS),
+    workerOptions: checkBullOptions(bullmq.worker, 'bullmq.bullmq.worker', OWN_WORKER_OPTIONS),
   };
 }
 
-/** Whether a URL, or what was given in its place, leads to PostgreSQL. */
+/** Whether a connection leads to PostgreSQL. */
 export function isPostgres(connection: BullMqConnection): boolean {
   return typeof connection === 'string' ? /^postgres(ql)?:/i.test(connection) : isPool(connection);
 }
@@ -169,7 +195,7 @@ export function isRedisClient(connection: unknown): connection is RedisClient {
 
 function resolveConnection(connection: unknown): BullMqConnection {
   const need =
-    "It must be a URL such as 'redis://localhost:6379' or 'postgres://user@localhost/app', options for ioredis, a client of ioredis, or a pool of pg.";
+    "It must be a URL such as 'redis://localhost:6379' or 'postgres://user@localhost/app', options of ioredis, a client of ioredis, or a pool of pg.";
   if (typeof connection === 'string') return checkUrl(connection, 'bullmq connection', need);
   if (typeof connection !== 'object' || connection === null)
     throw wrong('bullmq connection', connection, need);
@@ -184,7 +210,11 @@ function resolveConnection(connection: unknown): BullMqConnection {
 function checkPool(pool: PgPool): PgPool {
   const { max } = ((pool as { options?: unknown }).options ?? {}) as { max?: unknown };
   if (typeof max === 'number') return pool;
-  throw wrong('bullmq connection', pool, 'A single client of pg will not do: give a pool, new Pool({ … }).');
+  throw wrong(
+    'bullmq connection',
+    pool,
+    'A single client of pg cannot be used: give a pool, new Pool({ … }).',
+  );
 }
 
 function checkRedisOptions(options: RedisOptions): RedisOptions {
@@ -200,7 +230,7 @@ function checkRedisOptions(options: RedisOptions): RedisOptions {
   return options;
 }
 
-/** Without the password, of which some characters have to be encoded. */
+/** Errors show the URL without its password. */
 function checkUrl(url: string, path: string, need: string): string {
   if (!/^(rediss?|postgres(ql)?):\/\/./i.test(url)) throw wrong(path, masked(url), need);
   try {
@@ -211,7 +241,7 @@ function checkUrl(url: string, path: string, need: string): string {
     throw wrong(
       path,
       masked(url),
-      'It is no valid URL. In a user name and a password, encode what is neither a letter nor a digit: # is %23, / is %2F, @ is %40.',
+      'It is no valid URL. In a user name and a password, encode all characters except letters and digits: # is %23, / is %2F, @ is %40.',
     );
   }
 }
@@ -222,9 +252,13 @@ function matching(pattern: RegExp, value: unknown, path: string, fallback: strin
   throw wrong(path, value, need);
 }
 
-function passedOn(options: object | undefined, path: string, own: Readonly<Record<string, string>>): object {
+function checkBullOptions(
+  options: object | undefined,
+  path: string,
+  own: Readonly<Record<string, string>>,
+): object {
   if (options === undefined) return {};
-  checkObject(options, path, 'It must be an object of options, as BullMQ takes them.');
+  checkObject(options, path, 'It must be an object with options of BullMQ.');
   for (const [key, instead] of Object.entries(own))
     if (key in options)
       throw wrong(`${path}.${key}`, (options as Record<string, unknown>)[key], `Use ${instead}.`);

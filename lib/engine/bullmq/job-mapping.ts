@@ -1,21 +1,20 @@
 import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
-import { areErrors, errorsFrom, metadataFrom } from '../../job/stored-fields.js';
-import { errorsAfter } from '../../job/outcome.js';
-import type { PolicyOverrides } from '../../job/policy.js';
+import type { AttemptError, Dedupe, LogLine, Metadata, NewJob } from '../../job/job.js';
 import { overridesFrom } from '../../job/overrides.js';
-import type { AttemptError, Dedupe, Metadata, NewJob } from '../../job/job.js';
+import type { PolicyOverrides } from '../../job/policy.js';
 import type { Retention } from '../../job/queue.js';
+import { areErrors, errorsFrom, metadataFrom } from '../../job/stored-fields.js';
 
-/** What a BullMQ job of ours holds as its `data`: plain JSON, for whoever looks at the queue with other tools. */
+/** The `data` of Flowrra's jobs in BullMQ: plain JSON, which other tools can show. */
 export interface JobData {
   readonly args: unknown[];
   readonly overrides?: unknown;
-  /** What failed attempts threw. */
+  /** The errors of failed attempts. */
   readonly errors?: readonly AttemptError[];
   readonly metadata?: unknown;
 }
 
-/** As much of a BullMQ job as is read. */
+/** The part of a BullMQ job that Flowrra reads. */
 export interface BullJob {
   readonly id?: string;
   readonly name: string;
@@ -31,28 +30,41 @@ export interface BullJob {
   readonly returnvalue: unknown;
 }
 
-/** How long results are kept, in seconds, and how many. */
-export interface Kept {
+/** How long BullMQ keeps results, in seconds, and how many of a queue. */
+export interface KeepRule {
   readonly age: number;
   readonly count: number;
 }
 
-/** Options for `queue.add`, as far as they are ours to set. */
+/** The options of `queue.add` that Flowrra sets. A property at its default is left out, which saves bytes. */
 export interface BullJobOptions {
   readonly jobId: string;
-  /** Absent for 0, and so is `delay`: what is left out costs nothing to send and to keep. */
   readonly priority?: number;
   readonly delay?: number;
   readonly timestamp: number;
-  readonly removeOnComplete: Kept;
-  readonly removeOnFail: Kept;
+  readonly removeOnComplete: KeepRule;
+  readonly removeOnFail: KeepRule;
   readonly deduplication?: { readonly id: string; readonly ttl?: number };
-  /** Tells this submission from others of the same chosen id. */
+  /** Distinguishes submissions with the same id, if the submitter has chosen the id. */
   readonly submission?: string;
 }
 
-/** What a job has failed of, as BullMQ says it, if it was cancelled: so it begins, and the reason follows. */
+/** A job on its way into a queue. */
+export interface QueuedJob {
+  readonly queue: string;
+  readonly name: string;
+  readonly data: unknown;
+  readonly options: BullJobOptions;
+}
+
+/** The failure text of a cancelled job begins with this; the reason follows. */
 export const CANCELLED = 'Cancelled: ';
+
+/** BullMQ's progress of a job that has reported none. */
+const NO_PROGRESS = 0;
+
+/** The time, the attempt and the text of a log row. */
+const LOG_ROW = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) #(\d+) ([^]*)$/;
 
 export function dataOf(job: NewJob): JobData {
   const { overrides, metadata } = job;
@@ -65,12 +77,12 @@ export function dataOf(job: NewJob): JobData {
   };
 }
 
-/** BullMQ drops results by age and number at the end of the next job; seconds are its unit of age. */
-export function keptFor({ resultTtl, maxResults }: Retention): Kept {
+/** BullMQ deletes results by age and number whenever a job of the queue ends. */
+export function keepRuleOf({ resultTtl, maxResults }: Retention): KeepRule {
   return { age: Math.ceil(Math.min(resultTtl, 1e12) / 1_000), count: maxResults };
 }
 
-export function optionsOf(job: NewJob, taskId: string, now: number, keep: Kept): BullJobOptions {
+export function optionsOf(job: NewJob, taskId: string, now: number, keep: KeepRule): BullJobOptions {
   const { priority, delay, dedupe } = job;
   const options = { jobId: taskId, timestamp: now, removeOnComplete: keep, removeOnFail: keep };
   if (priority === 0 && delay === 0 && dedupe === undefined) return options;
@@ -82,76 +94,104 @@ export function optionsOf(job: NewJob, taskId: string, now: number, keep: Kept):
   };
 }
 
-/** Without a time to live, BullMQ forgets the key when the job has ended. */
+/** Without a time to live, BullMQ frees the key when the job has ended. */
 function deduplicationOf({ key, mode, ttl }: Dedupe): { id: string; ttl?: number } {
   return mode === 'throttle' ? { id: key, ttl } : { id: key };
 }
 
-/** The arguments of a job, fresh: one that another program has added gets its `data`, whatever that is. */
+/** A fresh copy of a job's arguments. A job that another program has added has one argument: its `data`. */
 export function argsOf(data: unknown): unknown[] {
-  const args = isOurs(data) ? data.args : [data];
-  return payloadFromJson(copyOf(args)) as unknown[];
+  const args = isFlowrraData(data) ? data.args : [data];
+  return payloadFromJson(jsonCopy(args)) as unknown[];
 }
 
 export function overridesOf(data: unknown): PolicyOverrides | undefined {
-  const overrides = isOurs(data) ? data.overrides : undefined;
+  const overrides = isFlowrraData(data) ? data.overrides : undefined;
   if (overrides === undefined) return undefined;
-  return overridesFrom(payloadFromJson(copyOf(overrides)));
+  return overridesFrom(payloadFromJson(jsonCopy(overrides)));
 }
 
-/** @throws {PayloadError} if they are none that a submission could have left there. */
+/** @throws {PayloadError} if the metadata is none that a submission can write. */
 export function metadataOf(data: unknown): Metadata | undefined {
-  const metadata = isOurs(data) ? data.metadata : undefined;
-  return metadata === undefined ? undefined : metadataFrom(payloadFromJson(copyOf(metadata)));
+  const metadata = isFlowrraData(data) ? data.metadata : undefined;
+  return metadata === undefined ? undefined : metadataFrom(payloadFromJson(jsonCopy(metadata)));
 }
 
+/** The readable errors of a job's data. */
 export function errorsOf(data: unknown): readonly AttemptError[] {
-  return isOurs(data) ? errorsFrom(data.errors) : [];
+  return isFlowrraData(data) ? errorsFrom(data.errors) : [];
 }
 
-/** Whether those are all that it holds. */
-export function hasOddErrors(data: unknown): boolean {
-  return isOurs(data) && data.errors !== undefined && !areErrors(data.errors);
+/** Whether {@link errorsOf} leaves something out. */
+export function hasUnreadableErrors(data: unknown): boolean {
+  return isFlowrraData(data) && data.errors !== undefined && !areErrors(data.errors);
 }
 
-/** The data of a job after another attempt has failed. */
-export function withError(data: unknown, error: AttemptError): unknown {
-  const { name, message, code, stack } = error;
-  const safe = {
+/** The data of a job with these errors. */
+export function withErrors(data: unknown, errors: readonly AttemptError[]): unknown {
+  const storable = errors.map((error) => ({
     ...error,
-    name: storable(name),
-    message: storable(message),
-    code: code && storable(code),
-    stack: stack && storable(stack),
-  };
-  const errors = errorsAfter(errorsOf(data), safe);
-  return isOurs(data) ? { ...data, errors } : { args: [data], errors };
+    name: storableText(error.name),
+    message: storableText(error.message),
+    code: error.code && storableText(error.code),
+    stack: error.stack && storableText(error.stack),
+  }));
+  return isFlowrraData(data) ? { ...data, errors: storable } : { args: [data], errors: storable };
 }
 
-/** What BullMQ is told that a job has failed of. A task's words must not look as if the job had been cancelled. */
+/** The failure text of a job that has failed. A task's message must not look like a cancellation. */
 export function failureText(message: string): string {
-  return storable(message.startsWith(CANCELLED) ? `Error: ${message}` : message);
+  return storableText(message.startsWith(CANCELLED) ? `Error: ${message}` : message);
 }
 
 export function cancelText(reason: string): string {
-  return `${CANCELLED}${storable(reason)}`;
+  return `${CANCELLED}${storableText(reason)}`;
 }
 
-/** Why a job was cancelled, by the text of its failure; `null` if it was not. */
-export function reasonIn(text: string | null | undefined): string | null {
+/** The reason of a cancellation, from a failure text; `null` if the job was not cancelled. */
+export function cancelReasonIn(text: string | null | undefined): string | null {
   return text?.startsWith(CANCELLED) ? text.slice(CANCELLED.length) : null;
 }
 
-/** PostgreSQL's JSON takes neither NUL nor half a surrogate pair. */
-export function storable(text: string): string {
+/** PostgreSQL's JSON accepts neither NUL nor half of a surrogate pair. */
+export function storableText(text: string): string {
   return text.replaceAll(/[\0\p{Surrogate}]/gu, '\ufffd');
 }
 
-function isOurs(data: unknown): data is JobData {
-  return typeof data === 'object' && data !== null && Array.isArray((data as Partial<JobData>).args);
+/** BullMQ's progress of a job, as JSON. Most tools show a number as a bar. */
+export function progressText(progress: unknown): string {
+  const json = payloadToJson(progress);
+  return JSON.stringify(json === NO_PROGRESS || isWrapped(json) ? { progress: json } : json);
 }
 
-/** Of what has come as JSON: several times as fast as a structured clone. */
-export function copyOf(value: unknown): unknown {
+/** @throws {PayloadError} if another program has reported progress that Flowrra cannot read. */
+export function progressOf(json: unknown): unknown {
+  if (json === NO_PROGRESS || json === undefined) return null;
+  return payloadFromJson(jsonCopy(isWrapped(json) ? json.progress : json)) ?? null;
+}
+
+/** A line as a row of BullMQ's log, which other tools can show. */
+export function logRowOf({ at, attempt, line }: LogLine): string {
+  return `${new Date(at).toISOString()} #${attempt} ${storableText(line)}`;
+}
+
+/** @param submittedAt The time of a row that another program has written. */
+export function logLineOf(row: string, submittedAt: number): LogLine {
+  const [, at, attempt, line] = LOG_ROW.exec(row) ?? [];
+  return at === undefined || line === undefined || Number.isNaN(Date.parse(at))
+    ? { at: submittedAt, attempt: 1, line: row }
+    : { at: Date.parse(at), attempt: Number(attempt), line };
+}
+
+/** A copy of a value that was read from JSON: several times as fast as `structuredClone`. */
+export function jsonCopy(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
+function isWrapped(json: unknown): json is { progress: unknown } {
+  return typeof json === 'object' && json !== null && Object.keys(json).join() === 'progress';
+}
+
+function isFlowrraData(data: unknown): data is JobData {
+  return typeof data === 'object' && data !== null && Array.isArray((data as Partial<JobData>).args);
 }

@@ -2,23 +2,23 @@ import { PayloadError } from '../../job/errors.js';
 import { showValue } from '../../job/show-value.js';
 import type { BullJob } from './job-mapping.js';
 
-/** The hash of a job on Redis, as it lies there. */
+/** The hash of a job on Redis. */
 export type JobHash = Readonly<Record<string, string>>;
 
-/** A field of a hash, what it says, and what BullMQ can read in its place. */
+/** A field of a hash, its unreadable value, and a value that BullMQ can read. */
 export interface Repair {
   readonly field: string;
   readonly from: string;
   readonly to: string;
 }
 
-/** Where a job's data says which of its fields could not be read: it then fails for good. */
-const MARK = '$unreadable';
+/** The property of a job's data that names its unreadable fields. Such a job fails without a retry. */
+const UNREADABLE = '$unreadable';
 
 const INTEGER = /^-?\d{1,16}$/;
 const COUNTERS = ['atm', 'attemptsMade', 'ats', 'stc', 'delay', 'priority'];
 
-/** What users call the fields of a hash. */
+/** The names of a hash's fields in Flowrra's API. */
 const SHOWN: Readonly<Record<string, readonly string[]>> = {
   name: ['taskName'],
   data: ['args', 'metadata'],
@@ -30,23 +30,23 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
   stc: ['retries'],
 };
 
-/** Whether an error says that BullMQ, or one of its scripts, cannot make sense of what a job holds. */
+/** Whether an error says that BullMQ, or one of its scripts, cannot read a job. */
 export function isMalformed(error: unknown): boolean {
   const { name, message = '' } = (error ?? {}) as Partial<Error>;
   if (name === 'ReplyError') return /WRONGTYPE|hash value is not an integer/.test(message);
   return name === 'SyntaxError' || name === 'TypeError' || name === 'RangeError';
 }
 
-/** What makes a hash one that BullMQ can read; nothing for one that it can. Its data then says what was wrong. */
+/** The changes that make a hash readable, and note the unreadable fields in its data; empty if BullMQ can read the hash. */
 export function repairsOf(hash: JobHash): Repair[] {
   const repairs = [...faults(hash)].map(([field, to]) => ({ field, from: hash[field] ?? '', to }));
   if (repairs.length === 0) return repairs;
   const shown = repairs.flatMap(({ field }) => SHOWN[field] ?? [field]);
   const others = repairs.filter(({ field }) => field !== 'data');
-  return [...others, { field: 'data', from: hash['data'] ?? '', to: markedData(hash['data'], shown) }];
+  return [...others, { field: 'data', from: hash['data'] ?? '', to: dataNaming(hash['data'], shown) }];
 }
 
-/** The job that a hash was meant to be, as far as that can be told. */
+/** The readable part of a job. */
 export function salvaged(id: string, hash: JobHash): BullJob {
   const fields: Record<string, string> = { ...hash };
   for (const { field, to } of repairsOf(hash)) fields[field] = to;
@@ -67,19 +67,20 @@ export function salvaged(id: string, hash: JobHash): BullJob {
   };
 }
 
-/** Something that is no job at all lies where one should be. */
-export function noJob(id: string): BullJob {
-  const data = { args: [], [MARK]: ['args', 'metadata', 'taskName', 'submittedAt'] };
+/** A job for a key that holds no hash. */
+export function notAJob(id: string): BullJob {
+  const data = { args: [], [UNREADABLE]: ['args', 'metadata', 'taskName', 'submittedAt'] };
   return { id, name: '', data, attemptsMade: 0, timestamp: NaN, returnvalue: undefined };
 }
 
-/** Which fields of a job's data were found unreadable, by users' names. */
+/** The unreadable fields that a job's data names. */
 export function unreadableIn(data: unknown): readonly string[] {
-  const marks: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, MARK) : undefined;
-  return Array.isArray(marks) ? marks.filter((mark): mark is string => typeof mark === 'string') : [];
+  const names: unknown =
+    typeof data === 'object' && data !== null ? Reflect.get(data, UNREADABLE) : undefined;
+  return Array.isArray(names) ? names.filter((name): name is string => typeof name === 'string') : [];
 }
 
-/** @throws {PayloadError} if a part of the job was found unreadable. */
+/** @throws {PayloadError} if a field of the job is unreadable. */
 export function checkReadable({ data, attemptsMade, timestamp }: BullJob): void {
   const fields = [...unreadableIn(data)];
   if (!Number.isInteger(attemptsMade)) fields.push('retries');
@@ -87,7 +88,7 @@ export function checkReadable({ data, attemptsMade, timestamp }: BullJob): void 
   if (fields.length === 0) return;
   throw new PayloadError(
     'job',
-    `another program has written what cannot be read: ${fields.map((field) => showValue(field)).join(', ')}`,
+    `another program has written fields that cannot be read: ${fields.map((field) => showValue(field)).join(', ')}`,
   );
 }
 
@@ -101,16 +102,16 @@ function* faults(hash: JobHash): Generator<[string, string]> {
   if (hash['parent'] && !isJsonObject(hash['parent'])) yield ['parent', ''];
 }
 
-/** The text that could not be read stays beside the mark. */
-function markedData(text: string | undefined, shown: readonly string[]): string {
-  const mark = { [MARK]: [...new Set(shown)] };
-  if (!isJson(text)) return JSON.stringify({ args: [], ...mark, data: text });
+/** Unreadable data stays as text. */
+function dataNaming(text: string | undefined, shown: readonly string[]): string {
+  const names = { [UNREADABLE]: [...new Set(shown)] };
+  if (!isJson(text)) return JSON.stringify({ args: [], ...names, data: text });
   const data: unknown = JSON.parse(text || '{}');
-  const isOurs = typeof data === 'object' && data !== null && Array.isArray(Reflect.get(data, 'args'));
-  return JSON.stringify(isOurs ? { ...data, ...mark } : { args: [data], ...mark });
+  const isFlowrraData = typeof data === 'object' && data !== null && Array.isArray(Reflect.get(data, 'args'));
+  return JSON.stringify(isFlowrraData ? { ...data, ...names } : { args: [data], ...names });
 }
 
-/** Or nothing, which BullMQ reads as well. */
+/** Whether it is JSON or empty: BullMQ reads both. */
 function isJson(text: string | undefined): boolean {
   if (!text) return true;
   try {

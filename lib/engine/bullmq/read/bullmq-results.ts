@@ -1,65 +1,64 @@
-import type { Clock } from '../../../job/clock.js';
 import {
   ExecutorNotRunningError,
   PayloadError,
   ResultExpiredError,
   ResultNotFoundError,
 } from '../../../job/errors.js';
-import type { FinishedTaskResult, TaskResult } from '../../../job/task-result.js';
+import type { Clock } from '../../../job/clock.js';
+import type { JobState } from '../../../job/job.js';
 import { isFinal } from '../../../job/status.js';
-import { type JobState } from '../../../job/job.js';
+import type { FinishedTaskResult, TaskResult } from '../../../job/task-result.js';
 import { taskResultOf } from '../../../job/task-snapshot.js';
 import { AbortListeners } from '../../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../../results/result-backend.js';
-import { Waiters } from '../../../results/waiters.js';
 import { waitUntil } from '../../../results/wait-until.js';
+import { Waiters } from '../../../results/waiters.js';
 import { queueOf } from '../id-generator.js';
+import type { BullQueues } from '../server/bull-queues.js';
+import type { ServerReads } from '../server/call-limiter.js';
+import type { OutageLog } from '../server/outage-log.js';
+import type { BullRuns } from '../work/bull-runs.js';
+import { stateOf } from './job-row.js';
+import type { QueueListeners } from './queue-events.js';
 
-/** However many are waited for: looking must not keep a server busy. */
-const MOST_LOOKED_AFTER = 200;
+/** The most jobs that {@link BullMqResults.checkSome} reads, whatever the number of waits. */
+const MAX_CHECKED = 200;
 
-/** A job's state, and the queue where it was found. */
-export interface FoundState {
+interface FoundState {
   readonly queue: string;
   readonly state: JobState;
 }
 
-/** A look that is under way. */
-interface Look {
-  /** Whether the job may have ended since it began. */
+/** A running check of a job. */
+interface Check {
+  /** Whether the job may have ended since the check began. */
   again: boolean;
   readonly over: Promise<void>;
 }
 
-export interface ResultsSource {
+export interface ResultsParts {
   readonly clock: Clock;
-  readonly resultTtl: number;
-  /** Whether the application has a queue of that name. */
-  hasQueue(name: string): boolean;
-  /** `null` if there is no job of that id. */
-  find(taskId: string): Promise<FoundState | null>;
-  /** Sees to it that the end of a queue's jobs will be heard of. */
-  listen(queue: string): Promise<unknown>;
-  /** Whether that has been seen to. */
-  listens(queue: string): boolean;
-  /** Whether the end of that job is about to be announced here. */
-  isTelling(taskId: string): boolean;
-  trouble(error: Error): void;
+  readonly queues: BullQueues;
+  readonly reads: ServerReads;
+  readonly listeners: QueueListeners;
+  readonly runs: BullRuns;
+  readonly outages: OutageLog;
 }
 
-/** Results as BullMQ keeps them, and those who wait for one, whichever process it comes from. */
+/** The results that BullMQ stores in its jobs, and waits for them. */
 export class BullMqResults extends ResultBackend {
-  private source: ResultsSource | null = null;
   private readonly waiters = new Waiters<string>();
   private readonly aborts = new AbortListeners();
-  /** By the job that is looked at. */
-  private readonly looks = new Map<string, Look>();
+  /** By job. */
+  private readonly checks = new Map<string, Check>();
+  private closed = false;
 
-  open(source: ResultsSource): void {
-    this.source = source;
+  constructor(private readonly parts: ResultsParts) {
+    super();
+    parts.listeners.subscribe((taskId) => this.mayHaveEnded(taskId));
   }
 
-  /** The job is the result already. */
+  /** The job holds its result. */
   store(): void {}
 
   async get(taskId: string): Promise<TaskResult | null> {
@@ -68,100 +67,99 @@ export class BullMqResults extends ResultBackend {
   }
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
-    return waitUntil(taskId, options, this.opened.clock, this.aborts, (waiter) => {
+    if (this.closed) throw new ExecutorNotRunningError('The engine was closed: it returns no results.');
+    return waitUntil(taskId, options, this.parts.clock, this.aborts, (waiter) => {
       const isFirst = !this.waiters.has(taskId);
       const leave = this.waiters.add(taskId, waiter);
-      // Looks are for all who wait for a job.
-      if (isFirst) this.hear(taskId);
+      // All waits for a job share its checks.
+      if (isFirst) this.mayHaveEnded(taskId);
       return leave;
     });
   }
 
-  /** That job may have ended. */
-  hear(taskId: string): void {
-    if (!this.waiters.has(taskId) || this.opened.isTelling(taskId)) return;
-    const underWay = this.looks.get(taskId);
-    if (underWay !== undefined) underWay.again = true;
-    else this.looks.set(taskId, { again: false, over: this.lookAt(taskId) });
+  /** Checks that job if a wait for it exists. */
+  mayHaveEnded(taskId: string): void {
+    if (!this.waiters.has(taskId) || this.parts.runs.isStoring(taskId)) return;
+    const running = this.checks.get(taskId);
+    if (running !== undefined) running.again = true;
+    else this.checks.set(taskId, { again: false, over: this.check(taskId) });
   }
 
-  /** Looks after some of those that are waited for: what it has not looked at for the longest time. */
-  lookAfter(): void {
-    for (const taskId of this.waiters.next(MOST_LOOKED_AFTER)) this.hear(taskId);
+  /** Checks those of the awaited jobs that were not checked for the longest time: events may be lost. */
+  checkSome(): void {
+    for (const taskId of this.waiters.next(MAX_CHECKED)) this.mayHaveEnded(taskId);
   }
 
-  /** Resolves when every look that is under way is over. */
-  async looked(): Promise<void> {
-    await Promise.all([...this.looks.values()].map(({ over }) => over));
-  }
-
-  private async lookAt(taskId: string): Promise<void> {
-    const { trouble } = this.opened;
-    await this.look(taskId).catch(trouble);
-    const again = this.looks.get(taskId)?.again === true && this.waiters.has(taskId);
-    this.looks.delete(taskId);
-    if (again && this.source !== null) this.hear(taskId);
-  }
-
-  private async look(taskId: string): Promise<void> {
-    const found = await this.find(taskId).catch((error: unknown) => {
-      if (!(error instanceof PayloadError)) throw error;
-      // It will be no more readable later.
-      for (const waiter of this.waiters.take(taskId)) waiter(Promise.reject(error));
-      return undefined;
-    });
-    if (found === undefined) return;
-    if (found !== null && !isFinal(found.state.status)) return this.listenFor(taskId, found.queue);
-    for (const waiter of this.waiters.take(taskId))
-      waiter(
-        found === null
-          ? Promise.reject(this.missing(taskId))
-          : (taskResultOf(found.state) as FinishedTaskResult),
-      );
-  }
-
-  /** Only now: listening takes a connection, for which a job that has ended is no reason. */
-  private listenFor(taskId: string, queue: string): void {
-    const { listens, listen, trouble } = this.opened;
-    // It may have ended before anybody listened. If this fails, it is looked after all the same.
-    if (!listens(queue)) listen(queue).then(() => this.hear(taskId), trouble);
+  /** Resolves when all running checks are over. */
+  async checked(): Promise<void> {
+    await Promise.all([...this.checks.values()].map(({ over }) => over));
   }
 
   override close(): void {
-    this.source = null;
+    this.closed = true;
     for (const waiter of this.waiters.takeAll())
       waiter(
         Promise.reject(
           new ExecutorNotRunningError(
-            'The executor stopped while this result was waited for. The job goes on; ask again after the next start.',
+            'The executor stopped during a wait for this result. The job goes on: query its result after the next start.',
           ),
         ),
       );
   }
 
-  /** BullMQ drops old results only when the next job ends, so age is judged here. */
-  private async find(taskId: string): Promise<FoundState | null> {
-    const { clock, resultTtl, find } = this.opened;
-    const found = await find(taskId);
-    const finishedAt = found?.state.finishedAt ?? null;
-    return finishedAt !== null && finishedAt <= clock.now() - resultTtl ? null : found;
+  private async check(taskId: string): Promise<void> {
+    await this.read(taskId).catch(this.parts.outages.report);
+    const again = this.checks.get(taskId)?.again === true && this.waiters.has(taskId);
+    this.checks.delete(taskId);
+    if (again && !this.closed) this.mayHaveEnded(taskId);
+  }
+
+  private async read(taskId: string): Promise<void> {
+    let found: FoundState | null;
+    try {
+      found = await this.find(taskId);
+    } catch (error) {
+      if (!(error instanceof PayloadError)) throw error;
+      // A later read would find the same.
+      return this.settle(taskId, () => Promise.reject(error));
+    }
+    if (found === null) return this.settle(taskId, () => Promise.reject(this.missing(taskId)));
+    const { queue, state } = found;
+    if (!isFinal(state.status)) return this.listenTo(queue, taskId);
+    this.settle(taskId, () => taskResultOf(state) as FinishedTaskResult);
+  }
+
+  /** @param resultFor Called for each wait: no two share a result. */
+  private settle(taskId: string, resultFor: () => FinishedTaskResult | Promise<never>): void {
+    for (const waiter of this.waiters.take(taskId)) waiter(resultFor());
+  }
+
+  /** A listener holds a connection, so it is opened only when a job has not ended yet. */
+  private listenTo(queue: string, taskId: string): void {
+    const { listeners, outages } = this.parts;
+    if (listeners.isListening(queue)) return;
+    // The job may end before the listener is ready. Without a listener, `checkSome` finds the end.
+    listeners.listen(queue).then(() => this.mayHaveEnded(taskId), outages.report);
+  }
+
+  /** @throws {PayloadError} if the result cannot be read. */
+  private find(taskId: string): Promise<FoundState | null> {
+    const { reads, queues } = this.parts;
+    return reads.run(async () => {
+      const found = await queues.find(taskId);
+      return found === null ? null : { queue: found.queue, state: stateOf(found.job, found.list) };
+    });
   }
 
   private missing(taskId: string): Error {
     const queue = queueOf(taskId);
-    if (queue === null)
-      return new ResultNotFoundError(`No job '${taskId}' is known to any queue of this application.`);
-    if (!this.opened.hasQueue(queue))
+    if (queue === null) return new ResultNotFoundError(`No queue of this application has a job '${taskId}'.`);
+    if (!this.parts.queues.has(queue))
       return new ResultNotFoundError(
-        `The job ${taskId} is of the queue '${queue}', which this application does not have. Give it the same queues as the one that submitted it.`,
+        `The job ${taskId} belongs to the queue '${queue}', which this application does not have. Configure the same queues as in the application that submitted it.`,
       );
     return new ResultExpiredError(
       `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
     );
-  }
-
-  private get opened(): ResultsSource {
-    if (this.source !== null) return this.source;
-    throw new ExecutorNotRunningError('The engine is not connected.');
   }
 }

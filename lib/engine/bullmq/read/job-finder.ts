@@ -1,16 +1,17 @@
 import type { TaskStatus } from '../../../job/status.js';
 import type { JobRow } from '../../../job/job.js';
 import { type RowPage, type JobQuery, badCursor, matches } from '../../../job/query.js';
-import type { BullQueues, FoundJob } from '../server/bull-queues.js';
-import { infoOf } from './job-view.js';
-import type { JobList, ServerJobs } from '../server/server-jobs.js';
+import type { BullQueues } from '../server/bull-queues.js';
+import type { JobList, ServerJobs } from '../server/bull-server.js';
+import { rowOf } from './job-row.js';
 
-/** At most so many jobs are looked at for one page, and so many at a time. */
-const MOST_LOOKED_AT = 1_000;
-const AT_A_TIME = 200;
-const FEWEST_AT_A_TIME = 50;
+/** The most jobs that are read for one page. */
+const MAX_READ = 1_000;
+/** How many jobs are read at once. */
+const MAX_AT_ONCE = 200;
+const MIN_AT_ONCE = 50;
 
-/** Where jobs of a status may lie, in the order in which they are listed. */
+/** The lists that may hold jobs of a status, in the order of the pages. */
 const LISTS: readonly (readonly [JobList, readonly TaskStatus[]])[] = [
   ['active', ['running']],
   ['waiting', ['pending', 'retrying']],
@@ -26,28 +27,27 @@ interface Position {
   readonly offset: number;
 }
 
-/** Goes through BullMQ's lists, one after the other, in bounded pieces. */
+/** Reads BullMQ's lists one after the other, in bounded pieces. */
 export class JobFinder {
   constructor(
     private readonly queues: BullQueues,
     private readonly jobs: ServerJobs,
-    private readonly isDropped: (found: FoundJob) => boolean,
   ) {}
 
   async find(query: JobQuery): Promise<RowPage> {
     const found: JobRow[] = [];
     let position: Position | null = query.cursor === null ? this.from(0, query) : this.at(query.cursor);
-    let left = MOST_LOOKED_AT;
+    let left = MAX_READ;
     while (position !== null && left > 0 && found.length < query.limit) {
-      const count = Math.min(left, AT_A_TIME, this.needed(query, query.limit - found.length));
+      const count = Math.min(left, MAX_AT_ONCE, sizeFor(query, query.limit - found.length));
       const { queue, list, offset }: Position = position;
       const ids = await this.jobs.list(queue, list, offset, count);
-      const infos = await this.infosOf(queue, list, ids);
+      const rows = await this.rowsOf(queue, list, ids);
       let seen = 0;
-      for (const info of infos) {
+      for (const row of rows) {
         if (found.length === query.limit) break;
         seen++;
-        if (info !== null && matches(query, info)) found.push(info);
+        if (row !== null && matches(query, row)) found.push(row);
       }
       left -= seen;
       if (seen < ids.length || ids.length === count) position = { queue, list, offset: offset + seen };
@@ -56,24 +56,20 @@ export class JobFinder {
     return { rows: found, cursor: position === null ? null : cursorOf(position) };
   }
 
-  /** How many it takes to find so many: more, where jobs are asked for that have something in particular. */
-  private needed({ status, task, from, to }: JobQuery, count: number): number {
-    const any = [status, task, from, to].every((asked) => asked === undefined);
-    return any ? count : Math.max(count, FEWEST_AT_A_TIME);
-  }
-
-  private async infosOf(queue: string, list: JobList, ids: readonly string[]): Promise<(JobRow | null)[]> {
+  private async rowsOf(queue: string, list: JobList, ids: readonly string[]): Promise<(JobRow | null)[]> {
     const places = ids.map((taskId) => ({ queue, taskId }));
     const [found, dues] = await Promise.all([
       Promise.all(ids.map((taskId) => this.queues.look(queue, taskId, list))),
       list === 'delayed' ? this.jobs.dueTimes(places) : [],
     ]);
     return found.map((one, index) =>
-      one === null || this.isDropped(one) ? null : infoOf(one.job, one.list, queue, dues[index] ?? null),
+      one === null || this.queues.isDropped(one.job)
+        ? null
+        : rowOf(one.job, one.list, queue, dues[index] ?? null),
     );
   }
 
-  /** The beginning of the next list, from that index on, that may hold what is asked for. */
+  /** The beginning of the first list from that index on that may hold matching jobs. */
   private from(index: number, { queue, status }: JobQuery): Position | null {
     const { names } = this.queues;
     for (let next = index; next < names.length * LISTS.length; next++) {
@@ -85,7 +81,7 @@ export class JobFinder {
     return null;
   }
 
-  /** Where a page has ended. */
+  /** The end of the page before. */
   private at(cursor: string): Position {
     const position = positionIn(cursor);
     if (position !== null && this.queues.names.includes(position.queue)) return position;
@@ -98,11 +94,17 @@ export class JobFinder {
   }
 }
 
+/** How many jobs to read to find `count` matching ones: more if the query has conditions. */
+function sizeFor({ status, task, from, to }: JobQuery, count: number): number {
+  const isUnfiltered = [status, task, from, to].every((condition) => condition === undefined);
+  return isUnfiltered ? count : Math.max(count, MIN_AT_ONCE);
+}
+
 function cursorOf({ queue, list, offset }: Position): string {
   return Buffer.from([offset, list, queue].join(' ')).toString('base64url');
 }
 
-/** `null` for a cursor that no page has ended with. */
+/** `null` if the cursor comes from no page. */
 function positionIn(cursor: string): Position | null {
   const text = Buffer.from(cursor, 'base64url').toString();
   const [, offset, name, queue] = /^(\d{1,9}) ([a-z]+) ([\w.-]+)$/.exec(text) ?? [];

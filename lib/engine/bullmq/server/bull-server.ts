@@ -1,8 +1,7 @@
 import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
-import type { Kept } from '../job-mapping.js';
-import type { ServerJobs } from './server-jobs.js';
+import type { BullJob, KeepRule } from '../job-mapping.js';
 
-/** BullMQ's classes, whichever server is behind them. */
+/** BullMQ's classes, for either server. */
 export type AnyQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>;
 export type AnyJob = Job<unknown, unknown, string>;
 export type AnyWorker = Worker<unknown, unknown, string, IQueueBackend>;
@@ -17,39 +16,114 @@ export interface AnyEvents {
 }
 export type AnyProcessor = ConstructorParameters<typeof Worker<unknown, unknown, string>>[1];
 
-/**
- * What the failure of a call says about what was asked: it was not done, since it has not left this
- * process or since the server has said no; or nobody knows.
- */
-export type Refusal = 'not sent' | 'refused' | 'unknown';
+/** The effect of a call that has failed: none, since it was not sent or the server has rejected it; or it is unknown. */
+export type CallFailure = 'not sent' | 'rejected' | 'unknown';
 
-/** The server, and how BullMQ's classes are made for it. It owns the connections that it has made itself. */
+/** A server, and BullMQ's classes for it. It owns the connections that it makes. */
 export interface BullServer {
   /** For errors: `Redis` or `PostgreSQL`. */
   readonly name: string;
-  /** Whether calls that are made one after the other are carried out so. */
+  /** Whether the server executes calls in the order in which they were made. */
   readonly ordered: boolean;
-  /** How many reads it is worth having under way at a time. */
-  readonly reads: number;
-  /** Whether keeping no more than a number of results takes a look at all of them. */
+  /** How many concurrent reads are useful. */
+  readonly maxReads: number;
+  /** Whether the server sorts all results of a queue whenever it applies a maximum number of results. */
   readonly countsSlowly: boolean;
   /**
-   * Resolves when the server answers and is fit for use. To be called before anything else, and again until it resolves.
+   * Resolves when the server answers and can be used. Call it before anything else, and again until it resolves.
    *
-   * @throws {FlowrraConfigError} if the server answers and will never do.
+   * @throws {FlowrraConfigError} if the server answers and can never be used.
    */
   connect(): Promise<void>;
-  /** Resolves if the server answers. */
+  /** Rejects unless the server answers and takes jobs. */
   ping(): Promise<void>;
-  refusalOf(error: unknown): Refusal;
-  /** Whether an error says that the server can never hold what it was given. */
-  cannotHold(error: unknown): boolean;
-  /** Whether it cannot be reached, which passes. */
+  failureOf(error: unknown): CallFailure;
+  /** Whether an error says that the server can never store the given data. */
+  cannotStore(error: unknown): boolean;
+  /** Whether an error says that the server cannot be reached: the same call may succeed later. */
   isOutage(error: unknown): boolean;
   queue(name: string): AnyQueue;
   worker(name: string, processor: AnyProcessor, options: Partial<WorkerOptions>): AnyWorker;
   events(name: string): AnyEvents;
-  /** @param keep How long failed jobs are kept. */
-  jobs(keep: Kept, now: () => number): ServerJobs;
+  /** @param keep The rule for failed jobs. */
+  jobs(keep: KeepRule, now: () => number): ServerJobs;
   close(): Promise<void>;
+}
+
+/** A job of a queue. */
+export interface JobPlace {
+  readonly queue: string;
+  readonly taskId: string;
+}
+
+/** BullMQ's lists of jobs, by state. */
+export type JobList = 'active' | 'waiting' | 'prioritized' | 'delayed' | 'failed' | 'completed';
+
+/** The new content of a delayed job. */
+export interface Debounced {
+  /** The job's data, as JSON. */
+  readonly data: string;
+  /** Milliseconds. */
+  readonly delay: number;
+}
+
+/** The effect of a cancellation, and the text of the first one. */
+export interface CancelAnswer {
+  readonly kind: 'cancelled' | 'signalled' | 'finished' | 'unknown';
+  readonly text: string | null;
+}
+
+/**
+ * Operations for which BullMQ has no call, or only one that could hit a job that another process has
+ * just started, finished or released. Each is one atomic step on the server.
+ */
+export interface ServerJobs {
+  /**
+   * Fails a waiting job, with `text` as its failure. An active job gets `text` as its deferred failure:
+   * BullMQ fails the job with it instead of starting it again.
+   */
+  cancel(place: JobPlace, text: string): Promise<CancelAnswer>;
+  /** The deferred failures of jobs, in their order; `null` for a job that has none. */
+  cancelTexts(places: readonly JobPlace[]): Promise<(string | null)[]>;
+  /** Counts a job as cancelled. To be called for a job that ends as cancelled by another way than {@link cancel}. */
+  noteCancelled(place: JobPlace): Promise<void>;
+  /** The number of failed jobs of a queue that were cancelled. */
+  cancelledCount(queue: string): Promise<number>;
+  /**
+   * Stores progress, as JSON, and further log rows of an active job; the last rows stay. Changes
+   * nothing unless `token` holds the lease of the job.
+   */
+  report(place: JobPlace, token: string, progress: string | null, rows: readonly string[]): Promise<void>;
+  /**
+   * Counts a start of an active job if `token` holds its lease. Returns the number counted before. Only jobs
+   * whose workers have died are counted, from the second start on.
+   */
+  countStart(place: JobPlace, token: string): Promise<number>;
+  /** Removes a finished job; `false` if there is none. */
+  remove(place: JobPlace): Promise<boolean>;
+  /** Removes those of these jobs that finished at `until` or before. */
+  dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void>;
+  /** Lets a failed job that was not cancelled wait again, with no attempt made; `false` if there is none. */
+  retry(place: JobPlace): Promise<boolean>;
+  /**
+   * Replaces the content of the job that holds `key` if that job is delayed and was never started, and
+   * returns its id. Otherwise the key becomes free, and the answer is `null`.
+   */
+  debounce(queue: string, key: string, by: Debounced): Promise<string | null>;
+  /** The readable part of a job that BullMQ cannot read; `null` if there is no such job. */
+  salvage(place: JobPlace): Promise<BullJob | null>;
+  /**
+   * Makes those active jobs of a queue readable that BullMQ cannot read, notes the unreadable fields
+   * in their data, and releases them: the worker that claims one fails it.
+   *
+   * @param runsHere Jobs to leave out.
+   * @returns The number of repaired jobs.
+   */
+  repair(queue: string, runsHere: (taskId: string) => boolean): Promise<number>;
+  /** Makes one active job readable, which stays active. */
+  repairOne(place: JobPlace): Promise<void>;
+  /** Ids of a list: waiting jobs in the order in which they run, finished jobs from the newest on. */
+  list(queue: string, list: JobList, offset: number, count: number): Promise<string[]>;
+  /** When jobs come due, in milliseconds since the epoch; `null` for a job that is not delayed. */
+  dueTimes(places: readonly JobPlace[]): Promise<(number | null)[]>;
 }

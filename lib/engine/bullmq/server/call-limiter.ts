@@ -1,64 +1,93 @@
-import { ExecutorNotRunningError } from '../../../job/errors.js';
-import { type Patience, SilenceError } from './io-time.js';
+import { EngineError, ExecutorNotRunningError, FlowrraError } from '../../../job/errors.js';
+import type { BullServer } from './bull-server.js';
+import { messageOf, withoutCommand } from './outage-log.js';
+import { NoAnswerError, type SharedTimeout } from './shared-timeout.js';
 
-/** What was asked has not left this process, and will not. */
+/** The call was never sent. */
 export class NotSentError extends Error {}
 
-/** Why something has not left this process when it closes. */
-export function stoppedUnsent(): Error {
-  return new ExecutorNotRunningError('The executor stopped before this had been sent to its server.');
+/** The error of a call that was not sent before the engine was closed. */
+export function closedBeforeSent(): Error {
+  return new ExecutorNotRunningError('The engine was closed before this call was sent to the server.');
 }
 
 interface Waiting {
   start(): void;
-  refuse(error: Error): void;
+  reject(error: Error): void;
 }
 
 /**
- * Lets so many calls be under way at a time, first come, first served. A call's time counts from when
- * it is sent, so that many calls at once are no silence of the server's; but when it is silent to one,
- * those that wait are refused.
+ * Limits concurrent calls (FIFO). The timeout starts when a call is sent. If one call times out, all
+ * queued calls are rejected with {@link NotSentError}.
  */
-export class Sluice {
-  private underWay = 0;
+export class CallLimiter {
+  private running = 0;
   private waiting: Waiting[] = [];
   private closed = false;
 
   constructor(
-    private readonly width: number,
-    private readonly patience: Patience,
+    private readonly maxConcurrent: number,
+    private readonly timeout: SharedTimeout,
   ) {}
 
-  /** @throws {ExecutorNotRunningError} if it was closed before the call was sent. */
+  /** @throws {ExecutorNotRunningError} if the limiter was closed before the call was sent. */
   run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.closed) return Promise.reject(stoppedUnsent());
-    if (this.underWay < this.width) return this.send(call);
-    return new Promise((resolve, refuse) => {
-      this.waiting.push({ start: () => void this.send(call).then(resolve, refuse), refuse });
+    if (this.closed) return Promise.reject(closedBeforeSent());
+    if (this.running < this.maxConcurrent) return this.send(call);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ start: () => void this.send(call).then(resolve, reject), reject });
     });
   }
 
-  /** Sends no more; those that are under way go on. */
+  /** Rejects queued calls; sent calls go on. */
   close(): void {
     this.closed = true;
-    for (const { refuse } of this.waiting.splice(0)) refuse(stoppedUnsent());
+    for (const { reject } of this.waiting.splice(0)) reject(closedBeforeSent());
   }
 
   private async send<T>(call: () => Promise<T>): Promise<T> {
-    this.underWay++;
+    this.running++;
     try {
-      return await this.patience.with(call());
+      return await this.timeout.limit(call());
     } catch (error) {
-      if (error instanceof SilenceError) this.refuseAll(error);
+      if (error instanceof NoAnswerError) this.rejectWaiting(error);
       throw error;
     } finally {
-      this.underWay--;
+      this.running--;
       this.waiting.shift()?.start();
     }
   }
 
-  private refuseAll({ message }: SilenceError): void {
-    for (const { refuse } of this.waiting.splice(0))
-      refuse(new NotSentError(`earlier calls have had ${message}`));
+  private rejectWaiting({ message }: NoAnswerError): void {
+    for (const { reject } of this.waiting.splice(0))
+      reject(new NotSentError(`earlier calls have had ${message}`));
+  }
+}
+
+/** Reads from the server, limited in number and time, with errors of Flowrra. */
+export class ServerReads {
+  private readonly limiter: CallLimiter;
+
+  constructor(
+    private readonly server: Pick<BullServer, 'name' | 'maxReads'>,
+    timeout: SharedTimeout,
+  ) {
+    this.limiter = new CallLimiter(server.maxReads, timeout);
+  }
+
+  /** @throws {EngineError} if the server does not answer, or answers with an error. */
+  readonly run = async <T>(read: () => Promise<T>): Promise<T> => {
+    try {
+      return await this.limiter.run(read);
+    } catch (cause) {
+      if (cause instanceof FlowrraError) throw cause;
+      throw new EngineError(`${this.server.name} could not be queried: ${messageOf(cause)}`, {
+        cause: withoutCommand(cause),
+      });
+    }
+  };
+
+  close(): void {
+    this.limiter.close();
   }
 }

@@ -1,31 +1,28 @@
 import { assertSchemaCompatibility, Queue, QueueEvents, runMigrations, Worker } from 'bullmq';
 import type { Pool, PoolClient } from 'pg';
 import { FlowrraConfigError } from '../../../job/errors.js';
-import type { AnyEvents, AnyQueue, BullServer, Refusal } from './bull-server.js';
-import { loading } from './import-peer.js';
 import { isPool, type ResolvedBullMqOptions } from '../bullmq-options.js';
-import type { Kept } from '../job-mapping.js';
-import { PostgresJobs } from './postgres-jobs.js';
-import type { ServerJobs } from './server-jobs.js';
-import { patientPool } from './patient-pool.js';
-import { PoolKeeper } from './pool-guard.js';
-import { pooledBackend } from './postgres-backend.js';
+import type { KeepRule } from '../job-mapping.js';
+import type { AnyEvents, AnyQueue, BullServer, CallFailure, ServerJobs } from './bull-server.js';
+import { pooledBackend } from './bullmq-internals.js';
 import { messageOf } from './outage-log.js';
+import { PostgresJobs } from './postgres-jobs.js';
+import { type Pg, PoolGuard, timeoutPool } from './postgres-pool.js';
 
-/** Connections for queries. Each worker and each listener holds one more of its own. */
+/** Connections for queries. Each worker and each listener holds a further one. */
 const QUERY_CONNECTIONS = 5;
-const FEWEST_QUERY_CONNECTIONS = 2;
+const MIN_QUERY_CONNECTIONS = 2;
 
-/** How long a listener waits at most for a notification before it looks by itself. */
+/** A listener that gets no notification for this long looks for events by itself. */
 const EVENTS_MS = 250;
 
-/** A query that gets no answer for so long is given up, with its connection. */
-const SILENCE_MS = 30_000;
+/** A query without an answer for this long is given up, and its connection closed. */
+const QUERY_TIMEOUT_MS = 30_000;
 
-/** SQL states of a server that is starting, stopping, or has no connection left. */
+/** SQL states of a server that starts, stops, or has no connection left. */
 const SERVER_AWAY = /^(08|57P|53300)/;
-/** Those of them that it gives only to somebody who connects. */
-const NOT_LET_IN = /^(57P03|53300)$/;
+/** Those that the server answers only to an attempt to connect. */
+const NOT_ADMITTED = /^(57P03|53300)$/;
 const NOT_CONNECTED =
   /trying to connect|Connection terminated due to connection timeout|after calling end on the pool/;
 const BROKEN = /Connection terminated|Client has encountered a connection error|Query read timeout/;
@@ -38,50 +35,38 @@ const CONNECTION_CODES = new Set([
   'ENOENT',
 ]);
 
-/** BullMQ over PostgreSQL. All of an application's queues share one pool. */
+/** BullMQ over PostgreSQL. All queues of an application share one pool. */
 export class PostgresServer implements BullServer {
   readonly name = 'PostgreSQL';
-  /** They go through a pool. */
+  /** Calls go through several connections. */
   readonly ordered = false;
-  /** Workers need connections as well. */
-  readonly reads = QUERY_CONNECTIONS - 1;
+  /** One connection is left for the workers. */
+  readonly maxReads = QUERY_CONNECTIONS - 1;
   readonly countsSlowly = true;
-  private readonly backend;
-  private readonly keeper;
+  private readonly pool: Pool;
+  private readonly guard: PoolGuard;
+  private readonly backend: ReturnType<typeof pooledBackend>;
 
-  private constructor(
-    private readonly pool: Pool,
+  /**
+   * @param queues The number of queues: each may hold two connections.
+   * @param onError Called for each error of an idle connection.
+   */
+  constructor(
+    pg: Pg,
     private readonly options: ResolvedBullMqOptions,
     private readonly queues: number,
+    onError: (error: Error) => void,
   ) {
-    this.backend = pooledBackend(pool, options.schema);
-    this.keeper = new PoolKeeper(pool, pool !== options.connection);
-  }
-
-  /** @param queues How many queues there are: each may hold two connections. */
-  static async create(
-    options: ResolvedBullMqOptions,
-    queues: number,
-    trouble: (error: Error) => void,
-  ): Promise<PostgresServer> {
-    const { connection, schema, submitTimeout } = options;
-    if (isPool(connection)) return new PostgresServer(connection as Pool, options, queues);
-    const { default: pg } = await loading('pg', () => import('pg'));
-    const config = {
-      ...withSearchPath(connection as string, schema),
-      max: QUERY_CONNECTIONS + 2 * queues,
-      query_timeout: SILENCE_MS,
-      keepAlive: true,
-    };
-    // Sooner than a submission is given up, so that what was not sent is known.
-    const pool = patientPool(pg, config, Math.ceil(submitTimeout * 0.8));
-    pool.on('error', trouble);
-    return new PostgresServer(pool, options, queues);
+    const { connection } = options;
+    const owned = !isPool(connection);
+    this.pool = owned ? createPool(pg, options, queues).on('error', onError) : (connection as Pool);
+    this.backend = pooledBackend(this.pool, options.schema);
+    this.guard = new PoolGuard(this.pool, owned);
   }
 
   async connect(): Promise<void> {
     this.checkSize();
-    const client = await this.keeper.lend();
+    const client = await this.guard.connect();
     try {
       await this.prepareSchema(client);
       await this.checkSearchPath(client);
@@ -96,15 +81,16 @@ export class PostgresServer implements BullServer {
     await this.pool.query('SELECT 1');
   }
 
-  refusalOf(error: unknown): Refusal {
+  failureOf(error: unknown): CallFailure {
     const { code, message } = faultOf(error);
-    if (CONNECTION_CODES.has(code) || NOT_CONNECTED.test(message) || NOT_LET_IN.test(code)) return 'not sent';
-    // Whatever else the server answers with an SQL state, it has rolled back.
-    return /^[0-9A-Z]{5}$/.test(code) && !SERVER_AWAY.test(code) ? 'refused' : 'unknown';
+    if (CONNECTION_CODES.has(code) || NOT_CONNECTED.test(message) || NOT_ADMITTED.test(code))
+      return 'not sent';
+    // After an error with any other SQL state, the server has rolled back.
+    return /^[0-9A-Z]{5}$/.test(code) && !SERVER_AWAY.test(code) ? 'rejected' : 'unknown';
   }
 
-  /** Data exceptions, and limits of the program. */
-  cannotHold(error: unknown): boolean {
+  /** SQL states of data exceptions and of exceeded program limits. */
+  cannotStore(error: unknown): boolean {
     return /^(22|54)\w{3}$/.test(faultOf(error).code);
   }
 
@@ -131,26 +117,26 @@ export class PostgresServer implements BullServer {
     );
   }
 
-  jobs(keep: Kept, now: () => number): ServerJobs {
+  jobs(keep: KeepRule, now: () => number): ServerJobs {
     return new PostgresJobs(this.pool, (queue) => this.named(queue), keep, now);
   }
 
   async close(): Promise<void> {
-    await this.keeper.letGo();
+    await this.guard.close();
   }
 
-  /** A schema may be shared, and has no prefix of its own. */
+  /** Applications may share a schema: the prefix keeps their queues apart. */
   private named(queue: string): string {
     return `${this.options.prefix}.${queue}`;
   }
 
-  /** Workers and listeners keep a connection each: a pool that they use up would stand still for ever. */
+  /** Each worker and each listener holds a connection: without another one, every query would wait without limit. */
   private checkSize(): void {
-    const need = 2 * this.queues + FEWEST_QUERY_CONNECTIONS;
+    const need = 2 * this.queues + MIN_QUERY_CONNECTIONS;
     const { max } = this.pool.options;
     if (max >= need) return;
     throw new FlowrraConfigError(
-      `bullmq connection: the given pool has at most ${max} connections, and ${this.queues} queues need ${need} or more. Raise its max.`,
+      `bullmq connection: the given pool has at most ${max} connections, and ${this.queues} queues need at least ${need}. Raise its max.`,
     );
   }
 
@@ -168,7 +154,7 @@ export class PostgresServer implements BullServer {
     );
     if (rows[0]?.found) return;
     throw new FlowrraConfigError(
-      `The given pool's search_path does not lead to the schema '${schema}'. Make it with new Pool({ …, options: '-c search_path=${schema}' }).`,
+      `The given pool's search_path does not lead to the schema '${schema}'. Create it with new Pool({ …, options: '-c search_path=${schema}' }).`,
     );
   }
 
@@ -177,7 +163,7 @@ export class PostgresServer implements BullServer {
     const { schema, migrate } = this.options;
     if (error.name === 'SchemaMigrationRequiredError')
       return new FlowrraConfigError(
-        `The schema '${schema}' has not been set up. Set migrate: true, or run BullMQ's runMigrations before.`,
+        `The schema '${schema}' has not been set up. Set migrate: true, or run BullMQ's runMigrations first.`,
         { cause: error },
       );
     const advice =
@@ -185,14 +171,26 @@ export class PostgresServer implements BullServer {
         ? migrate
           ? `The role may not set up the schema '${schema}': GRANT CREATE ON DATABASE to it, or run BullMQ's runMigrations as another role and set migrate: false.`
           : `Grant the role USAGE and CREATE on the schema '${schema}', and all rights on its tables, sequences and functions.`
-        : 'See to the connection, the server or the role.';
+        : 'Check the connection, the server and the role.';
     return new FlowrraConfigError(`PostgreSQL cannot be used: ${messageOf(error)}. ${advice}`, {
       cause: error,
     });
   }
 }
 
-/** Options within the URL would take the place of those beside it. */
+function createPool(pg: Pg, options: ResolvedBullMqOptions, queues: number): Pool {
+  const { connection, schema, submitTimeout } = options;
+  const config = {
+    ...withSearchPath(connection as string, schema),
+    max: QUERY_CONNECTIONS + 2 * queues,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
+  };
+  // Shorter than the timeout of a submission, so that it is known whether the submission was sent.
+  return timeoutPool(pg, config, Math.ceil(submitTimeout * 0.8));
+}
+
+/** pg prefers the options in a URL to those beside it. */
 function withSearchPath(url: string, schema: string): { connectionString: string; options: string } {
   const bare = new URL(url);
   const given = bare.searchParams.get('options');

@@ -1,47 +1,64 @@
 import type { Redis } from 'ioredis';
 import { MAX_LOG_LINES } from '../../../job/job.js';
-import { type BullJob, CANCELLED, type Kept } from '../job-mapping.js';
-import { isMalformed, type JobHash, noJob, repairsOf, salvaged } from '../malformed-job.js';
-import * as scripts from './redis-scripts.js';
-import type { Cancelled, Debounced, JobList, JobPlace, ServerJobs } from './server-jobs.js';
+import { type BullJob, CANCELLED, type KeepRule } from '../job-mapping.js';
+import { isMalformed, type JobHash, notAJob, repairsOf, salvaged } from '../malformed-job.js';
+import type { CancelAnswer, Debounced, JobList, JobPlace, ServerJobs } from './bull-server.js';
+import { CANCEL, COUNT_CANCELLED, NOTE_CANCELLED } from './lua/cancel.js';
+import { DROP_FINISHED, REMOVE, RETRY } from './lua/finished.js';
+import { COUNT_START, DEBOUNCE, REPAIR, REPORT } from './lua/unfinished.js';
 
-/** Until it counts as having failed, after it has been noted that it is about to. */
-const SETTLING_MS = 60_000;
+/** A job that was noted as cancelled longer ago has failed by now. */
+const SETTLED_MS = 60_000;
 
-/** The most jobs that one call may drop: it holds up the server. */
-const MOST_DROPPED = 500;
-/** The most active jobs that one call checks for unreadable ones. */
-const MOST_REPAIRED = 1_000;
+/** A script blocks the server: the most jobs that one call drops. */
+const MAX_DROPPED = 500;
+/** The most active jobs that one repair checks. */
+const MAX_REPAIRED = 1_000;
 
-/** BullMQ's scores of delayed jobs are times, shifted to leave room for an order. */
+/** BullMQ's score of a delayed job is its due time, times this, plus a counter. */
 const SCORE_PER_MS = 4_096;
+
+const SCRIPTS = {
+  cancel: CANCEL,
+  noteCancelled: NOTE_CANCELLED,
+  countCancelled: COUNT_CANCELLED,
+  report: REPORT,
+  countStart: COUNT_START,
+  remove: REMOVE,
+  dropFinished: DROP_FINISHED,
+  retry: RETRY,
+  debounce: DEBOUNCE,
+  repair: REPAIR,
+};
 
 type Script = (...args: readonly (string | number)[]) => Promise<unknown>;
 
-/** {@link ServerJobs} by scripts of our own over BullMQ's keys. */
+/** {@link ServerJobs} as Lua scripts on BullMQ's keys. */
 export class RedisJobs implements ServerJobs {
-  private readonly script: Readonly<Record<keyof typeof scripts, Script>>;
+  private readonly script: Readonly<Record<keyof typeof SCRIPTS, Script>>;
 
   constructor(
     private readonly client: Redis,
     private readonly prefix: string,
-    private readonly keep: Kept,
+    private readonly keep: KeepRule,
     private readonly now: () => number,
   ) {
-    const entries = Object.entries(scripts).map(([name, lua]) => [name, defined(client, name, lua)] as const);
-    this.script = Object.fromEntries(entries) as Record<keyof typeof scripts, Script>;
+    const entries = Object.entries(SCRIPTS).map(
+      ([name, lua]) => [name, defineScript(client, name, lua)] as const,
+    );
+    this.script = Object.fromEntries(entries) as Record<keyof typeof SCRIPTS, Script>;
   }
 
-  async cancel({ queue, taskId }: JobPlace, text: string): Promise<Cancelled> {
+  async cancel({ queue, taskId }: JobPlace, text: string): Promise<CancelAnswer> {
     const { age, count } = this.keep;
     const now = this.now();
-    const kept = [age * 1_000, count, now - SETTLING_MS] as const;
-    const answer = await this.script.CANCEL(this.base(queue), taskId, text, now, ...kept);
-    const [kind, words = null] = answer as [Cancelled['kind'], string?];
-    return { kind, text: words };
+    const kept = [age * 1_000, count, now - SETTLED_MS] as const;
+    const answer = await this.script.cancel(this.base(queue), taskId, text, now, ...kept);
+    const [kind, first = null] = answer as [CancelAnswer['kind'], string?];
+    return { kind, text: first };
   }
 
-  requested(places: readonly JobPlace[]): Promise<(string | null)[]> {
+  cancelTexts(places: readonly JobPlace[]): Promise<(string | null)[]> {
     return Promise.all(
       places.map(({ queue, taskId }) => this.client.hget(`${this.base(queue)}${taskId}`, 'defa')),
     );
@@ -49,11 +66,11 @@ export class RedisJobs implements ServerJobs {
 
   async noteCancelled({ queue, taskId }: JobPlace): Promise<void> {
     const now = this.now();
-    await this.script.NOTE_CANCELLED(this.base(queue), taskId, now, now - SETTLING_MS);
+    await this.script.noteCancelled(this.base(queue), taskId, now, now - SETTLED_MS);
   }
 
   async cancelledCount(queue: string): Promise<number> {
-    return (await this.script.COUNT_CANCELLED(this.base(queue), '', this.now() - SETTLING_MS)) as number;
+    return (await this.script.countCancelled(this.base(queue), '', this.now() - SETTLED_MS)) as number;
   }
 
   async report(
@@ -62,42 +79,42 @@ export class RedisJobs implements ServerJobs {
     progress: string | null,
     rows: readonly string[],
   ): Promise<void> {
-    await this.script.REPORT(this.base(queue), taskId, token, progress ?? '', MAX_LOG_LINES, ...rows);
+    await this.script.report(this.base(queue), taskId, token, progress ?? '', MAX_LOG_LINES, ...rows);
   }
 
   async countStart({ queue, taskId }: JobPlace, token: string): Promise<number> {
-    return (await this.script.COUNT_START(this.base(queue), taskId, token)) as number;
+    return (await this.script.countStart(this.base(queue), taskId, token)) as number;
   }
 
   async remove({ queue, taskId }: JobPlace): Promise<boolean> {
-    return (await this.script.REMOVE(this.base(queue), taskId)) === 1;
+    return (await this.script.remove(this.base(queue), taskId)) === 1;
   }
 
   async dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void> {
-    for (let from = 0; from < taskIds.length; from += MOST_DROPPED) {
-      const some = taskIds.slice(from, from + MOST_DROPPED);
-      await this.script.DROP_FINISHED(this.base(queue), '', until, ...some);
+    for (let from = 0; from < taskIds.length; from += MAX_DROPPED) {
+      const some = taskIds.slice(from, from + MAX_DROPPED);
+      await this.script.dropFinished(this.base(queue), '', until, ...some);
     }
   }
 
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {
-    return (await this.script.RETRY(this.base(queue), taskId, CANCELLED)) === 1;
+    return (await this.script.retry(this.base(queue), taskId, CANCELLED)) === 1;
   }
 
   async debounce(queue: string, key: string, { data, delay }: Debounced): Promise<string | null> {
-    return (await this.script.DEBOUNCE(this.base(queue), key, data, delay, this.now())) as string | null;
+    return (await this.script.debounce(this.base(queue), key, data, delay, this.now())) as string | null;
   }
 
   async salvage({ queue, taskId }: JobPlace): Promise<BullJob | null> {
     const hash = await this.hash(queue, taskId);
-    if (hash === null) return noJob(taskId);
+    if (hash === null) return notAJob(taskId);
     return Object.keys(hash).length === 0 ? null : salvaged(taskId, hash);
   }
 
-  async repair(queue: string, runs: (taskId: string) => boolean): Promise<number> {
-    const active = await this.list(queue, 'active', 0, MOST_REPAIRED);
+  async repair(queue: string, runsHere: (taskId: string) => boolean): Promise<number> {
+    const active = await this.list(queue, 'active', 0, MAX_REPAIRED);
     let repaired = 0;
-    for (const taskId of active.filter((id) => !runs(id)))
+    for (const taskId of active.filter((id) => !runsHere(id)))
       if (await this.repaired({ queue, taskId }, 'requeue')) repaired++;
     return repaired;
   }
@@ -113,7 +130,7 @@ export class RedisJobs implements ServerJobs {
     switch (list) {
       case 'active':
       case 'waiting': {
-        // The next one is the last.
+        // The next job is the last element.
         const key = `${base}${list === 'active' ? 'active' : 'wait'}`;
         return (await client.lrange(key, -last - 1, -offset - 1)).reverse();
       }
@@ -139,10 +156,10 @@ export class RedisJobs implements ServerJobs {
     const repairs = repairsOf((await this.hash(queue, taskId)) ?? {});
     if (repairs.length === 0) return false;
     const changes = repairs.flatMap(({ field, from, to }) => [field, from, to]);
-    return (await this.script.REPAIR(this.base(queue), taskId, then, ...changes)) === 1;
+    return (await this.script.repair(this.base(queue), taskId, then, ...changes)) === 1;
   }
 
-  /** `null` for what is none. */
+  /** `null` if the key holds no hash. */
   private async hash(queue: string, taskId: string): Promise<JobHash | null> {
     try {
       return await this.client.hgetall(`${this.base(queue)}${taskId}`);
@@ -157,9 +174,9 @@ export class RedisJobs implements ServerJobs {
   }
 }
 
-/** A script as a command of this client, which the server is sent once. */
-function defined(client: Redis, name: string, lua: string): Script {
-  const command = `flowrra_${name.toLowerCase()}`;
+/** Defines a script as a command of this client. ioredis sends the text of a script once, and then its digest. */
+function defineScript(client: Redis, name: string, lua: string): Script {
+  const command = `flowrra:${name}`;
   client.defineCommand(command, { numberOfKeys: 0, lua });
   const call = (client as unknown as Readonly<Record<string, Script>>)[command] as Script;
   return call.bind(client);

@@ -1,62 +1,65 @@
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import { FlowrraConfigError } from '../../../job/errors.js';
-import type { AnyEvents, AnyQueue, BullServer, Refusal } from './bull-server.js';
-import type { Kept } from '../job-mapping.js';
-import { RedisJobs } from './redis-jobs.js';
-import type { ServerJobs } from './server-jobs.js';
 import { isRedisClient, type ResolvedBullMqOptions } from '../bullmq-options.js';
-import { silenceFor, SilenceWatch } from './silence-watch.js';
-import { writeTogether } from '../submit/written-together.js';
+import type { KeepRule } from '../job-mapping.js';
+import type { AnyEvents, AnyQueue, BullServer, CallFailure, ServerJobs } from './bull-server.js';
+import {
+  SilenceWatch,
+  isBrokenConnection,
+  isNotWritten,
+  maxSilence,
+  onDuplicate,
+  rejectUnanswered,
+  writeTogether,
+} from './ioredis-internals.js';
+import { RedisJobs } from './redis-jobs.js';
 
-const LONGEST_RECONNECT_MS = 2_000;
-/** Afterwards a connection that was let go of is cut: until then it would keep the process from ending. */
-const PARTING_MS = 200;
+const MAX_RECONNECT_MS = 2_000;
+/** How long a closed connection may take to end: it keeps the process alive until then. */
+const DISCONNECT_MS = 200;
 
 const BOTH: RedisOptions = {
-  // BullMQ demands it of workers: a command waits for the server, however long that takes.
+  // BullMQ requires this for workers: a command waits for the server without limit.
   maxRetriesPerRequest: null,
   lazyConnect: true,
-  disconnectTimeout: PARTING_MS,
-  // After a failover this connection leads to what is a replica now.
+  disconnectTimeout: DISCONNECT_MS,
+  // After a failover, this connection leads to a replica.
   reconnectOnError: ({ message }) => message.startsWith('READONLY'),
-  retryStrategy: (tries) => Math.min(tries * 100, LONGEST_RECONNECT_MS),
+  retryStrategy: (tries) => Math.min(tries * 100, MAX_RECONNECT_MS),
 };
-/** Submits and reads. It keeps nothing for later: what a server did not take must not turn up afterwards. */
+/** Submits and reads. It queues no commands: a job of which the submission was rejected must not be added later. */
 const PRODUCER: RedisOptions = { ...BOTH, enableOfflineQueue: false, autoResendUnfulfilledCommands: false };
-/** Takes jobs, and goes on by itself when a server is back. */
+/** Claims jobs, and goes on by itself after an outage. */
 const CONSUMER: RedisOptions = BOTH;
 
-/** What ioredis says when there was no connection to write to, and when one broke. */
-const NOT_WRITTEN = "isn't writeable";
-const BROKEN = /Connection is closed|Connection given up|isn't writeable|^READONLY/;
-/** The server says no, though only for the moment. */
-const NOT_YET = /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY|UNBLOCKED)/;
+/** Error replies of a server that may accept the same command later. */
+const TEMPORARY = /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|READONLY|UNBLOCKED)/;
 
-/** BullMQ over Redis, or what speaks like it. */
+/** BullMQ over Redis, or a server that speaks its protocol. */
 export class RedisServer implements BullServer {
   readonly name = 'Redis';
-  /** They go through one connection. */
+  /** There is one connection for submissions. */
   readonly ordered = true;
-  readonly reads = 100;
+  readonly maxReads = 100;
   readonly countsSlowly = false;
-  /** All that were made here, or by BullMQ after their likeness: a connection that is left open outlives the application. */
-  private readonly open: Redis[] = [];
+  /** All clients, including those that BullMQ creates by `duplicate`: an open connection would outlive the application. */
+  private readonly clients: Redis[] = [];
   private readonly watch: SilenceWatch;
   private readonly producer: Redis;
   private consumer: Redis | null = null;
-  /** Why there is no connection; ioredis itself only says that there is none. */
-  private broken: Error | null = null;
+  /** The error of the producer's connection: ioredis rejects commands without it. */
+  private connectionError: Error | null = null;
 
-  /** @param trouble Told of every error of a connection. */
+  /** @param onError Called for each error of a connection. */
   constructor(
     private readonly options: ResolvedBullMqOptions,
-    private readonly trouble: (error: Error) => void,
+    private readonly onError: (error: Error) => void,
   ) {
-    this.watch = new SilenceWatch(this.open, silenceFor(options.workerOptions));
+    this.watch = new SilenceWatch(this.clients, maxSilence(options.workerOptions));
     this.producer = rejectUnanswered(this.client(PRODUCER));
-    this.producer.on('error', (error) => (this.broken = error));
-    this.producer.on('ready', () => (this.broken = null));
+    this.producer.on('error', (error) => (this.connectionError = error));
+    this.producer.on('ready', () => (this.connectionError = null));
   }
 
   async connect(): Promise<void> {
@@ -65,50 +68,34 @@ export class RedisServer implements BullServer {
       if (this.producer.status === 'wait') await this.producer.connect();
       await this.producer.ping();
       const { db = 0 } = this.producer.options;
-      // Otherwise ioredis would go on in the first one.
+      // If the database does not exist, ioredis by itself would go on in database 0.
       if (db > 0) await this.producer.select(db);
       await Promise.all([this.checkRole(), this.checkMode()]);
     } catch (error) {
       if (error instanceof FlowrraConfigError) throw error;
-      throw this.broken ?? error;
+      throw this.connectionError ?? error;
     }
   }
 
-  private async checkRole(): Promise<void> {
-    const about = await this.producer.info('replication').catch(() => '');
-    if (about.includes('role:slave'))
-      throw new Error('READONLY: this Redis is a replica, which takes no jobs');
-  }
-
-  private async checkMode(): Promise<void> {
-    const about = await this.producer.info('cluster').catch(() => '');
-    if (about.includes('cluster_enabled:1'))
-      throw new FlowrraConfigError(
-        'bullmq connection: this is a Redis Cluster, which is not supported, however many nodes it has. Use a Redis without cluster mode, or PostgreSQL.',
-      );
-  }
-
-  /** A replica answers, and takes nothing. */
   async ping(): Promise<void> {
     await this.producer.ping();
     await this.checkRole();
   }
 
-  refusalOf(error: unknown): Refusal {
+  failureOf(error: unknown): CallFailure {
     if (!(error instanceof Error)) return 'unknown';
-    if (error.message.includes(NOT_WRITTEN)) return 'not sent';
-    return error.name === 'ReplyError' ? 'refused' : 'unknown';
+    if (isNotWritten(error)) return 'not sent';
+    return error.name === 'ReplyError' ? 'rejected' : 'unknown';
   }
 
-  cannotHold(): boolean {
+  cannotStore(): boolean {
     return false;
   }
 
   isOutage(error: unknown): boolean {
     const { code, message = '', name } = error as Partial<Error & { code: unknown }>;
-    return name === 'ReplyError'
-      ? NOT_YET.test(message)
-      : /^E[A-Z_]+$/.test(String(code)) || BROKEN.test(message);
+    if (name === 'ReplyError') return TEMPORARY.test(message);
+    return /^E[A-Z_]+$/.test(String(code)) || isBrokenConnection(message) || message.startsWith('READONLY');
   }
 
   queue(name: string): AnyQueue {
@@ -117,54 +104,54 @@ export class RedisServer implements BullServer {
   }
 
   worker: BullServer['worker'] = (name, processor, options) =>
-    new Worker(name, processor, { ...options, prefix: this.options.prefix, connection: this.taking });
+    new Worker(name, processor, { ...options, prefix: this.options.prefix, connection: this.consuming });
 
   events(name: string): AnyEvents {
-    return new QueueEvents(name, { prefix: this.options.prefix, connection: this.taking });
+    return new QueueEvents(name, { prefix: this.options.prefix, connection: this.consuming });
   }
 
-  jobs(keep: Kept, now: () => number): ServerJobs {
+  jobs(keep: KeepRule, now: () => number): ServerJobs {
     return new RedisJobs(this.producer, this.options.prefix, keep, now);
   }
 
   async close(): Promise<void> {
     this.watch.stop();
-    // ioredis waits for the end of a connection even if that lies behind it.
-    for (const client of this.open) if (client.status !== 'end') client.disconnect();
+    // ioredis would wait for the end of a connection that has ended already.
+    for (const client of this.clients) if (client.status !== 'end') client.disconnect();
   }
 
-  /** BullMQ makes further connections of its own after its likeness, for those who wait for jobs. */
-  private get taking(): Redis {
+  private async checkRole(): Promise<void> {
+    const info = await this.producer.info('replication').catch(() => '');
+    if (info.includes('role:slave'))
+      throw new Error('READONLY: this Redis is a replica, which accepts no jobs');
+  }
+
+  private async checkMode(): Promise<void> {
+    const info = await this.producer.info('cluster').catch(() => '');
+    if (info.includes('cluster_enabled:1'))
+      throw new FlowrraConfigError(
+        'bullmq connection: this is a Redis Cluster, which is not supported, even with a single node. Use a Redis without cluster mode, or PostgreSQL.',
+      );
+  }
+
+  /** BullMQ duplicates this client for each worker and each listener. */
+  private get consuming(): Redis {
     return (this.consumer ??= this.client(CONSUMER));
   }
 
   private client(options: RedisOptions): Redis {
-    const client = clientLike(this.options.connection, options).on('error', this.trouble);
-    const duplicate = client.duplicate.bind(client);
-    client.duplicate = (override) => this.kept(duplicate(override));
+    const client = clientLike(this.options.connection, options).on('error', this.onError);
+    onDuplicate(client, this.kept);
     return this.kept(client);
   }
 
-  private kept(client: Redis): Redis {
-    this.open.push(client);
+  private readonly kept = (client: Redis): Redis => {
+    this.clients.push(client);
     return writeTogether(client);
-  }
-}
-
-/**
- * Rejects the commands that have no answer when their connection ends: ioredis neither sends them again,
- * with `autoResendUnfulfilledCommands: false`, nor settles them. `flushQueue` is its own, for its last end.
- */
-function rejectUnanswered(client: Redis): Redis {
-  const { flushQueue } = client as unknown as {
-    flushQueue(error: Error, queues: { readonly offlineQueue: boolean }): void;
   };
-  return client.on('close', () =>
-    flushQueue.call(client, new Error('Connection is closed.'), { offlineQueue: false }),
-  );
 }
 
-/** A client that was given is but the model: it may keep commands for later, and then refused jobs would turn up. */
+/** A given client is only a model: it may queue commands, and a job of which the submission was rejected would be added later. */
 function clientLike(connection: ResolvedBullMqOptions['connection'], options: RedisOptions): Redis {
   if (typeof connection === 'string') return new Redis(connection, options);
   if (!isRedisClient(connection)) {
@@ -175,7 +162,7 @@ function clientLike(connection: ResolvedBullMqOptions['connection'], options: Re
   const given = connection as Redis;
   if (given.options.keyPrefix) {
     throw new FlowrraConfigError(
-      "bullmq connection: the given client has a keyPrefix, which BullMQ cannot use. Give one without, and use the option 'prefix'.",
+      "bullmq connection: the given client has a keyPrefix, which BullMQ cannot use. Give a client without keyPrefix, and use the option 'prefix'.",
     );
   }
   return given.duplicate(options);

@@ -1,127 +1,123 @@
-import { randomBytes } from 'node:crypto';
 import { EngineError, ExecutorNotRunningError, SubmitUncertainError } from '../../../job/errors.js';
 import { type Accepted, Duplicate, isPlain, type NewJob } from '../../../job/job.js';
-import { type EngineHost } from '../../engine.js';
-import type { BullQueues } from '../server/bull-queues.js';
+import type { EngineHost } from '../../engine.js';
+import { IdGenerator, submissionToken } from '../id-generator.js';
+import { dataOf, type KeepRule, keepRuleOf, optionsOf, type QueuedJob } from '../job-mapping.js';
+import type { FleetEvents } from '../read/queue-events.js';
 import type { BullServer } from '../server/bull-server.js';
-import type { FleetEvents } from '../read/fleet-events.js';
-import { IdMint } from '../id-generator.js';
-import { dataOf, type Kept, keptFor, optionsOf } from '../job-mapping.js';
-import type { QueuedJob } from '../queued-job.js';
 import { NotSentError } from '../server/call-limiter.js';
-import { discreet, isOutage, messageOf, type Trouble } from '../server/outage-log.js';
+import { isOutage, messageOf, type OutageLog, withoutCommand } from '../server/outage-log.js';
+import type { JobAdds } from './job-adds.js';
 
-const SUBMISSION_BYTES = 9;
-
-/** A job in its queued form, and where it stands among those of its submission. */
+/** A job, the job for BullMQ, and its index in the submission. */
 interface Entry {
   readonly index: number;
   readonly job: NewJob;
   readonly queued: QueuedJob;
 }
 
-/** Takes submissions to the server, and says what became of them if it does not answer. */
-export class Intake {
-  private readonly ids = new IdMint();
-  private readonly keep: Kept;
-  private underWay = 0;
-  private quiet: (() => void) | null = null;
+/** Sends submissions to the server, and states the effect of those that fail. */
+export class Submissions {
+  private readonly ids = new IdGenerator();
+  private readonly keep: KeepRule;
+  private running = 0;
+  private idle: (() => void) | null = null;
 
   constructor(
     private readonly host: EngineHost,
     private readonly server: BullServer,
-    private readonly queues: BullQueues,
+    private readonly adds: JobAdds,
     private readonly fleet: FleetEvents | null,
-    private readonly trouble: Trouble,
+    private readonly outages: OutageLog,
   ) {
-    this.keep = keptFor(host.retention);
+    this.keep = keepRuleOf(host.retention);
   }
 
   /**
-   * Resolves, with what became of the jobs in their order, when the server has them.
+   * Resolves when the server has the jobs.
    *
-   * @throws {EngineError} if it certainly has none of them, {@link SubmitUncertainError} if only the server knows,
-   * {@link ExecutorNotRunningError} if it was closed before they were sent.
+   * @throws {EngineError} if the server has none of them, {@link SubmitUncertainError} if that is unknown,
+   * {@link ExecutorNotRunningError} if the engine was closed before they were sent.
    */
   async insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
     const entries = this.entriesOf(jobs);
     const taskIds = entries.map(({ queued }) => queued.options.jobId);
     this.fleet?.submitting(taskIds);
     const accepted: Accepted[] = taskIds;
-    let taken = false;
-    this.underWay++;
+    let anyAdded = false;
+    this.running++;
     try {
       for (const batch of batchesOf(entries)) {
-        const standing = await this.take(batch);
-        taken = true;
-        batch.forEach(({ index }, n) => (accepted[index] = standing[n] as Accepted));
+        const answers = await this.add(batch);
+        anyAdded = true;
+        batch.forEach(({ index }, n) => (accepted[index] = answers[n] as Accepted));
       }
       return accepted;
     } catch (cause) {
-      throw this.refusal(cause, entries, taken);
+      throw this.errorOf(cause, entries, anyAdded);
     } finally {
-      this.left();
+      this.ended();
     }
   }
 
-  /** {@link insert} in short, for most submissions: a single job in whose place nothing can stand. */
+  /** A shorter {@link insert} for most submissions: one job of which no existing job can take the place. */
   async insertPlain(job: NewJob): Promise<Accepted> {
     const entry = this.entryOf(job, 0, this.host.clock.now());
     const { jobId } = entry.queued.options;
     this.fleet?.submitting([jobId]);
-    this.underWay++;
+    this.running++;
     try {
-      await this.queues.add([entry.queued]);
+      await this.adds.add([entry.queued]);
       return jobId;
     } catch (cause) {
-      throw this.refusal(cause, [entry], false);
+      throw this.errorOf(cause, [entry], false);
     } finally {
-      this.left();
+      this.ended();
     }
   }
 
-  /** Sends no more, and resolves when all that was sent has had its answer. */
+  /** Rejects submissions that were not sent. Resolves when all others have their answers. */
   close(): Promise<void> {
-    this.queues.stopAdding();
+    this.adds.close();
     return new Promise((resolve) => {
-      this.quiet = resolve;
-      if (this.underWay === 0) resolve();
+      this.idle = resolve;
+      if (this.running === 0) resolve();
     });
   }
 
-  private left(): void {
-    this.underWay--;
-    if (this.underWay === 0) this.quiet?.();
+  private ended(): void {
+    this.running--;
+    if (this.running === 0) this.idle?.();
   }
 
-  /** All of one queue; one that is debounced comes alone. */
-  private async take(batch: readonly Entry[]): Promise<Accepted[]> {
+  /** @param batch Jobs of one queue; or a single debounced job. */
+  private async add(batch: readonly Entry[]): Promise<Accepted[]> {
     const [{ job, queued }] = batch as readonly [Entry];
     const ids = isDebounced(job)
-      ? [await this.queues.debounce(queued)]
-      : await this.queues.add(batch.map((entry) => entry.queued));
+      ? [await this.adds.debounce(queued)]
+      : await this.adds.add(batch.map((entry) => entry.queued));
     if (batch.every((entry) => isPlain(entry.job))) return ids;
-    const standing = batch.map(async ({ job, queued: { queue, options } }, n) => {
+    const answers = batch.map(async ({ job, queued: { queue, options } }, n) => {
       const id = ids[n] as string;
       if (id !== options.jobId) return new Duplicate(id);
-      // BullMQ does not say whether there was one of a chosen id.
+      // BullMQ returns a chosen id also if a job with that id existed.
       if (job.taskId === undefined) return id;
-      return (await this.queues.isOf(queue, id, options.submission)) ? id : new Duplicate(id);
+      return (await this.adds.isOf(queue, id, options.submission)) ? id : new Duplicate(id);
     });
-    return Promise.all(standing);
+    return Promise.all(answers);
   }
 
-  private refusal(error: unknown, entries: readonly Entry[], taken: boolean): Error {
-    const cause = discreet(error);
-    if (!taken && cause instanceof ExecutorNotRunningError) return cause;
-    if (isOutage(this.server, cause)) this.trouble.report(cause);
+  private errorOf(error: unknown, entries: readonly Entry[], anyAdded: boolean): Error {
+    const cause = withoutCommand(error);
+    if (!anyAdded && cause instanceof ExecutorNotRunningError) return cause;
+    if (isOutage(this.server, cause)) this.outages.report(cause);
     const { name } = this.server;
-    const refusal = cause instanceof NotSentError ? 'not sent' : this.server.refusalOf(cause);
-    if (!taken && refusal === 'not sent')
-      return new EngineError(`${name} is out of reach: ${messageOf(cause)}`, { cause });
-    // Of several, those before the one that was refused may have been taken.
-    if (!taken && refusal === 'refused' && (entries.length === 1 || !this.server.ordered))
-      return new EngineError(`${name} has refused it: ${messageOf(cause)}`, { cause });
+    const failure = cause instanceof NotSentError ? 'not sent' : this.server.failureOf(cause);
+    if (!anyAdded && failure === 'not sent')
+      return new EngineError(`${name} is unreachable: ${messageOf(cause)}`, { cause });
+    // In a pipeline, jobs before the rejected one may have been added.
+    if (!anyAdded && failure === 'rejected' && (entries.length === 1 || !this.server.ordered))
+      return new EngineError(`${name} has rejected the submission: ${messageOf(cause)}`, { cause });
     const taskIds = entries.map(({ queued }) => queued.options.jobId);
     return new SubmitUncertainError(taskIds, `${name}: ${messageOf(cause)}.`, { cause });
   }
@@ -133,10 +129,10 @@ export class Intake {
 
   private entryOf(job: NewJob, index: number, now: number): Entry {
     const { queue, taskName: name } = job;
-    const taskId = job.taskId ?? this.ids.mint(queue, now);
+    const taskId = job.taskId ?? this.ids.next(queue, now);
     const options = optionsOf(job, taskId, now, this.keep);
-    const chosen = job.taskId === undefined ? options : { ...options, submission: submission() };
-    return { index, job, queued: { queue, name, data: dataOf(job), options: chosen } };
+    const marked = job.taskId === undefined ? options : { ...options, submission: submissionToken() };
+    return { index, job, queued: { queue, name, data: dataOf(job), options: marked } };
   }
 }
 
@@ -144,7 +140,7 @@ function isDebounced({ dedupe }: NewJob): boolean {
   return dedupe?.mode === 'debounce';
 }
 
-/** What goes to the server in one call each. */
+/** The entries of each call to the server. */
 function batchesOf(entries: readonly Entry[]): Iterable<readonly Entry[]> {
   const batches = new Map<string | Entry, Entry[]>();
   for (const entry of entries) {
@@ -154,8 +150,4 @@ function batchesOf(entries: readonly Entry[]): Iterable<readonly Entry[]> {
     else batch.push(entry);
   }
   return batches.values();
-}
-
-function submission(): string {
-  return randomBytes(SUBMISSION_BYTES).toString('base64url');
 }

@@ -4,7 +4,7 @@ import type { Attempt, AttemptError, Metadata } from '../../../job/job.js';
 import { checkReadable } from '../malformed-job.js';
 import { argsOf, type BullJob, errorsOf, metadataOf, overridesOf } from '../job-mapping.js';
 
-/** One attempt at a BullMQ job. */
+/** One attempt of a BullMQ job. */
 export class BullAttempt implements Attempt {
   readonly taskId: string;
   readonly taskName: string;
@@ -20,7 +20,7 @@ export class BullAttempt implements Attempt {
     readonly queue: string,
     readonly priority: number,
     public startedAt: number,
-    /** Decided before it is begun. */
+    /** Known before the attempt starts. */
     public lost: boolean,
     readonly retries = job.attemptsMade || 0,
   ) {
@@ -40,7 +40,7 @@ export class BullAttempt implements Attempt {
     }
   }
 
-  /** @throws {PayloadError} if what the job holds is no payload of Flowrra's. */
+  /** @throws {PayloadError} if another program has written the job, and it cannot be read. */
   args(): unknown[] {
     if (this.unreadable !== null) throw this.unreadable;
     return argsOf(this.data);

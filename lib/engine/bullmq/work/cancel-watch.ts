@@ -1,37 +1,31 @@
-import type { BullRun } from './bull-run.js';
-import { reasonIn } from '../job-mapping.js';
-import type { JobPlace, ServerJobs } from '../server/server-jobs.js';
+import { cancelReasonIn } from '../job-mapping.js';
+import type { ServerJobs } from '../server/bull-server.js';
+import type { OutageLog } from '../server/outage-log.js';
+import type { BullAttempt } from './bull-attempt.js';
+import type { BullRuns } from './bull-runs.js';
 
-/** How often it is asked whether one of the running jobs has been cancelled, in any process. */
-const LOOK_MS = 400;
-
-export interface CancelWatchParts {
-  readonly jobs: ServerJobs;
-  /** What runs here. */
-  running(): Iterable<BullRun>;
-  /** A running job has been cancelled. */
-  cancelled(run: BullRun, reason: string): void;
-  /** Called at each look. */
-  round(): void;
-  /** One that had been put back before it could be told has been cancelled there. */
-  ended(run: BullRun, reason: string): void;
-  trouble(error: unknown): void;
-}
+const INTERVAL_MS = 400;
 
 /**
- * Finds out which of this process's running jobs others have cancelled: in real time, as servers
- * live. It asks for no more than those jobs, and not at all while none runs.
+ * Finds running jobs that another process has cancelled, in real time, since servers live in real time.
+ * It reads only the jobs that run here, and nothing while none runs.
  */
 export class CancelWatch {
   private timer: NodeJS.Timeout | null = null;
-  private looking = false;
-  /** Put back since the last look: their cancellation may have come before that. */
-  private putBack = new Set<BullRun>();
+  private checking = false;
+  /** Attempts released since the last check: their jobs may have been cancelled before. */
+  private released = new Set<BullAttempt>();
 
-  constructor(private readonly parts: CancelWatchParts) {}
+  /** @param ended Called when a released job has ended as cancelled. */
+  constructor(
+    private readonly jobs: Pick<ServerJobs, 'cancelTexts' | 'cancel'>,
+    private readonly runs: BullRuns,
+    private readonly outages: Pick<OutageLog, 'report'>,
+    private readonly ended: (attempt: BullAttempt, reason: string) => void,
+  ) {}
 
   start(): void {
-    this.timer = setInterval(() => void this.look(), LOOK_MS);
+    this.timer = setInterval(() => void this.check(), INTERVAL_MS);
     this.timer.unref();
   }
 
@@ -40,40 +34,42 @@ export class CancelWatch {
     this.timer = null;
   }
 
-  /** To be called when it is stored that an attempt is not its job's last. */
-  wasPutBack(run: BullRun): void {
-    this.putBack.add(run);
+  /** To be called when the outcome of an attempt is stored and its job waits again. */
+  wasReleased(attempt: BullAttempt): void {
+    this.released.add(attempt);
   }
 
-  private async look(): Promise<void> {
-    this.parts.round();
-    if (this.looking) return;
-    const { putBack } = this;
-    const running = [...this.parts.running()].filter((run) => run.run.cancelReason === null);
-    const asked = [...running, ...putBack];
-    if (asked.length === 0) return;
-    this.looking = true;
-    this.putBack = new Set();
+  private async check(): Promise<void> {
+    this.runs.nextRound();
+    if (this.checking) return;
+    const { released } = this;
+    const attempts: BullAttempt[] = [];
+    for (const { run, attempt } of this.runs) if (run.cancelReason === null) attempts.push(attempt);
+    attempts.push(...released);
+    if (attempts.length === 0) return;
+    this.checking = true;
+    this.released = new Set();
     try {
-      const texts = await this.parts.jobs.requested(asked.map(placeOf));
-      await Promise.all(asked.map((run, index) => this.tell(run, texts[index] ?? null, putBack.has(run))));
+      const texts = await this.jobs.cancelTexts(attempts);
+      await Promise.all(
+        attempts.map((attempt, index) => this.apply(attempt, texts[index] ?? null, released)),
+      );
     } catch (error) {
-      for (const run of putBack) this.putBack.add(run);
-      this.parts.trouble(error);
+      for (const attempt of released) this.released.add(attempt);
+      this.outages.report(error);
     } finally {
-      this.looking = false;
+      this.checking = false;
     }
   }
 
-  private async tell(run: BullRun, text: string | null, isBack: boolean): Promise<void> {
-    const reason = reasonIn(text);
+  private async apply(
+    attempt: BullAttempt,
+    text: string | null,
+    released: ReadonlySet<BullAttempt>,
+  ): Promise<void> {
+    const reason = cancelReasonIn(text);
     if (reason === null || text === null) return;
-    if (!isBack) this.parts.cancelled(run, reason);
-    else if ((await this.parts.jobs.cancel(placeOf(run), text)).kind === 'cancelled')
-      this.parts.ended(run, reason);
+    if (!released.has(attempt)) this.runs.cancel(attempt.taskId, reason);
+    else if ((await this.jobs.cancel(attempt, text)).kind === 'cancelled') this.ended(attempt, reason);
   }
-}
-
-export function placeOf({ attempt: { queue, taskId } }: BullRun): JobPlace {
-  return { queue, taskId };
 }

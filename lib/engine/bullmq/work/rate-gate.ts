@@ -2,13 +2,13 @@ import type { Clock } from '../../../job/clock.js';
 import { type RateLimit, RateWindow } from '../../../job/queue.js';
 
 interface Held {
-  /** @param start Whether it may start; otherwise it is to be given back. */
-  go(start: boolean): void;
+  /** @param start Whether the attempt may start; otherwise its job is released. */
+  resolve(start: boolean): void;
 }
 
 /**
- * Lets so many attempts of this process start within a time, counted from the first of them. What
- * BullMQ had handed out already when the last of them began is held, in its order.
+ * Limits the starts of this process within a window of time that begins with its first start. If the limit is
+ * reached, no more jobs are claimed, and attempts that BullMQ had handed out before are held (FIFO).
  */
 export class RateGate {
   private readonly window: RateWindow;
@@ -17,59 +17,59 @@ export class RateGate {
   private closed = false;
 
   /**
-   * @param shut Told when no more is to be handed out.
-   * @param reopened Told when there is room again.
+   * @param full Called when the limit is reached.
+   * @param reopened Called when attempts may start again.
    */
   constructor(
     limit: RateLimit,
     private readonly clock: Clock,
-    private readonly shut: () => void,
+    private readonly full: () => void,
     private readonly reopened: () => void,
   ) {
     this.window = new RateWindow(limit);
   }
 
   /**
-   * Resolves with whether it may start now.
+   * Resolves with whether an attempt may start now.
    *
-   * @param onCancel Takes what is to be called if it need not wait any more.
+   * @param onCancel Takes a function that ends the wait: a cancelled attempt is no start.
    */
   enter(onCancel: (leave: () => void) => void): true | Promise<boolean> {
     if (this.closed) return Promise.resolve(false);
     if (this.held.size === 0 && this.count()) return true;
     return new Promise((resolve) => {
-      const held: Held = { go: resolve };
+      const held: Held = { resolve };
       this.held.add(held);
       onCancel(() => this.held.delete(held) && resolve(true));
     });
   }
 
-  /** Gives back what is held, and lets nothing more start. */
+  /** Releases held attempts. No attempt starts afterwards. */
   close(): void {
     this.closed = true;
     this.timer?.();
     this.timer = null;
-    for (const { go } of this.held) go(false);
+    for (const { resolve } of this.held) resolve(false);
     this.held.clear();
   }
 
-  /** Counts a start, if there is room for it. */
+  /** Counts a start; `false` if the limit is reached. */
   private count(): boolean {
     const now = this.clock.now();
     if (this.window.left(now) === 0) return false;
     this.window.take(1, now);
-    if (this.window.left(now) === 0) this.fill(this.window.endsAt - now);
+    if (this.window.left(now) === 0) this.waitFor(this.window.endsAt - now);
     return true;
   }
 
-  private fill(ms: number): void {
-    this.shut();
+  private waitFor(ms: number): void {
+    this.full();
     this.timer = this.clock.after(ms, () => {
       this.timer = null;
       for (const held of this.held) {
         if (!this.count()) break;
         this.held.delete(held);
-        held.go(true);
+        held.resolve(true);
       }
       if (this.timer === null) this.reopened();
     });

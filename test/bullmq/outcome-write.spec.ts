@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
 import type { JobsOptions } from 'bullmq';
 import { BullAttempt } from '../../lib/engine/bullmq/work/bull-attempt.js';
-import { BullRun } from '../../lib/engine/bullmq/work/bull-run.js';
+import { BullRun } from '../../lib/engine/bullmq/work/bull-runs.js';
 import { Run } from '../../lib/run/run.js';
 import type { AnyJob } from '../../lib/engine/bullmq/server/bull-server.js';
-import { countResultsRarely } from '../../lib/engine/bullmq/work/kept-results.js';
+import { countResultsRarely } from '../../lib/engine/bullmq/work/before-start.js';
 import type { AttemptError } from '../../lib/job/job.js';
 import type { Outcome } from '../../lib/job/outcome.js';
 
@@ -12,7 +12,7 @@ const TOKEN = 'token';
 const ERROR: AttemptError = { attempt: 1, name: 'Error', message: 'no', code: null, stack: null, at: 0 };
 const deadlock = () => Object.assign(new Error('deadlock detected'), { code: '40P01' });
 const taken = () => Object.assign(new Error('Lock mismatch'), { code: -6 });
-/** What BullMQ itself tries again; it takes any other error as the job's failure. */
+/** BullMQ tries again after such an error; it takes any other error as the job's failure. */
 const toTryAgain = { code: 'ECONNREFUSED' };
 
 function setUp() {
@@ -25,47 +25,51 @@ function setUp() {
   };
   const job = { id: 'id', name: 'task', data: { args: [] }, opts: {}, attemptsMade: 0, timestamp: 0 };
   const bull = { ...job, ...server } as unknown as AnyJob;
-  const observer = {
-    lost: jest.fn(),
-    trouble: jest.fn(),
-    cancelling: jest.fn(async () => undefined),
-    cannotHold: (error: unknown) => (error as { code?: unknown }).code === '22P05',
-  };
+  const lost = jest.fn();
+  const report = jest.fn();
+  const noteCancelled = jest.fn(async () => undefined);
+  const cannotStore = (error: unknown): boolean => (error as { code?: unknown }).code === '22P05';
   const attempt = new BullAttempt(bull, 'default', 0, 0, false);
   const live = new Run(attempt, { registry: { definition: () => undefined } } as never);
-  const run = new BullRun(bull, live, () => 1_000, observer);
-  /** As BullMQ goes about it, once. */
+  const run = new BullRun(bull, live, attempt, {
+    server: { cannotStore },
+    jobs: { noteCancelled },
+    outages: { report },
+    now: () => 1_000,
+    lost,
+  });
+  /** Stores an outcome as BullMQ's worker does, once. */
   const store = async (outcome: Outcome): Promise<unknown> => {
     let value: unknown;
     try {
-      value = run.tell(outcome);
+      value = run.settle(outcome);
     } catch (error) {
       return bull.moveToFailed(error as Error, TOKEN, true);
     }
     return bull.moveToCompleted(value, TOKEN, true);
   };
-  return { server, bull, run, observer, store };
+  return { server, bull, run, lost, report, noteCancelled, store };
 }
 
-it('a success that the server could not store is tried again, and never becomes a failure', async () => {
-  const { server, bull, observer, store } = setUp();
+it('a success that the server could not store is stored again, and never becomes a failure', async () => {
+  const { server, bull, lost, report, store } = setUp();
   server.moveToCompleted.mockRejectedValue(deadlock());
   await expect(store({ kind: 'success', result: 1 })).rejects.toMatchObject(toTryAgain);
-  expect(observer.trouble).toHaveBeenCalledTimes(1);
+  expect(report).toHaveBeenCalledTimes(1);
   await expect(bull.moveToFailed(deadlock(), TOKEN)).rejects.toMatchObject(toTryAgain);
   expect(server.moveToFailed).not.toHaveBeenCalled();
-  expect(observer.lost).not.toHaveBeenCalled();
+  expect(lost).not.toHaveBeenCalled();
 });
 
-it('a job that another worker has by now ends here at once', async () => {
-  const { server, observer, store } = setUp();
+it('the outcome of a job that another worker holds is not stored again', async () => {
+  const { server, lost, report, store } = setUp();
   server.moveToCompleted.mockRejectedValue(taken());
   await expect(store({ kind: 'success', result: 1 })).rejects.toMatchObject({ code: -6 });
-  expect(observer.lost).toHaveBeenCalledTimes(1);
-  expect(observer.trouble).not.toHaveBeenCalled();
+  expect(lost).toHaveBeenCalledTimes(1);
+  expect(report).not.toHaveBeenCalled();
 });
 
-it('a failure whose error could not be noted is tried again, and notes it once', async () => {
+it('a failure of which the error could not be stored is stored again, with the error once', async () => {
   const { server, bull, store } = setUp();
   server.updateData.mockRejectedValueOnce(deadlock());
   await expect(store({ kind: 'retry', error: ERROR, delay: 20 })).rejects.toMatchObject(toTryAgain);
@@ -78,14 +82,14 @@ it('a failure whose error could not be noted is tried again, and notes it once',
 it.each([
   ['at once', 0, 'moveToWait', [TOKEN]],
   ['later', 500, 'moveToDelayed', [1_500, TOKEN]],
-] as const)('what is given back to run %s is no failure', async (_when, delay, call, args) => {
+] as const)('a job that is released to run %s does not fail', async (_when, delay, call, args) => {
   const { server, store } = setUp();
   await expect(store({ kind: 'released', delay })).resolves.toBeUndefined();
   expect(server[call]).toHaveBeenCalledWith(...args);
   expect(server.moveToFailed).not.toHaveBeenCalled();
 });
 
-it('what seemed to be lost, and was not, is given back', async () => {
+it('a job that seemed lost, and was not, is released', async () => {
   const { server, run, store } = setUp();
   run.run.lose();
   await expect(store({ kind: 'success', result: 1 })).resolves.toBeUndefined();
@@ -94,7 +98,7 @@ it('what seemed to be lost, and was not, is given back', async () => {
   expect(server.moveToFailed).not.toHaveBeenCalled();
 });
 
-it('many results are counted now and then, few of them each time', () => {
+it('many results are counted rarely, and few results each time', () => {
   const counted = (count: number): unknown => {
     const options: JobsOptions = { removeOnComplete: { age: 60, count }, removeOnFail: false };
     countResultsRarely(options, { age: 1, count: 1 });
@@ -109,7 +113,7 @@ it('many results are counted now and then, few of them each time', () => {
   random.mockRestore();
 });
 
-it('a rule that keeps nothing, which would drop the results of all other jobs, is replaced by the usual one', () => {
+it('a rule that keeps no results, which would delete those of all other jobs, is replaced by the usual one', () => {
   for (const none of [true, 0, { count: 0 }] as const) {
     const options: JobsOptions = { removeOnComplete: none };
     countResultsRarely(options, { age: 60, count: 50 });
@@ -117,7 +121,7 @@ it('a rule that keeps nothing, which would drop the results of all other jobs, i
   }
 });
 
-it('an outcome that the server can never hold becomes a failure that says so', async () => {
+it('an outcome that the server can never store becomes a failure with that reason', async () => {
   const { server, bull, run, store } = setUp();
   server.moveToCompleted.mockRejectedValue(
     Object.assign(new Error('unsupported Unicode'), { code: '22P05' }),
@@ -132,10 +136,10 @@ it('an outcome that the server can never hold becomes a failure that says so', a
   expect(run.outcome).toMatchObject({ kind: 'failed' });
 });
 
-it("BullMQ sees a task's words only when it stores them: it obeys some", async () => {
+it("BullMQ sees a task's message only when it stores the failure, since it obeys some messages", async () => {
   const { server, run, store } = setUp();
   const error = { ...ERROR, message: 'bullmq:rateLimitExceeded' };
-  expect(() => run.tell({ kind: 'failed', error })).toThrow(/^$/);
+  expect(() => run.settle({ kind: 'failed', error })).toThrow(/^$/);
   await store({ kind: 'failed', error });
   expect(server.moveToFailed.mock.calls[0]).toEqual([
     expect.objectContaining({ message: 'bullmq:rateLimitExceeded', name: 'UnrecoverableError' }),
@@ -144,10 +148,10 @@ it("BullMQ sees a task's words only when it stores them: it obeys some", async (
   ]);
 });
 
-it('a cancelled job has failed of its reason, and is noted before', async () => {
-  const { server, observer, store } = setUp();
+it('a cancelled job is noted as cancelled, and then fails with the reason', async () => {
+  const { server, noteCancelled, store } = setUp();
   await store({ kind: 'cancelled', reason: 'no longer wanted' });
-  expect(observer.cancelling).toHaveBeenCalledTimes(1);
+  expect(noteCancelled).toHaveBeenCalledTimes(1);
   expect(server.moveToFailed.mock.calls[0]).toEqual([
     expect.objectContaining({ message: 'Cancelled: no longer wanted', name: 'UnrecoverableError' }),
     TOKEN,

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import type { BullServer } from '../../lib/engine/bullmq/server/bull-server.js';
-import { messageOf, Trouble } from '../../lib/engine/bullmq/server/outage-log.js';
+import { messageOf, OutageLog } from '../../lib/engine/bullmq/server/outage-log.js';
 
 const said: string[] = [];
 let now = 0;
@@ -14,38 +14,38 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-function setUp(): Trouble {
+function setUp(): OutageLog {
   const server: Partial<BullServer> = {
     name: 'Server',
     isOutage: (error) => (error as Error).message === 'away',
     ping: async () => undefined,
   };
-  const trouble = new Trouble(() => server as BullServer);
-  trouble.start();
-  return trouble;
+  const log = new OutageLog(server as BullServer);
+  log.start();
+  return log;
 }
 
-it('tells of an outage and of its end once', async () => {
-  const trouble = setUp();
-  for (let call = 0; call < 100; call++) trouble.report(new Error('away'));
-  await trouble.look();
-  await trouble.look();
-  expect(said).toEqual([expect.stringMatching(/^Server is out of reach: away\./), 'Server answers again.']);
+it('logs the beginning and the end of an outage once', async () => {
+  const log = setUp();
+  for (let call = 0; call < 100; call++) log.report(new Error('away'));
+  await log.check();
+  await log.check();
+  expect(said).toEqual([expect.stringMatching(/^Server is unreachable: away\./), 'Server answers again.']);
 });
 
-it('tells of an error of another kind at once, and once a minute for as long as it lasts', () => {
-  const trouble = setUp();
+it('logs any other error at once, and then at most once a minute', () => {
+  const log = setUp();
   for (let second = 0; second < 150; second++, now += 1_000)
-    for (let call = 0; call < 10; call++) trouble.report(new Error('full'));
+    for (let call = 0; call < 10; call++) log.report(new Error('full'));
   expect(said).toEqual(Array(3).fill('Server: full'));
 });
 
-it('tells of no more than some kinds of errors in that time', () => {
-  const trouble = setUp();
-  for (let kind = 0; kind < 1_000; kind++) trouble.report(new Error(`full ${kind}`));
+it('logs at most 50 different errors a minute', () => {
+  const log = setUp();
+  for (let kind = 0; kind < 1_000; kind++) log.report(new Error(`full ${kind}`));
   expect(said).toHaveLength(50);
   now += 60_000;
-  trouble.report(new Error('still full'));
+  log.report(new Error('still full'));
   expect(said).toHaveLength(51);
 });
 

@@ -1,16 +1,13 @@
-import type { JobList } from './server-jobs.js';
+import type { JobList } from '../bull-server.js';
+import { FREED } from './dedup.js';
 
 /**
- * On BullMQ's tables: https://github.com/taskforcesh/bullmq/tree/master/src/postgres/migrations. They
- * lock a job before its key, as BullMQ does, so that nobody waits in a circle. $1 is the queue, and
- * mostly $2 the job.
+ * Statements on BullMQ's table of jobs: https://github.com/taskforcesh/bullmq/tree/master/src/postgres/migrations.
+ * Like BullMQ's own, they lock a job before its dedupe key, which prevents deadlocks. $1 is the
+ * queue, and $2 the job, unless stated otherwise.
  */
-const FREED = `freed AS (
-  DELETE FROM dedup USING gone
-   WHERE dedup.queue = $1 AND dedup.dedup_id = gone.dedup_id AND dedup.job_id = gone.id AND dedup.expire_at_ms IS NULL
-)`;
 
-/** $3: text, $4: now. That a child has failed is for BullMQ to tell its parent. */
+/** $3: text, $4: now. A child job is failed by BullMQ, which informs its parent. */
 export const CANCEL_WAITING = `
 WITH gone AS (
   UPDATE job
@@ -25,50 +22,32 @@ SELECT failed_reason AS text,
 
 /** $3: text. */
 export const CANCEL_ACTIVE = `
-WITH told AS (
+WITH signalled AS (
   UPDATE job SET deferred_failure = COALESCE(deferred_failure, $3)
    WHERE queue = $1 AND id = $2 AND state NOT IN ('completed', 'failed')
   RETURNING deferred_failure AS text, state IN ('waiting', 'delayed') AND parent_id IS NULL AS waits
 )
-SELECT text, waits, false AS over FROM told
+SELECT text, waits, false AS over FROM signalled
 UNION ALL
-SELECT NULL, false, true FROM job WHERE queue = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM told)`;
+SELECT NULL, false, true FROM job WHERE queue = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM signalled)`;
 
-/** $3: now, $4: seconds, $5: how many. */
+/** $3: now, $4: seconds, $5: the number of failed jobs to keep. */
 export const TRIM = `SELECT apply_retention($1, $2, 'failed', $3::bigint, false, $4::bigint, $5::integer)`;
 
+/** $1: queues, $2: jobs. */
 const GIVEN = `unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (queue, id, n)
   LEFT JOIN job ON job.queue = given.queue AND job.id = given.id`;
 
-export const REQUESTED = `SELECT deferred_failure AS text FROM ${GIVEN} ORDER BY n`;
+export const CANCEL_TEXTS = `SELECT deferred_failure AS text FROM ${GIVEN} ORDER BY n`;
 
 export const DUE_TIMES = `
 SELECT CASE WHEN state = 'delayed' THEN process_at_ms END AS due FROM ${GIVEN} ORDER BY n`;
 
-/** $2: what the text of a cancelled job begins with. */
+/** $2: the beginning of a cancelled job's failure text. */
 export const COUNT_CANCELLED = `
 SELECT count(*) FROM job WHERE queue = $1 AND state = 'failed' AND starts_with(failed_reason, $2)`;
 
-/** $3: token, $4: progress or NULL, $5: rows, $6: how many rows are kept. */
-export const REPORT = `
-WITH own AS (
-  UPDATE job SET progress = COALESCE($4::jsonb, progress)
-   WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3
-  RETURNING id
-), last AS (
-  SELECT COALESCE(max(idx), -1) AS idx FROM job_log WHERE queue = $1 AND job_id = $2
-), kept AS (
-  INSERT INTO job_log (queue, job_id, idx, row)
-  SELECT $1, own.id, last.idx + given.n, given.row
-    FROM own, last, unnest($5::text[]) WITH ORDINALITY AS given (row, n)
-), dropped AS (
-  DELETE FROM job_log USING own, last
-   WHERE job_log.queue = $1 AND job_log.job_id = own.id AND job_log.idx <= last.idx + cardinality($5::text[]) - $6
-)
-SELECT publish_event($1, 'progress', jsonb_build_object('jobId', id, 'data', $4::text)) FROM own
- WHERE $4::text IS NOT NULL`;
-
-/** $3: token. BullMQ leaves alone what it does not know of a job's options. */
+/** $3: token. BullMQ keeps options that it does not know. */
 export const COUNT_START = `
 UPDATE job
    SET opts = jsonb_set(opts, '{flowrraStarts}', to_jsonb(COALESCE((opts ->> 'flowrraStarts')::integer, 0) + 1))
@@ -82,7 +61,7 @@ WITH gone AS (
 ), ${FREED}
 SELECT publish_event($1, 'removed', jsonb_build_object('jobId', id, 'prev', state)) FROM gone`;
 
-/** $2: ids, $3: until when they finished. Locked in one order, so that two who drop the same ones do not block each other. */
+/** $2: ids, $3: the latest time of finishing. It locks jobs in the order of their ids, which prevents deadlocks. */
 export const DROP_FINISHED = `
 WITH old AS (
   SELECT id FROM job
@@ -94,7 +73,7 @@ WITH old AS (
 ), ${FREED}
 SELECT count(*) FROM gone`;
 
-/** $3: what the text of a cancelled job begins with, $4: now. */
+/** $3: the beginning of a cancelled job's failure text, $4: now. */
 export const RETRY = `
 WITH retried AS (
   UPDATE job
@@ -113,28 +92,10 @@ WITH retried AS (
 SELECT pg_notify('bullmq_jobs', $1), publish_event($1, 'waiting', jsonb_build_object('jobId', id, 'prev', 'failed'))
   FROM retried`;
 
-/** $2: key, $3: data, $4: delay, $5: when it is due, $6: now. */
-export const DEBOUNCE = `
-WITH standing AS (
-  SELECT job_id FROM dedup
-   WHERE queue = $1 AND dedup_id = $2 AND (expire_at_ms IS NULL OR expire_at_ms > $6::bigint)
-), moved AS (
-  UPDATE job SET data = $3::jsonb, delay_ms = $4::bigint, process_at_ms = $5::bigint
-    FROM standing
-   WHERE job.queue = $1 AND job.id = standing.job_id AND job.state = 'delayed' AND job.attempts_started = 0
-  RETURNING pg_notify('bullmq_jobs', $1),
-            publish_event($1, 'delayed', jsonb_build_object('jobId', job.id, 'delay', $5::bigint))
-)
-SELECT job_id AS id, EXISTS (SELECT 1 FROM moved) AS moved FROM standing`;
-
-/** $2: key, $3: the job that stands for it. */
-export const FREE_KEY = `
-DELETE FROM dedup WHERE queue = $1 AND dedup_id = $2 AND job_id = $3`;
-
 const listed = (state: string, order: string): string =>
   `SELECT id FROM job WHERE queue = $1 AND state = ${state} ORDER BY ${order} OFFSET $2 LIMIT $3`;
 
-/** $2: offset, $3: how many. */
+/** $2: offset, $3: count. */
 export const LISTS: Readonly<Record<JobList, string>> = {
   active: listed("'active'", 'seq'),
   waiting: listed("'waiting' AND priority = 0", 'seq'),

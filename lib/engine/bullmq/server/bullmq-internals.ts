@@ -1,0 +1,110 @@
+/**
+ * All uses of BullMQ beyond its documented API, except for the layout of its storage, on which the files
+ * in `lua/` and `sql/` depend. `test/bullmq/bullmq-internals.spec.ts` fails if one of them changes.
+ */
+import {
+  type BackendFactory,
+  PostgresConnection,
+  type PostgresConnectionOptions,
+  PostgresQueueBackend,
+} from 'bullmq';
+import type { Pool } from 'pg';
+import type { AnyJob, AnyQueue } from './bull-server.js';
+
+export type Complete = AnyJob['moveToCompleted'];
+export type Fail = AnyJob['moveToFailed'];
+
+/** A number of attempts, or of dead workers, that BullMQ never reaches: Flowrra decides when a job has failed. */
+export const UNLIMITED = 2_000_000_000;
+
+/**
+ * An error of storing an outcome. BullMQ takes every other error as the failure of the job; if the code
+ * is that of a lost connection, it stores the same outcome again.
+ */
+export class StoreAgainError extends Error {
+  readonly code = 'ECONNREFUSED';
+}
+
+/** Replaces the calls by which a worker stores the end of a job. Each replacement gets the original call. */
+export function interceptStoring(
+  job: AnyJob,
+  complete: (original: Complete, ...args: Parameters<Complete>) => ReturnType<Complete>,
+  fail: (original: Fail, ...args: Parameters<Fail>) => ReturnType<Fail>,
+): void {
+  const originalComplete = job.moveToCompleted.bind(job);
+  const originalFail = job.moveToFailed.bind(job);
+  job.moveToCompleted = (...args) => complete(originalComplete, ...args);
+  job.moveToFailed = (...args) => fail(originalFail, ...args);
+}
+
+/** Makes BullMQ try a job again after its next failure, with the delay of the worker's `backoffStrategy`. */
+export function letRetry(job: AnyJob): void {
+  job.opts.attempts = UNLIMITED;
+  job.opts.backoff = { type: 'custom' };
+}
+
+/** Whether the server has answered that the job is gone, or that another worker holds its lease. */
+export function isLeaseAnswer(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' && code < 0;
+}
+
+const LEASE_LOST = /could not renew lock|Missing lock|Lock mismatch|is not in the active state/;
+
+/** Whether a worker's error says that a lease has ended. */
+export function isLeaseError({ message }: Error): boolean {
+  return LEASE_LOST.test(message);
+}
+
+/** Whether BullMQ has failed a job because its workers died too often. */
+export function isStalledText(failedReason: string): boolean {
+  return failedReason.includes('stalled more than');
+}
+
+/** A field beside BullMQ's own: the limit was set by Flowrra, and is removed when the option is. */
+const LIMITED = 'flowrra.concurrency';
+
+/** Limits the active jobs of a queue, of all workers together; `Infinity` removes a limit that was set here. */
+export async function limitConcurrency(queue: AnyQueue, limit: number): Promise<void> {
+  const meta = queue.getBackend();
+  if (limit !== Infinity) await meta.setQueueMeta({ concurrency: limit, [LIMITED]: limit });
+  else if (await meta.hasQueueMetaField(LIMITED)) await meta.removeQueueMetaFields(['concurrency', LIMITED]);
+}
+
+/**
+ * BullMQ expects the tables of a given pool in the schema 'bullmq', and never removes its listener from
+ * the pool, which may outlive many applications.
+ */
+class PooledConnection extends PostgresConnection {
+  override readonly schema: string;
+  private readonly removeListeners: () => void;
+
+  constructor(pool: Pool, schema: string) {
+    const before = new Set(pool.listeners('error'));
+    super(pool);
+    this.schema = schema;
+    const added = pool.listeners('error').filter((listener) => !before.has(listener));
+    this.removeListeners = () =>
+      added.forEach((listener) => pool.off('error', listener as (error: Error) => void));
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.removeListeners();
+  }
+}
+
+/** Lets BullMQ's queues, workers and listeners share one pool, with the tables in any schema. */
+export function pooledBackend(pool: Pool, schema: string): BackendFactory {
+  const create: BackendFactory<PostgresQueueBackend, PostgresConnectionOptions> = (
+    name,
+    options,
+    { blocking, withBlockingConnection } = {},
+  ) => {
+    // BullMQ finds workers and listeners among the server's connections by these names.
+    const listener = withBlockingConnection ? name : blocking ? `${name}:qe` : undefined;
+    return new PostgresQueueBackend(new PooledConnection(pool, schema), name, options, true, listener);
+  };
+  // The types of BullMQ's classes name Redis, although they call this interface only.
+  return create as unknown as BackendFactory;
+}

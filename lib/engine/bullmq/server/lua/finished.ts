@@ -1,0 +1,48 @@
+import { PRELUDE } from './prelude.js';
+
+export const REMOVE = `${PRELUDE}
+local from = nil
+if call('ZREM', failed, id) == 1 then from = 'failed'
+elseif call('ZREM', base .. 'completed', id) == 1 then from = 'completed'
+else return 0 end
+freeKey()
+delete(id)
+publish('removed', 'prev', from)
+return 1
+`;
+
+/** Without an id. Arguments: the latest time of finishing; ids. */
+export const DROP_FINISHED = `${PRELUDE}
+for given = 4, #ARGV do
+  id = ARGV[given]
+  job = base .. id
+  local at = tonumber(call('HGET', job, 'finishedOn'))
+  if at and at <= tonumber(ARGV[3]) and call('ZREM', failed, id) + call('ZREM', base .. 'completed', id) > 0 then
+    freeKey()
+    delete(id)
+  end
+end
+`;
+
+/** Arguments: the beginning of a cancelled job's failure text. */
+export const RETRY = `${PRELUDE}
+local reason = call('HGET', job, 'failedReason')
+if reason and string.sub(reason, 1, #ARGV[3]) == ARGV[3] then return 0 end
+if call('ZREM', failed, id) == 0 then return 0 end
+call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'flowrra:starts', 'defa', 'progress')
+
+local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
+local priority = tonumber(call('HGET', job, 'priority') or 0)
+if priority == 0 then call('LPUSH', base .. 'wait', id)
+else call('ZADD', base .. 'prioritized', priority * 0x100000000 + call('INCR', base .. 'pc') % 0x100000000, id) end
+if not meta[1] and not (meta[2] and call('LLEN', base .. 'active') >= tonumber(meta[2])) then
+  call('ZADD', base .. 'marker', 0, '0')
+end
+
+local key = call('HGET', job, 'deid')
+local fine, opts = pcall(cjson.decode, call('HGET', job, 'opts') or '{}')
+local dedupe = fine and type(opts) == 'table' and opts['de']
+if key and type(dedupe) == 'table' and not dedupe['ttl'] then call('SET', base .. 'de:' .. key, id, 'NX') end
+publish('waiting', 'prev', 'failed')
+return 1
+`;

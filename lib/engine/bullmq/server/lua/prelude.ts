@@ -1,0 +1,38 @@
+/**
+ * The beginning of every script, as local names and functions. BullMQ's keys and fields are described in
+ * https://github.com/taskforcesh/bullmq/tree/master/src/commands.
+ *
+ * ARGV[1]: the prefix of the queue's keys, ARGV[2]: the id of the job; the script's own arguments follow.
+ */
+export const PRELUDE = `
+local call = redis.call
+local base, id = ARGV[1], ARGV[2]
+local job, failed, cancelled = base .. id, base .. 'failed', base .. 'flowrra:cancelled'
+
+local function publish(event, ...)
+  local kept = call('HGET', base .. 'meta', 'opts.maxLenEvents') or 10000
+  call('XADD', base .. 'events', 'MAXLEN', '~', kept, '*', 'event', event, 'jobId', id, ...)
+end
+
+-- A key with a time to live outlives its job.
+local function freeKey()
+  local key = base .. 'de:' .. (call('HGET', job, 'deid') or '')
+  if call('PTTL', key) == -1 and call('GET', key) == id then call('DEL', key) end
+end
+
+local function delete(which)
+  local key = base .. which
+  call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed', key .. ':unsuccessful')
+  call('ZREM', cancelled, which)
+end
+
+-- Forgets noted cancellations of which the job is gone. BullMQ deletes the oldest failed jobs first, so
+-- the noted jobs that are gone are the oldest. A job that was noted after 'settled' may not have failed yet.
+local function forgetGone(most, settled)
+  for _ = 1, most do
+    local oldest = call('ZRANGEBYSCORE', cancelled, '-inf', settled, 'LIMIT', 0, 1)[1]
+    if not oldest or call('ZSCORE', failed, oldest) then break end
+    call('ZREM', cancelled, oldest)
+  end
+end
+`;

@@ -1,0 +1,111 @@
+import type { NewJob } from '../../../job/job.js';
+import type { QueuedJob } from '../job-mapping.js';
+import type { BullQueues } from '../server/bull-queues.js';
+import type { AnyQueue, BullServer, ServerJobs } from '../server/bull-server.js';
+import { CallLimiter } from '../server/call-limiter.js';
+import type { SharedTimeout } from '../server/shared-timeout.js';
+import { OrderedAdds } from './ordered-adds.js';
+
+/** The most concurrent calls if the server executes them in order. */
+const MAX_CALLS = 1_000;
+
+/** Adds jobs to queues, with limits for calls, and finds existing jobs in their place. */
+export class JobAdds {
+  private readonly limiter: CallLimiter;
+  /** By queue; empty if the server executes calls in order. */
+  private readonly ordered: ReadonlyMap<string, OrderedAdds>;
+
+  constructor(
+    private readonly server: BullServer,
+    private readonly jobs: ServerJobs,
+    private readonly queues: BullQueues,
+    private readonly timeout: SharedTimeout,
+  ) {
+    this.limiter = new CallLimiter(MAX_CALLS, timeout);
+    const isRejected = (error: unknown): boolean => server.failureOf(error) === 'rejected';
+    this.ordered = new Map(
+      (server.ordered ? [] : queues.names).map((name) => [
+        name,
+        new OrderedAdds((jobs) => this.addTo(name, jobs), timeout, isRejected),
+      ]),
+    );
+  }
+
+  /**
+   * Adds jobs of one queue. Returns their ids, or those of existing jobs that hold their keys. Rejects if
+   * the server does not answer in time.
+   */
+  add(jobs: readonly QueuedJob[]): Promise<string[]> {
+    const [{ queue }] = jobs as readonly [QueuedJob];
+    return this.ordered.get(queue)?.add(jobs) ?? this.limiter.run(() => this.addTo(queue, jobs));
+  }
+
+  /** Adds a job, or replaces the content of the delayed job that holds its key. */
+  async debounce(job: QueuedJob): Promise<string> {
+    const { queue, data, options } = job;
+    const by = { data: JSON.stringify(data), delay: options.delay ?? 0 };
+    for (;;) {
+      const holder = await this.limiter.run(() =>
+        this.jobs.debounce(queue, options.deduplication?.id as string, by),
+      );
+      if (holder !== null) return holder;
+      // Another process may add a job with that key first.
+      const [added] = await this.add([job]);
+      if (added === options.jobId) return added;
+    }
+  }
+
+  /** Whether a submission of this job would find an existing job with its id or key now. */
+  async hasExisting({ queue: name, taskId, dedupe }: NewJob): Promise<boolean> {
+    if (taskId !== undefined) {
+      const job = await this.queues.job(name, taskId);
+      return job !== undefined && !this.queues.isDropped(job);
+    }
+    const queue = this.queues.get(name);
+    const holder = dedupe && (await queue.getDeduplicationJobId(dedupe.key));
+    if (!holder || dedupe.mode !== 'debounce') return Boolean(holder);
+    const [state, job] = [await queue.getJobState(holder), await queue.getJob(holder)];
+    return state === 'delayed' && job?.attemptsStarted === 0;
+  }
+
+  /** Whether the job with that id was added by that submission. */
+  async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
+    // If the connection has broken after the job was added, this call may never settle by itself.
+    const job = await this.timeout.limit(this.queues.job(queue, taskId));
+    // A job that is gone may have been this one.
+    return job === undefined || Reflect.get(job.opts ?? {}, 'submission') === submission;
+  }
+
+  /** Rejects additions that were not sent. */
+  close(): void {
+    this.limiter.close();
+    for (const adds of this.ordered.values()) adds.close();
+  }
+
+  /** A chosen id is free again if its job's result counts as dropped, though BullMQ may still keep it. */
+  private addTo(name: string, jobs: readonly QueuedJob[]): Promise<string[]> {
+    const queue = this.queues.get(name);
+    const until = this.queues.droppedUntil;
+    if (until === -Infinity || !jobs.some(isChosen)) return addJobs(queue, jobs);
+    const taskIds = jobs.filter(isChosen).map(({ options }) => options.jobId);
+    return this.jobs.dropFinished(name, taskIds, until).then(() => addJobs(queue, jobs));
+  }
+}
+
+/**
+ * Adds jobs in one call. Returns their ids, or those of existing jobs in their place. For a single job, BullMQ's
+ * `addBulk` is slower than `add`.
+ */
+export async function addJobs(queue: AnyQueue, jobs: readonly QueuedJob[]): Promise<string[]> {
+  const [only] = jobs;
+  if (only !== undefined && jobs.length === 1) {
+    const { id } = await queue.add(only.name, only.data, only.options);
+    return [id as string];
+  }
+  const added = await queue.addBulk(jobs.map(({ name, data, options }) => ({ name, data, opts: options })));
+  return added.map(({ id }) => id as string);
+}
+
+function isChosen({ options }: QueuedJob): boolean {
+  return options.submission !== undefined;
+}
