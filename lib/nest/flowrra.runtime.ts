@@ -22,7 +22,7 @@ import { SettledResults } from '../results/settled-results.js';
 import { resolveSubmitOptions } from './options/resolve-submit-options.js';
 import { CpuRunner } from '../run/cpu-runner.js';
 import { InlineRunner } from '../run/inline-runner.js';
-import type { TaskRunner } from '../run/task-runner.js';
+import type { TaskRunner } from '../run/task-definition.js';
 import { ThreadLinkEngine } from '../run/threads/parent-engine.js';
 import { threadLink } from '../run/threads/parent-link.js';
 

@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { FlowrraConfigError } from '../job/errors.js';
-import type { TaskDefinition, TaskCall } from './task-definition.js';
-import type { TaskRunner } from './task-runner.js';
+import type { TaskDefinition, TaskCall, TaskRunner } from './task-definition.js';
 import { ThreadRunner, type ThreadRunnerOptions } from './threads/thread-runner.js';
 
 /** Runs CPU-bound tasks in worker threads. */

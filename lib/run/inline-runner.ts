@@ -1,7 +1,6 @@
 import { type CurrentTaskHook, currentTaskHook } from './current-task-hook.js';
 import { AttemptContext } from './task-context.js';
-import type { TaskDefinition, TaskCall } from './task-definition.js';
-import type { TaskRunner } from './task-runner.js';
+import type { TaskDefinition, TaskCall, TaskRunner } from './task-definition.js';
 
 /** Runs a task where the application runs: on the main thread. */
 export class InlineRunner implements TaskRunner {

@@ -1,11 +1,9 @@
-import { Logger } from '@nestjs/common';
 import { detached } from '../job/async.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt, Metadata } from '../job/job.js';
 import { markOf, metadataOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
-import { shownText } from '../job/show-value.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
 import type { DeadLetters } from './dead-letters.js';
@@ -14,9 +12,11 @@ import { LazyAbort } from './lazy-abort.js';
 import {
   errorOutcome,
   expiredOutcome,
+  leaseLost,
   lostOutcome,
   type OutcomeParts,
   successOutcome,
+  thrownAfter,
   unreadableOutcome,
   withContextHint,
 } from './outcome.js';
@@ -73,7 +73,7 @@ export class Run extends LazyAbort implements TaskCall {
     super();
     const task = parts.registry.definition(attempt.taskName);
     this.task = task;
-    this.policy = task === undefined ? null : effectivePolicy(task.policy, attempt.overrides);
+    this.policy = task ? effectivePolicy(task.policy, attempt.overrides) : null;
   }
 
   /** Whether the outcome has been handed to the engine. */
@@ -133,14 +133,7 @@ export class Run extends LazyAbort implements TaskCall {
   /** The lease ended before it was renewed: another worker may run the job, and this outcome does not count. */
   lose(): void {
     if (this.aborted) return;
-    const { taskName, taskId } = this.attempt;
-    const reason = new TaskLostError(
-      'The lease of the job ended before it was renewed, so another worker may run the job. The outcome of this attempt does not count.',
-    );
-    new Logger('Flowrra').warn(
-      `${shownText(taskName)} ${shownText(taskId)}: ${reason.message} Was the event loop, or the process, blocked for longer than a lease?`,
-    );
-    this.abort(reason);
+    this.abort(leaseLost(this.attempt));
   }
 
   /** Ends the attempt without its code, whose result is ignored. The job is released, or cancelled if it was cancelled. */
@@ -154,8 +147,7 @@ export class Run extends LazyAbort implements TaskCall {
 
   private outcomeBeforeStart(policy: TaskPolicy): Outcome | null {
     const { attempt, parts } = this;
-    const cancelled = this.cancelled();
-    if (cancelled !== null) return cancelled;
+    if (this.cancelReason !== null) return this.cancelled();
     const expired = policy.expires === Infinity ? null : expiredOutcome(attempt, policy, parts.clock.now());
     if (expired !== null) return expired;
     return attempt.lost ? lostOutcome(attempt, parts.clock.now()) : null;
@@ -205,14 +197,10 @@ export class Run extends LazyAbort implements TaskCall {
   private threw(thrown: unknown): void {
     if (this.phase !== 'running') return;
     const { task, policy, attempt, parts, reason } = this;
-    const error =
-      reason instanceof TaskRunTimeoutError && thrown !== reason
-        ? new TaskRunTimeoutError(reason.message, { cause: thrown })
-        : thrown;
+    const error = thrownAfter(reason, thrown);
     this.thrown = { error };
     const cancelled = this.cancelled();
-    if (cancelled !== null || task === undefined || policy === null)
-      return this.conclude(cancelled ?? RELEASED);
+    if (cancelled !== null || !task || !policy) return this.conclude(cancelled ?? RELEASED);
     this.conclude(withContextHint(errorOutcome(error, reason, policy, attempt, parts), task, attempt));
   }
 

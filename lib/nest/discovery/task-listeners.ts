@@ -5,7 +5,7 @@ import type { FlowrraEvent } from '../../job/events.js';
 import { describeMember } from '../decorators/task-metadata.js';
 import { type Listening, listeningsOf, type TaskEventType } from '../decorators/on-task.decorator.js';
 import { type ProviderHost, servesAll, type TaskExplorer } from './task-explorer.js';
-import { printed } from '../../job/printed.js';
+import { printed } from '../../job/show-value.js';
 
 interface Listener extends Listening {
   readonly name: string;

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../../job/status.js';
+import type { TaskStatus } from '../../job/job.js';
 
 /** Which jobs are meant. Default: all. */
 export interface JobFilter {

@@ -1,11 +1,10 @@
-import type { ContextOptions } from '../../run/context.js';
+import type { ContextOptions, TaskOverrideOptions } from '../../job/task-options.js';
 import type { Type } from '@nestjs/common';
 import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../../job/clock.js';
 import type { Duration } from '../../job/duration.js';
 import type { Engine } from '../../engine/engine.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { TaskOverrideOptions } from '../../job/task-options.js';
 
 /** Options of one queue. */
 export interface QueueOptions {

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { TaskStatus } from '../../job/status.js';
+import type { TaskStatus } from '../../job/job.js';
 import type { JobQuery } from '../../job/query.js';
 import { checkKeys, keysOf, oneOf, wholeNumber, wrong } from '../../job/check.js';
 import type { JobFilter, JobFindOptions } from './job-query-options.js';

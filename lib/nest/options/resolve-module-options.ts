@@ -16,7 +16,7 @@ import {
 } from '../../job/check.js';
 import { resolveEngineOption } from './engine-option.js';
 import { fileUrl } from './file-url.js';
-import type { ContextOptions } from '../../run/context.js';
+import type { ContextOptions } from '../../job/task-options.js';
 import type { CpuOptions, FlowrraModuleOptions, RemoteTaskOptions } from './module-options.js';
 import { type DeclaredQueues, mergeFeatures } from './merge-features.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';

@@ -3,10 +3,8 @@ import type { ResourceLimits } from 'node:worker_threads';
 import type { Clock } from '../../job/clock.js';
 import type { Engine } from '../../engine/engine.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { ContextOptions } from '../../run/context.js';
-import type { TaskPolicy } from '../../job/policy.js';
+import type { ContextOptions, TaskOverrideOptions } from '../../job/task-options.js';
 import type { ResolvedQueue } from '../../job/queue.js';
-import type { TaskOverrideOptions } from '../../job/task-options.js';
 
 /** What the user configured, checked, in milliseconds and bytes, with every default filled in. */
 export interface ResolvedOptions {
