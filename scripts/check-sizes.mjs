@@ -16,10 +16,14 @@ const files = readdirSync(lib, { recursive: true })
 
 const problems = files
   .filter(({ lines }) => lines > MOST_LINES || lines < LEAST_LINES)
-  .map(({ file, lines }) => `lib/${file} has ${lines} lines: the limits are ${LEAST_LINES} and ${MOST_LINES}`);
+  .map(
+    ({ file, lines }) => `lib/${file} has ${lines} lines: the limits are ${LEAST_LINES} and ${MOST_LINES}`,
+  );
 const share = files.filter(({ lines }) => lines > USUAL_LINES).length / files.length;
 if (share < USUAL_SHARE)
-  problems.push(`${Math.round(share * 100)}% of lib's files are over ${USUAL_LINES} lines, and 80% are to be`);
+  problems.push(
+    `${Math.round(share * 100)}% of lib's files are over ${USUAL_LINES} lines, and 80% are to be`,
+  );
 if (problems.length > 0) {
   console.error(problems.join('\n'));
   process.exit(1);

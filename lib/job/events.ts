@@ -31,5 +31,11 @@ export type FlowrraEvent =
   /** The job was given back, and the attempt does not count: its process stops, say, or does not know the task. */
   | (AttemptEvent & { readonly type: 'released'; readonly delay: number })
   | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string })
-  /** A failed job was put back into line. */
+  /** An operator has retried a failed job: it waits again. */
+  | (JobEvent & { readonly type: 'requeued' })
+  /**
+   * Follows each `requeued` event.
+   *
+   * @deprecated Use `requeued`. The next version no longer emits `redriven`.
+   */
   | (JobEvent & { readonly type: 'redriven' });

@@ -2,6 +2,7 @@ import { type DynamicModule, Inject, Module, type Type } from '@nestjs/common';
 import { ModuleRef, ModulesContainer, type NestContainer } from '@nestjs/core';
 import { ExternalContextCreator } from '@nestjs/core/helpers/external-context-creator.js';
 import { FlowrraConfigError } from '../job/errors.js';
+import { FLOWRRA_INSTRUMENT, type Instrument } from '../run/instrumentation.js';
 import { TaskRegistry } from '../run/task-registry.js';
 import { FEATURE_OPTIONS, FlowrraFeatureModule } from './discovery/feature-queues.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
@@ -62,9 +63,16 @@ import type { ResultBackend } from '../results/result-backend.js';
     },
     {
       provide: FlowrraRuntime,
-      inject: [RESOLVED_OPTIONS, TaskRegistry, ModuleRef],
-      useFactory: (options: ResolvedOptions, registry: TaskRegistry, moduleRef: ModuleRef) =>
-        new FlowrraRuntime(options, registry, (type: Type<ResultBackend>) => moduleRef.create(type)),
+      inject: [RESOLVED_OPTIONS, TaskRegistry, ModuleRef, { token: FLOWRRA_INSTRUMENT, optional: true }],
+      useFactory: (
+        options: ResolvedOptions,
+        registry: TaskRegistry,
+        moduleRef: ModuleRef,
+        instrument?: Instrument,
+      ) => {
+        const createBackend = (type: Type<ResultBackend>) => moduleRef.create(type);
+        return new FlowrraRuntime(options, registry, createBackend, instrument);
+      },
     },
     {
       provide: TaskListeners,

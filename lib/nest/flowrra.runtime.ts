@@ -3,7 +3,7 @@ import type { Clock } from '../job/clock.js';
 import { EventHub } from '../run/event-hub.js';
 import { ExecutorNotRunningError } from '../job/errors.js';
 import { DeadLetters } from '../run/dead-letters.js';
-import type { Instrumentation } from '../run/instrumentation.js';
+import type { Instrument, Instrumentation } from '../run/instrumentation.js';
 import { JobOperations } from '../run/job-operations.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { ResultRecorder } from '../run/result-recorder.js';
@@ -48,8 +48,7 @@ const KILL_GRACE_MS = 5_000;
  */
 export class FlowrraRuntime {
   readonly events = new EventHub();
-  /** To be set before it connects. */
-  instrumentation: Instrumentation | null = null;
+  private readonly instrumentation: Instrumentation | null;
   private readonly logger = new Logger('Flowrra');
   private connecting: Promise<Connected> | null = null;
   private connected: Connected | null = null;
@@ -65,7 +64,10 @@ export class FlowrraRuntime {
     private readonly options: ResolvedOptions,
     private readonly registry: TaskRegistry,
     private readonly createBackend: (type: Type<ResultBackend>) => Promise<ResultBackend>,
-  ) {}
+    instrument?: Instrument,
+  ) {
+    this.instrumentation = threadLink() === null ? this.instrumentedBy(instrument) : null;
+  }
 
   get isRunning(): boolean {
     return this.consuming && this.draining === null;
@@ -217,6 +219,13 @@ export class FlowrraRuntime {
       case 'remote':
         return this.events.hear(event.event);
     }
+  }
+
+  private instrumentedBy(instrument: Instrument | undefined): Instrumentation | null {
+    if (instrument === undefined) return null;
+    const { own$ } = this.events;
+    const counts = async () => this.parts.operations.counts();
+    return instrument.instrument({ clock: this.options.clock, own$, counts });
   }
 
   private cpuRunner(submitter: Submitter): CpuRunner {

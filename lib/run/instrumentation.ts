@@ -1,6 +1,27 @@
-import type { Attempt } from '../job/job.js';
+import type { Observable } from 'rxjs';
 import type { MaybePromise } from '../job/async.js';
+import type { Clock } from '../job/clock.js';
+import type { FlowrraEvent } from '../job/events.js';
+import type { Attempt } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
+import type { QueueCounts } from '../job/query.js';
+
+/** The optional injection token of an {@link Instrument}. */
+export const FLOWRRA_INSTRUMENT = Symbol('flowrra:instrument');
+
+/** Creates the instrumentation of an application, once. It is not called in a CPU thread: the parent instruments its tasks. */
+export interface Instrument {
+  instrument(application: InstrumentedApplication): Instrumentation;
+}
+
+/** The application, as an instrumentation sees it. */
+export interface InstrumentedApplication {
+  readonly clock: Clock;
+  /** The events of this process. */
+  readonly own$: Observable<FlowrraEvent>;
+  /** Rejects while the application is not connected. */
+  counts(): Promise<readonly QueueCounts[]>;
+}
 
 /** One call of `submit`, or of `submitMany`. */
 export interface SubmittedBatch {

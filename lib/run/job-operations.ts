@@ -57,7 +57,7 @@ export class JobOperations {
       await undo?.();
       return false;
     }
-    this.observer.redriven(job);
+    this.observer.requeued(job);
     return true;
   }
 

@@ -48,8 +48,12 @@ export class RunObserver {
     this.hub.emit({ type: 'cancelled', ...about, reason: reason ?? '' });
   }
 
-  redriven({ taskId, taskName, queue }: JobRow): void {
-    if (this.hub.observed) this.hub.emit({ type: 'redriven', taskId, taskName, queue, at: this.now() });
+  requeued({ taskId, taskName, queue }: JobRow): void {
+    if (!this.hub.observed) return;
+    const about = { taskId, taskName, queue, at: this.now() };
+    this.hub.emit({ type: 'requeued', ...about });
+    // The former name, for one version.
+    this.hub.emit({ type: 'redriven', ...about });
   }
 
   private eventOf(attempt: Attempt, outcome: Outcome): FlowrraEvent {

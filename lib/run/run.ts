@@ -1,14 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { isObservable, lastValueFrom } from 'rxjs';
-import { detached, isolated } from '../job/async.js';
+import { detached } from '../job/async.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt, Metadata } from '../job/job.js';
-import { contextOf, markOf, metadataOf } from '../job/metadata.js';
+import { markOf, metadataOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import { shownText } from '../job/show-value.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
-import type { ContextOptions } from './context.js';
+import { type CallParts, callTask, type Within } from './call-task.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
 import { LazyAbort } from './lazy-abort.js';
@@ -24,20 +23,16 @@ import {
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskCall, TaskDefinition } from './task-definition.js';
-import type { TaskRunner } from './task-runner.js';
 import type { UnknownTasks } from './unknown-tasks.js';
 
-export interface RunParts extends OutcomeParts {
+export interface RunParts extends OutcomeParts, CallParts {
   readonly registry: { definition(name: string): TaskDefinition | undefined };
   readonly unknownTasks: Pick<UnknownTasks, 'outcomeOf'>;
   readonly observer: RunObserver;
-  readonly runners: { readonly inline: TaskRunner; readonly cpu: TaskRunner };
   /** Writes a configured result backend; `null` if results stay in the engine. */
   readonly recorder: ResultRecorder | null;
   readonly reports: ReportParts;
   readonly deadLetters: Pick<DeadLetters, 'send'>;
-  /** Runs an attempt in its submitter's context; `null` if no context is captured. */
-  readonly context: Pick<ContextOptions, 'run'> | null;
   readonly instrumentation: Instrumentation | null;
 }
 
@@ -95,7 +90,7 @@ export class Run extends LazyAbort implements TaskCall {
    * @param ended Called once with the outcome, before `start` returns if the outcome is known by then.
    * @param within Calls the task's code, so that the engine recognises its submissions.
    */
-  start(ended: (outcome: Outcome) => void, within?: <R>(code: () => R) => R): void {
+  start(ended: (outcome: Outcome) => void, within?: Within): void {
     this.ended = ended;
     const { task, policy, attempt, parts } = this;
     if (this.outcome !== null) return this.end(this.outcome);
@@ -114,7 +109,7 @@ export class Run extends LazyAbort implements TaskCall {
     }
     let value: unknown;
     try {
-      value = this.callIsolated(task, within);
+      value = callTask(task, this, parts, this.span, within);
       if (value instanceof Promise) return this.awaitValue(value, policy.timeout);
     } catch (error) {
       return this.threw(error);
@@ -168,33 +163,6 @@ export class Run extends LazyAbort implements TaskCall {
 
   private cancelled(): Outcome | null {
     return this.cancelReason === null ? null : { kind: 'cancelled', reason: this.cancelReason };
-  }
-
-  /** Only the task's code runs in its async context: what follows must not carry the context into the next attempt. */
-  private callIsolated(task: TaskDefinition, within: (<R>(code: () => R) => R) | undefined): unknown {
-    const { span } = this;
-    const call = (): unknown => this.call(task);
-    const traced = span === null ? call : (): unknown => span.within(call);
-    return isolated(within === undefined ? traced : (): unknown => within(traced));
-  }
-
-  /** The value that the task's code returns; a promise of it as a native promise. */
-  private call(task: TaskDefinition): unknown {
-    const { runners, context } = this.parts;
-    const runner = task.cpuBound ? runners.cpu : runners.inline;
-    return native(
-      context === null && task.pipeline === null
-        ? runner.run(task, this)
-        : this.callEnhanced(context, runner, task),
-    );
-  }
-
-  /** A method of its own: V8 calls a function that contains a closure more slowly, even if it creates none. */
-  private callEnhanced(context: RunParts['context'], runner: TaskRunner, task: TaskDefinition): unknown {
-    const { pipeline } = task;
-    const run = (): unknown => runner.run(task, this);
-    const enhanced = pipeline === null ? run : (): unknown => pipeline.run(this, run);
-    return context === null ? enhanced() : context.run(contextOf(this.attempt.metadata), enhanced);
   }
 
   private awaitValue(value: Promise<unknown>, timeout: number): void {
@@ -341,11 +309,4 @@ export class Run extends LazyAbort implements TaskCall {
   private get reporting(): AttemptReports {
     return (this.reports ??= new AttemptReports(this.attempt, this.parts.reports));
   }
-}
-
-/** Observables and foreign thenables as native promises; every other value unchanged. */
-function native(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || value instanceof Promise) return value;
-  if (isObservable(value)) return lastValueFrom(value, { defaultValue: undefined });
-  return typeof (value as { then?: unknown }).then === 'function' ? Promise.resolve(value) : value;
 }

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { checkKeys, keysOf } from '../job/check.js';
+import { FLOWRRA_INSTRUMENT } from '../run/instrumentation.js';
 import { FlowrraTelemetry, type FlowrraTelemetryOptions, TELEMETRY_OPTIONS } from './flowrra-telemetry.js';
 
 const KEYS = keysOf<FlowrraTelemetryOptions>({ tracerProvider: true, meterProvider: true });
@@ -15,7 +16,14 @@ export class FlowrraTelemetryModule {
     checkKeys(options, KEYS, 'FlowrraTelemetryModule options');
     return {
       module: FlowrraTelemetryModule,
-      providers: [{ provide: TELEMETRY_OPTIONS, useValue: options }, FlowrraTelemetry],
+      // FlowrraModule injects it, and imports nothing of ours.
+      global: true,
+      providers: [
+        { provide: TELEMETRY_OPTIONS, useValue: options },
+        FlowrraTelemetry,
+        { provide: FLOWRRA_INSTRUMENT, useExisting: FlowrraTelemetry },
+      ],
+      exports: [FLOWRRA_INSTRUMENT],
     };
   }
 }

@@ -1,15 +1,18 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { context, metrics, type MeterProvider, trace, type TracerProvider } from '@opentelemetry/api';
 import { BoundedCounts } from '../job/bounded-counts.js';
 import type { Clock } from '../job/clock.js';
 import { FlowrraConfigError } from '../job/errors.js';
-import type { AttemptSpan, Instrumentation, Mark, SubmittedBatch } from '../run/instrumentation.js';
+import type {
+  AttemptSpan,
+  Instrument,
+  Instrumentation,
+  InstrumentedApplication,
+  Mark,
+  SubmittedBatch,
+} from '../run/instrumentation.js';
 import type { Attempt } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
-import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
-import { FlowrraService } from '../nest/flowrra.service.js';
-import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/resolved-options.js';
 import { threadLink } from '../run/threads/parent-link.js';
 import { JobMetrics } from './job-metrics.js';
 import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
@@ -34,27 +37,41 @@ interface TraceMark {
   readonly due: number;
 }
 
-/** Follows submissions and attempts of one application with spans and metrics. */
+/** Creates the spans and metrics of one application. */
 @Injectable()
-export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown {
-  private readonly clock: Clock;
-  private readonly spans: TaskSpans;
-  private readonly metrics: JobMetrics;
+export class FlowrraTelemetry implements Instrument, OnModuleInit, OnApplicationShutdown {
+  private metrics: JobMetrics | null = null;
 
-  /** @param flowrra Asked for so that what it is made of has been made. */
-  constructor(
-    @Inject(TELEMETRY_OPTIONS) { tracerProvider, meterProvider }: FlowrraTelemetryOptions,
-    flowrra: FlowrraService,
-    moduleRef: ModuleRef,
-  ) {
-    const { clock } = moduleRef.get<ResolvedOptions>(RESOLVED_OPTIONS, { strict: false });
-    this.clock = clock;
-    this.spans = new TaskSpans((tracerProvider ?? trace).getTracer(NAME));
-    const counts = new BoundedCounts(() => flowrra.jobs.counts(), clock);
-    this.metrics = new JobMetrics((meterProvider ?? metrics).getMeter(NAME), counts);
-    // What a thread submits is submitted, and traced, by its parent.
-    if (threadLink() === null) this.follow(moduleRef.get(FlowrraRuntime, { strict: false }));
+  constructor(@Inject(TELEMETRY_OPTIONS) private readonly options: FlowrraTelemetryOptions) {}
+
+  instrument(application: InstrumentedApplication): Instrumentation {
+    const { tracerProvider = trace, meterProvider = metrics } = this.options;
+    const { clock, own$ } = application;
+    const counts = new BoundedCounts(() => application.counts(), clock);
+    const jobMetrics = new JobMetrics(meterProvider.getMeter(NAME), counts);
+    own$.subscribe((event) => jobMetrics.hear(event));
+    this.metrics = jobMetrics;
+    return new TracedJobs(clock, new TaskSpans(tracerProvider.getTracer(NAME)), jobMetrics);
   }
+
+  /** @throws {FlowrraConfigError} if another FlowrraTelemetryModule instruments the application. */
+  onModuleInit(): void {
+    if (this.metrics === null && threadLink() === null)
+      throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
+  }
+
+  onApplicationShutdown(): void {
+    this.metrics?.close();
+  }
+}
+
+/** Follows submissions and attempts with spans and metrics. */
+class TracedJobs implements Instrumentation {
+  constructor(
+    private readonly clock: Clock,
+    private readonly spans: TaskSpans,
+    private readonly metrics: JobMetrics,
+  ) {}
 
   submit<T extends string | string[]>(
     batch: SubmittedBatch,
@@ -83,17 +100,6 @@ export class FlowrraTelemetry implements Instrumentation, OnApplicationShutdown 
         endAttempt(open.span, outcome);
       },
     };
-  }
-
-  onApplicationShutdown(): void {
-    this.metrics.close();
-  }
-
-  private follow(runtime: FlowrraRuntime): void {
-    if (runtime.instrumentation !== null)
-      throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
-    runtime.instrumentation = this;
-    runtime.events.own$.subscribe((event) => this.metrics.hear(event));
   }
 }
 

@@ -13,7 +13,7 @@ import { limitCases } from './limit.cases.js';
 import { orderCases } from './order.cases.js';
 import { ownIdCases } from './own-id.cases.js';
 import { payloadCases } from './payload.cases.js';
-import { redriveCases } from './redrive.cases.js';
+import { requeueCases } from './requeue.cases.js';
 import { reportCases } from './report.cases.js';
 import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
@@ -43,7 +43,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('reports', () => reportCases(beds, engine));
     describe('limits', () => limitCases(beds, engine));
     describe('jobs', () => jobsCases(beds));
-    describe('redriving', () => redriveCases(beds));
+    describe('retrying failed jobs', () => requeueCases(beds));
     describe('dead letters', () => deadLetterCases(beds));
     describe('enhancers', () => enhancerCases(beds));
     describe('enhancers among themselves', () => interplayCases(beds));

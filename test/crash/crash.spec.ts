@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { compileFixtures } from '../support/fixtures.js';
 import { randomFrom } from '../support/random.js';
 import { DRIVER } from '../support/sqlite.js';

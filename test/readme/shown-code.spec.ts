@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type DynamicModule, type INestApplicationContext, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowrraService, Task } from 'flowrra';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { AudioService, AudioTasks } from '../../sample-app/audio.js';
 import { batch, InvoiceTasks, limited, operate, Operations, unique } from '../../sample-app/control.js';
 import {

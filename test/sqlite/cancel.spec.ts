@@ -16,24 +16,24 @@ const AGAIN = [
   { kind: 'released', delay: 0 },
 ] as const;
 
-/** Two processes that share a file; `looks` is how often each looks for what the other has done. */
-async function two(looks = 60_000) {
+/** Two processes that share a file; each checks for the other's writes every `pollInterval` milliseconds. */
+async function two(pollInterval = 60_000) {
   const file = tempFile();
-  const options = { file, lease: LEASE, pollInterval: looks };
+  const options = { file, lease: LEASE, pollInterval };
   return { worker: await openStore(options), other: await openStore(options) };
 }
 
 const statusOf = ({ store }: OpenStore, id: string): string | undefined => store.results.get(id)?.status;
 
-it('a job that waits, is delayed or is to be retried ends at once, and is never handed out', async () => {
+it('a waiting, delayed or retrying job ends at once and is never claimed', async () => {
   const { worker } = await two();
   const [waiting, retried] = [await submit(worker), await submit(worker)];
   await claim(worker);
   const [second] = (await claim(worker)) as [Attempt];
   await worker.store.settle(second, { kind: 'retry', delay: 1_000, error: ERROR }, worker.clock.now());
   const delayed = await submit(worker, { delay: 1_000 });
-  const inLine = await submit(worker, { priority: 9 });
-  for (const id of [retried, delayed, inLine]) {
+  const lessUrgent = await submit(worker, { priority: 9 });
+  for (const id of [retried, delayed, lessUrgent]) {
     const answer = await worker.store.control.cancel(id, 'not needed');
     expect(answer).toMatchObject({
       kind: 'cancelled',
@@ -49,7 +49,7 @@ it('a job that waits, is delayed or is to be retried ends at once, and is never 
   expect(await worker.store.control.cancel('nobody', '')).toEqual({ kind: 'unknown' });
 });
 
-it('who waits for a cancelled job is told, in this process and in every other', async () => {
+it('a wait for a cancelled job is answered, in this process and in others', async () => {
   const { worker, other } = await two(1);
   const id = await submit(worker, { delay: 1_000 });
   const waits = [worker, other].map(({ store }) => store.results.waitFor(id));
@@ -57,7 +57,7 @@ it('who waits for a cancelled job is told, in this process and in every other', 
   for (const wait of waits) expect(await wait).toMatchObject({ status: 'cancelled', error: 'no' });
 });
 
-it('an attempt of this process is told at once, and only once', async () => {
+it('an attempt of this process is signalled at once, and only once', async () => {
   const { worker } = await two();
   const id = await submit(worker);
   const [attempt] = (await claim(worker)) as [Attempt];
@@ -69,50 +69,53 @@ it('an attempt of this process is told at once, and only once', async () => {
   expect(statusOf(worker, id)).toBe('cancelled');
 });
 
-it('an attempt that is being handed out at that very moment is told as well', async () => {
+it('an attempt that is claimed at the same moment is signalled as well', async () => {
   const { worker } = await two();
   const id = await submit(worker);
-  const handedOut: Attempt[] = [];
-  const toldOf: boolean[] = [];
-  const claiming = claim(worker).then((attempts) => handedOut.push(...attempts));
+  const claimed: Attempt[] = [];
+  const signalled: boolean[] = [];
+  const claiming = claim(worker).then((attempts) => claimed.push(...attempts));
   const cancelling = worker.store.control
     .cancel(id, 'no')
-    .then(() => toldOf.push(...worker.cancelled.map(({ attempt }) => handedOut.includes(attempt))));
+    .then(() => signalled.push(...worker.cancelled.map(({ attempt }) => claimed.includes(attempt))));
   await Promise.all([claiming, cancelling]);
-  expect(toldOf).toEqual([true]);
+  expect(signalled).toEqual([true]);
 });
 
-it('an attempt of another process is told within its next look', async () => {
+it('an attempt of another process is signalled at the next check of that process', async () => {
   const { worker, other } = await two(1);
   const id = await submit(worker);
   const [attempt] = (await claim(worker)) as [Attempt];
   expect(await other.store.control.cancel(id, 'elsewhere')).toEqual({ kind: 'signalled' });
-  await until(() => worker.cancelled.length > 0, { describe: 'the worker hears of the cancellation' });
+  await until(() => worker.cancelled.length > 0, { describe: 'the worker signals the attempt' });
   await other.store.insert(newJob(), 0);
   await settle();
   expect(worker.cancelled).toEqual([{ attempt, reason: 'elsewhere' }]);
 });
 
-it.each(AGAIN)('a job whose worker has not heard of it does not run again: $kind', async (outcome) => {
-  const { worker, other } = await two();
-  const id = await submit(worker);
-  const [attempt] = (await claim(worker)) as [Attempt];
-  const wait = worker.store.results.waitFor(id);
-  await other.store.control.cancel(id, 'elsewhere');
-  expect(worker.cancelled).toEqual([]);
-  expect(await worker.store.settle(attempt, outcome, worker.clock.now())).toBe(false);
-  expect(worker.ended).toEqual([id]);
-  expect(await wait).toMatchObject({
-    status: 'cancelled',
-    error: 'elsewhere',
-    errors: outcome.kind === 'retry' ? [{ message: 'boom' }] : [],
-  });
-  await worker.clock.advance(1_000);
-  expect(await claim(worker)).toEqual([]);
-});
+it.each(AGAIN)(
+  'a cancelled job whose worker does not know of it yet does not run again: $kind',
+  async (outcome) => {
+    const { worker, other } = await two();
+    const id = await submit(worker);
+    const [attempt] = (await claim(worker)) as [Attempt];
+    const wait = worker.store.results.waitFor(id);
+    await other.store.control.cancel(id, 'elsewhere');
+    expect(worker.cancelled).toEqual([]);
+    expect(await worker.store.settle(attempt, outcome, worker.clock.now())).toBe(false);
+    expect(worker.ended).toEqual([id]);
+    expect(await wait).toMatchObject({
+      status: 'cancelled',
+      error: 'elsewhere',
+      errors: outcome.kind === 'retry' ? [{ message: 'boom' }] : [],
+    });
+    await worker.clock.advance(1_000);
+    expect(await claim(worker)).toEqual([]);
+  },
+);
 
 it.each([SUCCESS, { kind: 'failed', error: ERROR }] as const)(
-  'an end that comes first stands: $kind',
+  'an outcome that is stored before the attempt is signalled stays: $kind',
   async (outcome) => {
     const { worker, other } = await two();
     const id = await submit(worker);
@@ -121,7 +124,7 @@ it.each([SUCCESS, { kind: 'failed', error: ERROR }] as const)(
     await worker.store.settle(attempt, outcome, worker.clock.now());
     expect(statusOf(other, id)).toBe(outcome.kind);
     expect(await other.store.control.cancel(id, 'later')).toEqual({ kind: 'finished' });
-    // Nothing of the request is left, should the job be put back into line.
+    // The mark of the cancellation is gone: a retry by an operator runs the job again.
     await other.store.control.retry(id);
     for (const again of outcome.kind === 'failed' ? await claim(other) : []) {
       await other.store.settle(again, { kind: 'retry', delay: 0, error: ERROR }, other.clock.now());
@@ -130,7 +133,7 @@ it.each([SUCCESS, { kind: 'failed', error: ERROR }] as const)(
   },
 );
 
-it('a job whose worker has died with it ends, and does not run again', async () => {
+it('a cancelled job ends when its worker dies, and does not run again', async () => {
   const { worker, other } = await two();
   const id = await submit(worker);
   await claim(worker);
@@ -142,9 +145,9 @@ it('a job whose worker has died with it ends, and does not run again', async () 
   expect(await claim(other)).toEqual([]);
 });
 
-describe('of jobs that were taken ahead', () => {
-  async function ahead(looks: number) {
-    const { worker, other } = await two(looks);
+describe('a prefetched job', () => {
+  async function prefetch(pollInterval: number) {
+    const { worker, other } = await two(pollInterval);
     const ids = await submitMany(
       worker,
       Array.from({ length: 7 }, () => newJob()),
@@ -154,8 +157,8 @@ describe('of jobs that were taken ahead', () => {
     return { worker, other, ids: ids.slice(4) };
   }
 
-  it('one that is cancelled here ends as if it had only waited', async () => {
-    const { worker, ids } = await ahead(60_000);
+  it('ends without a start if this process cancels it', async () => {
+    const { worker, ids } = await prefetch(60_000);
     const [first] = ids as [string];
     expect(await worker.store.control.cancel(first, 'no')).toMatchObject({
       kind: 'cancelled',
@@ -170,8 +173,8 @@ describe('of jobs that were taken ahead', () => {
     expect(worker.store.pendingCount()).toBe(0);
   });
 
-  it('one that is cancelled in another process ends without having been started', async () => {
-    const { worker, other, ids } = await ahead(1);
+  it('ends without a start if another process cancels it', async () => {
+    const { worker, other, ids } = await prefetch(1);
     const last = ids.at(-1) as string;
     const wait = worker.store.results.waitFor(last);
     await other.store.control.cancel(last, 'no');
@@ -181,8 +184,8 @@ describe('of jobs that were taken ahead', () => {
     expect(worker.store.pendingCount()).toBe(2);
   });
 
-  it('one that goes back before its worker has heard of it ends, too', async () => {
-    const { worker, other, ids } = await ahead(60_000);
+  it('ends when it is released before its worker knows of the cancellation', async () => {
+    const { worker, other, ids } = await prefetch(60_000);
     const last = ids.at(-1) as string;
     await other.store.control.cancel(last, 'no');
     await worker.clock.advance(10);
@@ -191,7 +194,7 @@ describe('of jobs that were taken ahead', () => {
   });
 });
 
-describe('an attempt that has been claimed and has not begun', () => {
+describe('a claimed attempt that has not begun', () => {
   const LATER = 60_000;
 
   it.each([1, 4])('does not begin once another process has cancelled its job: claim %i', async (limit) => {
@@ -200,7 +203,7 @@ describe('an attempt that has been claimed and has not begun', () => {
       worker,
       Array.from({ length: 10 }, () => newJob()),
     );
-    // The first ones are used up at once, so that the last claims are served by what was taken ahead.
+    // The first jobs take no time, so that the last claims get prefetched jobs.
     let claimed: Attempt[] = [];
     for (let n = 0; n < 4 && !claimed.some(({ taskId }) => taskId === ids[6]); n++)
       claimed = await claim(worker, limit);
@@ -210,10 +213,10 @@ describe('an attempt that has been claimed and has not begun', () => {
     expect(worker.store.begins(attempt)).toBe(false);
     expect(await wait).toMatchObject({ status: 'cancelled', error: 'no', startedAt: null });
     expect(worker.ended).toEqual([attempt.taskId]);
-    for (const beside of claimed.slice(1)) expect(worker.store.begins(beside)).toBe(true);
+    for (const next of claimed.slice(1)) expect(worker.store.begins(next)).toBe(true);
   });
 
-  it('leaves its place in the queue to the next one', async () => {
+  it('leaves its place to the next job', async () => {
     const file = tempFile();
     const { app, flowrra } = await startApp({
       engine: sqliteEngine({ file, pollInterval: '1h' }),
@@ -235,24 +238,24 @@ describe('an attempt that has been claimed and has not begun', () => {
       Array.from({ length: 9 }, (_, n) => [n]),
     );
     await held.passed;
-    // The next two were taken ahead, since those before took no time.
+    // The next two are prefetched, since the jobs before took no time.
     const cancelled = ids[5] as string;
     expect(await other.store.control.cancel(cancelled, 'no')).toEqual({ kind: 'signalled' });
     gate.open();
     const results = await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
     expect(ran).toEqual([0, 1, 2, 3, 4, 6, 7, 8]);
-    const without = results.filter(({ status }) => status === 'cancelled');
-    expect(without).toMatchObject([{ taskId: cancelled, startedAt: null }]);
+    const cancelledOnes = results.filter(({ status }) => status === 'cancelled');
+    expect(cancelledOnes).toMatchObject([{ taskId: cancelled, startedAt: null }]);
     await app.close();
   });
 
-  it('never begins after its cancellation has been said to be true', async () => {
+  it('never begins after `cancel` has resolved', async () => {
     const { worker, other } = await two(LATER);
     const ids = await submitMany(
       worker,
       Array.from({ length: 300 }, () => newJob()),
     );
-    const said = new Set<string>();
+    const confirmed = new Set<string>();
     const begun = new Set<string>();
     const late: string[] = [];
     const work = async (): Promise<void> => {
@@ -261,13 +264,13 @@ describe('an attempt that has been claimed and has not begun', () => {
           await new Promise((resolve) => setImmediate(resolve));
           if (!worker.store.begins(attempt)) continue;
           begun.add(attempt.taskId);
-          if (said.has(attempt.taskId)) late.push(attempt.taskId);
+          if (confirmed.has(attempt.taskId)) late.push(attempt.taskId);
           void worker.store.settle(attempt, SUCCESS, worker.clock.now());
         }
       }
     };
     const cancel = async (id: string, { store }: OpenStore): Promise<void> => {
-      if ((await store.control.cancel(id, 'race')).kind !== 'finished') said.add(id);
+      if ((await store.control.cancel(id, 'race')).kind !== 'finished') confirmed.add(id);
     };
     await Promise.all([work(), ...ids.map((id, n) => cancel(id, n % 3 === 0 ? worker : other))]);
     await settle();
@@ -276,7 +279,7 @@ describe('an attempt that has been claimed and has not begun', () => {
   });
 });
 
-it('of many cancellations and a worker that race, every job ends once: run or cancelled', async () => {
+it('when cancellations race with a worker, every job ends once, as run or as cancelled', async () => {
   const { worker, other } = await two(1);
   const ids = await submitMany(
     worker,
@@ -294,7 +297,7 @@ it('of many cancellations and a worker that race, every job ends once: run or ca
     }
   };
   const cancel = async (id: string, { store }: OpenStore): Promise<void> =>
-    expect((await store.control.cancel(id, 'race')).kind).toMatch(/cancelled|told/);
+    expect((await store.control.cancel(id, 'race')).kind).toMatch(/cancelled|signalled/);
   await Promise.all([work(), ...ids.map((id, n) => cancel(id, n % 2 === 0 ? worker : other))]);
   await worker.clock.advance(100);
   await settle();

@@ -2,8 +2,8 @@ import { Beds } from '../conformance/engine-under-test.js';
 import { sqliteEngine, tempFile } from '../support/sqlite.js';
 
 const HOUR = 3_600_000;
-/** Within this time a process notices that the clock has been set: a fifth of the default lease, and a little. */
-const NOTICED = 6_010;
+/** Milliseconds after which a process has detected that the clock was set: a fifth of the default lease, and a reserve. */
+const DETECTED = 6_010;
 
 const beds = new Beds({
   folder: 'sqlite',
@@ -21,15 +21,15 @@ async function delayed(delay: number) {
   return { clock, advance, status: async () => (await flowrra.getResult(taskId))?.status };
 }
 
-describe('a delayed job comes due by the new time when the clock is set, though nothing else happens', () => {
-  it('forward, beyond its time', async () => {
+describe('a delayed job becomes due by the new time when the clock is set', () => {
+  it('forward, beyond its due time', async () => {
     const { clock, advance, status } = await delayed(2 * HOUR);
     clock.jump(3 * HOUR);
-    await advance(NOTICED);
+    await advance(DETECTED);
     expect(await status()).toBe('success');
   });
 
-  it('forward, not so far', async () => {
+  it('forward, not as far as its due time', async () => {
     const { clock, advance, status } = await delayed(2 * HOUR);
     clock.jump(HOUR);
     await advance(HOUR - 1);

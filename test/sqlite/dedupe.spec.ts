@@ -1,5 +1,5 @@
 import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../lib/job/job.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, type OpenStore } from './stores.js';
 
@@ -24,17 +24,17 @@ async function keysIn(file: string): Promise<number> {
   return row?.keys ?? -1;
 }
 
-it('an id that is there already is a duplicate, whether it was chosen or given out', async () => {
+it('a job with an existing id is a duplicate, whether that id was chosen or generated', async () => {
   const worker = await openStore({ file: tempFile() });
-  const minted = (await add(worker, {})) as string;
+  const generated = (await add(worker, {})) as string;
   const chosen = (await add(worker, { taskId: 'mine' })) as string;
-  for (const taskId of [minted, chosen])
+  for (const taskId of [generated, chosen])
     expect(await add(worker, { taskId, ...ignore('a key') })).toEqual(new Duplicate(taskId));
-  // Neither of them has taken the key.
+  // Neither submission holds the key.
   expect(await add(worker, ignore('a key'))).toEqual(expect.any(String));
 });
 
-it('ignore: one job of a key at a time, until it is over, however it runs', async () => {
+it('ignore: a job holds its key until it ends', async () => {
   const worker = await openStore({ file: tempFile() });
   const id = (await add(worker, ignore('k'))) as string;
   expect(await add(worker, ignore('k'))).toEqual(new Duplicate(id));
@@ -49,7 +49,7 @@ it('ignore: one job of a key at a time, until it is over, however it runs', asyn
   expect(next).not.toBe(id);
 });
 
-it('ignore: a failed job that is put back into line stands again', async () => {
+it('ignore: a failed job holds its key again after a retry by an operator', async () => {
   const worker = await openStore({ file: tempFile() });
   const id = (await add(worker, ignore('k'))) as string;
   const [attempt] = (await claim(worker)) as [Attempt];
@@ -58,7 +58,7 @@ it('ignore: a failed job that is put back into line stands again', async () => {
   expect(await add(worker, ignore('k'))).toEqual(new Duplicate(id));
 });
 
-it('throttle: for its time from the submission, though the job and its result are gone', async () => {
+it('throttle: a key is held for its ttl from the submission, even if the job and its result have been dropped', async () => {
   const file = tempFile();
   const worker = await openStore({ file }, { maxResults: 1 });
   const id = (await add(worker, throttle('k', 60_000))) as string;
@@ -74,7 +74,7 @@ it('throttle: for its time from the submission, though the job and its result ar
   expect(await keysIn(file)).toBe(1);
 });
 
-it('debounce: the job that is delayed does what was asked for last, when the last delay is over', async () => {
+it('debounce: the delayed job runs with the arguments of the last submission, after the last delay', async () => {
   const worker = await openStore({ file: tempFile() });
   const id = await add(worker, { ...debounce('k', 1_000), args: ['first'], priority: 3 });
   await worker.clock.advance(900);
@@ -89,20 +89,20 @@ it('debounce: the job that is delayed does what was asked for last, when the las
   const [attempt] = (await claim(worker)) as [Attempt];
   expect(attempt).toMatchObject({ taskId: id, priority: 3, metadata: { by: 'bob' }, overrides: undefined });
   expect(attempt.args()).toEqual(['last', 1]);
-  // It runs, so it is too late to change it.
+  // A running job cannot be changed.
   expect(await add(worker, debounce('k', 1_000))).toEqual(expect.any(String));
 });
 
-it('debounce: arguments of any size take the place of arguments of any other', async () => {
+it('debounce: arguments of any size replace arguments of any size', async () => {
   const worker = await openStore({ file: tempFile() });
   for (const args of [['small'], [LARGE], ['small again'], [`${LARGE}!`], [LARGE]]) {
     await add(worker, { ...debounce('k', 1_000), args });
-    const [job] = worker.store.control.find(EVERYTHING).rows;
+    const [job] = worker.store.control.find(ALL_JOBS).rows;
     expect(worker.store.control.job(job?.taskId as string)?.args).toEqual(args);
   }
 });
 
-const EVERYTHING = {
+const ALL_JOBS = {
   status: undefined,
   task: undefined,
   queue: undefined,
@@ -116,7 +116,7 @@ it.each([
   ['ignore', ignore('k')],
   ['throttle', throttle('k', 1_000)],
   ['debounce', debounce('k', 1_000)],
-])('of 50 who submit at once in two processes, one adds a job: %s', async (_mode, values) => {
+])('of 50 concurrent submissions in two processes, one adds a job: %s', async (_mode, values) => {
   const file = tempFile();
   const stores = [await openStore({ file }), await openStore({ file })];
   const answers = await Promise.all(
@@ -131,7 +131,7 @@ it.each([
 });
 
 it.each([3, 30])(
-  'many at once: each counts for those after it, and all are added or none (%d)',
+  'insertMany: each job is a duplicate of those before it, and all jobs are added or none (%d)',
   async (size) => {
     const file = tempFile();
     const worker = await openStore({ file });
@@ -149,7 +149,7 @@ it.each([3, 30])(
   },
 );
 
-it('old keys do not pile up: they go with their jobs, or when their time is over', async () => {
+it('keys are deleted with their jobs, or when their ttl is over', async () => {
   const file = tempFile();
   const worker = await openStore({ file, lease: 10_000 }, { maxResults: 5 });
   for (let n = 0; n < 50; n++) {

@@ -2,8 +2,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { join } from 'node:path';
 import { EngineError, PayloadError } from '../../lib/index.js';
 import { openDatabaseFile } from '../../lib/engine/sqlite/file/database-file.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { Beds } from '../conformance/engine-under-test.js';
 import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
@@ -19,7 +19,7 @@ afterEach(() => beds.closeAll());
 
 const raw = async (file: string): Promise<SqliteDatabase> => (await loadDriver(DRIVER)).open(file);
 
-async function refusal(file: string): Promise<string> {
+async function rejection(file: string): Promise<string> {
   const opened = openDatabaseFile(resolveSqliteOptions({ file, driver: DRIVER, lockTimeout: 20 }));
   const error: unknown = await opened.then(
     (database) => database.close(),
@@ -29,72 +29,69 @@ async function refusal(file: string): Promise<string> {
   return (error as Error).message;
 }
 
-describe('a file that cannot be used is refused at the start, with what to do', () => {
-  it('its folder is missing', async () => {
-    expect(await refusal(join(tempFile(), 'nowhere/tasks.db'))).toMatch(/folder does not exist.*mkdir -p/);
+describe('an unusable file is rejected at the start, with advice', () => {
+  it('the folder is missing', async () => {
+    expect(await rejection(join(tempFile(), 'nowhere/tasks.db'))).toMatch(/folder does not exist.*mkdir -p/);
   });
 
-  it('it is a folder', async () => {
+  it('the path is a folder', async () => {
     const file = tempFile();
     mkdirSync(file);
-    expect(await refusal(file)).toMatch(/cannot be opened/);
+    expect(await rejection(file)).toMatch(/cannot be opened/);
     rmSync(file, { recursive: true });
   });
 
-  it('it is no database', async () => {
+  it('the file is not a database', async () => {
     const file = tempFile();
-    writeFileSync(
-      file,
-      'a text that somebody has put here, longer than the header of a database would be'.repeat(20),
-    );
-    expect(await refusal(file)).toMatch(/damaged, or is no SQLite database.*backup or a new file/);
+    writeFileSync(file, 'some text that is longer than the header of a database'.repeat(20));
+    expect(await rejection(file)).toMatch(/damaged, or is not an SQLite database.*backup or a new file/);
   });
 
-  it("it is another program's database", async () => {
+  it("the file is another program's database", async () => {
     const file = tempFile();
     const other = await raw(file);
     other.exec('CREATE TABLE accounts (id INTEGER PRIMARY KEY)');
     other.close();
-    expect(await refusal(file)).toMatch(/another program's database.*a file of its own/);
+    expect(await rejection(file)).toMatch(/another program's database.*its own file/);
   });
 
-  it('it was written by a newer version', async () => {
+  it('the file was written by a newer version', async () => {
     const file = tempFile();
     const { store } = await openStore({ file });
     await store.close();
     const newer = await raw(file);
     newer.exec('PRAGMA user_version = 99');
     newer.close();
-    expect(await refusal(file)).toMatch(/newer version of Flowrra: its schema is 99/);
+    expect(await rejection(file)).toMatch(/newer version of Flowrra: its schema is 99/);
   });
 
-  it('another program holds it locked', async () => {
+  it('another program holds the file locked', async () => {
     const file = tempFile();
     const other = await raw(file);
     other.exec('BEGIN EXCLUSIVE');
-    expect(await refusal(file)).toMatch(/another program holds the database locked/);
+    expect(await rejection(file)).toMatch(/another program holds the database locked/);
     other.exec('ROLLBACK');
     other.close();
   });
 
-  it('and nothing of it stays open', async () => {
+  it('a rejected file leaves no open handle', async () => {
     const file = tempFile();
     const { store } = await openStore({ file });
     await store.close();
     const other = await raw(file);
     const handles = (): number => readdirSync('/proc/self/fd').length;
     other.exec('BEGIN IMMEDIATE');
-    const refused = (): Promise<unknown> => openStore({ file, lockTimeout: 1 });
-    await expect(refused()).rejects.toThrow(/holds the database locked/);
+    const rejected = (): Promise<unknown> => openStore({ file, lockTimeout: 1 });
+    await expect(rejected()).rejects.toThrow(/holds the database locked/);
     const before = handles();
-    for (let round = 0; round < 5; round++) await expect(refused()).rejects.toThrow(EngineError);
+    for (let round = 0; round < 5; round++) await expect(rejected()).rejects.toThrow(EngineError);
     expect(handles()).toBe(before);
     other.close();
   });
 });
 
-describe('a file that is damaged later is reported as such', () => {
-  /** Resolves with the file, and the id of a job that lay in what has been damaged. */
+describe('a damaged file is reported', () => {
+  /** Damages a file from a page on. Resolves with the file and the id of a job on a damaged page. */
   async function damaged(fromPage: number): Promise<{ file: string; taskId: string }> {
     const file = tempFile();
     const opened = await openStore({ file });
@@ -109,19 +106,19 @@ describe('a file that is damaged later is reported as such', () => {
     return { file, taskId: ids.at(-1) as string };
   }
 
-  it('at the start, if that is hindered', async () => {
+  it('at the start, if the start needs the damaged pages', async () => {
     await expect(openStore({ file: (await damaged(2)).file })).rejects.toThrow(
       /damaged.*backup or a new file/,
     );
   });
 
-  it('to whoever submits: no submission hangs', async () => {
+  it('by submissions, none of which hangs', async () => {
     const { store } = await openStore({ file: (await damaged(20)).file });
     await expect(store.insert(newJob(), 0)).rejects.toThrow(EngineError);
     await expect(store.insert(newJob(), 0)).rejects.toThrow(/damaged/);
   });
 
-  it('to whoever asks', async () => {
+  it('by queries and cancellations', async () => {
     const { file, taskId } = await damaged(30);
     const { results, control } = (await openStore({ file })).store;
     for (const ask of [
@@ -138,7 +135,7 @@ describe('a file that is damaged later is reported as such', () => {
   });
 });
 
-it('while another program holds the file locked, submit rejects in bounded time and results are kept for later', async () => {
+it('while another program holds the file locked, submit rejects in bounded time and outcomes are stored later', async () => {
   const { flowrra, storage, advance } = await beds.start([]);
   const file = tempFile(`faults-${storage}`);
   let finish!: (value: string) => void;
@@ -147,9 +144,9 @@ it('while another program holds the file locked, submit rejects in bounded time 
   await advance(0);
   const other = await raw(file);
   other.exec('BEGIN IMMEDIATE');
-  const refused = flowrra.submit('hold');
+  const rejected = flowrra.submit('hold');
   finish('not lost');
-  await expect(refused).rejects.toThrow(/holds the database locked/);
+  await expect(rejected).rejects.toThrow(/holds the database locked/);
   expect(await flowrra.pendingCount()).toBe(0);
   other.exec('COMMIT');
   other.close();
@@ -161,32 +158,35 @@ it('while another program holds the file locked, submit rejects in bounded time 
 
 it.each([
   ['the file', '', /removed or replaced.*Put it back/],
-  ['its log', '-wal', /-wal has been removed or replaced.*Stop all processes/],
-])('%s is removed while it is in use: it takes no more, which a crash would lose', async (_, part, said) => {
-  const file = tempFile();
-  const worker = await openStore({ file, lease: 10_000 });
-  await submit(worker);
-  rmSync(`${file}${part}`);
-  // It is looked for in real time, every second.
-  let accepted = 1;
-  const refusal = async (): Promise<unknown> => {
-    for (; ; accepted++) {
-      try {
-        await submit(worker);
-      } catch (error) {
-        return error;
+  ['the log', '-wal', /-wal has been removed or replaced.*Stop all processes/],
+])(
+  '%s is removed while it is in use: further writes are rejected, since a crash would lose them',
+  async (_, part, message) => {
+    const file = tempFile();
+    const worker = await openStore({ file, lease: 10_000 });
+    await submit(worker);
+    rmSync(`${file}${part}`);
+    // The files are checked every second of real time.
+    let accepted = 1;
+    const rejection = async (): Promise<unknown> => {
+      for (; ; accepted++) {
+        try {
+          await submit(worker);
+        } catch (error) {
+          return error;
+        }
       }
-    }
-  };
-  expect(await refusal()).toMatchObject({ message: expect.stringMatching(said) });
-  if (part === '') return;
-  // What it had taken is in the file itself by now.
-  copyFileSync(file, `${file}-after-a-crash`);
-  const { store } = await openStore({ file: `${file}-after-a-crash` });
-  expect(store.pendingCount()).toBe(accepted);
-});
+    };
+    expect(await rejection()).toMatchObject({ message: expect.stringMatching(message) });
+    if (part === '') return;
+    // The accepted jobs have been copied from the log to the file.
+    copyFileSync(file, `${file}-after-a-crash`);
+    const { store } = await openStore({ file: `${file}-after-a-crash` });
+    expect(store.pendingCount()).toBe(accepted);
+  },
+);
 
-describe('rows that somebody else has written', () => {
+describe('rows that another program has written', () => {
   it.each([
     ['args', 'no JSON at all'],
     ['args', '[{"$type":"Hologram","value":1}]'],
@@ -199,31 +199,28 @@ describe('rows that somebody else has written', () => {
     ['metadata', '5'],
     ['metadata', '{"$type":"string","value":"x"}'],
     ['errors', 'null and void'],
-  ])(
-    'unreadable %s fail their own job for good, with a clear error, and no other: %s',
-    async (column, text) => {
-      const { flowrra, storage, advance } = await beds.start([]);
-      flowrra.register({ name: 'echo' }, (value: unknown) => value);
-      const bad = await flowrra.with({ delay: 10 }).submit('echo', 1);
-      const good = await flowrra.with({ delay: 20 }).submit('echo', 2);
-      const other = await raw(tempFile(`faults-${storage}`));
-      other.prepare(`UPDATE jobs SET ${column} = ? WHERE task_id = ?`).run(text, bad);
-      other.close();
-      const shown = JSON.parse(JSON.stringify((await flowrra.jobs.find()).jobs)) as unknown[];
-      expect(shown).toHaveLength(2);
-      const details = JSON.parse(JSON.stringify(await flowrra.jobs.get(bad))) as object;
-      if (column !== 'overrides') expect(details).toMatchObject({ unreadable: [column] });
-      await advance(1_000);
-      expect(await flowrra.getResult(bad)).toMatchObject({
-        status: 'failed',
-        errors: [{ name: PayloadError.name }],
-      });
-      expect(await flowrra.getResult(good)).toMatchObject({ status: 'success', result: 2 });
-    },
-  );
+  ])('unreadable %s fail only their own job, with a clear error: %s', async (column, text) => {
+    const { flowrra, storage, advance } = await beds.start([]);
+    flowrra.register({ name: 'echo' }, (value: unknown) => value);
+    const bad = await flowrra.with({ delay: 10 }).submit('echo', 1);
+    const good = await flowrra.with({ delay: 20 }).submit('echo', 2);
+    const other = await raw(tempFile(`faults-${storage}`));
+    other.prepare(`UPDATE jobs SET ${column} = ? WHERE task_id = ?`).run(text, bad);
+    other.close();
+    const shown = JSON.parse(JSON.stringify((await flowrra.jobs.find()).jobs)) as unknown[];
+    expect(shown).toHaveLength(2);
+    const details = JSON.parse(JSON.stringify(await flowrra.jobs.get(bad))) as object;
+    if (column !== 'overrides') expect(details).toMatchObject({ unreadable: [column] });
+    await advance(1_000);
+    expect(await flowrra.getResult(bad)).toMatchObject({
+      status: 'failed',
+      errors: [{ name: PayloadError.name }],
+    });
+    expect(await flowrra.getResult(good)).toMatchObject({ status: 'success', result: 2 });
+  });
 
   it.each(['5', '[null]', '[{"attempt":1,"name":"E","message":"m","code":null,"stack":null,"at":1e300}]'])(
-    'errors that are none of an attempt harm nobody: %s',
+    'malformed errors do not affect the job: %s',
     async (text) => {
       const { flowrra, storage, advance } = await beds.start([]);
       flowrra.register({ name: 'echo', maxRetries: 0 }, () => {
@@ -244,7 +241,7 @@ describe('rows that somebody else has written', () => {
     },
   );
 
-  it('large arguments that have been taken away, too', async () => {
+  it('deleted large arguments fail only their own job', async () => {
     const { flowrra, storage, advance } = await beds.start([]);
     flowrra.register({ name: 'length' }, (value: string) => value.length);
     const big = 'x'.repeat(100_000);
@@ -259,7 +256,7 @@ describe('rows that somebody else has written', () => {
   });
 });
 
-it('a delay beyond what a date can say does no harm to the queue', async () => {
+it('a delay beyond the range of dates does not affect other jobs', async () => {
   const { flowrra, advance } = await beds.start([]);
   flowrra.register({ name: 'echo' }, (value: unknown) => value);
   await flowrra.with({ delay: Number.MAX_SAFE_INTEGER }).submit('echo', 'never');
@@ -270,7 +267,7 @@ it('a delay beyond what a date can say does no harm to the queue', async () => {
   }
 });
 
-it('a result that somebody has made unreadable is an error for whoever waits for it, and for nobody else', async () => {
+it('an unreadable result rejects only the waits for its own job', async () => {
   const { flowrra, storage } = await beds.start([], { role: 'producer', remoteTasks: { echo: {} } });
   const [bad, good] = (await flowrra.submitMany('echo', [[1], [2]])) as [string, string];
   const waiting = [flowrra.waitForResult(bad), flowrra.waitForResult(good)] as const;
@@ -291,7 +288,7 @@ it('a result that somebody has made unreadable is an error for whoever waits for
   expect(await waiting[1]).toMatchObject({ result: 2 });
 });
 
-it('a wait begins to watch before it reads, so no result slips through between the two', async () => {
+it('a wait starts to watch before it reads the row, so that no result is missed in between', async () => {
   const file = tempFile();
   const opened = await openStore({ file, pollInterval: 1 });
   const { store, clock } = opened;
@@ -303,7 +300,7 @@ it('a wait begins to watch before it reads, so no result slips through between t
   const number = other.prepare(`UPDATE numbers SET value = value + 1 WHERE name = 'last'`);
   const { reads } = (store as unknown as { file: { reads: { find(id: string): unknown } } }).file;
   const find = reads.find.bind(reads);
-  // Another process finishes the job at the worst of moments: just after its row has been read.
+  // Another process finishes the job just after its row has been read.
   reads.find = (taskId) => {
     const row = find(taskId);
     number.run();
@@ -316,7 +313,7 @@ it('a wait begins to watch before it reads, so no result slips through between t
   other.close();
 });
 
-it('closing beside an application of the same process that writes for long waits without blocking it', async () => {
+it('close() waits for a long write of another store in the same process without blocking it', async () => {
   const file = tempFile();
   const long = await openStore({ file });
   const brief = await openStore({ file });

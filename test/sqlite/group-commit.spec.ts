@@ -1,9 +1,9 @@
 import { EngineError } from '../../lib/index.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { FileTransaction } from '../../lib/engine/sqlite/file/file-transaction.js';
 import { GroupCommit } from '../../lib/engine/sqlite/file/group-commit.js';
-import { Ledger } from '../../lib/engine/sqlite/sql/counters.js';
+import { Counters } from '../../lib/engine/sqlite/sql/counters.js';
 import { migrate } from '../../lib/engine/sqlite/file/migrations.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 
@@ -19,6 +19,7 @@ function counted(database: SqliteDatabase): SqliteDatabase & { commits: number }
   const counting = {
     commits: 0,
     exec: (sql: string) => database.exec(sql),
+    rollback: () => database.rollback(),
     close: () => database.close(),
     prepare: <R>(sql: string) => {
       const statement = database.prepare<R>(sql);
@@ -36,7 +37,7 @@ function counted(database: SqliteDatabase): SqliteDatabase & { commits: number }
 async function start(options: { lockTimeout?: number } = {}) {
   const file = tempFile();
   const database = counted(await openDatabase(file));
-  const transaction = new FileTransaction(database, new Ledger(database), () => undefined);
+  const transaction = new FileTransaction(database, new Counters(database), () => undefined);
   const commit = new GroupCommit(transaction, file, options.lockTimeout ?? 5_000);
   const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
   const note = (n: number, rows?: number): Promise<number> => commit.write(() => insert.run(n), rows);
@@ -48,7 +49,7 @@ async function start(options: { lockTimeout?: number } = {}) {
   return { file, database, commit, note, notes };
 }
 
-it('writes of the same moment share one transaction', async () => {
+it('writes of the same turn share one transaction', async () => {
   const { database, note, notes } = await start();
   await Promise.all([1, 2, 3, 4, 5].map((n) => note(n)));
   expect([database.commits, notes()]).toEqual([1, [1, 2, 3, 4, 5]]);
@@ -56,7 +57,7 @@ it('writes of the same moment share one transaction', async () => {
   expect(database.commits).toBe(2);
 });
 
-it('a transaction holds a bounded number of rows, and others get their turn in between', async () => {
+it('a transaction contains a bounded number of rows, and the event loop turns in between', async () => {
   const { database, note } = await start();
   const writes = Promise.all(Array.from({ length: 1_200 }, (_, n) => note(n)));
   let turns = 0;
@@ -70,7 +71,7 @@ it('a transaction holds a bounded number of rows, and others get their turn in b
   expect(turns).toBeGreaterThanOrEqual(2);
 });
 
-it('a write that fails takes no other with it, and does not turn up later', async () => {
+it('a failed write affects no other write, and leaves no rows', async () => {
   const { database, commit, note, notes } = await start();
   const insertTwice = (): void => database.exec('INSERT INTO notes (n) VALUES (7), (8)');
   const outcomes = await Promise.allSettled([
@@ -86,7 +87,7 @@ it('a write that fails takes no other with it, and does not turn up later', asyn
   expect(notes()).toEqual([1, 2, 3]);
 });
 
-it('what waits while another program holds the file locked is written when it lets go', async () => {
+it('a write waits while another program holds the file locked', async () => {
   const { file, note, notes } = await start();
   const other = await openDatabase(file);
   other.exec('BEGIN IMMEDIATE');
@@ -99,11 +100,11 @@ it('what waits while another program holds the file locked is written when it le
   other.close();
 });
 
-it('what is locked out for too long is refused, says why, and does not turn up later', async () => {
+it('a write is rejected after lockTimeout, with advice, and leaves no rows', async () => {
   const { file, note, notes } = await start({ lockTimeout: 10 });
   const other = await openDatabase(file);
   other.exec('BEGIN IMMEDIATE');
-  const error = await note(1).catch((refusal: unknown) => refusal);
+  const error = await note(1).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(EngineError);
   expect((error as Error).message).toMatch(/another program holds the database locked.*lockTimeout/);
   other.exec('COMMIT');
@@ -112,13 +113,13 @@ it('what is locked out for too long is refused, says why, and does not turn up l
   expect(notes()).toEqual([2]);
 });
 
-/** An item that takes longer than one turn of the event loop gives. */
+/** An item that takes longer than one step. */
 function slow<T>(value: T): { value: T; rows: number } {
   for (const end = performance.now() + 4; performance.now() < end;);
   return { value, rows: 1 };
 }
 
-it('a long write takes several turns, is seen as a whole, and lets nothing in between', async () => {
+it('a long write takes several turns, is atomic, and excludes other writes', async () => {
   const { file, database, commit, note, notes } = await start();
   const other = await openDatabase(file);
   const seen = other.prepare<{ notes: number }>('SELECT count(*) AS notes FROM notes');
@@ -141,7 +142,7 @@ it('a long write takes several turns, is seen as a whole, and lets nothing in be
   other.close();
 });
 
-it('a long write that fails leaves nothing of itself', async () => {
+it('a failed long write leaves no rows', async () => {
   const { database, commit, note, notes } = await start();
   const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
   const [long, after] = await Promise.allSettled([
@@ -154,19 +155,19 @@ it('a long write that fails leaves nothing of itself', async () => {
   expect([long.status, after.status, notes()]).toEqual(['rejected', 'fulfilled', [3]]);
 });
 
-it('once it takes no more, it takes neither what waits nor the rest of what it is at', async () => {
+it('fail() rejects waiting writes, later writes and the long write under way', async () => {
   const { database, commit, note, notes } = await start();
   const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
   const long = commit.writeEach([1, 2, 3], (n) => slow(insert.run(n)));
   await new Promise((resolve) => setImmediate(resolve));
   const waiting = note(4);
-  commit.refuseFromNowOn(new EngineError('The file has gone.'));
-  const refused = await Promise.allSettled([long, waiting, note(5)]);
-  for (const each of refused) expect(each).toMatchObject({ reason: { message: 'The file has gone.' } });
+  commit.fail(new EngineError('The file has gone.'));
+  const rejected = await Promise.allSettled([long, waiting, note(5)]);
+  for (const each of rejected) expect(each).toMatchObject({ reason: { message: 'The file has gone.' } });
   expect([database.commits, notes()]).toEqual([0, []]);
 });
 
-it('a long write is finished when it closes in between', async () => {
+it('close() finishes a long write', async () => {
   const { database, commit, notes } = await start();
   const insert = database.prepare('INSERT INTO notes (n) VALUES (?)');
   const long = commit.writeEach([1, 2, 3], (n) => slow(insert.run(n)));
@@ -176,7 +177,7 @@ it('a long write is finished when it closes in between', async () => {
   expect(notes()).toEqual([1, 2, 3]);
 });
 
-it('writes what waits when it closes, and takes nothing afterwards', async () => {
+it('close() makes the waiting writes, and later writes are rejected', async () => {
   const { commit, note, notes } = await start();
   const written = Promise.all([note(1), note(2)]);
   const closed = commit.close();
@@ -185,7 +186,7 @@ it('writes what waits when it closes, and takes nothing afterwards', async () =>
   await expect(note(3)).rejects.toThrow(/closed/);
 });
 
-it('refuses what waits if the file is still locked when it closes', async () => {
+it('close() rejects waiting writes if the file stays locked', async () => {
   const { file, commit, note } = await start({ lockTimeout: 1 });
   const other = await openDatabase(file);
   other.exec('BEGIN IMMEDIATE');

@@ -1,5 +1,5 @@
 import type { Attempt } from '../../lib/job/job.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import type { JobsFile } from '../../lib/engine/sqlite/file/jobs-file.js';
 import type { SqliteAttempt } from '../../lib/engine/sqlite/sql/sqlite-attempt.js';
 import { settle } from '../support/manual-clock.js';
@@ -7,7 +7,7 @@ import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, submit, submitMany } from './stores.js';
 
 const LEASE = 10_000;
-const RIGHT = { kind: 'success', result: 'the right one' } as const;
+const CURRENT = { kind: 'success', result: 'current' } as const;
 const SUCCESS = { kind: 'success', result: 'done' } as const;
 
 async function two(options: { maxRescues?: number } = {}) {
@@ -17,7 +17,7 @@ async function two(options: { maxRescues?: number } = {}) {
   return { file, first, second };
 }
 
-it('a job belongs to its worker while the lease lasts, and to the next one afterwards', async () => {
+it('a job belongs to its worker until the lease ends, and then to the next worker', async () => {
   const { first, second } = await two();
   await submit(first);
   const [attempt] = await claim(first);
@@ -28,7 +28,7 @@ it('a job belongs to its worker while the lease lasts, and to the next one after
   expect(again).toMatchObject({ taskId: attempt?.taskId, retries: 0, errors: [], lost: false });
 });
 
-it('what comes with a stale token changes nothing: neither a settlement nor a renewal', async () => {
+it('an outcome with a stale token changes nothing', async () => {
   const { first, second } = await two();
   const id = await submit(first);
   const [stale] = (await claim(first)) as [Attempt];
@@ -40,11 +40,11 @@ it('what comes with a stale token changes nothing: neither a settlement nor a re
     { kind: 'released', delay: 0 },
   ] as const)
     expect(await first.store.settle(stale, outcome, first.clock.now())).toBe(false);
-  expect(await second.store.settle(current, RIGHT, second.clock.now())).toBe(true);
-  expect(second.store.results.get(id)).toMatchObject({ status: 'success', result: 'the right one' });
+  expect(await second.store.settle(current, CURRENT, second.clock.now())).toBe(true);
+  expect(second.store.results.get(id)).toMatchObject({ status: 'success', result: 'current' });
 });
 
-it('a worker renews while it lives, for as long as it takes', async () => {
+it('a living worker renews its leases, however long its jobs run', async () => {
   const { first, second } = await two();
   await submit(first);
   const [attempt] = (await claim(first)) as [Attempt];
@@ -56,7 +56,7 @@ it('a worker renews while it lives, for as long as it takes', async () => {
   expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
 });
 
-it('tells a worker that was too late that its job has been taken over', async () => {
+it('a worker that renews too late gets `lost` for a job that was claimed over', async () => {
   const { first, second } = await two();
   await submit(first);
   const [attempt] = await claim(first);
@@ -69,7 +69,7 @@ it('tells a worker that was too late that its job has been taken over', async ()
   expect(first.lost).toHaveLength(1);
 });
 
-it('a worker that was merely late keeps what nobody else has taken', async () => {
+it('a worker that renews late keeps the jobs that no other worker has claimed', async () => {
   const { first } = await two();
   await submit(first);
   const [attempt] = (await claim(first)) as [Attempt];
@@ -79,7 +79,7 @@ it('a worker that was merely late keeps what nobody else has taken', async () =>
   expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
 });
 
-it('a job that outlives too many workers is handed out as lost', async () => {
+it('a job that was rescued more often than maxRescues is claimed as lost', async () => {
   const file = tempFile();
   const seen: boolean[] = [];
   for (let round = 0; round < 4; round++) {
@@ -88,14 +88,14 @@ it('a job that outlives too many workers is handed out as lost', async () => {
     await worker.clock.advance(2 * LEASE * round);
     const [attempt] = (await claim(worker)) as [Attempt];
     seen.push(attempt.lost);
-    // Its time stands still from here on: it has died.
+    // Its clock stands still from here on: the worker is dead.
   }
   expect(seen).toEqual([false, false, false, true]);
 });
 
-it('a job that a worker has died with is never taken ahead, so that nobody is lost beside it', async () => {
+it('a rescued job is never prefetched, so that no other job is suspected if the worker dies', async () => {
   const { first, second } = await two();
-  const suspect = await submit(first, { priority: 5 });
+  const rescued = await submit(first, { priority: 5 });
   await claim(first);
   await second.clock.advance(2 * LEASE);
   const others = await submitMany(
@@ -103,12 +103,12 @@ it('a job that a worker has died with is never taken ahead, so that nobody is lo
     Array.from({ length: 10 }, () => newJob()),
   );
   for (const id of others) expect(await claim(second)).toMatchObject([{ taskId: id }]);
-  expect(first.store.results.get(suspect)?.status).toBe('pending');
-  expect(await claim(second)).toMatchObject([{ taskId: suspect, lost: false }]);
+  expect(first.store.results.get(rescued)?.status).toBe('pending');
+  expect(await claim(second)).toMatchObject([{ taskId: rescued, lost: false }]);
 });
 
-describe('of workers that die', () => {
-  /** A worker that takes up to so many jobs, and whose time stands still afterwards. */
+describe('when workers die', () => {
+  /** Starts a worker that claims the given numbers of jobs, and whose clock stands still afterwards. */
   async function dyingWorkers(maxRescues: number) {
     const file = tempFile();
     let workers = 0;
@@ -119,51 +119,51 @@ describe('of workers that die', () => {
         Array.from({ length: jobs }, (_, n) => newJob({ taskName: `job ${n}` })),
       );
       await worker.clock.advance(2 * LEASE * workers++);
-      const taken: string[] = [];
+      const claimed: string[] = [];
       for (const limit of claims)
         for (const { taskName, lost } of await claim(worker, limit))
-          taken.push(lost ? `${taskName} is lost` : taskName);
-      return { worker, taken };
+          claimed.push(lost ? `${taskName} is lost` : taskName);
+      return { worker, claimed };
     };
   }
 
-  it('the starts of a job count that was taken ahead, and not that it was taken', async () => {
+  it('a prefetched job counts only if it was started', async () => {
     const start = await dyingWorkers(1);
     const first = await start([1, 1], 3);
-    expect(first.taken).toEqual(['job 0', 'job 1']);
+    expect(first.claimed).toEqual(['job 0', 'job 1']);
     expect(first.worker.store.pendingCount()).toBe(1);
-    expect((await start([1, 1, 1])).taken).toEqual(['job 0', 'job 1', 'job 2']);
-    expect((await start([1, 1, 1])).taken).toEqual(['job 0 is lost', 'job 1 is lost', 'job 2']);
-    expect((await start([1, 1, 1])).taken).toEqual(['job 0 is lost', 'job 1 is lost', 'job 2 is lost']);
+    expect((await start([1, 1, 1])).claimed).toEqual(['job 0', 'job 1', 'job 2']);
+    expect((await start([1, 1, 1])).claimed).toEqual(['job 0 is lost', 'job 1 is lost', 'job 2']);
+    expect((await start([1, 1, 1])).claimed).toEqual(['job 0 is lost', 'job 1 is lost', 'job 2 is lost']);
   });
 
-  it('a job that kills them at once takes none with it that was taken beside it', async () => {
+  it('a job that kills its worker at once does not count against jobs of the same claim', async () => {
     const start = await dyingWorkers(2);
-    expect((await start([4], 4)).taken).toEqual(['job 0', 'job 1', 'job 2', 'job 3']);
-    for (let deaths = 0; deaths < 2; deaths++) expect((await start([4])).taken).toEqual(['job 0']);
+    expect((await start([4], 4)).claimed).toEqual(['job 0', 'job 1', 'job 2', 'job 3']);
+    for (let deaths = 0; deaths < 2; deaths++) expect((await start([4])).claimed).toEqual(['job 0']);
     const last = await start([4, 4, 4, 4]);
-    expect(last.taken).toEqual(['job 0 is lost', 'job 1', 'job 2', 'job 3']);
+    expect(last.claimed).toEqual(['job 0 is lost', 'job 1', 'job 2', 'job 3']);
   });
 
-  it('jobs whose leases were renewed are known to have been started', async () => {
+  it('jobs whose leases were renewed count as started', async () => {
     const start = await dyingWorkers(1);
     const { worker } = await start([4], 2);
     await worker.clock.advance(LEASE / 2);
     const second = await start([4, 4]);
-    expect(second.taken).toEqual(['job 0', 'job 1']);
-    expect((await start([4, 4])).taken).toEqual(['job 0 is lost', 'job 1 is lost']);
+    expect(second.claimed).toEqual(['job 0', 'job 1']);
+    expect((await start([4, 4])).claimed).toEqual(['job 0 is lost', 'job 1 is lost']);
   });
 
-  it('with maxRescues 0, nothing is taken ahead, and what was taken never starts twice', async () => {
+  it('with maxRescues 0, no jobs are prefetched, and a claimed job never starts twice', async () => {
     const start = await dyingWorkers(0);
-    const { worker, taken } = await start([1, 1, 1, 2], 8);
-    expect(taken).toHaveLength(5);
+    const { worker, claimed } = await start([1, 1, 1, 2], 8);
+    expect(claimed).toHaveLength(5);
     expect(worker.store.pendingCount()).toBe(3);
     const lost = Array.from({ length: 5 }, (_, n) => `job ${n} is lost`);
-    expect((await start([4, 4, 4, 4, 4, 1])).taken).toEqual([...lost, 'job 5']);
+    expect((await start([4, 4, 4, 4, 4, 1])).claimed).toEqual([...lost, 'job 5']);
   });
 
-  it('one that was merely late keeps what it has not started yet, uncounted', async () => {
+  it('a worker that renews late keeps its unstarted jobs, and the rescue is not counted', async () => {
     const { file, first, second } = await two({ maxRescues: 1 });
     await submitMany(first, [newJob(), newJob()]);
     const attempts = await claim(first, 2);
@@ -179,7 +179,7 @@ describe('of workers that die', () => {
   });
 });
 
-it('a lease begins when it is given, however long the file was locked before', async () => {
+it('a lease starts when it is written, however long the file was locked before', async () => {
   const file = tempFile();
   const worker = await openStore({ file, lease: LEASE });
   await submit(worker);
@@ -196,8 +196,8 @@ it('a lease begins when it is given, however long the file was locked before', a
   expect(await worker.store.settle(attempt, SUCCESS, worker.clock.now())).toBe(true);
 });
 
-describe('a file that another program has held for longer than a lease: its owners, who could not renew, keep their jobs', () => {
-  it('though those that would take over were refused meanwhile', async () => {
+describe('owners keep their jobs after a file was locked for longer than a lease', () => {
+  it('if the writes of the other process were rejected meanwhile', async () => {
     const file = tempFile();
     const first = await openStore({ file, lease: LEASE, lockTimeout: 1 });
     const second = await openStore({ file, lease: LEASE, lockTimeout: 1 });
@@ -205,10 +205,10 @@ describe('a file that another program has held for longer than a lease: its owne
     const [attempt] = (await claim(first)) as [Attempt];
     const other = (await loadDriver(DRIVER)).open(file);
     other.exec('BEGIN IMMEDIATE');
-    // Until after the lease, when the other process tries to take over, and is refused.
+    // Until after the lease: the other process tries a rescue, and its write is rejected.
     for (const { clock } of [first, second]) await clock.advance(1.5 * LEASE);
-    const refused = second.store.insert(newJob(), 0);
-    await expect(refused).rejects.toThrow(/locked/);
+    const rejected = second.store.insert(newJob(), 0);
+    await expect(rejected).rejects.toThrow(/locked/);
     other.exec('COMMIT');
     other.close();
     await second.clock.advance(LEASE / 5);
@@ -218,7 +218,7 @@ describe('a file that another program has held for longer than a lease: its owne
     expect(first.lost).toEqual([]);
   });
 
-  it('though those that would take over have only just begun to wait', async () => {
+  it('if the other process has only just begun to wait', async () => {
     const { file, first, second } = await two();
     await submit(first);
     const [attempt] = (await claim(first)) as [Attempt];
@@ -227,42 +227,42 @@ describe('a file that another program has held for longer than a lease: its owne
     await second.clock.advance(1.1 * LEASE);
     other.exec('COMMIT');
     other.close();
-    // What waited before is written before.
+    // Writes are made in the order of their calls.
     await second.store.control.resume('q');
     expect(await claim(second)).toEqual([]);
     expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
   });
 });
 
-it('a process with shorter leases leaves the longer ones of others alone', async () => {
+it('a process with short leases does not shorten the longer leases of others', async () => {
   const file = tempFile();
   const owner = await openStore({ file, lease: 10 * LEASE });
-  const hasty = await openStore({ file, lease: LEASE });
+  const short = await openStore({ file, lease: LEASE });
   await submit(owner);
   const [attempt] = (await claim(owner)) as [Attempt];
   for (let round = 0; round < 20; round++) {
-    await hasty.clock.advance(LEASE / 2);
+    await short.clock.advance(LEASE / 2);
     await owner.clock.advance(LEASE / 2);
-    expect(await claim(hasty)).toEqual([]);
+    expect(await claim(short)).toEqual([]);
   }
   expect(await owner.store.settle(attempt, SUCCESS, owner.clock.now())).toBe(true);
 });
 
-it('what was taken ahead is not started once its lease has ended', async () => {
+it('a prefetched job is not started once its lease has ended', async () => {
   const { first, second } = await two();
   await submitMany(
     first,
     Array.from({ length: 8 }, () => newJob()),
   );
   for (let n = 0; n < 2; n++) await claim(first);
-  // The process stands still, and wakes up again after another one has taken over.
+  // The process is suspended, and resumes after another one has claimed over.
   await second.clock.advance(2 * LEASE);
   const others: Attempt[] = [];
   for (let some = await claim(second, 8); some.length > 0; some = await claim(second, 8))
     others.push(...some);
   first.clock.sleep(2 * LEASE);
-  const mine = await claim(first, 8);
-  expect(new Set([...mine, ...others].map(({ taskId }) => taskId)).size).toBe(mine.length + others.length);
+  const own = await claim(first, 8);
+  expect(new Set([...own, ...others].map(({ taskId }) => taskId)).size).toBe(own.length + others.length);
 });
 
 describe('when the clock is set', () => {
@@ -279,7 +279,7 @@ describe('when the clock is set', () => {
     expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
   });
 
-  it('forward: the job of a dead worker is taken over one lease later', async () => {
+  it('forward: the job of a dead worker is claimed over one lease later', async () => {
     const { first, second } = await two();
     await submit(first);
     await claim(first);
@@ -290,7 +290,7 @@ describe('when the clock is set', () => {
     expect(await claim(second)).toHaveLength(1);
   });
 
-  it('forward, just before another process starts: it gives owners the time to renew', async () => {
+  it('forward, just before another process starts: owners get the time to renew', async () => {
     const file = tempFile();
     const owner = await openStore({ file, lease: LEASE });
     await submit(owner);
@@ -304,7 +304,7 @@ describe('when the clock is set', () => {
     expect(await claim(late)).toEqual([]);
   });
 
-  it('forward, while a process waits to look for dead workers: it gives owners the time to renew', async () => {
+  it('forward, while a process waits for a rescue: owners get the time to renew', async () => {
     const { file, first, second } = await two();
     await submit(first);
     const [attempt] = (await claim(first)) as [Attempt];
@@ -314,13 +314,13 @@ describe('when the clock is set', () => {
     for (const { clock } of [first, second]) clock.jump(3_600_000);
     other.exec('COMMIT');
     other.close();
-    // What waited before is written before.
+    // Writes are made in the order of their calls.
     await second.store.control.resume('q');
     expect(await claim(second)).toEqual([]);
     expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
   });
 
-  it('back: no job runs twice, since its owner goes on renewing', async () => {
+  it('back: no job runs twice, since its owner continues to renew', async () => {
     const { first, second } = await two();
     await submit(first);
     const [attempt] = (await claim(first)) as [Attempt];
@@ -333,7 +333,7 @@ describe('when the clock is set', () => {
     expect(await first.store.settle(attempt, SUCCESS, first.clock.now())).toBe(true);
   });
 
-  it('back: the job of a dead worker is taken over one lease later', async () => {
+  it('back: the job of a dead worker is claimed over one lease later', async () => {
     const { first, second } = await two();
     await submit(first);
     await claim(first);
@@ -345,7 +345,7 @@ describe('when the clock is set', () => {
   });
 });
 
-it('an attempt that has ended keeps its lease until its outcome is in the file', async () => {
+it('an attempt that has ended keeps its lease until its outcome is stored', async () => {
   const { first, second } = await two();
   const id = await submit(first);
   const [attempt] = (await claim(first)) as [Attempt];
@@ -359,7 +359,7 @@ it('an attempt that has ended keeps its lease until its outcome is in the file',
   expect(second.store.results.get(id)).toMatchObject({ result: 'done' });
 });
 
-it('a worker that stood still keeps a job that has been put back and that nobody else has taken', async () => {
+it('a worker that was suspended keeps a rescued job that no other worker has claimed', async () => {
   const { first, second } = await two();
   const ids = [await submit(first), await submit(first)];
   const [running, ended] = (await claim(first, 2)) as [Attempt, Attempt];
@@ -367,7 +367,7 @@ it('a worker that stood still keeps a job that has been put back and that nobody
   expect(second.store.pendingCount()).toBe(2);
   first.clock.sleep(2 * LEASE);
   expect(await first.store.settle(ended, SUCCESS, first.clock.now())).toBe(true);
-  // It does not take the other one over from itself, either.
+  // It does not claim its other job again, either.
   expect(await claim(first)).toEqual([]);
   expect(first.lost).toEqual([]);
   expect(await first.store.settle(running, SUCCESS, first.clock.now())).toBe(true);
@@ -380,7 +380,7 @@ it.each([
   { kind: 'snoozed', delay: 0 },
   { kind: 'released', delay: 0 },
 ] as const)(
-  'what a worker has put back itself ($kind) it does not take back with a late renewal',
+  'a late renewal does not claim a job again that its worker has settled ($kind)',
   async (outcome) => {
     const { first } = await two();
     const id = await submit(first);

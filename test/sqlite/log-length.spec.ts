@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs';
 import { openDatabaseFile } from '../../lib/engine/sqlite/file/database-file.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver.js';
 import { FileTransaction } from '../../lib/engine/sqlite/file/file-transaction.js';
-import { Ledger } from '../../lib/engine/sqlite/sql/counters.js';
+import { Counters } from '../../lib/engine/sqlite/sql/counters.js';
 import { resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 
-/** What may stay of it for reuse: LONGEST_LOG in database-file.ts. */
+/** Bytes of the log that are kept for reuse: MAX_KEPT_LOG in database-file.ts. */
 const KEPT = 16_777_216;
-/** How many one transaction writes, of 4,096 bytes each. */
+/** The pages of 4,096 bytes that one transaction writes. */
 const PAGES = 110;
 
 const open: SqliteDatabase[] = [];
@@ -20,13 +20,13 @@ async function connect(file: string): Promise<SqliteDatabase> {
   return database;
 }
 
-/** Two processes that write in turns, and a reader; all that is written takes the place of what was. */
+/** Two writers that take turns, and a reader. All writes replace the same rows. */
 async function together() {
   const file = tempFile();
   const [first, second, reader] = [await connect(file), await connect(file), await connect(file)];
   first.exec('CREATE TABLE notes (n INTEGER PRIMARY KEY, text TEXT)');
   const writers = [first, second].map((database) => {
-    const transaction = new FileTransaction(database, new Ledger(database), () => undefined);
+    const transaction = new FileTransaction(database, new Counters(database), () => undefined);
     const note = database.prepare('INSERT OR REPLACE INTO notes (n, text) VALUES (?, ?)');
     const write = (): void => {
       transaction.begin();
@@ -40,40 +40,40 @@ async function together() {
     reader.exec('BEGIN');
     look.get();
   };
-  const mergeOnce = (): void => {
-    for (const { transaction } of writers) if (transaction.shouldMerge) transaction.merge();
+  const checkpointOnce = (): void => {
+    for (const { transaction } of writers) if (transaction.checkpointDue) transaction.checkpoint();
   };
   const length = (): number => statSync(`${file}-wal`).size;
   const write = (): void => writers.forEach((writer) => writer.write());
-  return { write, read, endRead: () => reader.exec('COMMIT'), mergeOnce, length };
+  return { write, read, endRead: () => reader.exec('COMMIT'), checkpointOnce, length };
 }
 
-it('the log stays short though somebody is at it whenever it is carried over', async () => {
-  const { write, read, endRead, mergeOnce, length } = await together();
+it('the log stays short, even if it is read during every checkpoint', async () => {
+  const { write, read, endRead, checkpointOnce, length } = await together();
   for (let round = 0; round < 30; round++) {
     for (let n = 0; n < 3; n++) write();
     read();
     write();
-    // As far as what the reader sees, and, if another step is due, the rest.
-    mergeOnce();
+    // First up to the reader's snapshot, then, if another checkpoint is due, the rest.
+    checkpointOnce();
     endRead();
-    mergeOnce();
+    checkpointOnce();
   }
   expect(length()).toBeLessThanOrEqual(KEPT);
 });
 
-it('a long reader makes it grow, and it begins anew when that has ended', async () => {
-  const { write, read, endRead, mergeOnce, length } = await together();
+it('a long reader lets the log grow, and it restarts after the reader has ended', async () => {
+  const { write, read, endRead, checkpointOnce, length } = await together();
   read();
   for (let round = 0; round < 30; round++) {
     write();
-    mergeOnce();
+    checkpointOnce();
   }
   expect(length()).toBeGreaterThan(KEPT);
   endRead();
   for (let round = 0; round < 10; round++) {
     write();
-    mergeOnce();
+    checkpointOnce();
   }
   expect(length()).toBeLessThanOrEqual(KEPT);
 });

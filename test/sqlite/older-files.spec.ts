@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { migrate } from '../../lib/engine/sqlite/file/migrations.js';
 import { startApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -10,7 +10,7 @@ import { DRIVER, sqliteEngine, tempFile } from '../support/sqlite.js';
 const here = dirname(fileURLToPath(import.meta.url));
 const id = (row: number): string => `s00tag00000000${row}${'A'.repeat(23)}`;
 
-/** A file as it was after so many steps, with what lay in it then. */
+/** A file of an older schema, with rows of that time. */
 async function fileOf(schema: number): Promise<string> {
   const file = tempFile();
   const database = (await loadDriver(DRIVER)).open(file);
@@ -20,7 +20,7 @@ async function fileOf(schema: number): Promise<string> {
   return file;
 }
 
-it('what a file of the first schema holds is read and run as it was meant', async () => {
+it('jobs and results in a file of the first schema are read and run', async () => {
   const file = await fileOf(1);
   const clock = new ManualClock();
   const { app, flowrra } = await startApp({ engine: sqliteEngine({ file }), clock });
@@ -47,7 +47,7 @@ it('what a file of the first schema holds is read and run as it was meant', asyn
   await app.close();
 });
 
-it('jobs of the first schema can be cancelled, found, put back into line and removed', async () => {
+it('jobs of the first schema can be cancelled, found, retried and removed', async () => {
   const { app, flowrra } = await startApp({
     engine: sqliteEngine({ file: await fileOf(1) }),
     clock: new ManualClock(),
@@ -72,7 +72,7 @@ it('jobs of the first schema can be cancelled, found, put back into line and rem
   await app.close();
 });
 
-it('what a file of the second schema holds is read and run as it was meant', async () => {
+it('jobs and results in a file of the second schema are read and run', async () => {
   const file = await fileOf(2);
   const clock = new ManualClock();
   const { app, flowrra } = await startApp({

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { resolveEngine } from '../../lib/engine/resolve-engine.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
-import { nodeSqlite } from '../../lib/engine/sqlite/file/driver/node-sqlite.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
+import { nodeSqlite } from '../../lib/engine/sqlite/file/load-driver.js';
 import { sqlite } from '../../lib/engine/sqlite/index.js';
 import { fileOfUrl, resolveSqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
 import { configError } from '../support/config-error.js';
 
-it('fills in every default', () => {
+it('fills in all defaults', () => {
   expect(resolveSqliteOptions({ file: 'data/tasks.db' })).toEqual({
     file: join(process.cwd(), 'data/tasks.db'),
     durability: 'full',
@@ -34,7 +34,7 @@ it.each([
   [{ file: 'x.db', leese: 1 }, /unknown option 'leese'.*Did you mean 'lease'/],
   [null, /null/],
   ['x.db', /'x\.db'/],
-])('refuses %j, and says what is wrong', (options, message) => {
+])('rejects %j and says why', (options, message) => {
   expect(configError(() => sqlite(options as never))).toMatch(message);
 });
 
@@ -49,14 +49,14 @@ it.each([
   expect(fileOfUrl(url)).toBe(file);
 });
 
-it('an engine URL loads the engine, and one without a file is refused', async () => {
+it('an engine URL loads the engine, and a URL without a file is rejected', async () => {
   expect(await resolveEngine('sqlite:./tasks.db')).toMatchObject({ name: 'sqlite', durable: true });
   await expect(resolveEngine('sqlite:')).rejects.toThrow(/sqlite file: ''/);
   await expect(resolveEngine('sqlite://tasks.db')).rejects.toThrow(/Write sqlite:\.\/tasks\.db/);
   await expect(resolveEngine('sqlite::memory:')).rejects.toThrow(/engine 'memory:'/);
 });
 
-it("takes Node's own driver where there is one, else better-sqlite3, and says so where the one asked for is missing", async () => {
+it("uses Node's driver if there is one, otherwise better-sqlite3, and rejects a missing driver", async () => {
   const builtIn = nodeSqlite() !== null;
   if (builtIn) {
     expect((await loadDriver('auto')).name).toBe('node:sqlite');

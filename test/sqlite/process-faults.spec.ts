@@ -14,7 +14,7 @@ const out = compileFixtures(join(here, 'fixtures'), `sqlite-${DRIVER.replace(':'
 const folder = mkdtempSync(join(tmpdir(), 'flowrra-faults-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs a fixture with a file system of 3 MB that exists for it alone (Linux: a namespace of its own, no rights needed). */
+/** Runs a fixture with its own file system of 3 MB (Linux: in a new namespace, without root). */
 async function runOnSmallDisk(file: string): Promise<Record<string, unknown>> {
   const disk = join(folder, 'disk');
   mkdirSync(disk);
@@ -24,60 +24,60 @@ async function runOnSmallDisk(file: string): Promise<Record<string, unknown>> {
   return lastLine(stdout) as Record<string, unknown>;
 }
 
-it('a full disk: submit rejects with the cause, what was accepted runs once there is room, results are kept trying', async () => {
+it('a full disk: submit rejects with the cause, accepted jobs run once there is room, outcomes are stored by retries', async () => {
   const report = await runOnSmallDisk(join(out, 'full-disk.js'));
   expect(report).toMatchObject({
-    refusal: { code: 'FLOWRRA_ENGINE', message: expect.stringMatching(/the disk is full. Make room/) },
+    rejection: { code: 'FLOWRRA_ENGINE', message: expect.stringMatching(/the disk is full. Make room/) },
     again: 'FLOWRRA_ENGINE',
-    result: 'kept in spite of all',
+    result: 'stored by a retry',
     lengths: [50_000],
     ranOnceEach: true,
   });
   expect(report['accepted']).toBeGreaterThan(5);
 });
 
-it('a disk that refuses what there would be room for: submit rejects and says what to look at, and what was accepted stays', async () => {
+it('an exceeded quota: submit rejects with advice, and accepted jobs are kept', async () => {
   const file = join(folder, 'limited.db');
-  // In blocks of 512 bytes. The shell limits itself, and so what it becomes.
+  // In blocks of 512 bytes. The limit of the shell also holds for the program that replaces it.
   const script = 'ulimit -f 2000 && exec "$1" --no-warnings "$2" "$3" "$4"';
   const args = ['-c', script, 'sh', process.execPath, join(out, 'limited-file.js'), file, DRIVER];
-  const { refusal, accepted } = lastLine(await runProgram('sh', args)) as Record<string, unknown>;
-  expect(refusal).toMatchObject({
+  const { rejection, accepted } = lastLine(await runProgram('sh', args)) as Record<string, unknown>;
+  expect(rejection).toMatchObject({
     code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/limited\.db: the disk refused.*quota/),
+    message: expect.stringMatching(/limited\.db: the disk could not be.*quota/),
   });
   expect(accepted).toBeGreaterThan(5);
   const { store } = await openStore({ file });
   expect(store.pendingCount()).toBe(accepted);
 });
 
-it('a file that may not be written is refused at the start, with what to check', async () => {
+it('a file that is not writable is rejected at the start, with advice', async () => {
   const file = join(folder, 'read-only.db');
   const { store } = await openStore({ file });
   await store.close();
   chmodSync(file, 0o444);
   chmodSync(folder, 0o555);
-  // In a user name space of its own even root's process has no rights but those of the file's owner.
+  // In a new user namespace, a process of root has only the rights of the file's owner.
   const args = ['--user', process.execPath, '--no-warnings', join(out, 'read-only.js'), file, DRIVER];
   const stdout = await runProgram('unshare', args);
   chmodSync(folder, 0o755);
   expect(lastLine(stdout)).toEqual({
     code: 'FLOWRRA_ENGINE',
-    message: expect.stringMatching(/cannot be written. Check who owns both/),
+    message: expect.stringMatching(/not writable. Check the owner of both/),
   });
 });
 
-it('what a process was told is done, stays done, though it is killed the moment it says so', async () => {
+it('completed operations survive a kill of their process right afterwards', async () => {
   const file = join(folder, 'operated.db');
   const worker = await openStore({ file, pollInterval: 60_000 });
   const [running, waiting] = [await submit(worker), await submit(worker)];
   const [attempt] = await claim(worker);
   const args = ['--no-warnings', join(out, 'operator.js'), file, DRIVER, running, waiting];
   const operator = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [said] = (await once(operator.stdout, 'data')) as [Buffer];
+  const [output] = (await once(operator.stdout, 'data')) as [Buffer];
   operator.kill('SIGKILL');
   await once(operator, 'close');
-  const { cancelled, keyed } = JSON.parse(said.toString()) as { cancelled: boolean[]; keyed: string };
+  const { cancelled, keyed } = JSON.parse(output.toString()) as { cancelled: boolean[]; keyed: string };
   expect(cancelled).toEqual([true, true]);
 
   const { store, clock } = await openStore({ file });

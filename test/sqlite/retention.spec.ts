@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import type { Attempt } from '../../lib/job/job.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { settle } from '../support/manual-clock.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { newJob, openStore, type OpenStore, submit } from './stores.js';
@@ -23,7 +23,7 @@ async function work(
   }
 }
 
-/** What the tables hold, and whether the running figures agree with them. */
+/** The rows of the tables, and whether the counters match them. */
 async function figures(file: string) {
   const database = await loadDriver(DRIVER).then((driver) => driver.open(file));
   const one = <T>(sql: string): T => (database.prepare<{ value: T }>(sql).get() as { value: T }).value;
@@ -40,7 +40,7 @@ async function figures(file: string) {
   return found;
 }
 
-it('a file stays bounded however many jobs go through it', async () => {
+it('a file stays bounded, however many jobs it has held', async () => {
   const file = tempFile();
   const worker = await openStore({ file }, { maxResults: 500 });
   const sizes: number[] = [];
@@ -52,7 +52,7 @@ it('a file stays bounded however many jobs go through it', async () => {
   expect(await figures(file)).toEqual({ jobs: 500, args: 500, wrongCounts: 0, integrity: 'ok' });
 });
 
-it('old results go by themselves, in the file as well', async () => {
+it('expired results are deleted from the file', async () => {
   const file = tempFile();
   const worker = await openStore({ file, lease: 10_000 }, { resultTtl: 60_000 });
   await work(worker, 1_200);
@@ -64,7 +64,7 @@ it('old results go by themselves, in the file as well', async () => {
   expect(await figures(file)).toMatchObject({ jobs: 10, wrongCounts: 0 });
 });
 
-it('one process of several looks for old results, not each of them', async () => {
+it('one process drops old results for all', async () => {
   const file = tempFile();
   const workers = [await openStore({ file }), await openStore({ file }), await openStore({ file })];
   await work(workers[0] as OpenStore, 10);
@@ -73,12 +73,12 @@ it('one process of several looks for old results, not each of them', async () =>
   expect(await figures(file)).toMatchObject({ jobs: 0 });
   await work(workers[0] as OpenStore, 5);
   for (const { clock } of workers) clock.jump(10_000);
-  // Half a minute has not passed since the last look.
+  // Half a minute has not passed since the last time.
   for (const { clock } of workers) await clock.advance(6_000);
   expect(await figures(file)).toMatchObject({ jobs: 5, wrongCounts: 0 });
 });
 
-it('a lower limit takes effect bit by bit, not all in one transaction', async () => {
+it('a lowered maxResults takes effect over several transactions', async () => {
   const file = tempFile();
   const before = await openStore({ file });
   await work(before, 3_000);
@@ -100,7 +100,7 @@ it('an unfinished job is never dropped', async () => {
   expect(worker.store.pendingCount()).toBe(1);
 });
 
-it('a wait for a result that came and was dropped between two looks ends', async () => {
+it('a wait ends if the result came and was dropped between two checks', async () => {
   const file = tempFile();
   const waiting = await openStore({ file, pollInterval: 60_000, lease: 10_000 });
   const worker = await openStore({ file }, { maxResults: 1 });
@@ -111,7 +111,7 @@ it('a wait for a result that came and was dropped between two looks ends', async
   await result;
 });
 
-it('opening and closing leaves no file handle and no log file behind', async () => {
+it('open() and close() leave no file handle and no log file', async () => {
   const file = tempFile();
   const handles = (): number => (existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0);
   const first = await openStore({ file });

@@ -1,4 +1,4 @@
--- A file as the first schema left it: jobs of every kind, for later versions to read.
+-- Rows that the first schema wrote: jobs of every kind, for later versions to read.
 INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, submitted_at, args) VALUES
   (1, 's00tag000000001AAAAAAAAAAAAAAAAAAAAAAA', 0, 'echo', 'default', 'pending', 0, 1, 1699999990000,
    '[{"when":{"$type":"Date","value":"2030-01-01T00:00:00.000Z"},"big":{"$type":"bigint","value":"12"},"none":{"$type":"undefined"}}]');

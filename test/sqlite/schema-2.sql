@@ -1,4 +1,4 @@
--- A file as the second schema left it, for later versions to read: what jobs carry and say, what has been done to them.
+-- Rows that the second schema wrote, for later versions to read: metadata, reports, cancellation, keys, limits.
 INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, due_at, submitted_at, args, metadata, keyed) VALUES
   (1, 's00tag000000001AAAAAAAAAAAAAAAAAAAAAAA', 0, 'echo', 'default', 'pending', 0, 1700000001000, 1699999990000, '["debounced"]',
    '{"by":"ada","at":{"$type":"Date","value":"2030-01-01T00:00:00.000Z"}}', 1);

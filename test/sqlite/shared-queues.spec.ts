@@ -8,7 +8,7 @@ import { claim, newJob, openStore, type OpenStore, submit, submitMany } from './
 const LEASE = 10_000;
 const SUCCESS = { kind: 'success', result: 1 } as const;
 
-/** Processes that share a file and what is set for its queue; each looks for changes every millisecond. */
+/** Processes that share a file and the settings of its queue; each checks for changes every millisecond. */
 async function processes(count: number, queue: Partial<ResolvedQueue> = {}, file = tempFile()) {
   const stores: OpenStore[] = [];
   while (stores.length < count)
@@ -43,7 +43,7 @@ describe('fleetConcurrency', () => {
     expect(most).toBe(4);
   });
 
-  it('whoever waits for a place sleeps, and hears of one wherever it becomes free', async () => {
+  it('a process that waits for a place is notified when any process frees one', async () => {
     const [first, second] = (await processes(2, { fleetConcurrency: 1 })) as [OpenStore, OpenStore];
     await submitMany(first, jobs(3));
     const attempts = await claim(first, 2);
@@ -56,12 +56,12 @@ describe('fleetConcurrency', () => {
     const before = [first.changes, second.changes];
     await finish(first, attempts);
     expect(first.changes).toBeGreaterThan(before[0] as number);
-    await until(() => second.changes > (before[1] as number), { describe: 'the second process hears of it' });
+    await until(() => second.changes > (before[1] as number), { describe: 'the second process is notified' });
     expect(second.store.nextDue('q')).toBe(0);
     expect(await claim(second, 2)).toHaveLength(1);
   });
 
-  it('takes nothing ahead, so that no process sits on a place of another', async () => {
+  it('no jobs are prefetched, so that no process holds a place without using it', async () => {
     const [first, second] = (await processes(2, { fleetConcurrency: 10 })) as [OpenStore, OpenStore];
     const ids = await submitMany(first, jobs(30));
     for (let n = 0; n < 8; n++) await claim(first);
@@ -85,7 +85,7 @@ describe('fleetConcurrency', () => {
 describe('fleetRateLimit', () => {
   const RATE = { fleetRateLimit: { max: 3, per: 1_000 } };
 
-  it('counts from the first start, in all processes, and says when the next may start', async () => {
+  it('counts starts of all processes from the first one, and nextDue tells the end of the window', async () => {
     const file = tempFile();
     const [first, second] = (await processes(2, RATE, file)) as [OpenStore, OpenStore];
     await submitMany(first, jobs(10));
@@ -102,7 +102,7 @@ describe('fleetRateLimit', () => {
     }
     expect(await claim(first, 5)).toHaveLength(3);
     expect(second.store.nextDue('q')).toBe(began + 2_000);
-    // It lies in the file, so a new process cannot start more either.
+    // The window is stored in the file, so it holds for a new process as well.
     const [third] = (await processes(1, RATE, file)) as [OpenStore];
     third.clock.jump(first.clock.now() - third.clock.now());
     expect(await claim(third, 5)).toEqual([]);
@@ -110,7 +110,7 @@ describe('fleetRateLimit', () => {
     expect(await claim(third, 5)).toHaveLength(3);
   });
 
-  it('a delayed job that comes due after the window is waited for until then, and nothing for nothing', async () => {
+  it('nextDue is the later of due time and end of the window, and null without jobs', async () => {
     const [worker] = (await processes(1, RATE)) as [OpenStore];
     await submitMany(worker, jobs(3));
     await claim(worker, 3);
@@ -122,7 +122,7 @@ describe('fleetRateLimit', () => {
     expect(worker.store.nextDue('q')).toBe(now + 1_000);
   });
 
-  it('a clock that is set back does not make a window longer', async () => {
+  it('a clock that is set back does not extend a window', async () => {
     const [worker] = (await processes(1, RATE)) as [OpenStore];
     await submitMany(worker, jobs(9));
     expect(await claim(worker, 9)).toHaveLength(3);
@@ -132,7 +132,7 @@ describe('fleetRateLimit', () => {
     expect(await claim(worker, 9)).toEqual([]);
   });
 
-  it('what is not started is not counted: a claim of nothing leaves the window as it is', async () => {
+  it('an empty claim does not begin a window', async () => {
     const [worker] = (await processes(1, RATE)) as [OpenStore];
     expect(await claim(worker, 9)).toEqual([]);
     await worker.clock.advance(900);
@@ -144,7 +144,7 @@ describe('fleetRateLimit', () => {
 });
 
 describe('a paused queue', () => {
-  it('hands out nothing in any process from the moment on that pausing has resolved', async () => {
+  it('starts no jobs in any process once `pause` has resolved', async () => {
     const [first, second] = (await processes(2)) as [OpenStore, OpenStore];
     await submitMany(first, jobs(5));
     await first.store.control.pause('q');
@@ -155,12 +155,12 @@ describe('a paused queue', () => {
     const before = second.changes;
     await first.store.control.resume('q');
     expect(first.store.nextDue('q')).toBe(0);
-    await until(() => second.changes > before, { describe: 'the second process hears of it' });
+    await until(() => second.changes > before, { describe: 'the second process is notified' });
     expect(second.store.nextDue('q')).toBe(0);
     expect(await claim(second, 5)).toHaveLength(5);
   });
 
-  it('is paused for a claim that is under way as well', async () => {
+  it('is paused for a claim that is under way, too', async () => {
     const [worker] = (await processes(1)) as [OpenStore];
     await submitMany(worker, jobs(5));
     const pausing = worker.store.control.pause('q');
@@ -170,7 +170,7 @@ describe('a paused queue', () => {
     expect(worker.store.pendingCount()).toBe(5);
   });
 
-  it('gets back what was taken ahead and not started, in this process and in every other', async () => {
+  it('gets unstarted prefetched jobs back, from this process and from others', async () => {
     const file = tempFile();
     const [first, second] = (await processes(2, {}, file)) as [OpenStore, OpenStore];
     for (const pauses of [first, second]) {
@@ -188,21 +188,21 @@ describe('a paused queue', () => {
     }
   });
 
-  it('is one also while nobody looks: what was taken ahead is started soon or not at all', async () => {
+  it('is paused for a process that has not checked yet: prefetched jobs start soon or not at all', async () => {
     const file = tempFile();
     const worker = await openStore({ file, pollInterval: 60_000 });
     const operator = await openStore({ file });
     await submitMany(worker, jobs(30));
     for (let n = 0; n < 4; n++) await claim(worker);
     await operator.store.control.pause('q');
-    // It stands still for a moment, so that no timer has come to tell it.
+    // The process is suspended for a moment, so that no timer has released them.
     worker.clock.sleep(11);
     expect(await claim(worker, 30)).toEqual([]);
     await settle();
     expect(operator.store.pendingCount()).toBe(26);
   });
 
-  it('concerns no other queue, and what runs goes on', async () => {
+  it('does not affect other queues or running jobs', async () => {
     const [worker] = (await processes(1)) as [OpenStore];
     await submit(worker);
     const running = await claim(worker);

@@ -2,7 +2,8 @@ import { type Attempt, Duplicate, type NewJob } from '../../lib/job/job.js';
 import type { JobQuery } from '../../lib/job/query.js';
 import type { ResolvedQueue } from '../../lib/job/queue.js';
 import { resolveSqliteOptions, type SqliteOptions } from '../../lib/engine/sqlite/sqlite-options.js';
-import { SqliteStore } from '../../lib/engine/sqlite/sqlite-store.js';
+import { SqliteStore } from '../../lib/engine/sqlite/sqlite-engine.js';
+import type { OpenSqliteStore } from '../../lib/engine/sqlite/sqlite-store.js';
 import { newJob } from '../support/jobs.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { DRIVER } from '../support/sqlite.js';
@@ -10,20 +11,20 @@ import { DRIVER } from '../support/sqlite.js';
 export { newJob } from '../support/jobs.js';
 
 export interface OpenStore {
-  readonly store: SqliteStore;
+  readonly store: OpenSqliteStore;
   readonly clock: ManualClock;
   readonly lost: Attempt[];
-  /** What was told of attempts that have been cancelled. */
+  /** The `cancelled` events. */
   readonly cancelled: { attempt: Attempt; reason: string }[];
-  /** Cancelled jobs that it said were over. */
+  /** The jobs of the `ended` events. */
   readonly ended: string[];
-  /** How often the store has said that something has changed. */
+  /** The number of `changed` events. */
   changes: number;
 }
 
 const open: OpenStore[] = [];
 
-/** A worker's store on a file, living in a time of its own: one that is not moved on is a dead worker. */
+/** Opens a worker's store on a file, with its own clock. A worker whose clock stands still counts as dead. */
 export async function openStore(
   options: Partial<SqliteOptions> & { file: string },
   limits: { resultTtl?: number; maxResults?: number } = {},
@@ -32,9 +33,8 @@ export async function openStore(
 ): Promise<OpenStore> {
   const clock = new ManualClock();
   if (now !== undefined) clock.jump(now - clock.now());
-  const store = new SqliteStore(resolveSqliteOptions({ driver: DRIVER, ...options }));
-  const opened: OpenStore = { store, clock, lost: [], cancelled: [], ended: [], changes: 0 };
-  await store.open({
+  const events: Omit<OpenStore, 'store' | 'clock'> = { lost: [], cancelled: [], ended: [], changes: 0 };
+  const store = await new SqliteStore(resolveSqliteOptions({ driver: DRIVER, ...options })).open({
     clock,
     retention: { resultTtl: 3_600_000, maxResults: 100_000, ...limits },
     queues: [
@@ -47,18 +47,19 @@ export async function openStore(
         ...queue,
       },
     ],
-    notify(event) {
-      if (event.type === 'changed') opened.changes++;
-      else if (event.type === 'lost') opened.lost.push(event.attempt);
-      else if (event.type === 'ended') opened.ended.push(event.row.taskId);
-      else opened.cancelled.push({ attempt: event.attempt, reason: event.reason });
+    notify: (event) => {
+      if (event.type === 'changed') events.changes++;
+      else if (event.type === 'lost') events.lost.push(event.attempt);
+      else if (event.type === 'ended') events.ended.push(event.row.taskId);
+      else events.cancelled.push({ attempt: event.attempt, reason: event.reason });
     },
   });
+  const opened: OpenStore = Object.assign(events, { store, clock });
   open.push(opened);
   return opened;
 }
 
-/** Submits a job that is no other's duplicate, and returns its id. */
+/** Submits a job and returns its id. Throws if the job is a duplicate. */
 export async function submit({ store, clock }: OpenStore, values: Partial<NewJob> = {}): Promise<string> {
   const accepted = await store.insert(newJob(values), clock.now());
   if (accepted instanceof Duplicate) throw new Error(`A duplicate of ${accepted.taskId}`);
@@ -74,7 +75,7 @@ export async function claim({ store, clock }: OpenStore, limit = 1): Promise<Att
   return [...(await store.claim('q', limit, clock.now()))];
 }
 
-/** Asks for all jobs, but for what is given. */
+/** A query for all jobs, with the given filters. */
 export const query = (values: Partial<JobQuery> = {}): JobQuery => ({
   status: undefined,
   task: undefined,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sqlite, type SqliteOptions } from '../../lib/engine/sqlite/index.js';
-import type { DriverName } from '../../lib/engine/sqlite/file/driver/driver.js';
+import type { DriverName } from '../../lib/engine/sqlite/file/driver.js';
 
 /**
  * The driver under test. `npm test` runs every test that touches SQLite twice: with better-sqlite3,

@@ -1,116 +1,115 @@
 import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/promises';
 import { ExecutorNotRunningError } from '../../job/errors.js';
+import type { Attempt, JobReport, JobRow } from '../../job/job.js';
 import { payloadFromText } from '../../job/payload/payload-text.js';
-import { argsFrom, isTime, StoredFields } from '../../job/stored-fields.js';
+import type { JobQuery, QueueCounts, RowPage } from '../../job/query.js';
 import { isFinal } from '../../job/status.js';
-import { CHANGED, type StoreConfig } from '../embedded/job-store.js';
-import type { Attempt, JobRow, JobReport } from '../../job/job.js';
+import { argsFrom, isTime, StoredFields } from '../../job/stored-fields.js';
 import type { Cancellation, JobControl } from '../control.js';
-import type { RowPage, JobQuery, QueueCounts } from '../../job/query.js';
-import { PATIENCE_MS } from './work/prefetch.js';
-import { hasExpired, type InfoRow, infoOf, type ResultRow } from './sql/job-row.js';
+import { CHANGED, type StoreConfig } from '../embedded/job-store.js';
+import { rowsFor } from './file/group-commit.js';
 import type { JobsFile } from './file/jobs-file.js';
-import { storedReport } from './sql/report-writes.js';
-import { rowsFor } from './sql/row-size.js';
+import { encodeReport } from './sql/control-writes.js';
+import { hasExpired, type SqliteRow, toJobRow } from './sql/job-row.js';
 import type { SqliteAttempt } from './sql/sqlite-attempt.js';
-import { LOOKED_MS, type TakenJobs } from './work/claimed-jobs.js';
+import type { SqliteResults } from './sqlite-results.js';
+import { CANCELLATION_CHECK_MS, type ClaimedJobs } from './work/claimed-jobs.js';
+import { MAX_AGE_MS } from './work/prefetch.js';
 
 /**
- * What other processes have taken ahead when a queue is paused they start within this time, or not
- * at all: real time, and some more, since they may be in the middle of starting one.
+ * Within this time after a pause, other processes start or release the jobs that they have prefetched: real
+ * milliseconds, with a reserve for a start that is under way.
  */
-const OTHERS_STOP_MS = 2 * PATIENCE_MS;
+const OTHERS_RELEASE_MS = 2 * MAX_AGE_MS;
 
-/** Other processes begin nothing later than this that they had taken when its job was cancelled: real time. */
-const OTHERS_HEAR_MS = LOOKED_MS + 2;
+/** Later than this after a cancellation, no other process begins an attempt of the job: real milliseconds. */
+const OTHERS_CHECK_MS = CANCELLATION_CHECK_MS + 2;
 
-export interface ControlSource {
+export interface SqliteControlParts {
   readonly file: JobsFile;
   readonly config: StoreConfig;
-  readonly taken: TakenJobs;
-  /** A job has ended here: those who wait for it are told. */
-  ended(row: ResultRow): void;
+  readonly claimed: ClaimedJobs;
+  readonly results: SqliteResults;
 }
 
-/** What is done to jobs and queues of the file from outside, and asked about them. */
+/** Operations on jobs and queues of the file. */
 export class SqliteControl implements JobControl {
-  private source: ControlSource | null = null;
+  private closed = false;
 
-  open(source: ControlSource): void {
-    this.source = source;
-  }
+  constructor(private readonly parts: SqliteControlParts) {}
 
   close(): void {
-    this.source = null;
+    this.closed = true;
   }
 
   async cancel(taskId: string, reason: string): Promise<Cancellation> {
-    const { file, config, taken, ended } = this.opened;
-    const known = this.known(taskId);
-    if (known === undefined) return { kind: 'unknown' };
-    if (isFinal(known.status)) return { kind: 'finished' };
-    // What was taken ahead still waits: from here on it cannot be started.
-    const withdrawn = taken.withdraw(known.id);
-    const answer = await this.guarded(withdrawn, () => this.cancelIn(known.id, withdrawn, reason));
+    const { file, config, claimed, results } = this.open;
+    const found = this.row(taskId);
+    if (found === undefined) return { kind: 'unknown' };
+    if (isFinal(found.status)) return { kind: 'finished' };
+    // A prefetched job is still waiting: withdrawn, it can no longer start.
+    const withdrawn = claimed.withdraw(found.id);
+    const answer = await this.writeCancellation(found.id, withdrawn, reason);
     if (answer.kind === 'signalled') {
-      // An attempt that was taken at this very moment is with its worker by then.
+      // After one turn, an attempt that was being claimed is known here.
       await nextTurn();
-      if (!taken.cancel(known.id, reason)) await realTime(OTHERS_HEAR_MS);
+      if (!claimed.cancel(found.id, reason)) await realTime(OTHERS_CHECK_MS);
     } else if (answer.kind === 'cancelled') {
-      ended(file.looks.at(known.id) ?? known);
-      // There is room for another one.
+      results.finished(found.id, () => file.reads.at(found.id) ?? found);
+      // There is room for another job.
       config.notify(CHANGED);
     }
     return answer;
   }
 
   async report(attempt: Attempt, report: JobReport): Promise<void> {
-    const { file } = this.opened;
-    const mine = attempt as SqliteAttempt;
-    const stored = storedReport(report);
-    const rows = rowsFor(stored.progress) + report.lines.length;
-    mine.reported = true;
-    await file.commit.write(() => file.reports.report(mine, stored), rows);
+    const { file } = this.open;
+    const own = attempt as SqliteAttempt;
+    const encoded = encodeReport(report);
+    own.reported = true;
+    const rows = rowsFor(encoded.progress) + report.lines.length;
+    await file.commit.write(() => file.control.report(own, encoded), rows);
   }
 
   job(taskId: string): JobRow | null {
-    const row = this.known(taskId);
+    const { reads } = this.open.file;
+    const row = this.row(taskId);
     if (row === undefined) return null;
-    const { looks } = this.opened.file;
     const fields = new StoredFields();
-    const text = looks.argsOf(row.id);
+    const text = reads.argsOf(row.id);
     const args = text === null ? null : fields.read('args', () => argsFrom(payloadFromText(text)), null);
-    const logs = looks
+    const logs = reads
       .logsOf(row.id)
       .map((line) => (isTime(line.at) ? line : { ...line, at: row.submitted_at }));
-    return { ...infoOf(row, fields), args, logs };
+    return { ...toJobRow(row, fields), args, logs };
   }
 
   find(query: JobQuery): RowPage {
-    const { file, config, taken } = this.opened;
+    const { file, config, claimed } = this.open;
     const { status } = query;
-    // In the file, what was taken ahead runs already.
-    const asksForWaiting = status?.some((each) => each === 'pending' || each === 'retrying') ?? false;
-    const stored = asksForWaiting && taken.waiting > 0 ? [...(status ?? []), 'running' as const] : status;
+    // In the file, prefetched jobs are already running.
+    const wantsWaiting = status?.some((each) => each === 'pending' || each === 'retrying') ?? false;
+    const stored =
+      wantsWaiting && claimed.prefetchedCount > 0 ? [...(status ?? []), 'running' as const] : status;
     const expired = config.clock.now() - config.retention.resultTtl;
-    const { rows, cursor } = file.looks.page(query, stored, expired);
-    const seen = rows.map((row) => taken.asSeen(row));
+    const { rows, cursor } = file.pages.page(query, stored, expired);
+    const seen = rows.map((row) => claimed.asSeen(row));
     const wanted = status === undefined ? seen : seen.filter((row) => status.includes(row.status));
-    return { rows: wanted.map((row) => infoOf(row)), cursor };
+    return { rows: wanted.map((row) => toJobRow(row)), cursor };
   }
 
   counts(): QueueCounts[] {
-    const { file, config, taken } = this.opened;
+    const { file, config, claimed } = this.open;
     const queues = new Map(config.queues.map(({ name }) => [name, noJobs(name)]));
     const of = (queue: string): Counts => {
       const counts = queues.get(queue) ?? noJobs(queue);
       queues.set(queue, counts);
       return counts;
     };
-    for (const { queue, status, jobs } of file.looks.allCounts()) if (jobs !== 0) of(queue)[status] = jobs;
+    for (const { queue, status, jobs } of file.reads.allCounts()) if (jobs !== 0) of(queue)[status] = jobs;
     file.queues.refresh();
     for (const queue of file.queues.pausedQueues) of(queue).paused = true;
-    for (const { queue, row } of taken.allWaiting()) {
+    for (const { queue, row } of claimed.prefetched()) {
       of(queue).running--;
       of(queue)[row.status]++;
     }
@@ -118,77 +117,81 @@ export class SqliteControl implements JobControl {
   }
 
   async retry(taskId: string): Promise<JobRow | null> {
-    const { file, config } = this.opened;
-    const known = this.known(taskId);
-    if (known?.status !== 'failed') return null;
+    const { file, config } = this.open;
+    const found = this.row(taskId);
+    if (found?.status !== 'failed') return null;
     const row = await file.commit.write(() =>
-      file.redrives.redrive(known.id, config.clock.now()) ? file.looks.at(known.id) : undefined,
+      file.control.retry(found.id, config.clock.now()) ? file.reads.at(found.id) : undefined,
     );
     if (row === undefined) return null;
     config.notify(CHANGED);
-    return infoOf(row);
+    return toJobRow(row);
   }
 
   async remove(taskId: string): Promise<boolean> {
-    const { file } = this.opened;
-    const known = this.known(taskId);
-    if (known === undefined || !isFinal(known.status)) return false;
-    return file.commit.write(() => file.retention.remove(known.id));
+    const { file } = this.open;
+    const found = this.row(taskId);
+    if (found === undefined || !isFinal(found.status)) return false;
+    return file.commit.write(() => file.retention.remove(found.id));
   }
 
   async pause(queue: string): Promise<void> {
-    const { file, taken } = this.opened;
+    const { file, claimed } = this.open;
     await file.commit.write(() => file.queues.pause(queue, true));
     file.queues.refresh();
-    await Promise.all([taken.giveBack(queue), realTime(OTHERS_STOP_MS)]);
+    await Promise.all([claimed.releaseQueue(queue), realTime(OTHERS_RELEASE_MS)]);
   }
 
   async resume(queue: string): Promise<void> {
-    const { file, config } = this.opened;
+    const { file, config } = this.open;
     await file.commit.write(() => file.queues.pause(queue, false));
     file.queues.refresh();
     config.notify(CHANGED);
   }
 
-  /** Within a transaction: what becomes of the cancellation of a job, which may have changed meanwhile. */
-  private cancelIn(id: number, withdrawn: SqliteAttempt | null, reason: string): Cancellation {
-    const { file, config } = this.opened;
-    const row = file.looks.at(id);
-    if (row === undefined) return { kind: 'unknown' };
-    if (isFinal(row.status)) return { kind: 'finished' };
-    if (row.status === 'running' && withdrawn === null) {
-      file.cancels.ask(id, reason);
-      return { kind: 'signalled' };
-    }
-    const startedAt = withdrawn === null ? row.started_at : withdrawn.row.started_at;
-    file.cancels.end({ ...row, started_at: startedAt }, reason, config.clock.now());
-    return { kind: 'cancelled', job: infoOf(file.looks.at(id) as InfoRow) };
-  }
-
-  /** Writes; if that fails, what was withdrawn for it goes back into line. */
-  private async guarded<T>(withdrawn: SqliteAttempt | null, apply: () => T): Promise<T> {
-    const { file, taken } = this.opened;
-    if (withdrawn === null) return file.commit.write(apply);
+  /** Writes a cancellation. If the write fails, a withdrawn job is released. */
+  private async writeCancellation(
+    id: number,
+    withdrawn: SqliteAttempt | null,
+    reason: string,
+  ): Promise<Cancellation> {
+    const { file, claimed } = this.open;
     try {
-      const value = await file.commit.write(apply);
-      taken.release(withdrawn);
-      return value;
+      const answer = await file.commit.write(() => this.cancelInFile(id, withdrawn, reason));
+      if (withdrawn !== null) claimed.forget(withdrawn);
+      return answer;
     } catch (error) {
-      void taken.putBack([withdrawn]);
+      if (withdrawn !== null) void claimed.release([withdrawn]);
       throw error;
     }
   }
 
-  private known(taskId: string): InfoRow | undefined {
-    const { file, config, taken } = this.opened;
-    const row = file.looks.find(taskId);
-    if (row === undefined || hasExpired(row, config.clock.now(), config.retention.resultTtl))
-      return undefined;
-    return taken.asSeen(row);
+  /** Within a transaction: the job may have changed since the look-up. */
+  private cancelInFile(id: number, withdrawn: SqliteAttempt | null, reason: string): Cancellation {
+    const { file, config } = this.open;
+    const row = file.reads.at(id);
+    if (row === undefined) return { kind: 'unknown' };
+    if (isFinal(row.status)) return { kind: 'finished' };
+    if (row.status === 'running' && withdrawn === null) {
+      file.control.markCancelled(id, reason);
+      return { kind: 'signalled' };
+    }
+    const startedAt = withdrawn === null ? row.started_at : withdrawn.row.started_at;
+    file.control.endCancelled({ ...row, started_at: startedAt }, reason, config.clock.now());
+    return { kind: 'cancelled', job: toJobRow(file.reads.at(id) as SqliteRow) };
   }
 
-  private get opened(): ControlSource {
-    if (this.source !== null) return this.source;
+  /** The job's row as this process shows it; `undefined` if there is none or its result has expired. */
+  private row(taskId: string): SqliteRow | undefined {
+    const { file, config, claimed } = this.open;
+    const row = file.reads.find(taskId);
+    if (row === undefined || hasExpired(row, config.clock.now(), config.retention.resultTtl))
+      return undefined;
+    return claimed.asSeen(row);
+  }
+
+  private get open(): SqliteControlParts {
+    if (!this.closed) return this.parts;
     throw new ExecutorNotRunningError('The database file is not open.');
   }
 }

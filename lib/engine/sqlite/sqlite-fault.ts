@@ -1,6 +1,6 @@
 import { EngineError } from '../../job/errors.js';
 
-/** What SQLite may complain of, as far as we tell it apart. */
+/** The kinds of SQLite errors that need different advice. */
 export type Fault = 'locked' | 'full' | 'readonly' | 'disk' | 'damaged' | 'unopenable' | 'other';
 
 /** Primary result codes: https://sqlite.org/rescode.html */
@@ -15,7 +15,7 @@ const BY_CODE: ReadonlyMap<number, Fault> = new Map([
   [26, 'damaged'],
 ]);
 
-/** The same by name, as better-sqlite3 gives them; an extended code begins with its primary one. */
+/** The names of the same codes, which better-sqlite3 uses. The name of an extended code begins with that of its primary code. */
 const BY_NAME: readonly (readonly [string, Fault])[] = [
   ['SQLITE_BUSY', 'locked'],
   ['SQLITE_LOCKED', 'locked'],
@@ -27,7 +27,7 @@ const BY_NAME: readonly (readonly [string, Fault])[] = [
   ['SQLITE_NOTADB', 'damaged'],
 ];
 
-/** Of an error of SQLite's, or of the {@link engineError} that was made of it. */
+/** The kind of an error of SQLite, or of an {@link engineError} made from one. */
 export function faultOf(error: unknown): Fault {
   const origin: unknown = error instanceof EngineError ? error.cause : error;
   const { errcode, code } = (origin ?? {}) as { errcode?: unknown; code?: unknown };
@@ -36,7 +36,7 @@ export function faultOf(error: unknown): Fault {
   return BY_NAME.find(([name]) => code.startsWith(name))?.[1] ?? 'other';
 }
 
-/** The error that users see, which says what is wrong with the file and what to do. */
+/** The error for users: it says what is wrong with the file and how to fix it. */
 export function engineError(error: unknown, file: string): EngineError {
   if (error instanceof EngineError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -46,17 +46,17 @@ export function engineError(error: unknown, file: string): EngineError {
 function advice(fault: Fault): string {
   switch (fault) {
     case 'locked':
-      return 'another program holds the database locked. Close it there, or raise lockTimeout.';
+      return 'another program holds the database locked. Close the database in that program, or raise lockTimeout.';
     case 'full':
-      return 'the disk is full. Make room; nothing that was accepted before is lost.';
+      return 'the disk is full. Make room; jobs that were accepted before are not lost.';
     case 'readonly':
-      return 'the database, or its folder, cannot be written. Check who owns both, and that the disk is mounted for writing.';
+      return 'the database or its folder is not writable. Check the owner of both, and that the disk is mounted for writing.';
     case 'disk':
-      return 'the disk refused to be read or written. Check that it has room, also within the quota of this user, and that it is in order; nothing that was accepted before is lost.';
+      return 'the disk could not be read or written. Check the free space, the quota of this user, and the health of the disk; jobs that were accepted before are not lost.';
     case 'damaged':
-      return 'the file is damaged, or is no SQLite database. Put it aside, see what can be saved (sqlite3 FILE .recover), and start with a backup or a new file.';
+      return 'the file is damaged, or is not an SQLite database. Move it away, recover its rows (sqlite3 FILE .recover), and start with a backup or a new file.';
     case 'unopenable':
-      return 'the database cannot be opened. Check that it is no folder, and that it and its folder may be written.';
+      return 'the database cannot be opened. Check that the path is not a folder, and that the file and its folder are writable.';
     case 'other':
       return 'the database reported an error.';
   }

@@ -1,31 +1,58 @@
 import { resolve } from 'node:path';
 import type { Duration } from '../../job/duration.js';
 import { checkKeys, duration, durationBetween, keysOf, oneOf, wholeNumber, wrong } from '../../job/check.js';
-import type { DriverName } from './file/driver/driver.js';
+import type { DriverName } from './file/driver.js';
 
 /** Options of the SQLite engine. */
 export interface SqliteOptions {
-  /** The database file, created if need be; its folder has to exist. Relative to the working directory. */
+  /**
+   * The path of the database file, relative to the working directory. The file is created if there is none;
+   * its folder must exist.
+   */
   file: string;
   /**
-   * When a commit counts as kept. `'full'` (default): when the disk says so; it survives a power
-   * failure. `'normal'`: when the operating system has it; it survives a crash of the process, and
-   * a power failure may lose the last moments.
+   * When a commit counts as durable. `'full'`: when the disk has it, so that it survives a power failure.
+   * `'normal'`: when the operating system has it, so that it survives a crash of the process; a power failure
+   * may lose the latest commits.
+   *
+   * @defaultValue `'full'`
    */
   durability?: 'full' | 'normal';
-  /** How long a worker that shows no sign of life keeps its running jobs. Default 30 s. */
+  /**
+   * How long a worker keeps its running jobs without a sign of life: 100 ms to 24 h. Afterwards another worker
+   * takes them over.
+   *
+   * @defaultValue `'30s'`
+   */
   lease?: Duration;
-  /** How often a job is taken over from a worker that died before the job counts as failed. Default 3. */
+  /**
+   * How often a job is taken over from dead workers before it counts as failed: 0 or more. With 0, a job that
+   * may have been started never starts again.
+   *
+   * @defaultValue `3`
+   */
   maxRescues?: number;
-  /** How often to look for what other processes have written. Default 20 ms. */
+  /**
+   * How often to check for writes of other processes: 1 ms to 1 h.
+   *
+   * @defaultValue `20` milliseconds
+   */
   pollInterval?: Duration;
-  /** How long to wait for the file while another program holds it locked. Default 5 s. */
+  /**
+   * How long a write waits while another program holds the file locked. Then it is rejected with an `EngineError`.
+   *
+   * @defaultValue `'5s'`
+   */
   lockTimeout?: Duration;
-  /** `'auto'` (default): `node:sqlite` where Node has it, else `better-sqlite3`. */
+  /**
+   * `'auto'`: `node:sqlite` if Node has it (22.13 and later), otherwise `better-sqlite3`, which must be installed.
+   *
+   * @defaultValue `'auto'`
+   */
   driver?: DriverName | 'auto';
 }
 
-/** Every option, checked; times in milliseconds. */
+/** All options, checked; times in milliseconds. */
 export interface ResolvedSqliteOptions {
   /** Absolute. */
   readonly file: string;
@@ -47,12 +74,12 @@ const KEYS = keysOf<SqliteOptions>({
   driver: true,
 });
 
-/** Shorter ones could not be renewed in time on a busy machine. */
+/** A busy machine could not renew shorter leases in time. */
 const SHORTEST_LEASE_MS = 100;
 const LONGEST_LEASE_MS = 86_400_000;
 const LONGEST_POLL_MS = 3_600_000;
 
-/** @throws {FlowrraConfigError} naming the option, the value and what would be right. */
+/** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOptions {
   checkKeys(options, KEYS, 'sqlite options');
   return {
@@ -66,17 +93,17 @@ export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOpti
   };
 }
 
-/** The file that a URL such as `sqlite:./data/tasks.db` or `sqlite:///var/lib/app/tasks.db` names. */
+/** The path in a URL such as `sqlite:./data/tasks.db` or `sqlite:///var/lib/app/tasks.db`. */
 export function fileOfUrl(url: string): string {
   if (url.includes('?'))
     throw wrong(
       'engine',
       url,
-      "The URL names the file and nothing else. For options: sqlite({ file, … }) from 'flowrra/sqlite'.",
+      "The URL can contain only the path of the file. For options use sqlite({ file, … }) from 'flowrra/sqlite'.",
     );
   const [, relative] = /^sqlite:\/\/([^/].*)/i.exec(url) ?? [];
   if (relative !== undefined)
-    throw wrong('engine', url, `Write sqlite:./${relative}, or sqlite:/ and the whole path.`);
+    throw wrong('engine', url, `Write sqlite:./${relative}, or sqlite:/ and the absolute path.`);
   return url.replace(/^sqlite:(\/\/(?=\/))?/i, '');
 }
 
@@ -89,7 +116,7 @@ function resolveFile(file: unknown): string {
     throw wrong(
       'sqlite file',
       file,
-      "A database in memory keeps nothing: use the engine 'memory:' for that.",
+      "An in-memory database stores nothing durably: use the engine 'memory:' instead.",
     );
   }
   return resolve(file);

@@ -1,123 +1,124 @@
-import type { Clock } from '../../job/clock.js';
 import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
-import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
+import type { Retention } from '../../job/queue.js';
+import type { Clock } from '../../job/clock.js';
 import { isFinal } from '../../job/status.js';
+import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
 import { taskResultOf } from '../../job/task-snapshot.js';
 import { AbortListeners } from '../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
-import { Waiters } from '../../results/waiters.js';
 import { waitUntil } from '../../results/wait-until.js';
-import { hasExpired, type ResultRow, stateOf } from './sql/job-row.js';
+import { Waiters } from '../../results/waiters.js';
+import { hasExpired, type SqliteRow, toJobState } from './sql/job-row.js';
 import type { JobReads } from './sql/job-reads.js';
+import type { ClaimedJobs } from './work/claimed-jobs.js';
 
-/** Finished jobs of other processes are looked at this many at a time. */
-const SEEN_AT_ONCE = 500;
+/** The most rows that are read in one turn of the event loop. */
+const MAX_READ = 500;
 
-export interface ResultsSource {
+export interface SqliteResultsParts {
   readonly clock: Clock;
-  readonly resultTtl: number;
+  readonly retention: Retention;
   readonly reads: JobReads;
-  /** The row as this process knows it: what was taken and has not been started still waits. */
-  asSeen<R extends ResultRow>(row: R): R;
+  readonly claimed: ClaimedJobs;
 }
 
-/** Results as the file keeps them, and those who wait for one, whichever process it comes from. */
+/** Results in the file, and waits for jobs, whichever process runs them. */
 export class SqliteResults extends ResultBackend {
-  private source: ResultsSource | null = null;
   /** By row. */
   private readonly waiters = new Waiters<number>();
   private readonly aborts = new AbortListeners();
-  /** Where in the order of finished jobs to go on looking. */
+  /** The place in the order of finished jobs up to which waits have been answered. */
   private seen = 0;
-  /** Where {@link lookForDropped} stands. */
-  private round: IterableIterator<number> | null = null;
+  /** The current pass of {@link checkDropped}. */
+  private pass: IterableIterator<number> | null = null;
+  private closed = false;
 
-  open(source: ResultsSource): void {
-    this.source = source;
+  constructor(private readonly parts: SqliteResultsParts) {
+    super();
   }
 
-  /** The row is the result already. */
+  /** Nothing to do: the job's row holds the result. */
   store(): void {}
 
   get(taskId: string): TaskResult | null {
     const row = this.find(taskId);
-    return row ? taskResultOf(stateOf(row)) : null;
+    return row ? taskResultOf(toJobState(row)) : null;
   }
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
-    // Before the row is read: a job that finishes in between is seen by the next look.
-    if (this.waiters.size === 0) this.seen = this.opened.reads.lastNumber();
+    const { clock, reads } = this.parts;
+    this.assertOpen();
+    // Before the row is read, so that the next check finds a job that finishes in between.
+    if (this.waiters.size === 0) this.seen = reads.lastNumber();
     const row = this.find(taskId);
     if (row === undefined) throw this.missing(taskId);
-    if (isFinal(row.status)) return taskResultOf(stateOf(row)) as FinishedTaskResult;
-    return waitUntil(taskId, options, this.opened.clock, this.aborts, (waiter) =>
-      this.waiters.add(row.id, waiter),
-    );
+    if (isFinal(row.status)) return taskResultOf(toJobState(row)) as FinishedTaskResult;
+    return waitUntil(taskId, options, clock, this.aborts, (waiter) => this.waiters.add(row.id, waiter));
   }
 
   /**
-   * The job of a row has finished.
+   * Answers the waits for a finished job.
    *
-   * @param read What the row says now.
+   * @param read Reads the job's row; `undefined` if it has been dropped.
    */
-  finished(id: number, read: () => ResultRow | undefined): void {
+  finished(id: number, read: () => SqliteRow | undefined): void {
     if (!this.waiters.has(id)) return;
     const waiters = this.waiters.take(id);
     const row = read();
     for (const waiter of waiters) waiter(row ? readable(row) : this.dropped());
   }
 
-  /** Other processes may have finished jobs. */
-  readonly look = (): void => {
-    if (this.waiters.size === 0 || this.source === null) return;
-    const some = this.source.reads.finishedAfter(this.seen, SEEN_AT_ONCE);
+  /** Answers waits for jobs that other processes have finished. */
+  readonly checkFinished = (): void => {
+    if (this.waiters.size === 0 || this.closed) return;
+    const { reads } = this.parts;
+    const some = reads.finishedAfter(this.seen, MAX_READ);
     for (const { id, finish_order: order } of some) {
       this.seen = order;
-      this.finished(id, () => this.opened.reads.at(id));
+      this.finished(id, () => reads.at(id));
     }
-    // The rest in another turn of the event loop.
-    if (some.length === SEEN_AT_ONCE) setImmediate(this.look);
+    if (some.length === MAX_READ) setImmediate(this.checkFinished);
   };
 
-  /** Ends waits for jobs whose results came and were dropped between two looks: some at a time, in turns. */
-  lookForDropped(): void {
-    this.round ??= this.waiters.jobs();
-    for (let looked = 0; looked < SEEN_AT_ONCE; looked++) {
-      const { value: id, done } = this.round.next();
+  /** Ends waits for results that were dropped between two checks. Each call continues the pass over all waits. */
+  checkDropped(): void {
+    this.pass ??= this.waiters.jobs();
+    for (let read = 0; read < MAX_READ; read++) {
+      const { value: id, done } = this.pass.next();
       if (done || id === undefined) {
-        this.round = null;
+        this.pass = null;
         return;
       }
-      if (!this.opened.reads.isThere(id)) this.finished(id, () => undefined);
+      if (!this.parts.reads.isThere(id)) this.finished(id, () => undefined);
     }
   }
 
   override close(): void {
-    this.source = null;
-    this.round = null;
-    const closed = (): Promise<never> =>
+    this.closed = true;
+    const stopped = (): Promise<never> =>
       Promise.reject(
         new ExecutorNotRunningError(
-          'The executor stopped while this result was waited for. The job goes on at the next start; ask again then.',
+          'The executor stopped before this job finished. The job is kept: wait for it again after the next start.',
         ),
       );
-    for (const waiter of this.waiters.takeAll()) waiter(closed());
+    for (const waiter of this.waiters.takeAll()) waiter(stopped());
   }
 
-  /** Results that are older than they may be are gone, though they may still lie in the file. */
-  private find(taskId: string): ResultRow | undefined {
-    const { reads, clock, resultTtl, asSeen } = this.opened;
+  /** Expired results count as dropped, even while their rows exist. */
+  private find(taskId: string): SqliteRow | undefined {
+    this.assertOpen();
+    const { reads, clock, retention, claimed } = this.parts;
     const row = reads.find(taskId);
-    if (row === undefined) return undefined;
-    return hasExpired(row, clock.now(), resultTtl) ? undefined : asSeen(row);
+    if (row === undefined || hasExpired(row, clock.now(), retention.resultTtl)) return undefined;
+    return claimed.asSeen(row);
   }
 
   private missing(taskId: string): Error {
-    return this.opened.reads.wasIssued(taskId)
+    return this.parts.reads.wasIssued(taskId)
       ? new ResultExpiredError(
           `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
         )
-      : new ResultNotFoundError(`No job '${taskId}' is known to this database file.`);
+      : new ResultNotFoundError(`This database file has no job '${taskId}'.`);
   }
 
   private dropped(): Promise<never> {
@@ -128,16 +129,15 @@ export class SqliteResults extends ResultBackend {
     );
   }
 
-  private get opened(): ResultsSource {
-    if (this.source !== null) return this.source;
-    throw new ExecutorNotRunningError('The database file is not open.');
+  private assertOpen(): void {
+    if (this.closed) throw new ExecutorNotRunningError('The database file is not open.');
   }
 }
 
-/** What a row says; if somebody has made it unreadable, only those who wait for it are told. */
-function readable(row: ResultRow): FinishedTaskResult | Promise<never> {
+/** The result of a row. If the row is unreadable, only the waits for this job reject. */
+function readable(row: SqliteRow): FinishedTaskResult | Promise<never> {
   try {
-    return taskResultOf(stateOf(row)) as FinishedTaskResult;
+    return taskResultOf(toJobState(row)) as FinishedTaskResult;
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,53 +1,57 @@
-import { Logger } from '@nestjs/common';
-import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../embedded/job-store.js';
-import type { Accepted, Attempt, NewJob } from '../../job/job.js';
 import type { MaybePromise } from '../../job/async.js';
+import type { Accepted, Attempt, NewJob } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
-import { ChangeWatch } from './file/change-watch.js';
-import { Housekeeping } from './work/maintenance.js';
-import { infoOf } from './sql/job-row.js';
-import { JobsFile } from './file/jobs-file.js';
-import { finishedRow, type StoredOutcome, storedOutcome } from './sql/outcome-writes.js';
-import { rowsFor } from './sql/row-size.js';
+import { CHANGED, type OpenStore, type StoreConfig } from '../embedded/job-store.js';
+import { FileWatch } from './file/file-watch.js';
+import { rowsFor } from './file/group-commit.js';
+import type { JobsFile } from './file/jobs-file.js';
+import { toJobRow } from './sql/job-row.js';
+import { encodeOutcome, type EncodedState, finishedRow } from './sql/outcome-writes.js';
 import type { SqliteAttempt } from './sql/sqlite-attempt.js';
+import { encodeJob } from './sql/submission-writes.js';
 import { SqliteControl } from './sqlite-control.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
-import { type StoredJob, storedForm } from './sql/submission-writes.js';
-import { TakenJobs } from './work/claimed-jobs.js';
+import { ClaimedJobs } from './work/claimed-jobs.js';
+import { Maintenance } from './work/maintenance.js';
 
-/** As many jobs as may share a transaction with whatever else is written. */
-const FEW = 20;
-/** How often to look whether the file is still there. */
-const PRESENCE_MS = 1_000;
+/** Up to this many jobs are submitted in a transaction that other writes share. */
+const MAX_SHARED = 20;
 
-/** Jobs and results in one SQLite file, which several processes of one host may share. */
-export class SqliteStore implements JobStore, OpenStore {
-  readonly durable = true;
-  readonly results = new SqliteResults();
-  readonly control = new SqliteControl();
-  private readonly logger = new Logger('Flowrra');
-  private config!: StoreConfig;
-  private file!: JobsFile;
-  private taken!: TakenJobs;
-  private housekeeping!: Housekeeping;
-  private watch!: ChangeWatch;
+/** Jobs and results in one open SQLite file, which several processes of one host may share. */
+export class OpenSqliteStore implements OpenStore {
+  readonly results: SqliteResults;
+  readonly control: SqliteControl;
+  private readonly claimed: ClaimedJobs;
+  private readonly maintenance: Maintenance;
+  private readonly watch: FileWatch;
   private closing = false;
-  private presence: NodeJS.Timeout | undefined;
 
-  constructor(private readonly options: ResolvedSqliteOptions) {}
-
-  async open(config: StoreConfig): Promise<this> {
-    this.config = config;
-    this.file = await JobsFile.open(this.options, config);
-    this.logger.log(`Jobs lie in ${this.options.file}`);
-    this.closing = false;
-    this.connect();
-    this.watch.start(this.options.pollInterval);
-    this.housekeeping.start();
-    this.presence = setInterval(() => this.file.checkPresence(), PRESENCE_MS);
-    this.presence.unref();
-    return this;
+  /** @param file The store closes it at {@link close}. */
+  constructor(
+    private readonly file: JobsFile,
+    private readonly config: StoreConfig,
+    private readonly options: ResolvedSqliteOptions,
+  ) {
+    const { clock, retention } = config;
+    const { ended } = this;
+    const claimed = new ClaimedJobs({ file, config, options, ended });
+    const results = new SqliteResults({ clock, retention, reads: file.reads, claimed });
+    this.claimed = claimed;
+    this.results = results;
+    this.control = new SqliteControl({ file, config, claimed, results });
+    this.maintenance = new Maintenance({ file, config, lease: options.lease, claimed, results, ended });
+    this.watch = new FileWatch({
+      pollInterval: options.pollInterval,
+      version: () => file.reads.dataVersion(),
+      changed: () => {
+        claimed.fileChanged();
+        results.checkFinished();
+        config.notify(CHANGED);
+      },
+      checkPresence: () => file.checkPresence(),
+    });
+    this.maintenance.start();
   }
 
   consume(): void {
@@ -55,135 +59,88 @@ export class SqliteStore implements JobStore, OpenStore {
   }
 
   insert(job: NewJob, now: number): Promise<Accepted> {
-    const stored = storedForm(job);
-    this.taken.yieldTo(job.queue, job.priority);
-    return this.file.commit.write(() => this.file.submissions.insert(stored, now), rowsOf(stored));
+    const encoded = encodeJob(job);
+    this.claimed.preempt(job.queue, job.priority);
+    return this.file.commit.write(() => this.file.submissions.insert(encoded, now), encoded.rows);
   }
 
-  /** All of them or, if one cannot be stored, none. */
+  /** Inserts all jobs or, if one cannot be stored, none. */
   async insertMany(jobs: readonly NewJob[], now: number): Promise<Accepted[]> {
     const { commit, submissions } = this.file;
-    for (const { queue, priority } of jobs) this.taken.yieldTo(queue, priority);
-    if (jobs.length <= FEW) {
-      const stored = jobs.map(storedForm);
-      const rows = stored.reduce((sum, each) => sum + rowsOf(each), 0);
-      return commit.write(() => stored.map((each) => submissions.insert(each, now)), rows);
+    for (const { queue, priority } of jobs) this.claimed.preempt(queue, priority);
+    if (jobs.length <= MAX_SHARED) {
+      const encoded = jobs.map(encodeJob);
+      const rows = encoded.reduce((sum, each) => sum + each.rows, 0);
+      return commit.write(() => encoded.map((each) => submissions.insert(each, now)), rows);
     }
     return commit.writeEach(jobs, (job) => {
-      const stored = storedForm(job);
-      return { value: submissions.insert(stored, now), rows: rowsOf(stored) };
+      const encoded = encodeJob(job);
+      return { value: submissions.insert(encoded, now), rows: encoded.rows };
     });
   }
 
   hasExisting(job: NewJob, now: number): boolean {
-    return this.file.submissions.hasStandIn(job, now);
+    return this.file.submissions.hasExisting(job, now);
   }
 
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
-    return this.taken.claim(queue, limit, now);
+    return this.claimed.claim(queue, limit, now);
   }
 
   begins(attempt: Attempt): boolean {
-    return this.taken.begins(attempt as SqliteAttempt);
+    return this.claimed.begins(attempt as SqliteAttempt);
   }
 
-  async settle(attempt: Attempt, outcome: Outcome, now: number): Promise<boolean> {
-    const mine = attempt as SqliteAttempt;
-    const given = storedOutcome(mine, outcome);
-    const { outcomes, leases, queues, reads } = this.file;
-    const settle = (): StoredOutcome | null => {
-      const stored = outcomes.settle(mine, given, now);
+  async settle(given: Attempt, outcome: Outcome, now: number): Promise<boolean> {
+    const attempt = given as SqliteAttempt;
+    const state = encodeOutcome(attempt, outcome, now);
+    const { commit, outcomes, leases, queues, reads } = this.file;
+    const settle = (): EncodedState | null => {
+      const stored = outcomes.settle(attempt, state, now);
       if (stored !== null) return stored;
-      // Late, but nobody else has taken the job: what was done still counts.
-      const renewed = leases.renew(mine, now + this.options.lease);
-      return renewed ? outcomes.settle(mine, given, now) : null;
+      // The lease has ended. If no other worker has claimed the job, the outcome still counts.
+      const renewed = leases.renew(attempt, now + this.options.lease);
+      return renewed ? outcomes.settle(attempt, state, now) : null;
     };
-    const stored = await this.file.commit.write(settle, rowsFor(given.result));
-    this.taken.release(mine);
-    if (stored === given && isEnd(outcome))
-      this.results.finished(mine.row.id, () => finishedRow(mine, given, now) ?? reads.at(mine.row.id));
-    else if (stored !== given && stored !== null) this.ended(mine.row.id);
-    // There is room for another one, which was not there when the attempt ended.
-    if (queues.isLimited(mine.queue)) this.config.notify(CHANGED);
-    return stored === given;
+    const stored = await commit.write(settle, rowsFor(state.result));
+    this.claimed.forget(attempt);
+    if (stored === state && state.finishedAt !== null)
+      this.results.finished(attempt.row.id, () => finishedRow(attempt, state) ?? reads.at(attempt.row.id));
+    else if (stored !== state && stored !== null) this.ended(attempt.row.id);
+    // The place of a queue with fleet limits is free only now, after the attempt has ended.
+    if (queues.isLimited(attempt.queue)) this.config.notify(CHANGED);
+    return stored === state;
   }
 
   nextDue(queue: string): number | null {
-    return this.taken.nextDue(queue);
+    return this.claimed.nextDue(queue);
   }
 
   pendingCount(): number {
-    return this.file.reads.pendingCount() + this.taken.waiting;
+    return this.file.reads.pendingCount() + this.claimed.prefetchedCount;
   }
 
-  /** Nothing is lost: what waits is there at the next start. */
+  /** Releases prefetched jobs. Returns 0: waiting jobs are kept for the next start. */
   stop(): number {
-    this.taken.giveAllBack();
+    this.claimed.releaseAll();
     return 0;
   }
 
   async close(): Promise<void> {
-    if (this.file === undefined || this.closing) return;
+    if (this.closing) return;
     this.closing = true;
     this.watch.stop();
-    clearInterval(this.presence);
-    this.housekeeping.stop();
-    this.taken.close();
+    this.maintenance.stop();
+    this.claimed.close();
     await this.file.close();
     this.control.close();
     this.results.close();
   }
 
-  /** A job that had been cancelled is over, and nobody else says so. */
+  /** Announces the end of a cancelled job that ended neither by its attempt nor by `control.cancel`. */
   private readonly ended = (id: number): void => {
-    const row = this.file.looks.at(id);
+    const row = this.file.reads.at(id);
     this.results.finished(id, () => row);
-    if (row !== undefined) this.config.notify({ type: 'ended', row: infoOf(row) });
+    if (row !== undefined) this.config.notify({ type: 'ended', row: toJobRow(row) });
   };
-
-  /** Makes the parts that live on an open file. */
-  private connect(): void {
-    const { config, file, options, results } = this;
-    const { clock, retention } = config;
-    const taken = new TakenJobs({ file, config, options, ended: this.ended });
-    this.taken = taken;
-    results.open({
-      clock,
-      resultTtl: retention.resultTtl,
-      reads: file.reads,
-      asSeen: (row) => taken.asSeen(row),
-    });
-    this.control.open({ file, config, taken, ended: (row) => results.finished(row.id, () => row) });
-    this.watch = new ChangeWatch(
-      () => file.reads.dataVersion(),
-      () => {
-        taken.look();
-        results.look();
-        config.notify(CHANGED);
-      },
-    );
-    this.housekeeping = new Housekeeping({
-      file,
-      clock,
-      lease: options.lease,
-      resultTtl: retention.resultTtl,
-      held: taken.all,
-      changed: () => config.notify(CHANGED),
-      ended: this.ended,
-      lost: (attempt) => {
-        taken.release(attempt);
-        config.notify({ type: 'lost', attempt });
-      },
-      round: () => results.lookForDropped(),
-    });
-  }
-}
-
-/** About how many rows of usual size a job takes. */
-function rowsOf({ args, metadata }: StoredJob): number {
-  return rowsFor(args) + (metadata === null ? 0 : rowsFor(metadata));
-}
-
-function isEnd({ kind }: Outcome): boolean {
-  return kind === 'success' || kind === 'failed' || kind === 'cancelled';
 }

@@ -43,6 +43,7 @@ const TYPES = Object.keys({
   snoozed: true,
   released: true,
   cancelled: true,
+  requeued: true,
   redriven: true,
 } satisfies Record<TaskEventType, true>);
 

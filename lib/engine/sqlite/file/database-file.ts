@@ -2,25 +2,25 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EngineError } from '../../../job/errors.js';
-import type { SqliteDatabase, SqliteDriver } from './driver/driver.js';
-import { loadDriver } from './driver/load-driver.js';
-import { migrate } from './migrations.js';
 import { engineError, faultOf } from '../sqlite-fault.js';
 import type { ResolvedSqliteOptions } from '../sqlite-options.js';
+import type { SqliteDatabase, SqliteDriver } from './driver.js';
+import { loadDriver } from './load-driver.js';
+import { migrate } from './migrations.js';
 
 /**
- * How long SQLite itself may wait for a lock, and hold the event loop meanwhile. Another process's
- * commit takes less; whoever waits longer does so without holding anything up.
+ * How long SQLite itself waits for a lock. It blocks the event loop meanwhile. A commit of another process
+ * takes less time; longer waits are made without blocking, by `GroupCommit`.
  */
 const BUSY_TIMEOUT_MS = 5;
 const OPEN_RETRY_MS = 20;
-/** Bytes of the log that are kept for reuse, however long a large submission has made it. */
-const LONGEST_LOG = 16_777_216;
+/** Bytes of the write-ahead log that are kept for reuse after a large submission. */
+const MAX_KEPT_LOG = 16_777_216;
 
 /**
- * Opens the file, creates it if need be, and brings its schema up to date.
+ * Opens the file, creates it if there is none, and migrates it to the current schema.
  *
- * @throws {EngineError} that says what is wrong with the file.
+ * @throws {EngineError} that says what is wrong with the file and how to fix it.
  */
 export async function openDatabaseFile(options: ResolvedSqliteOptions): Promise<SqliteDatabase> {
   const { file, lockTimeout } = options;
@@ -33,7 +33,7 @@ export async function openDatabaseFile(options: ResolvedSqliteOptions): Promise<
     try {
       return open(driver, options);
     } catch (error) {
-      // Several processes that start together on a new file get into each other's way for a moment.
+      // Processes that start together on a new file lock it for each other for a moment.
       if (faultOf(error) !== 'locked' || performance.now() > deadline) throw engineError(error, file);
       await pause(OPEN_RETRY_MS);
     }
@@ -47,10 +47,10 @@ function open(driver: SqliteDriver, { file, durability }: ResolvedSqliteOptions)
     migrate(database, file);
     enterWal(database, file);
     database.exec(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
-    // Checkpoints are made between transactions, not within one: see FileTransaction.
+    // FileTransaction makes checkpoints between transactions, so that no commit waits for one.
     database.exec('PRAGMA wal_autocheckpoint = 0');
     database.exec(
-      `PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA journal_size_limit = ${LONGEST_LOG}`,
+      `PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA journal_size_limit = ${MAX_KEPT_LOG}`,
     );
     return database;
   } catch (error) {
@@ -59,13 +59,13 @@ function open(driver: SqliteDriver, { file, durability }: ResolvedSqliteOptions)
   }
 }
 
-/** Write-ahead logging needs memory that processes share, which network file systems do not give. */
+/** Write-ahead logging needs shared memory, which network file systems do not provide. */
 function enterWal(database: SqliteDatabase, file: string): void {
   const { journal_mode: mode } = database
     .prepare<{ journal_mode: string }>('PRAGMA journal_mode = WAL')
     .get() as { journal_mode: string };
   if (mode === 'wal') return;
   throw new EngineError(
-    `${file}: its file system cannot do write-ahead logging (journal mode ${mode}). Put the file on a local disk.`,
+    `${file}: its file system does not support write-ahead logging (journal mode ${mode}). Put the file on a local disk.`,
   );
 }

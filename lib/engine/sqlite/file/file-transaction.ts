@@ -1,45 +1,49 @@
-import type { SqliteDatabase } from './driver/driver.js';
-import type { Ledger } from '../sql/counters.js';
-import { rollback } from './rollback.js';
+import type { Counters } from '../sql/counters.js';
 import { faultOf } from '../sqlite-fault.js';
+import type { SqliteDatabase } from './driver.js';
 
-/** Pages in the write-ahead log after which they are carried over into the database. */
+/** A checkpoint is due when the write-ahead log has grown by this many pages. */
 const CHECKPOINT_PAGES = 400;
-/** Pages of a log that grows though it is carried over: others write whenever that is done, so it never begins anew. */
+/** A longer log is truncated by force: other processes write during every checkpoint, so it never restarts by itself. */
 const LONG_LOG_PAGES = 2_000;
-/** About what a transaction writes: a few pages each, and many rows to a page. */
+/** Estimates of the pages that a transaction writes. */
 const PAGES_PER_COMMIT = 4;
 const ROWS_PER_PAGE = 12;
 
-/** What a checkpoint answers: https://sqlite.org/pragma.html#pragma_wal_checkpoint */
+/** The result of a checkpoint: https://sqlite.org/pragma.html#pragma_wal_checkpoint */
 interface Checkpoint {
-  /** Pages in the log, and how many of them lie in the database as well. */
+  /** Pages in the log. */
   readonly log: number;
+  /** How many of them have been copied to the database. */
   readonly checkpointed: number;
 }
 
-/** Begins and ends transactions on the file, one at a time, and carries the log over now and then. */
+/** Begins and ends transactions on the file, one at a time, and makes checkpoints between them. */
 export class FileTransaction {
-  private unmerged = 0;
+  private pagesSinceCheckpoint = 0;
   private restartDue = false;
   private readonly beginImmediate;
   private readonly commit;
-  private readonly checkpoint;
+  private readonly passive;
   private readonly restart;
 
   /** @param finish The last step of every transaction. */
   constructor(
     private readonly database: SqliteDatabase,
-    private readonly ledger: Ledger,
+    private readonly counters: Counters,
     private readonly finish: () => void,
   ) {
     this.beginImmediate = database.prepare('BEGIN IMMEDIATE');
     this.commit = database.prepare('COMMIT');
-    this.checkpoint = database.prepare<Checkpoint>('PRAGMA wal_checkpoint(PASSIVE)');
+    this.passive = database.prepare<Checkpoint>('PRAGMA wal_checkpoint(PASSIVE)');
     this.restart = database.prepare<Checkpoint>('PRAGMA wal_checkpoint(RESTART)');
   }
 
-  /** Says `false` if another connection holds the file; throws if it cannot be written at all. */
+  /**
+   * Returns `false` if another connection holds the lock.
+   *
+   * @throws {EngineError} if the file cannot be written.
+   */
   begin(): boolean {
     try {
       this.beginImmediate.run();
@@ -50,42 +54,41 @@ export class FileTransaction {
     }
   }
 
-  /** @param rows About how many were written. */
+  /** @param rows An estimate of the rows written. */
   end(rows: number): void {
     this.finish();
-    this.ledger.write();
+    this.counters.write();
     this.commit.run();
-    this.unmerged += PAGES_PER_COMMIT + rows / ROWS_PER_PAGE;
+    this.pagesSinceCheckpoint += PAGES_PER_COMMIT + rows / ROWS_PER_PAGE;
   }
 
-  cancel(): void {
-    rollback(this.database);
-    this.ledger.reset();
+  rollback(): void {
+    this.database.rollback();
+    this.counters.reset();
   }
 
-  /** Whether the log has grown so long that it is time for {@link merge}. */
-  get shouldMerge(): boolean {
-    return this.restartDue || this.unmerged >= CHECKPOINT_PAGES;
+  get checkpointDue(): boolean {
+    return this.restartDue || this.pagesSinceCheckpoint >= CHECKPOINT_PAGES;
   }
 
-  /** One step of it: another may be due at once. */
-  merge(): void {
+  /** Copies the log to the database. Another checkpoint may be due right afterwards. */
+  checkpoint(): void {
     const restart = this.restartDue;
     this.restartDue = false;
-    this.unmerged = 0;
+    this.pagesSinceCheckpoint = 0;
     try {
       if (restart) this.restart.get();
-      else this.restartDue = isStarved(this.checkpoint.get() as Checkpoint);
+      else this.restartDue = needsRestart(this.passive.get() as Checkpoint);
     } catch {
-      // What the disk does not take now stays in the log, from which it is read as well.
+      // Pages that the disk rejects now stay in the log and are read from there.
     }
   }
 }
 
 /**
- * Whether only what was written meanwhile is not carried over: keeping the others out for as long as
- * that takes lets the log begin anew. Behind a long reader more is left, and to keep out others is no use.
+ * Whether only pages written during the checkpoint are left in a long log. Then a checkpoint that keeps other
+ * writers out for a moment lets the log restart. If a long reader holds back more pages, it would not help.
  */
-function isStarved({ log, checkpointed }: Checkpoint): boolean {
+function needsRestart({ log, checkpointed }: Checkpoint): boolean {
   return log > LONG_LOG_PAGES && log - checkpointed < CHECKPOINT_PAGES;
 }

@@ -1,45 +1,53 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { detached } from '../../../job/async.js';
 import { EngineError } from '../../../job/errors.js';
-import type { FileTransaction } from './file-transaction.js';
 import { engineError, faultOf } from '../sqlite-fault.js';
+import type { FileTransaction } from './file-transaction.js';
 
-/** Rows that one transaction may write, and the time after which it takes up no more. */
+/** A transaction takes up no more writes after this many rows, or after this time. */
 const MAX_ROWS = 300;
 const BUDGET_MS = 2;
-/** How much of a long write is done in one turn of the event loop. */
+/** The time that a long write takes in one turn of the event loop. */
 const STEP_MS = 3;
-/** While another process writes, a group that cannot begin tries again after this long, more or less. */
+/** The mean pause before the next try while another process holds the lock. */
 const LOCKED_RETRY_MS = 3;
+/** Characters of a row with small arguments: the unit of `rows`. */
+const USUAL_ROW = 340;
+
+/** The number of usual rows that take as much space as one row with this text. */
+export function rowsFor(text: string | null): number {
+  return 1 + Math.floor((text?.length ?? 0) / USUAL_ROW);
+}
 
 interface Write {
-  /** About how many rows of usual size it writes; of a long one, so far. */
+  /** An estimate of the usual rows written; for a long write, so far. */
   rows: number;
   readonly since: number;
-  /** A long one has a transaction of its own, and is asked again, each time in another turn, until it says it is done. */
+  /** A long write has its own transaction, and takes one step per turn of the event loop. */
   readonly long: boolean;
+  /** Returns whether the write is complete. */
   step(): boolean;
   /** Called once the transaction is durable. */
   done(): void;
-  refuse(error: EngineError): void;
+  reject(error: EngineError): void;
 }
 
 /**
- * The one way into the file: writes of the same turn of the event loop share a transaction, so that
- * many pay for one commit and a lone one waits for nobody. Whoever writes hears of it when it is durable.
+ * The only way to write to the file. Writes of the same turn of the event loop share a transaction, so that
+ * many writes cost one commit, and a single write does not wait. Promises resolve when the commit is durable.
  */
 export class GroupCommit {
   private waiting: Write[] = [];
   private scheduled = false;
   private retry: NodeJS.Timeout | null = null;
   private closed = false;
-  private broken: EngineError | null = null;
-  /** The write at which a group stands, or has failed. */
+  private failure: EngineError | null = null;
+  /** The write that is being applied, or that has thrown. */
   private applying: Write | null = null;
-  /** A long write that is under way. */
+  /** The long write whose transaction is open. */
   private long: Write | null = null;
 
-  /** @param lockTimeout How long a write waits while another program holds the file, in milliseconds. */
+  /** @param lockTimeout How long a write waits while another program holds the lock, in milliseconds. */
   constructor(
     private readonly transaction: FileTransaction,
     private readonly file: string,
@@ -47,11 +55,11 @@ export class GroupCommit {
   ) {}
 
   /**
-   * Applies `apply` within a transaction, some time after the caller has returned, and resolves
-   * with what it returned when that is durable.
+   * Calls `apply` within a transaction, after the caller has returned. Resolves with its result once the
+   * transaction is durable.
    *
-   * @param rows About how many rows it writes.
-   * @throws {EngineError} if it could not be done. It has then left no trace, and will not turn up later.
+   * @param rows An estimate of the usual rows that it writes: see {@link rowsFor}.
+   * @throws {EngineError} if the write failed. Then it has changed nothing, and is not tried again.
    */
   write<T>(apply: () => T, rows = 1): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -60,11 +68,11 @@ export class GroupCommit {
         value = apply();
         return true;
       };
-      this.add({ rows, long: false, step, done: () => resolve(value), refuse: reject });
+      this.add({ rows, long: false, step, done: () => resolve(value), reject });
     });
   }
 
-  /** The same for many items, however long it takes: all of them, or none. */
+  /** The same for many items, in one transaction over several turns of the event loop. */
   writeEach<I, T>(items: readonly I[], apply: (item: I) => { value: T; rows: number }): Promise<T[]> {
     return new Promise((resolve, reject) => {
       const values: T[] = [];
@@ -77,39 +85,39 @@ export class GroupCommit {
         }
         return values.length === items.length;
       };
-      const write = { rows: 0, long: true, step, done: () => resolve(values), refuse: reject };
+      const write = { rows: 0, long: true, step, done: () => resolve(values), reject };
       this.add(write);
     });
   }
 
-  /** Writes everything that waits. What the file does not take within `lockTimeout` is refused. */
+  /** Writes all that waits. Writes that cannot be made within `lockTimeout` are rejected. */
   async close(): Promise<void> {
     this.closed = true;
     if (this.retry !== null) clearTimeout(this.retry);
     const deadline = performance.now() + this.lockTimeout;
     while (this.long !== null || this.waiting.length > 0) {
       if (this.advance()) continue;
-      if (performance.now() > deadline) refuseAll(this.waiting.splice(0), this.locked());
-      // Whoever holds the file may live in this very process.
+      if (performance.now() > deadline) rejectAll(this.waiting.splice(0), this.lockedError());
+      // A pause without blocking, since the lock may be held in this very process.
       else await pause(LOCKED_RETRY_MS);
     }
   }
 
-  /** Takes no more, and nothing of what has not been committed: what is written from now on would not be kept. */
-  refuseFromNowOn(reason: EngineError): void {
-    this.broken = reason;
-    const refused = this.waiting.splice(0);
+  /** Rejects all uncommitted and all later writes, since they would be lost. */
+  fail(reason: EngineError): void {
+    this.failure = reason;
+    const rejected = this.waiting.splice(0);
     if (this.long !== null) {
-      this.transaction.cancel();
-      refused.push(this.long);
+      this.transaction.rollback();
+      rejected.push(this.long);
       this.long = null;
     }
-    refuseAll(refused, reason);
+    rejectAll(rejected, reason);
   }
 
   private add(write: Omit<Write, 'since'>): void {
-    if (this.closed) return write.refuse(new EngineError(`${this.file} has been closed.`));
-    if (this.broken !== null) return write.refuse(this.broken);
+    if (this.closed) return write.reject(new EngineError(`${this.file} has been closed.`));
+    if (this.failure !== null) return write.reject(this.failure);
     this.waiting.push(Object.assign(write, { since: performance.now() }));
     this.schedule();
   }
@@ -120,16 +128,16 @@ export class GroupCommit {
     detached(() => setImmediate(this.turn));
   }
 
-  /** A group, a step or a checkpoint: none makes the event loop wait for another. */
+  /** One group, one step or one checkpoint per turn, so that the event loop is not blocked for long. */
   private readonly turn = (): void => {
     this.scheduled = false;
     if (this.closed) return;
-    if (this.long === null && this.transaction.shouldMerge) this.transaction.merge();
+    if (this.long === null && this.transaction.checkpointDue) this.transaction.checkpoint();
     else if (!this.advance()) return this.postpone();
-    if (this.long !== null || this.waiting.length > 0 || this.transaction.shouldMerge) this.schedule();
+    if (this.long !== null || this.waiting.length > 0 || this.transaction.checkpointDue) this.schedule();
   };
 
-  /** The next group or step. Says `false`, having done nothing, if the file is locked. */
+  /** Makes the next group or step. Returns `false`, and does nothing, if the file is locked. */
   private advance(): boolean {
     if (this.long !== null) {
       this.step(this.long);
@@ -140,7 +148,7 @@ export class GroupCommit {
     try {
       if (!this.transaction.begin()) return false;
     } catch (error) {
-      refuseAll(this.waiting.splice(0), engineError(error, this.file));
+      rejectAll(this.waiting.splice(0), engineError(error, this.file));
       return true;
     }
     if (first.long) {
@@ -157,8 +165,8 @@ export class GroupCommit {
     try {
       this.transaction.end(this.applyInto(group));
     } catch (error) {
-      this.transaction.cancel();
-      return this.refuse(group, error);
+      this.transaction.rollback();
+      return this.reject(group, error);
     }
     for (const write of group) write.done();
   }
@@ -169,14 +177,14 @@ export class GroupCommit {
       this.transaction.end(long.rows);
     } catch (error) {
       this.long = null;
-      this.transaction.cancel();
-      return this.refuse([long], error);
+      this.transaction.rollback();
+      return this.reject([long], error);
     }
     this.long = null;
     long.done();
   }
 
-  /** Moves waiting writes into the transaction, as many as one may hold, and returns how many rows they write. */
+  /** Applies waiting writes up to the limits of one transaction. Returns the rows that they write. */
   private applyInto(group: Write[]): number {
     const started = performance.now();
     let rows = 0;
@@ -196,23 +204,23 @@ export class GroupCommit {
     return rows;
   }
 
-  /** A write that is at fault itself takes no other with it: those get a transaction without it. */
-  private refuse(group: Write[], error: unknown): void {
+  /** If one write caused the error, only that write is rejected: the others get another transaction. */
+  private reject(group: Write[], error: unknown): void {
     const culprit = faultOf(error) === 'other' ? this.applying : null;
     if (culprit !== null) this.waiting = [...group.filter((write) => write !== culprit), ...this.waiting];
     this.applying = null;
-    // The log may hold what the database has room for. A quota that is used up is no full disk to SQLite.
-    if (faultOf(error) === 'full' || faultOf(error) === 'disk') this.transaction.merge();
-    refuseAll(culprit === null ? group : [culprit], engineError(error, this.file));
+    // A checkpoint makes room in the log. SQLite reports an exhausted quota as an I/O error, not as a full disk.
+    if (faultOf(error) === 'full' || faultOf(error) === 'disk') this.transaction.checkpoint();
+    rejectAll(culprit === null ? group : [culprit], engineError(error, this.file));
   }
 
   private postpone(): void {
-    const since = performance.now() - this.lockTimeout;
-    const tired = this.waiting.filter((write) => write.since <= since);
-    this.waiting = this.waiting.filter((write) => write.since > since);
-    refuseAll(tired, this.locked());
+    const oldest = performance.now() - this.lockTimeout;
+    const timedOut = this.waiting.filter((write) => write.since <= oldest);
+    this.waiting = this.waiting.filter((write) => write.since > oldest);
+    rejectAll(timedOut, this.lockedError());
     if (this.waiting.length === 0) return;
-    // Not all at the same pace, or the same process would always come too late.
+    // Random pauses: with equal ones, the same process could lose every race for the lock.
     const wait = LOCKED_RETRY_MS * (0.5 + Math.random());
     this.retry = detached(() =>
       setTimeout(() => {
@@ -222,12 +230,12 @@ export class GroupCommit {
     );
   }
 
-  private locked(): EngineError {
+  private lockedError(): EngineError {
     const cause = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
     return engineError(cause, this.file);
   }
 }
 
-function refuseAll(writes: readonly Write[], error: EngineError): void {
-  for (const write of writes) write.refuse(error);
+function rejectAll(writes: readonly Write[], error: EngineError): void {
+  for (const write of writes) write.reject(error);
 }

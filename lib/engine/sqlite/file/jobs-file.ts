@@ -1,43 +1,39 @@
 import { Logger } from '@nestjs/common';
 import { EngineError } from '../../../job/errors.js';
 import type { StoreConfig } from '../../embedded/job-store.js';
-import { CancelWrites } from '../sql/cancel-writes.js';
+import { IdGenerator } from '../id-generator.js';
 import { ClaimWrites } from '../sql/claim-writes.js';
-import { ControlReads } from '../sql/control-reads.js';
-import { openDatabaseFile } from './database-file.js';
+import { ControlWrites } from '../sql/control-writes.js';
+import { Counters } from '../sql/counters.js';
 import { DedupeWrites } from '../sql/dedupe-writes.js';
-import type { SqliteDatabase } from './driver/driver.js';
-import { FilePresence } from './file-presence.js';
-import { FileTransaction } from './file-transaction.js';
-import { GroupCommit } from './group-commit.js';
+import { JobPages } from '../sql/job-pages.js';
 import { JobReads } from '../sql/job-reads.js';
 import { LeaseWrites } from '../sql/lease-writes.js';
-import { Ledger } from '../sql/counters.js';
 import { OutcomeWrites } from '../sql/outcome-writes.js';
-import { QueueWrites } from '../sql/queue-writes.js';
-import { RedriveWrites } from '../sql/retry-writes.js';
-import { ReportWrites } from '../sql/report-writes.js';
+import { QueueLimits } from '../sql/queue-limits.js';
 import { RetentionWrites } from '../sql/retention-writes.js';
-import { SqliteIds } from '../sqlite-id.js';
-import type { ResolvedSqliteOptions } from '../sqlite-options.js';
 import { SubmissionWrites } from '../sql/submission-writes.js';
+import type { ResolvedSqliteOptions } from '../sqlite-options.js';
+import { openDatabaseFile } from './database-file.js';
+import type { SqliteDatabase } from './driver.js';
+import { FilePresence } from './file-watch.js';
+import { FileTransaction } from './file-transaction.js';
+import { GroupCommit } from './group-commit.js';
 
 type FileConfig = Pick<StoreConfig, 'retention' | 'queues'>;
 
-/** The open file: what may be asked of it, what may be written, and the one way to write it. */
+/** The open file: its reads, its writes, and the commit through which all writes go. */
 export class JobsFile {
   readonly commit: GroupCommit;
   readonly reads: JobReads;
+  readonly pages: JobPages;
   readonly submissions: SubmissionWrites;
   readonly claims: ClaimWrites;
   readonly outcomes: OutcomeWrites;
   readonly leases: LeaseWrites;
   readonly retention: RetentionWrites;
-  readonly queues: QueueWrites;
-  readonly looks: ControlReads;
-  readonly cancels: CancelWrites;
-  readonly redrives: RedriveWrites;
-  readonly reports: ReportWrites;
+  readonly queues: QueueLimits;
+  readonly control: ControlWrites;
 
   private readonly transaction: FileTransaction;
   private readonly presence: FilePresence;
@@ -49,29 +45,27 @@ export class JobsFile {
     { retention, queues }: FileConfig,
   ) {
     const { file, lockTimeout } = options;
-    const ids = new SqliteIds(tagOf(database));
-    const ledger = new Ledger(database);
-    this.reads = new JobReads(database, ids);
-    this.looks = new ControlReads(database, ids);
+    const ids = new IdGenerator(tagOf(database));
+    const counters = new Counters(database);
     const keys = new DedupeWrites(database);
-    this.retention = new RetentionWrites(database, ledger, retention);
-    this.submissions = new SubmissionWrites(database, ledger, ids, keys, this.retention);
-    this.cancels = new CancelWrites(database, ledger);
-    this.claims = new ClaimWrites(database, ledger, this.cancels);
-    this.outcomes = new OutcomeWrites(database, ledger);
-    this.leases = new LeaseWrites(database, ledger, this.cancels);
-    this.queues = new QueueWrites(database, ledger, queues);
-    this.redrives = new RedriveWrites(database, ledger, keys);
-    this.reports = new ReportWrites(database);
-    this.transaction = new FileTransaction(database, ledger, () => this.retention.dropExcess());
+    this.reads = new JobReads(database, ids);
+    this.pages = new JobPages(database);
+    this.retention = new RetentionWrites(database, counters, retention);
+    this.submissions = new SubmissionWrites(database, counters, ids, keys, this.retention);
+    this.control = new ControlWrites(database, counters, keys);
+    this.claims = new ClaimWrites(database, counters, this.control);
+    this.outcomes = new OutcomeWrites(database, counters);
+    this.leases = new LeaseWrites(database, counters, this.control);
+    this.queues = new QueueLimits(database, counters, queues);
+    this.transaction = new FileTransaction(database, counters, () => this.retention.dropExcess());
     this.commit = new GroupCommit(this.transaction, file, lockTimeout);
     this.presence = new FilePresence(file);
   }
 
   /**
-   * Resolves once it has been written to: what can be opened and not written is of no use.
+   * Opens the file and makes a first write, so that a file that cannot be written is rejected at the start.
    *
-   * @throws {EngineError} that says what is wrong with the file. It is closed then.
+   * @throws {EngineError} that says what is wrong with the file. The file is closed then.
    */
   static async open(options: ResolvedSqliteOptions, config: FileConfig): Promise<JobsFile> {
     const database = await openDatabaseFile(options);
@@ -85,26 +79,26 @@ export class JobsFile {
     }
   }
 
-  /** Refuses to write any more once one of the files has been removed or replaced. */
+  /** Rejects all writes from now on if one of the files has been removed or replaced. */
   checkPresence(): void {
     const lost = this.gone ? null : this.presence.lost();
     if (lost === null) return;
     this.gone = true;
     const { file } = this.options;
-    const cure =
+    const remedy =
       lost === file
         ? 'Put it back and start the application again.'
-        : 'Stop all processes that use the database, in peace, so that they can save what they know of the log, and start again.';
+        : 'Stop all processes that use the database with SIGTERM, so that they can save the rest of the log, and start them again.';
     const reason = new EngineError(
-      `${lost} has been removed or replaced while ${lost === file ? 'it' : file} was in use, so nothing more can be kept. ${cure}`,
+      `${lost} has been removed or replaced while ${lost === file ? 'it' : file} was in use, so nothing more can be stored. ${remedy}`,
     );
-    this.commit.refuseFromNowOn(reason);
-    // What lies in a log without a name is safe once it is carried over.
-    if (lost !== file) this.transaction.merge();
+    this.commit.fail(reason);
+    // A checkpoint saves the pages of the removed log, as long as it is open.
+    if (lost !== file) this.transaction.checkpoint();
     new Logger('Flowrra').error(reason.message);
   }
 
-  /** Writes what is still to be written, and lets go of the file. */
+  /** Makes the writes that wait, and closes the file. */
   async close(): Promise<void> {
     await this.commit.close();
     this.database.close();

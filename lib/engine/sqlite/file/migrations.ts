@@ -1,40 +1,39 @@
 import { EngineError } from '../../../job/errors.js';
-import type { SqliteDatabase } from './driver/driver.js';
-import { rollback } from './rollback.js';
+import type { SqliteDatabase } from './driver.js';
 
-/** Marks a database file as Flowrra's ("Flow" in ASCII): https://sqlite.org/pragma.html#pragma_application_id */
+/** Identifies a database file of Flowrra ("Flow" in ASCII): https://sqlite.org/pragma.html#pragma_application_id */
 const APPLICATION_ID = 0x466c_6f77;
 
 /**
- * The steps from an empty file to the present schema. Forward only: a released step is never
- * changed, a new one is added at the end. A file's `user_version` is the number of steps it has had.
+ * The steps from an empty file to the current schema. They only go forward: the statements of a released
+ * step never change, and a new step is added at the end. A file's `user_version` is the number of its steps.
  */
 const MIGRATIONS: readonly string[] = [
   `
-  -- One row a job, from its submission until its result is dropped.
+  -- One row per job, from its submission until its result is dropped.
   CREATE TABLE jobs (
     id            INTEGER PRIMARY KEY,          -- in the order of submission
-    task_id       TEXT    NOT NULL,             -- what submit returned; carries id, unless it was chosen
+    task_id       TEXT    NOT NULL,             -- returned by submit; contains id, unless it was chosen
     chosen        INTEGER NOT NULL DEFAULT 0,   -- 1 if the submitter chose task_id
     task          TEXT    NOT NULL,             -- the task's name
     queue         TEXT    NOT NULL,
     -- pending, running, retrying, success, failed or cancelled. A CHECK would cost a third of an insert.
     status        TEXT    NOT NULL,
     priority      INTEGER NOT NULL,             -- lower runs first
-    place         INTEGER,                      -- its place in line, while it is due and waits
-    due_at        INTEGER,                      -- when it comes due, while it is delayed
-    leased_until  INTEGER,                      -- how long its worker has it for itself, while it runs
-    claims        INTEGER NOT NULL DEFAULT 0,   -- how often a worker has taken it; its latest is the only valid one
-    rescues       INTEGER NOT NULL DEFAULT 0,   -- how often the present attempt was taken over from a dead worker
+    place         INTEGER,                      -- its position among waiting jobs, while it is due
+    due_at        INTEGER,                      -- when it becomes due, while it is delayed
+    leased_until  INTEGER,                      -- end of its worker's lease, while it runs
+    claims        INTEGER NOT NULL DEFAULT 0,   -- number of claims; only the latest claim is valid
+    rescues       INTEGER NOT NULL DEFAULT 0,   -- how often the current attempt was taken over from a dead worker
     retries       INTEGER NOT NULL DEFAULT 0,
     submitted_at  INTEGER NOT NULL,             -- times are milliseconds since 1970
     started_at    INTEGER,                      -- of the latest attempt
     finished_at   INTEGER,
-    finish_order  INTEGER,                      -- grows with every job that finishes
-    args          TEXT,                         -- JSON; NULL if it lies in large_args
-    overrides     TEXT,                         -- JSON: the policy that was given with the job
-    errors        TEXT,                         -- JSON: what failed attempts threw
-    result        TEXT,                         -- JSON, of a job with status success
+    finish_order  INTEGER,                      -- a number that grows with every finished job
+    args          TEXT,                         -- JSON; NULL if stored in large_args
+    overrides     TEXT,                         -- JSON: policy overrides of the job
+    errors        TEXT,                         -- JSON: errors of failed attempts
+    result        TEXT,                         -- JSON, if status is success
     reason        TEXT                          -- why it was cancelled
   ) STRICT;
 
@@ -44,13 +43,13 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX jobs_finished ON jobs (finish_order)           WHERE finish_order IS NOT NULL;
   CREATE UNIQUE INDEX jobs_chosen ON jobs (task_id)           WHERE chosen = 1;
 
-  -- Arguments of some size lie apart, so that a change of status does not write them anew.
+  -- Large arguments have their own table, so that a change of status does not rewrite them.
   CREATE TABLE large_args (
     job  INTEGER PRIMARY KEY,
     args TEXT NOT NULL
   ) STRICT;
 
-  -- How many jobs there are of each kind, so that nobody has to count them.
+  -- The number of jobs by queue and status, so that no query has to count rows.
   CREATE TABLE counts (
     queue  TEXT    NOT NULL,
     status TEXT    NOT NULL,
@@ -63,71 +62,70 @@ const MIGRATIONS: readonly string[] = [
     value INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   INSERT INTO numbers (name, value) VALUES
-    ('last', 0),            -- the last number given out: ids, places and finish_order come from it
-    ('longest_lease', 0),   -- of all processes that have ever used the file: no lease can end later than that from now
-    ('pruned_at', 0),       -- when results were last looked through for old ones
-    ('tag', abs(random() % 16777216));  -- tells this file's ids from another's
+    ('last', 0),            -- the last number of the sequence for id, place and finish_order
+    ('longest_lease', 0),   -- the longest of all processes so far: no lease ends later than this from now
+    ('pruned_at', 0),       -- when old results were last dropped
+    ('tag', abs(random() % 16777216));  -- distinguishes this file's ids from those of other files
   `,
   `
-  -- What may be done to a job, and what it says of itself. Every column is NULL for a job that uses
-  -- none of it, and every index is partial, so that such a job costs what it did before.
-  ALTER TABLE jobs ADD COLUMN metadata   TEXT;     -- JSON: what the submitter gave with it
-  ALTER TABLE jobs ADD COLUMN progress   TEXT;     -- JSON: what it said last of its progress
-  ALTER TABLE jobs ADD COLUMN cancelling TEXT;     -- why it is to end as cancelled, while it still runs; else without meaning
+  -- Metadata, reports, cancellation and keys of jobs. Every column is NULL for a job without these
+  -- features, and every index is partial, so that plain jobs cost no more than before.
+  ALTER TABLE jobs ADD COLUMN metadata   TEXT;     -- JSON: the submitter's own data
+  ALTER TABLE jobs ADD COLUMN progress   TEXT;     -- JSON: the progress reported last
+  ALTER TABLE jobs ADD COLUMN cancelling TEXT;     -- the reason of a cancellation while the job runs; otherwise unused
   ALTER TABLE jobs ADD COLUMN failed     INTEGER;  -- 1 if its status is failed: an index on status would cost every job
   ALTER TABLE jobs ADD COLUMN keyed      INTEGER;  -- 1 if it was submitted with a key
-  ALTER TABLE jobs ADD COLUMN lines      INTEGER;  -- how many lines it has logged: the last of them lie in logs
+  ALTER TABLE jobs ADD COLUMN lines      INTEGER;  -- the number of its log lines; the latest are stored in logs
 
   CREATE INDEX jobs_cancelling ON jobs (id) WHERE cancelling IS NOT NULL;
   CREATE INDEX jobs_failed     ON jobs (id) WHERE failed IS NOT NULL;
   UPDATE jobs SET failed = 1 WHERE status = 'failed';
 
-  -- The latest lines of each job. Those of a job go when the job does.
+  -- The latest log lines of each job, deleted with the job.
   CREATE TABLE logs (
     job     INTEGER NOT NULL,
-    number  INTEGER NOT NULL,   -- of all lines of the job, from 1
+    number  INTEGER NOT NULL,   -- among all lines of the job, from 1
     at      INTEGER NOT NULL,
     attempt INTEGER NOT NULL,   -- from 1
     line    TEXT    NOT NULL,
     PRIMARY KEY (job, number)
   ) STRICT, WITHOUT ROWID;
 
-  -- For each key the latest job that was added with it.
+  -- The latest job of each dedupe key.
   CREATE TABLE dedupe_keys (
     key     TEXT    PRIMARY KEY,
-    job     INTEGER NOT NULL,   -- its row, which may be gone while the key still stands
+    job     INTEGER NOT NULL,   -- its row, which may be deleted before the key ends
     task_id TEXT    NOT NULL,
-    until   INTEGER             -- how long it stands, if for a time; NULL: as long as the job waits or runs
+    until   INTEGER             -- end of a throttled key; NULL: valid while the job is unfinished
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX dedupe_keys_job   ON dedupe_keys (job);
   CREATE INDEX dedupe_keys_until ON dedupe_keys (until) WHERE until IS NOT NULL;
 
-  -- Queues that have been paused, or whose starts are counted for all processes together.
+  -- Queues that have been paused or have a fleet rate limit.
   CREATE TABLE queues (
     queue  TEXT    PRIMARY KEY,
-    paused INTEGER NOT NULL DEFAULT 0,   -- to pause by hand: 1 for a row of that queue
-    since  INTEGER NOT NULL DEFAULT 0,   -- the first start of the present window of its rate limit
-    starts INTEGER NOT NULL DEFAULT 0    -- how many there have been in that window
+    paused INTEGER NOT NULL DEFAULT 0,   -- 1 if paused; may be set by hand
+    since  INTEGER NOT NULL DEFAULT 0,   -- the first start of the current rate window
+    starts INTEGER NOT NULL DEFAULT 0    -- the number of starts in that window
   ) STRICT, WITHOUT ROWID;
   `,
   `
-  ALTER TABLE jobs ADD COLUMN own_key TEXT;   -- the key that it takes back when it is put back into line; NULL for none
+  ALTER TABLE jobs ADD COLUMN own_key TEXT;   -- the key that the job holds again after a retry by an operator; NULL for none
   `,
 ];
 
 /**
- * Brings a file to the present schema, in one transaction. An update of the library does so at its
- * first start; processes of the version before that are at work on the file go on, though they take
- * no notice of what the new columns say.
+ * Brings a file to the current schema, in one transaction. Processes of the previous version may continue to
+ * use the file; they ignore the new columns.
  *
- * @param steps How many steps the file is to have had: all of them, but in a test of older files.
- * @throws {EngineError} if the file is another program's, or a newer version's.
+ * @param steps The number of steps to reach. Only tests of older files give a lower number than all.
+ * @throws {EngineError} if the file belongs to another program or to a newer version of Flowrra.
  */
 export function migrate(database: SqliteDatabase, file: string, steps = MIGRATIONS.length): void {
   if (versionOf(database, file) >= steps) return;
   database.exec('BEGIN IMMEDIATE');
   try {
-    // Another process may have been faster.
+    // Another process may have migrated the file in the meantime.
     const version = versionOf(database, file);
     for (const step of MIGRATIONS.slice(version, steps)) database.exec(step);
     database.exec(
@@ -135,7 +133,7 @@ export function migrate(database: SqliteDatabase, file: string, steps = MIGRATIO
     );
     database.exec('COMMIT');
   } catch (error) {
-    rollback(database);
+    database.rollback();
     throw error;
   }
 }
@@ -150,12 +148,12 @@ function versionOf(database: SqliteDatabase, file: string): number {
     .all() as [{ application: number; version: number; tables: number }];
   if (application !== APPLICATION_ID && (application !== 0 || tables > 0)) {
     throw new EngineError(
-      `${file} is another program's database. Give Flowrra a file of its own, one that does not exist yet.`,
+      `${file} is another program's database. Give Flowrra its own file: choose a path that does not exist yet.`,
     );
   }
   if (version > MIGRATIONS.length) {
     throw new EngineError(
-      `${file} was written by a newer version of Flowrra: its schema is ${version}, and this version knows ${MIGRATIONS.length}. Install that version, or give another file.`,
+      `${file} was written by a newer version of Flowrra: its schema is ${version}, but this version supports ${MIGRATIONS.length}. Install the newer version, or use another file.`,
     );
   }
   return version;

@@ -1,41 +1,38 @@
-import type { CancelWrites } from './cancel-writes.js';
-import type { SqliteDatabase } from '../file/driver/driver.js';
-import { leaseEnd } from './lease-end.js';
-import type { Ledger } from './counters.js';
-import type { ClaimedRow } from './sqlite-attempt.js';
+import type { SqliteDatabase } from '../file/driver.js';
+import type { ControlWrites } from './control-writes.js';
+import type { Counters } from './counters.js';
+import { leaseEnd } from './lease-writes.js';
+import { CLAIMED_COLUMNS, type ClaimedRow } from './sqlite-attempt.js';
 
-/** Jobs that come due are moved into line this many at a time. */
+/** Delayed jobs that are due are moved among the waiting ones in steps of this many. */
 const MAX_PROMOTED = 500;
 
-const COLUMNS =
-  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors, metadata';
-
-/** Hands jobs out: moves those that have come due into line, and takes the first of the line. */
+/** Claims jobs, and releases claimed jobs that were not started. */
 export class ClaimWrites {
   private readonly findDue;
-  private readonly line;
-  private readonly front;
+  private readonly setPlace;
+  private readonly first;
   private readonly take;
-  private readonly return;
+  private readonly restore;
   private readonly cancelling;
 
   constructor(
     database: SqliteDatabase,
-    private readonly ledger: Ledger,
-    private readonly cancels: CancelWrites,
+    private readonly counters: Counters,
+    private readonly control: ControlWrites,
   ) {
     this.findDue = database.prepare<{ id: number }>(
       'SELECT id FROM jobs WHERE queue = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?',
     );
-    this.line = database.prepare('UPDATE jobs SET place = ?, due_at = NULL WHERE id = ?');
-    this.front = database.prepare<ClaimedRow>(
-      `SELECT ${COLUMNS} FROM jobs WHERE queue = ? AND place IS NOT NULL ORDER BY priority, place LIMIT ?`,
+    this.setPlace = database.prepare('UPDATE jobs SET place = ?, due_at = NULL WHERE id = ?');
+    this.first = database.prepare<ClaimedRow>(
+      `SELECT ${CLAIMED_COLUMNS} FROM jobs WHERE queue = ? AND place IS NOT NULL ORDER BY priority, place LIMIT ?`,
     );
     this.take = database.prepare(
       `UPDATE jobs SET status = 'running', place = NULL, leased_until = ?, started_at = ?, claims = claims + 1
        WHERE id = ?`,
     );
-    this.return = database.prepare(
+    this.restore = database.prepare(
       `UPDATE jobs SET status = ?, place = ?, leased_until = NULL, started_at = ?
        WHERE id = ? AND claims = ? AND status = 'running' AND cancelling IS NULL`,
     );
@@ -45,43 +42,44 @@ export class ClaimWrites {
   }
 
   /**
-   * Takes the first jobs of a queue's line: `limit` at most, and up to `ahead` more, which are to
-   * start a moment later. A job that a worker has died with is taken alone, so that it is known to have
-   * begun: should this worker die as well, no job that merely waited beside it is its accomplice.
+   * Claims the first waiting jobs of a queue: at most `limit` to start now, and at most `prefetch` more to start
+   * soon. A job that was rescued from a dead worker is claimed alone, so that it is known to have begun: if this
+   * worker dies as well, no other job is suspected of having killed it.
    */
-  claim(queue: string, limit: number, ahead: number, now: number, leasedUntil: number): ClaimedRow[] {
+  claim(queue: string, limit: number, prefetch: number, now: number, leasedUntil: number): ClaimedRow[] {
     this.promote(queue, now);
-    const rows = this.front.all(queue, limit + ahead);
-    const suspect = rows.findIndex(({ rescues }) => rescues !== 0);
-    const taken = suspect < 0 ? rows : rows.slice(0, Math.max(suspect, 1));
-    return taken.map((row, index) => {
+    const rows = this.first.all(queue, limit + prefetch);
+    const rescued = rows.findIndex(({ rescues }) => rescues !== 0);
+    const claimed = rescued < 0 ? rows : rows.slice(0, Math.max(rescued, 1));
+    return claimed.map((row, index) => {
       this.take.run(leaseEnd(leasedUntil, index === 0), now, row.id);
-      this.ledger.moved(queue, row.status, 'running');
+      this.counters.move(queue, row.status, 'running');
       return { ...row, claims: row.claims + 1 };
     });
   }
 
   /**
-   * Puts back what was taken ahead and never started, to where it was. What has been cancelled
-   * meanwhile ends instead: returns the rows of those jobs.
+   * Releases prefetched jobs that were not started: each gets its former place. Jobs that have been cancelled
+   * meanwhile end instead, and their rows are returned.
    */
-  putBack(rows: readonly ClaimedRow[], now: number): number[] {
-    const over: number[] = [];
+  release(rows: readonly ClaimedRow[], now: number): number[] {
+    const cancelled: number[] = [];
     for (const row of rows) {
-      if (this.return.run(row.status, row.place, row.started_at, row.id, row.claims) > 0) {
-        this.ledger.moved(row.queue, 'running', row.status);
+      if (this.restore.run(row.status, row.place, row.started_at, row.id, row.claims) > 0) {
+        this.counters.move(row.queue, 'running', row.status);
         continue;
       }
       const reason = this.cancelling.get(row.id, row.claims)?.cancelling ?? null;
       if (reason === null) continue;
-      this.cancels.end({ ...row, status: 'running' }, reason, now);
-      over.push(row.id);
+      this.control.endCancelled({ ...row, status: 'running' }, reason, now);
+      cancelled.push(row.id);
     }
-    return over;
+    return cancelled;
   }
 
-  /** Delayed jobs take their places when they are due, in the order in which they come due. */
+  /** Delayed jobs get their places in the order in which they become due. */
   private promote(queue: string, now: number): void {
-    for (const { id } of this.findDue.all(queue, now, MAX_PROMOTED)) this.line.run(this.ledger.next(), id);
+    for (const { id } of this.findDue.all(queue, now, MAX_PROMOTED))
+      this.setPlace.run(this.counters.next(), id);
   }
 }

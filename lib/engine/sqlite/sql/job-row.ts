@@ -1,15 +1,18 @@
 import { PayloadError } from '../../../job/errors.js';
-import { areErrors, errorsFrom, isTime, metadataFrom, StoredFields } from '../../../job/stored-fields.js';
 import type { AttemptError, JobRow, JobState } from '../../../job/job.js';
-import type { TaskStatus } from '../../../job/status.js';
 import { payloadFromText } from '../../../job/payload/payload-text.js';
+import type { TaskStatus } from '../../../job/status.js';
+import { areErrors, errorsFrom, isTime, metadataFrom, StoredFields } from '../../../job/stored-fields.js';
 
-/** A row of `jobs`, as far as a result is made of it. */
-export interface ResultRow {
+/** A row of `jobs`, without its arguments. */
+export interface SqliteRow {
   readonly id: number;
   readonly task_id: string;
   readonly task: string;
   readonly status: TaskStatus;
+  readonly queue: string;
+  readonly priority: number;
+  readonly due_at: number | null;
   readonly retries: number;
   readonly submitted_at: number;
   readonly started_at: number | null;
@@ -18,35 +21,27 @@ export interface ResultRow {
   readonly result: string | null;
   readonly reason: string | null;
   readonly progress: string | null;
-}
-
-/** The same, as far as lists show it. */
-export interface InfoRow extends ResultRow {
-  readonly queue: string;
-  readonly priority: number;
-  readonly due_at: number | null;
   readonly metadata: string | null;
 }
 
-export const RESULT_COLUMNS =
-  'id, task_id, task, status, retries, submitted_at, started_at, finished_at, errors, result, reason, progress';
+export const ROW_COLUMNS =
+  'id, task_id, task, status, queue, priority, due_at, retries, submitted_at, started_at, finished_at, errors, result, reason, progress, metadata';
 
-export const INFO_COLUMNS = `${RESULT_COLUMNS}, queue, priority, due_at, metadata`;
+const NO_ERRORS: readonly AttemptError[] = [];
 
-/** @throws {PayloadError} if its result is none that Flowrra has written. */
-export function stateOf(row: ResultRow): JobState {
+/** @throws {PayloadError} if the result cannot be read. */
+export function toJobState(row: SqliteRow): JobState {
   const fields = new StoredFields();
-  const state = stateIn(fields, row);
+  const state = readState(fields, row);
   fields.demand('result');
   return state;
 }
 
-/** Fields that cannot be read, since another program has written to the file, are left empty and named. */
-export function infoOf(row: InfoRow, fields = new StoredFields()): JobRow {
+/** Fields that another program has made unreadable are left empty and are named in `unreadable`. */
+export function toJobRow(row: SqliteRow, fields = new StoredFields()): JobRow {
   const { metadata } = row;
-  const state = stateIn(fields, row);
-  const info = {
-    ...state,
+  const job = {
+    ...readState(fields, row),
     queue: row.queue,
     priority: row.priority,
     dueAt: row.due_at,
@@ -56,10 +51,10 @@ export function infoOf(row: InfoRow, fields = new StoredFields()): JobRow {
         : fields.read('metadata', () => metadataFrom(payloadFromText(metadata)), undefined),
   };
   const { unreadable } = fields;
-  return unreadable === undefined ? info : { ...info, unreadable };
+  return unreadable === undefined ? job : { ...job, unreadable };
 }
 
-function stateIn(fields: StoredFields, row: ResultRow): JobState {
+function readState(fields: StoredFields, row: SqliteRow): JobState {
   const { result, errors, progress, submitted_at: submittedAt } = row;
   if (!isTime(submittedAt)) fields.note('submittedAt', null);
   return {
@@ -67,7 +62,7 @@ function stateIn(fields: StoredFields, row: ResultRow): JobState {
     taskName: row.task,
     status: row.status,
     result: result === null ? null : fields.read('result', () => payloadFromText(result), null),
-    errors: errors === null ? NO_ERRORS : fields.read('errors', () => allErrorsIn(errors), NO_ERRORS),
+    errors: errors === null ? NO_ERRORS : fields.read('errors', () => decodeAllErrors(errors), NO_ERRORS),
     reason: row.reason,
     submittedAt: isTime(submittedAt) ? submittedAt : 0,
     startedAt: isTime(row.started_at) ? row.started_at : null,
@@ -77,25 +72,28 @@ function stateIn(fields: StoredFields, row: ResultRow): JobState {
   };
 }
 
-/** Whether a result is older than it may be: it counts as dropped, though it still lies in the file. */
+/** Decodes the readable errors. @throws {PayloadError} if the text is no payload. */
+export function decodeErrors(text: string | null): readonly AttemptError[] {
+  return text === null ? NO_ERRORS : errorsFrom(payloadFromText(text));
+}
+
+/** @throws {PayloadError} if one of the errors is unreadable. */
+function decodeAllErrors(text: string): readonly AttemptError[] {
+  const errors = payloadFromText(text);
+  if (areErrors(errors)) return errorsFrom(errors);
+  throw new PayloadError('errors', 'another program has written them');
+}
+
+/** Whether a result is older than `resultTtl`: it counts as dropped, even while its row exists. */
 export function hasExpired(
-  { finished_at: at }: Pick<ResultRow, 'finished_at'>,
+  { finished_at: at }: Pick<SqliteRow, 'finished_at'>,
   now: number,
   resultTtl: number,
 ): boolean {
   return at !== null && at <= now - resultTtl;
 }
 
-const NO_ERRORS: readonly AttemptError[] = [];
-
-/** @throws {PayloadError} if the text is none of Flowrra's. */
-export function errorsIn(text: string | null): readonly AttemptError[] {
-  return text === null ? NO_ERRORS : errorsFrom(payloadFromText(text));
-}
-
-/** @throws {PayloadError} if it holds anything else. */
-function allErrorsIn(text: string): readonly AttemptError[] {
-  const errors = payloadFromText(text);
-  if (areErrors(errors)) return errorsFrom(errors);
-  throw new PayloadError('errors', 'they are none that an attempt of Flowrra has left');
+/** `now + delay`, limited to the integers that both drivers can read again. */
+export function timeAfter(now: number, delay: number): number {
+  return Math.min(now + delay, Number.MAX_SAFE_INTEGER);
 }

@@ -1,159 +1,128 @@
+import { nextState, type NextState, type Outcome } from '../../../job/outcome.js';
 import { payloadToText } from '../../../job/payload/payload-text.js';
-import { type TaskStatus, waitingStatus } from '../../../job/status.js';
-import { errorsAfter, type Outcome } from '../../../job/outcome.js';
-import type { AttemptError } from '../../../job/job.js';
-import type { SqliteDatabase } from '../file/driver/driver.js';
-import type { ResultRow } from './job-row.js';
-import type { Ledger } from './counters.js';
-import { timeAfter } from './time-after.js';
+import type { SqliteDatabase } from '../file/driver.js';
+import type { Counters } from './counters.js';
+import { type SqliteRow, timeAfter } from './job-row.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 
-/** An outcome whose parts have been put into the form in which they are stored. */
-export interface StoredOutcome {
-  readonly outcome: Outcome;
+/** The state of a job after an outcome, with its payloads in their stored form. */
+export interface EncodedState extends Omit<NextState, 'errors' | 'result'> {
   readonly errors: string | null;
   readonly result: string | null;
 }
 
-export function storedOutcome(attempt: SqliteAttempt, outcome: Outcome): StoredOutcome {
-  const error = outcome.kind === 'failed' || outcome.kind === 'retry' ? outcome.error : null;
+/** Called before the transaction, so that the transaction is short. */
+export function encodeOutcome(attempt: SqliteAttempt, outcome: Outcome, now: number): EncodedState {
+  const state = nextState(attempt, outcome, now);
   return {
-    outcome,
-    errors: error === null ? attempt.row.errors : withError(attempt.errors, error),
-    result: outcome.kind === 'success' ? payloadToText(outcome.result) : null,
+    ...state,
+    errors: state.errors === attempt.errors ? attempt.row.errors : payloadToText(state.errors),
+    result: state.status === 'success' ? payloadToText(state.result) : null,
   };
 }
 
 /**
- * What the row of a job says after that outcome, if it was a final one; `null` if only the row itself
- * can tell: of its progress, which this attempt or one before may have reported.
+ * The row of a finished job, without reading the file. `null` if the row may contain progress, which this attempt
+ * or an earlier one has reported: then it must be read.
  */
-export function finishedRow(attempt: SqliteAttempt, stored: StoredOutcome, now: number): ResultRow | null {
-  if (attempt.reported || attempt.row.claims > 1) return null;
-  const { row, startedAt } = attempt;
-  const { outcome, errors, result } = stored;
+export function finishedRow(
+  { row, startedAt, reported }: SqliteAttempt,
+  state: EncodedState,
+): SqliteRow | null {
+  if (reported || row.claims > 1) return null;
   return {
     id: row.id,
     task_id: row.task_id,
     task: row.task,
-    status: outcome.kind as 'success' | 'failed' | 'cancelled',
+    status: state.status,
+    queue: row.queue,
+    priority: row.priority,
+    due_at: null,
     retries: row.retries,
     submitted_at: row.submitted_at,
     started_at: startedAt,
-    finished_at: now,
-    errors,
-    result,
-    reason: outcome.kind === 'cancelled' ? outcome.reason : null,
+    finished_at: state.finishedAt,
+    errors: state.errors,
+    result: state.result,
+    reason: state.reason,
     progress: null,
+    metadata: row.metadata,
   };
 }
 
-/** Writes what became of attempts: result and acknowledgement are one and the same row. */
+/** Stores outcomes of attempts. Result and acknowledgement are columns of one row. */
 export class OutcomeWrites {
   private readonly finish;
   private readonly finishRare;
-  private readonly putBack;
+  private readonly wait;
   private readonly cancelling;
 
   constructor(
     database: SqliteDatabase,
-    private readonly ledger: Ledger,
+    private readonly counters: Counters,
   ) {
-    const stillOurs = `WHERE id = ? AND claims = ? AND status = 'running'`;
+    const isCurrent = `id = ? AND claims = ? AND status = 'running'`;
     this.finish = database.prepare(
       `UPDATE jobs SET status = ?, leased_until = NULL, started_at = ?, finished_at = ?, finish_order = ?,
                        errors = ?, result = ?, reason = ?
-       ${stillOurs}`,
+       WHERE ${isCurrent}`,
     );
     this.finishRare = database.prepare('UPDATE jobs SET failed = ?, cancelling = NULL WHERE id = ?');
-    this.putBack = database.prepare(
+    this.wait = database.prepare(
       `UPDATE jobs SET status = ?, leased_until = NULL, started_at = ?, place = ?, due_at = ?,
                        errors = ?, retries = ?, rescues = ?
-       ${stillOurs} AND cancelling IS NULL`,
+       WHERE ${isCurrent} AND cancelling IS NULL`,
     );
     this.cancelling = database.prepare<{ cancelling: string | null }>(
-      `SELECT cancelling FROM jobs ${stillOurs}`,
+      `SELECT cancelling FROM jobs WHERE ${isCurrent}`,
     );
   }
 
   /**
-   * Returns what has been stored: the outcome, or, if the job was to go on and has been cancelled
-   * meanwhile, that. `null`, and nothing changes, if somebody else has taken the job since.
+   * Returns the stored state: the given one or, if the job was to wait again and has been cancelled meanwhile,
+   * `cancelled`. `null`, and nothing changes, if another worker has claimed the job.
    */
-  settle(attempt: SqliteAttempt, stored: StoredOutcome, now: number): StoredOutcome | null {
-    const { outcome } = stored;
-    switch (outcome.kind) {
-      case 'success':
-      case 'failed':
-      case 'cancelled':
-        return this.end(attempt, outcome.kind, stored, now);
-      case 'retry':
-      case 'snoozed':
-      case 'released':
-        return this.again(attempt, stored, outcome.delay, now);
-    }
+  settle(attempt: SqliteAttempt, state: EncodedState, now: number): EncodedState | null {
+    return state.finishedAt === null ? this.waitAgain(attempt, state, now) : this.end(attempt, state);
   }
 
-  private end(
-    { row, startedAt, told }: SqliteAttempt,
-    status: TaskStatus,
-    stored: StoredOutcome,
-    now: number,
-  ): StoredOutcome | null {
-    const { outcome, errors, result } = stored;
-    const reason = outcome.kind === 'cancelled' ? outcome.reason : null;
-    const order = this.ledger.next();
-    const ended = this.finish.run(status, startedAt, now, order, errors, result, reason, row.id, row.claims);
-    if (ended === 0) return null;
-    // Apart from the rest: to change it, though from NULL to NULL, costs.
-    if (status !== 'success' || told) this.finishRare.run(status === 'failed' ? 1 : null, row.id);
-    this.ledger.moved(row.queue, 'running', status);
-    return stored;
+  private end({ row, startedAt, signalled }: SqliteAttempt, state: EncodedState): EncodedState | null {
+    const { status, finishedAt, errors, result, reason } = state;
+    const order = this.counters.next();
+    const params = [status, startedAt, finishedAt, order, errors, result, reason, row.id, row.claims];
+    if (this.finish.run(...params) === 0) return null;
+    // A second statement: setting these columns, even from NULL to NULL, would slow down every job.
+    if (status !== 'success' || signalled) this.finishRare.run(status === 'failed' ? 1 : null, row.id);
+    this.counters.move(row.queue, 'running', status);
+    return state;
   }
 
-  private again(
-    attempt: SqliteAttempt,
-    stored: StoredOutcome,
-    delay: number,
-    now: number,
-  ): StoredOutcome | null {
+  private waitAgain(attempt: SqliteAttempt, state: EncodedState, now: number): EncodedState | null {
     const { row, startedAt } = attempt;
-    const { outcome, errors } = stored;
-    const released = outcome.kind === 'released';
-    // A job that is given back goes before its equals: it is older than whatever waits.
-    const place = released ? row.id : this.ledger.next();
-    const retries = row.retries + (outcome.kind === 'retry' ? 1 : 0);
-    const status = waitingStatus(retries);
-    const done = this.putBack.run(
+    const { status, delay, first } = state;
+    const place = first ? row.id : this.counters.next();
+    const done = this.wait.run(
       status,
       startedAt,
       delay > 0 ? null : place,
       delay > 0 ? timeAfter(now, delay) : null,
-      errors,
-      retries,
-      released ? row.rescues : 0,
+      state.errors,
+      state.retries,
+      first ? row.rescues : 0,
       row.id,
       row.claims,
     );
-    if (done === 0) return this.insteadOf(attempt, stored, now);
-    this.ledger.moved(row.queue, 'running', status);
-    return stored;
+    if (done === 0) return this.endIfCancelled(attempt, state, now);
+    this.counters.move(row.queue, 'running', status);
+    return state;
   }
 
-  /** Nothing that has been cancelled runs again, though its worker had not heard of it. */
-  private insteadOf(attempt: SqliteAttempt, { errors }: StoredOutcome, now: number): StoredOutcome | null {
+  /** A cancelled job does not run again, even if its worker does not know of the cancellation. */
+  private endIfCancelled(attempt: SqliteAttempt, { errors }: EncodedState, now: number): EncodedState | null {
     const { id, claims } = attempt.row;
     const reason = this.cancelling.get(id, claims)?.cancelling ?? null;
     if (reason === null) return null;
-    return this.end(
-      attempt,
-      'cancelled',
-      { outcome: { kind: 'cancelled', reason }, errors, result: null },
-      now,
-    );
+    const cancelled = encodeOutcome(attempt, { kind: 'cancelled', reason }, now);
+    return this.end(attempt, { ...cancelled, errors });
   }
-}
-
-function withError(before: readonly AttemptError[], error: AttemptError): string {
-  return payloadToText(errorsAfter(before, error));
 }

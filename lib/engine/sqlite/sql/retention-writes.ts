@@ -1,10 +1,10 @@
-import type { TaskStatus } from '../../../job/status.js';
 import type { Retention } from '../../../job/queue.js';
-import type { SqliteDatabase } from '../file/driver/driver.js';
+import type { TaskStatus } from '../../../job/status.js';
+import type { SqliteDatabase } from '../file/driver.js';
+import type { Counters } from './counters.js';
 import { hasExpired } from './job-row.js';
-import type { Ledger } from './counters.js';
 
-/** Results are dropped this many at a time. */
+/** Results are dropped in steps of this many. */
 const MAX_DROPPED = 500;
 
 interface FinishedRow {
@@ -12,7 +12,7 @@ interface FinishedRow {
   readonly queue: string;
   readonly status: TaskStatus;
   readonly finished_at: number;
-  /** What else there is of it, the sum of what follows. */
+  /** Flags: the other tables that have rows of this job. */
   readonly apart: number;
 }
 
@@ -23,22 +23,24 @@ const KEY = 4;
 const COLUMNS = `id, queue, status, finished_at,
   (args IS NULL) * ${LARGE_ARGS} + (lines IS NOT NULL) * ${LINES} + (keyed IS NOT NULL) * ${KEY} AS apart`;
 
-/** Drops results, the oldest finished out first: those beyond `maxResults`, and those older than `resultTtl`. */
+/** Drops results beyond `maxResults` or older than `resultTtl`, in the order in which the jobs finished. */
 export class RetentionWrites {
   private readonly count;
   private readonly oldest;
+  private readonly finishedAt;
   private readonly deleteJob;
   private readonly deleteArgs;
   private readonly deleteLogs;
   private readonly deleteKey;
   private readonly deleteKeys;
-  private readonly finishedAt;
+  private readonly oldestResult;
+  private readonly firstKeyEnd;
   private readonly prunedAt;
   private readonly setPrunedAt;
 
   constructor(
     database: SqliteDatabase,
-    private readonly ledger: Ledger,
+    private readonly counters: Counters,
     private readonly retention: Retention,
   ) {
     this.count = database.prepare<{ finished: number | null }>(
@@ -48,6 +50,9 @@ export class RetentionWrites {
       `SELECT ${COLUMNS} FROM jobs
        WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT ?`,
     );
+    this.finishedAt = database.prepare<FinishedRow>(
+      `SELECT ${COLUMNS} FROM jobs WHERE id = ? AND finish_order IS NOT NULL`,
+    );
     this.deleteJob = database.prepare('DELETE FROM jobs WHERE id = ?');
     this.deleteArgs = database.prepare('DELETE FROM large_args WHERE job = ?');
     this.deleteLogs = database.prepare('DELETE FROM logs WHERE job = ?');
@@ -55,50 +60,59 @@ export class RetentionWrites {
     this.deleteKeys = database.prepare(
       'DELETE FROM dedupe_keys WHERE key IN (SELECT key FROM dedupe_keys WHERE until <= ? LIMIT ?)',
     );
-    this.finishedAt = database.prepare<FinishedRow>(
-      `SELECT ${COLUMNS} FROM jobs WHERE id = ? AND finish_order IS NOT NULL`,
+    this.oldestResult = database.prepare<{ finished_at: number }>(
+      'SELECT finished_at FROM jobs WHERE finish_order IS NOT NULL ORDER BY finish_order LIMIT 1',
+    );
+    this.firstKeyEnd = database.prepare<{ until: number }>(
+      'SELECT until FROM dedupe_keys WHERE until IS NOT NULL ORDER BY until LIMIT 1',
     );
     this.prunedAt = database.prepare<{ value: number }>(`SELECT value FROM numbers WHERE name = 'pruned_at'`);
     this.setPrunedAt = database.prepare(`UPDATE numbers SET value = ? WHERE name = 'pruned_at'`);
   }
 
-  /** To be called at the end of a transaction, before its counts are written. */
+  /** Drops results beyond `maxResults`. Call it at the end of a transaction, before the counters are written. */
   dropExcess(): void {
-    const added = this.ledger.finished;
+    const added = this.counters.finishedDelta;
     if (added <= 0) return;
     const { finished } = this.count.get() as { finished: number | null };
     const excess = (finished ?? 0) + added - this.retention.maxResults;
-    // What a lower limit leaves too many goes bit by bit.
+    // After maxResults has been lowered, the excess is dropped over several transactions.
     if (excess > 0) for (const row of this.oldest.all(Math.min(excess, added + MAX_DROPPED))) this.drop(row);
   }
 
-  /** Returns whether there may be more to drop. */
+  /** Drops expired results. Returns whether there may be more. */
   dropExpired(now: number): boolean {
-    const expired = now - this.retention.resultTtl;
-    const rows = this.oldest.all(MAX_DROPPED);
-    const old = rows.filter(({ finished_at: at }) => at <= expired);
-    for (const row of old) this.drop(row);
-    return old.length === MAX_DROPPED;
+    const rows = this.oldest.all(MAX_DROPPED).filter((row) => this.hasExpired(row, now));
+    for (const row of rows) this.drop(row);
+    return rows.length === MAX_DROPPED;
   }
 
-  /** Drops keys that stood for a time, and stand no more. Returns whether there may be more to drop. */
+  /** Drops throttled keys that have ended. Returns whether there may be more. */
   dropKeys(now: number): boolean {
     return this.deleteKeys.run(now, MAX_DROPPED) === MAX_DROPPED;
   }
 
-  /** Whether a result counts as dropped, though it still lies in the file. */
   hasExpired(row: Parameters<typeof hasExpired>[0], now: number): boolean {
     return hasExpired(row, now, this.retention.resultTtl);
   }
 
-  /** Drops one finished job. Says `false`, and changes nothing, if no finished job lies in that row. */
+  /** Drops one finished job. Returns `false`, and changes nothing, if there is no finished job in this row. */
   remove(id: number): boolean {
     const row = this.finishedAt.get(id);
     if (row !== undefined) this.drop(row);
     return row !== undefined;
   }
 
-  /** Whether this process is the one to look for old results now: one of them is enough. */
+  /** Whether there are expired results or keys. */
+  isDue(now: number): boolean {
+    const oldest = this.oldestResult.get();
+    return (
+      (oldest !== undefined && this.hasExpired(oldest, now)) ||
+      (this.firstKeyEnd.get()?.until ?? Infinity) <= now
+    );
+  }
+
+  /** Whether this process shall drop old results now: one process per interval does so for all. */
   takeTurn(now: number, interval: number): boolean {
     const { value } = this.prunedAt.get() as { value: number };
     if (Math.abs(now - value) < interval) return false;
@@ -111,6 +125,6 @@ export class RetentionWrites {
     if (apart & LARGE_ARGS) this.deleteArgs.run(id);
     if (apart & LINES) this.deleteLogs.run(id);
     if (apart & KEY) this.deleteKey.run(id);
-    this.ledger.count(queue, status, -1);
+    this.counters.add(queue, status, -1);
   }
 }

@@ -4,9 +4,9 @@ import type { TaskStatus } from '../../../job/status.js';
 import type { PolicyOverrides } from '../../../job/policy.js';
 import type { Attempt, AttemptError, Metadata } from '../../../job/job.js';
 import { overridesFrom } from '../../../job/overrides.js';
-import { errorsIn } from './job-row.js';
+import { decodeErrors } from './job-row.js';
 
-/** A row of `jobs`, as a worker takes it. */
+/** A row of `jobs` as it was before its claim, except for `claims`. */
 export interface ClaimedRow {
   readonly id: number;
   readonly task_id: string;
@@ -14,15 +14,15 @@ export interface ClaimedRow {
   readonly queue: string;
   readonly status: TaskStatus;
   readonly priority: number;
-  /** Where it stood in line. */
+  /** Its place among the waiting jobs. */
   readonly place: number;
-  /** Of the claim, which is its token. */
+  /** The number of the claim: the token with which the attempt is settled. */
   readonly claims: number;
-  /** How many workers are known to have died with the present attempt after it had begun; -1 if only one that may not have begun it. */
+  /** How often the current attempt was rescued from a dead worker after it had begun; -1 after one rescue that may have been before. */
   readonly rescues: number;
   readonly retries: number;
   readonly submitted_at: number;
-  /** Of the attempt before, if there was one. */
+  /** The start of the previous attempt; `null` if there was none. */
   readonly started_at: number | null;
   readonly args: string | null;
   readonly overrides: string | null;
@@ -30,24 +30,27 @@ export interface ClaimedRow {
   readonly metadata: string | null;
 }
 
-/** One attempt at a job of the file. */
+export const CLAIMED_COLUMNS =
+  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors, metadata';
+
+/** An attempt at a job of the file. */
 export class SqliteAttempt implements Attempt {
   startedAt = 0;
-  /** When the lease was last renewed, in steady time. */
+  /** When the lease was last renewed, in monotonic milliseconds. */
   renewedAt = 0;
-  /** Whether it has been told that its job is cancelled. */
-  told = false;
-  /** Whether it has said something of its progress. */
+  /** Whether this process knows that the job has been cancelled. */
+  signalled = false;
+  /** Whether it has stored a report. */
   reported = false;
   readonly overrides: PolicyOverrides | undefined;
   readonly metadata: Metadata | undefined;
   readonly errors: readonly AttemptError[];
-  /** Why the row cannot be read, if it cannot: somebody else has written to it. */
+  /** The error of an unreadable row, which another program has written; `null` for a readable one. */
   private readonly unreadable: unknown = null;
 
   /**
-   * @param largeArgs Reads arguments that do not lie in the row.
-   * @param lost Whether it was taken over from dead workers too often to be run once more.
+   * @param largeArgs Reads arguments that are not stored in the row.
+   * @param lost Whether the job was rescued from dead workers more often than `maxRescues` allows.
    */
   constructor(
     readonly row: ClaimedRow,
@@ -57,7 +60,7 @@ export class SqliteAttempt implements Attempt {
     try {
       this.metadata = row.metadata === null ? undefined : metadataFrom(payloadFromText(row.metadata));
       this.overrides = row.overrides === null ? undefined : overridesFrom(payloadFromText(row.overrides));
-      this.errors = errorsIn(row.errors);
+      this.errors = decodeErrors(row.errors);
     } catch (error) {
       this.unreadable = error;
       this.metadata = undefined;
@@ -91,7 +94,7 @@ export class SqliteAttempt implements Attempt {
     return this.row.retries;
   }
 
-  /** @throws {PayloadError} if what lies in the file is no payload of Flowrra's. */
+  /** @throws {PayloadError} if the row is unreadable. */
   args(): unknown[] {
     if (this.unreadable !== null) throw this.unreadable;
     return argsFrom(payloadFromText(this.row.args ?? this.largeArgs(this.row.id)));

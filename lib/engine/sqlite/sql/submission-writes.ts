@@ -1,21 +1,37 @@
-import { payloadToText } from '../../../job/payload/payload-text.js';
 import { type Accepted, type Dedupe, Duplicate, type NewJob } from '../../../job/job.js';
+import { payloadToText } from '../../../job/payload/payload-text.js';
+import type { SqliteDatabase } from '../file/driver.js';
+import { rowsFor } from '../file/group-commit.js';
+import type { IdGenerator } from '../id-generator.js';
+import type { Counters } from './counters.js';
 import type { DedupeWrites } from './dedupe-writes.js';
-import type { SqliteDatabase } from '../file/driver/driver.js';
-import type { Ledger } from './counters.js';
+import { timeAfter } from './job-row.js';
 import type { RetentionWrites } from './retention-writes.js';
-import { timeAfter } from './time-after.js';
-import type { SqliteIds } from '../sqlite-id.js';
 
-/** Longer arguments lie in a table of their own. A page holds 4,096 bytes. */
+/** Longer arguments are stored in their own table. A database page holds 4,096 bytes. */
 const MAX_INLINE_ARGS = 2_000;
 
-/** A job whose parts have been put into the form in which they are stored. */
-export interface StoredJob {
+/** A new job in its stored form. */
+export interface EncodedJob {
   readonly job: NewJob;
   readonly args: string;
   readonly overrides: string | null;
   readonly metadata: string | null;
+  /** An estimate of the usual rows that it takes. */
+  readonly rows: number;
+}
+
+/** Called before the transaction, so that the transaction is short, and an encoding error rejects only this job. */
+export function encodeJob(job: NewJob): EncodedJob {
+  const args = payloadToText(job.args);
+  const metadata = job.metadata === undefined ? null : payloadToText(job.metadata);
+  return {
+    job,
+    args,
+    overrides: job.overrides === undefined ? null : payloadToText(job.overrides),
+    metadata,
+    rows: rowsFor(args) + (metadata === null ? 0 : rowsFor(metadata)),
+  };
 }
 
 interface IdRow {
@@ -23,30 +39,20 @@ interface IdRow {
   readonly finished_at: number | null;
 }
 
-/** Done before the transaction, so that it is short, and so that what has no form refuses only its own job. */
-export function storedForm(job: NewJob): StoredJob {
-  return {
-    job,
-    args: payloadToText(job.args),
-    overrides: job.overrides === undefined ? null : payloadToText(job.overrides),
-    metadata: job.metadata === undefined ? null : payloadToText(job.metadata),
-  };
-}
-
-/** Puts jobs into the file. */
+/** Adds jobs to the file. */
 export class SubmissionWrites {
   private readonly insertJob;
-  private readonly addRare;
+  private readonly setExtras;
   private readonly setArgs;
   private readonly dropArgs;
   private readonly replace;
-  private readonly minted;
-  private readonly chosen;
+  private readonly byGeneratedId;
+  private readonly byChosenId;
 
   constructor(
     database: SqliteDatabase,
-    private readonly ledger: Ledger,
-    private readonly ids: SqliteIds,
+    private readonly counters: Counters,
+    private readonly ids: IdGenerator,
     private readonly keys: DedupeWrites,
     private readonly retention: RetentionWrites,
   ) {
@@ -54,10 +60,12 @@ export class SubmissionWrites {
       `INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, due_at, submitted_at, args, overrides)
        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)`,
     );
-    this.addRare = database.prepare('UPDATE jobs SET metadata = ?, keyed = ?, own_key = ? WHERE id = ?');
-    // The index of chosen ids does not hold the id of a job that chose none.
-    this.minted = database.prepare<IdRow>('SELECT id, finished_at FROM jobs WHERE id = ? AND task_id = ?');
-    this.chosen = database.prepare<IdRow>(
+    this.setExtras = database.prepare('UPDATE jobs SET metadata = ?, keyed = ?, own_key = ? WHERE id = ?');
+    // The index of chosen ids does not contain generated ids.
+    this.byGeneratedId = database.prepare<IdRow>(
+      'SELECT id, finished_at FROM jobs WHERE id = ? AND task_id = ?',
+    );
+    this.byChosenId = database.prepare<IdRow>(
       'SELECT id, finished_at FROM jobs WHERE task_id = ? AND chosen = 1',
     );
     this.setArgs = database.prepare('INSERT OR REPLACE INTO large_args (job, args) VALUES (?, ?)');
@@ -67,16 +75,17 @@ export class SubmissionWrites {
     );
   }
 
-  /** Stores the job, or finds the one that has its chosen id, or stands in its place by its key. */
-  insert(stored: StoredJob, now: number): Accepted {
-    const { job, args, overrides, metadata } = stored;
+  /** Adds the job, or finds the existing job with its id or its key. */
+  insert(encoded: EncodedJob, now: number): Accepted {
+    const { job, args, overrides, metadata } = encoded;
+    const { dedupe } = job;
     if (job.taskId !== undefined && !this.freeId(job.taskId, now)) return new Duplicate(job.taskId);
-    if (job.dedupe !== undefined) {
-      const taskId = this.insteadOf(stored, job.dedupe, now);
+    if (dedupe !== undefined) {
+      const taskId = this.deduplicate(encoded, dedupe, now);
       if (taskId !== null) return new Duplicate(taskId);
     }
-    const id = this.ledger.next();
-    const taskId = job.taskId ?? this.ids.mint(id);
+    const id = this.counters.next();
+    const taskId = job.taskId ?? this.ids.next(id);
     const inline = args.length <= MAX_INLINE_ARGS;
     const delayed = job.delay > 0;
     this.insertJob.run(
@@ -93,38 +102,38 @@ export class SubmissionWrites {
       overrides,
     );
     if (!inline) this.setArgs.run(id, args);
-    // Apart from the rest, so that it costs only those who bring it.
-    if (metadata !== null || job.dedupe !== undefined)
-      this.addRare.run(metadata, job.dedupe === undefined ? null : 1, ownKeyOf(job.dedupe), id);
-    if (job.dedupe !== undefined) this.keys.hold(job.dedupe, id, taskId, now);
-    this.ledger.count(job.queue, 'pending', 1);
+    // A second statement, so that jobs without these columns do not pay for them.
+    if (metadata !== null || dedupe !== undefined)
+      this.setExtras.run(metadata, dedupe === undefined ? null : 1, ownKeyOf(dedupe), id);
+    if (dedupe !== undefined) this.keys.hold(dedupe, id, taskId, now);
+    this.counters.add(job.queue, 'pending', 1);
     return taskId;
   }
 
-  /** Whether there is one that `insert` would find, at this moment. */
-  hasStandIn({ taskId, dedupe }: NewJob, now: number): boolean {
+  /** Whether `insert` would find an existing job now. */
+  hasExisting({ taskId, dedupe }: NewJob, now: number): boolean {
     const other = taskId === undefined ? undefined : this.withId(taskId);
     if (other !== undefined && !this.retention.hasExpired(other, now)) return true;
-    return dedupe !== undefined && this.keys.standIn(dedupe, now) !== null;
+    return dedupe !== undefined && this.keys.existing(dedupe, now) !== null;
   }
 
-  /** The id of the job that makes one with a key superfluous, `null` if none does. */
-  private insteadOf(stored: StoredJob, dedupe: Dedupe, now: number): string | null {
-    const other = this.keys.standIn(dedupe, now);
-    if (other === null) return null;
-    if (dedupe.mode === 'debounce') this.refill(other.row, stored, now);
-    return other.taskId;
+  /** The id of the existing job that takes the place of a job with a key; `null` for none. */
+  private deduplicate(encoded: EncodedJob, dedupe: Dedupe, now: number): string | null {
+    const existing = this.keys.existing(dedupe, now);
+    if (existing === null) return null;
+    if (dedupe.mode === 'debounce') this.debounce(existing.row, encoded, now);
+    return existing.taskId;
   }
 
-  /** A delayed job is to do what was asked for last. */
-  private refill(id: number, { job, args, overrides, metadata }: StoredJob, now: number): void {
+  /** Gives the arguments, overrides, metadata and delay of a submission to the existing job. */
+  private debounce(id: number, { job, args, overrides, metadata }: EncodedJob, now: number): void {
     const inline = args.length <= MAX_INLINE_ARGS;
     this.replace.run(inline ? args : null, overrides, metadata, timeAfter(now, job.delay), id);
     if (inline) this.dropArgs.run(id);
     else this.setArgs.run(id, args);
   }
 
-  /** Whether no job has this id. One that had it is dropped if its result is older than it may be. */
+  /** Whether no job has this id. A job whose result has expired is dropped for it. */
   private freeId(taskId: string, now: number): boolean {
     const other = this.withId(taskId);
     if (other === undefined) return true;
@@ -133,11 +142,11 @@ export class SubmissionWrites {
 
   private withId(taskId: string): IdRow | undefined {
     const row = this.ids.rowOf(taskId);
-    return (row < 0 ? undefined : this.minted.get(row, taskId)) ?? this.chosen.get(taskId);
+    return (row < 0 ? undefined : this.byGeneratedId.get(row, taskId)) ?? this.byChosenId.get(taskId);
   }
 }
 
-/** A throttled key stands for its time, whatever becomes of the job. */
+/** The key that a retry by an operator restores. A throttled key is not restored: it depends on time alone. */
 function ownKeyOf(dedupe: Dedupe | undefined): string | null {
   return dedupe === undefined || dedupe.mode === 'throttle' ? null : dedupe.key;
 }

@@ -1,254 +1,257 @@
 import { Logger } from '@nestjs/common';
-import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
-import type { Attempt } from '../../../job/job.js';
 import type { MaybePromise } from '../../../job/async.js';
-import { ClaimAhead } from './prefetch.js';
-import { steadyTime } from '../file/clock-guard.js';
-import type { ResultRow } from '../sql/job-row.js';
+import type { Attempt } from '../../../job/job.js';
+import { printed } from '../../../job/printed.js';
+import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
 import type { JobsFile } from '../file/jobs-file.js';
+import type { SqliteRow } from '../sql/job-row.js';
 import { type ClaimedRow, SqliteAttempt } from '../sql/sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from '../sqlite-options.js';
-import { printed } from '../../../job/printed.js';
+import { steadyTime } from './clock-guard.js';
+import { Prefetch } from './prefetch.js';
 
-/** How long to wait before what could not be put back is tried again. */
-const PUT_BACK_RETRY_MS = 1_000;
+const RELEASE_RETRY_MS = 1_000;
 
 /**
- * How old the last look at other processes' cancellations may be when an attempt begins, in real
- * milliseconds: short attempts share one look.
+ * How old the last check for cancellations by other processes may be when an attempt begins, in real
+ * milliseconds: short attempts share one check.
  */
-export const LOOKED_MS = 1;
+export const CANCELLATION_CHECK_MS = 1;
 
-export interface TakenParts {
+export interface ClaimedJobsParts {
   readonly file: JobsFile;
   readonly config: StoreConfig;
   readonly options: Pick<ResolvedSqliteOptions, 'lease' | 'maxRescues'>;
-  /** The job of that row has been cancelled, and is over without having been started. */
+  /** The job in this row has ended as cancelled without having been started. */
   ended(id: number): void;
 }
 
-/** What this process has taken and not settled: what runs, and what was taken ahead. */
-export class TakenJobs {
+/** The jobs that this process has claimed and not settled: running and prefetched ones. */
+export class ClaimedJobs {
   private readonly logger = new Logger('Flowrra');
   /** By row. */
-  private readonly taken = new Map<number, SqliteAttempt>();
-  private readonly ahead: ClaimAhead;
+  private readonly attempts = new Map<number, SqliteAttempt>();
+  private readonly prefetch: Prefetch;
   private closed = false;
-  /** When cancellations were last looked at, and which writes of other processes were seen. */
-  private lookedAt = -Infinity;
+  /** When cancellations were last checked, and the version of the file then. */
+  private checkedAt = -Infinity;
   private version = 0;
-  /** Of those cancellations, the ones whose jobs were not known to be taken here: rows and claims. */
-  private unheard: ReadonlyMap<number, number> = new Map();
+  /** Rows and claims of cancelled jobs that were not known to be claimed here at the last check. */
+  private unmatched: ReadonlyMap<number, number> = new Map();
 
-  constructor(private readonly parts: TakenParts) {
-    this.ahead = new ClaimAhead(parts.config.clock, (attempts) => void this.putBack(attempts));
+  constructor(private readonly parts: ClaimedJobsParts) {
+    this.prefetch = new Prefetch(parts.config.clock, (attempts) => void this.release(attempts));
   }
 
-  /** Their leases are to be renewed. */
+  /** All claimed jobs, by row: their leases must be renewed. */
   get all(): ReadonlyMap<number, SqliteAttempt> {
-    return this.taken;
+    return this.attempts;
   }
 
-  /** How many of them have not been started. */
-  get waiting(): number {
-    return this.ahead.size;
+  get prefetchedCount(): number {
+    return this.prefetch.count;
   }
 
-  allWaiting(): SqliteAttempt[] {
-    return this.ahead.all();
+  prefetched(): SqliteAttempt[] {
+    return this.prefetch.all();
   }
 
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]> {
-    // All of it is used up before more is taken: what a standstill has made stale is passed over.
-    while (this.ahead.holds(queue)) {
-      const ready = this.ahead.take(queue, limit).filter((attempt) => this.isOurs(attempt));
-      if (ready.length > 0) return started(ready, now);
+    // Prefetched jobs go first. Those whose lease may have ended while this process was suspended are skipped.
+    while (this.prefetch.hasJobs(queue)) {
+      const ready = this.prefetch.take(queue, limit).filter((attempt) => this.isStillHeld(attempt));
+      if (ready.length > 0) return withStart(ready, now);
     }
-    this.ahead.usedUp(queue);
+    this.prefetch.exhausted(queue);
     const due = this.nextDue(queue);
     if (due === null || due > now) return [];
     return this.claimFromFile(queue, limit, now);
   }
 
   nextDue(queue: string): number | null {
-    if (this.ahead.holds(queue)) return 0;
+    if (this.prefetch.hasJobs(queue)) return 0;
     const { reads, queues } = this.parts.file;
-    const opens = queues.opensAt(queue, this.parts.config.clock.now());
-    const due = opens === null ? null : reads.nextDue(queue);
-    return due === null ? null : Math.max(due, opens ?? 0);
+    const opensAt = queues.opensAt(queue, this.parts.config.clock.now());
+    const due = opensAt === null ? null : reads.nextDue(queue);
+    return due === null ? null : Math.max(due, opensAt ?? 0);
   }
 
-  /** A new job goes before what was taken ahead, if that is less urgent. */
-  yieldTo(queue: string, priority: number): void {
-    this.ahead.yieldTo(queue, priority);
+  /** A new job runs before prefetched jobs that are less urgent. */
+  preempt(queue: string, priority: number): void {
+    this.prefetch.preempt(queue, priority);
   }
 
-  /** It is settled, or somebody else's. */
-  release(attempt: SqliteAttempt): void {
-    if (this.taken.get(attempt.row.id) === attempt) this.taken.delete(attempt.row.id);
+  /** Removes an attempt that has been settled, or whose job another process has claimed. */
+  forget(attempt: SqliteAttempt): void {
+    if (this.attempts.get(attempt.row.id) === attempt) this.attempts.delete(attempt.row.id);
   }
 
-  /** The row as this process knows it: what has not been started still waits. */
-  asSeen<R extends ResultRow>(row: R): R {
-    if (!this.ahead.has(row.id)) return row;
-    const before = this.taken.get(row.id)?.row;
+  /** Another process has claimed the job of this attempt. */
+  lose(attempt: SqliteAttempt): void {
+    this.forget(attempt);
+    this.parts.config.notify({ type: 'lost', attempt });
+  }
+
+  /** The row as this process shows it: a prefetched job is waiting. */
+  asSeen(row: SqliteRow): SqliteRow {
+    if (!this.prefetch.has(row.id)) return row;
+    const before = this.attempts.get(row.id)?.row;
     return before === undefined ? row : { ...row, status: before.status, started_at: before.started_at };
   }
 
-  /** Takes a job out of what waits here. Whoever does so ends it or gives it back. */
+  /** Removes a job from the prefetched ones. The caller must end or release it. `null` if it is not prefetched. */
   withdraw(id: number): SqliteAttempt | null {
-    const attempt = this.taken.get(id);
-    return attempt !== undefined && this.ahead.withdraw(attempt) ? attempt : null;
+    const attempt = this.attempts.get(id);
+    return attempt !== undefined && this.prefetch.withdraw(attempt) ? attempt : null;
   }
 
-  /**
-   * A job has been cancelled: if it is one of this process's, that goes no further than it has. Says
-   * `false` if it is not.
-   */
+  /** Stops the attempt of a cancelled job. Returns `false` if the job is not claimed here. */
   cancel(id: number, reason: string): boolean {
-    const attempt = this.taken.get(id);
+    const attempt = this.attempts.get(id);
     if (attempt === undefined) return false;
-    if (attempt.told) return true;
-    attempt.told = true;
-    if (this.ahead.withdraw(attempt)) void this.putBack([attempt]);
+    if (attempt.signalled) return true;
+    attempt.signalled = true;
+    if (this.prefetch.withdraw(attempt)) void this.release([attempt]);
     else this.parts.config.notify({ type: 'cancelled', attempt, reason });
     return true;
   }
 
-  /**
-   * Whether an attempt may begin: its job may have been cancelled since it was claimed. If so, it ends
-   * without having begun.
-   */
+  /** Whether an attempt may begin. If its job has been cancelled since the claim, the job ends instead. */
   begins(attempt: SqliteAttempt): boolean {
-    if (performance.now() - this.lookedAt >= LOOKED_MS) this.lookAtCancellations();
-    if (!attempt.told) return true;
-    void this.putBack([attempt]);
+    if (performance.now() - this.checkedAt >= CANCELLATION_CHECK_MS) this.checkCancellations();
+    if (!attempt.signalled) return true;
+    void this.release([attempt]);
     return false;
   }
 
-  /** Another process may have cancelled jobs that were taken here, or paused queues. */
-  look(): void {
+  /** Another process has written to the file: it may have cancelled jobs or paused queues. */
+  fileChanged(): void {
     const { queues } = this.parts.file;
     queues.refresh();
-    if (this.taken.size > 0) this.hearCancellations();
-    if (this.ahead.size === 0) return;
-    for (const queue of this.ahead.queues) if (queues.isPaused(queue)) void this.giveBack(queue);
+    if (this.attempts.size > 0) this.applyCancellations();
+    if (this.prefetch.count === 0) return;
+    for (const queue of this.prefetch.queues) if (queues.isPaused(queue)) void this.releaseQueue(queue);
   }
 
-  /** Puts what was taken ahead back into the file, and resolves when it lies there. */
-  async putBack(attempts: readonly SqliteAttempt[]): Promise<void> {
+  /** Makes attempts that have not begun wait again in the file. Resolves when that is durable. */
+  async release(attempts: readonly SqliteAttempt[]): Promise<void> {
     const { file, config, ended } = this.parts;
     const rows = attempts.map(({ row }) => row);
     try {
-      const over = await file.commit.write(() => file.claims.putBack(rows, config.clock.now()), rows.length);
-      for (const attempt of attempts) this.release(attempt);
-      for (const id of over) ended(id);
-      // Whoever has asked meanwhile has found neither these jobs nor the room that they leave, and may be asleep.
+      const cancelled = await file.commit.write(
+        () => file.claims.release(rows, config.clock.now()),
+        rows.length,
+      );
+      for (const attempt of attempts) this.forget(attempt);
+      for (const id of cancelled) ended(id);
+      // A queue that looked for jobs meanwhile saw neither these jobs nor the places that they free.
       config.notify(CHANGED);
     } catch (error) {
       if (this.closed) return;
-      this.logger.warn(`Jobs that were not started could not be put back yet: ${printed(error)}`);
-      config.clock.after(PUT_BACK_RETRY_MS, () => void this.putBack(attempts));
+      this.logger.warn(
+        `Jobs that were not started could not be released; next try in 1 s: ${printed(error)}`,
+      );
+      config.clock.after(RELEASE_RETRY_MS, () => void this.release(attempts));
     }
   }
 
-  /** Starts no more of what was taken ahead of a queue; resolves when it lies in the file again. */
-  async giveBack(queue: string): Promise<void> {
-    const attempts = this.ahead.empty(queue);
-    if (attempts.length > 0) await this.putBack(attempts);
+  /** Releases the prefetched jobs of a queue. Resolves when that is durable. */
+  async releaseQueue(queue: string): Promise<void> {
+    const attempts = this.prefetch.takeAll(queue);
+    if (attempts.length > 0) await this.release(attempts);
   }
 
-  giveAllBack(): void {
-    this.ahead.clearAll();
+  releaseAll(): void {
+    this.prefetch.releaseAll();
   }
 
   close(): void {
     this.closed = true;
-    this.ahead.clearAll();
+    this.prefetch.releaseAll();
   }
 
-  /** While no other process has written to the file, there is nothing new. */
-  private lookAtCancellations(): void {
-    this.lookedAt = performance.now();
+  private checkCancellations(): void {
+    this.checkedAt = performance.now();
     try {
       const version = this.parts.file.reads.dataVersion();
+      // No other process has written since the last check.
       if (version === this.version) return;
       this.version = version;
-      this.hearCancellations();
+      this.applyCancellations();
     } catch {
-      // A file that cannot be read is reported where its content is needed.
+      // An unreadable file is reported by the calls that need its content.
     }
   }
 
-  private hearCancellations(): void {
-    const unheard = new Map<number, number>();
+  private applyCancellations(): void {
+    const unmatched = new Map<number, number>();
     for (const { id, claims, cancelling } of this.parts.file.reads.cancellations())
-      if (!this.cancel(id, cancelling)) unheard.set(id, claims);
-    this.unheard = unheard;
+      if (!this.cancel(id, cancelling)) unmatched.set(id, claims);
+    this.unmatched = unmatched;
   }
 
   private async claimFromFile(queue: string, limit: number, now: number): Promise<readonly Attempt[]> {
     const { file, config, options } = this.parts;
     const { commit, claims, reads, queues } = file;
     const { clock } = config;
-    const extent = this.takesAhead(queue) ? this.ahead.extent(queue, limit) : 0;
+    const prefetch = this.prefetches(queue) ? this.prefetch.nextSize(queue, limit) : 0;
     let claimedAt = 0;
     const claim = (): ClaimedRow[] => {
-      // At the end of a stop there is nobody left to run them.
+      // The process is stopping: claimed jobs could not run.
       if (this.closed) return [];
       claimedAt = steadyTime(clock);
       this.renewOverdue(claimedAt);
-      // The file may have been locked for a while: a lease begins when it is given.
-      const given = clock.now();
-      const room = queues.room(queue, given);
+      // A lease starts now: the file may have been locked since the call.
+      const leasedFrom = clock.now();
+      const room = queues.room(queue, leasedFrom);
       if (room === 0) return [];
-      const rows = claims.claim(queue, Math.min(limit, room), extent, now, given + options.lease);
-      queues.started(queue, rows.length, given);
+      const rows = claims.claim(queue, Math.min(limit, room), prefetch, now, leasedFrom + options.lease);
+      queues.countStarts(queue, rows.length, leasedFrom);
       return rows;
     };
-    const rows = await commit.write(claim, limit + extent);
-    const attempts = rows.map((row) => this.attempt(row, claimedAt, (id) => reads.argsOf(id)));
-    this.ahead.fill(queue, attempts.splice(limit));
-    return started(attempts, clock.now());
+    const rows = await commit.write(claim, limit + prefetch);
+    const attempts = rows.map((row) => this.attempt(row, claimedAt, (id) => reads.largeArgsOf(id)));
+    this.prefetch.fill(queue, attempts.splice(limit));
+    return withStart(attempts, clock.now());
   }
 
-  /** With 0 for `maxRescues`, what was taken counts as started: so nothing is taken before it can start. */
-  private takesAhead(queue: string): boolean {
+  /** With `maxRescues` 0 a claimed job counts as started, so only jobs that start at once are claimed. */
+  private prefetches(queue: string): boolean {
     return this.parts.options.maxRescues > 0 && !this.parts.file.queues.isLimited(queue);
   }
 
-  private attempt(row: ClaimedRow, claimedAt: number, args: (id: number) => string): SqliteAttempt {
+  private attempt(row: ClaimedRow, claimedAt: number, largeArgs: (id: number) => string): SqliteAttempt {
     const { maxRescues } = this.parts.options;
-    // With 0, a job that may have been started is not started again.
+    // With `maxRescues` 0, a job that may have been started before is not started again.
     const lost = maxRescues === 0 ? row.rescues !== 0 : row.rescues > maxRescues;
-    const attempt = new SqliteAttempt(row, args, lost);
+    const attempt = new SqliteAttempt(row, largeArgs, lost);
     attempt.renewedAt = claimedAt;
-    // Cancelled by another process after it had been claimed, and looked at before it was known to be.
-    attempt.told = this.unheard.get(row.id) === row.claims;
-    this.taken.set(row.id, attempt);
+    // Another process cancelled the job after the claim, and the check came before this attempt was known.
+    attempt.signalled = this.unmatched.get(row.id) === row.claims;
+    this.attempts.set(row.id, attempt);
     return attempt;
   }
 
-  /** After a standstill this process must not take over from itself. */
+  /** After a suspension, this process must not rescue jobs from itself. */
   private renewOverdue(steady: number): void {
     const { file, config, options } = this.parts;
-    for (const attempt of this.taken.values()) {
+    for (const attempt of this.attempts.values()) {
       if (steady - attempt.renewedAt < options.lease) continue;
       if (file.leases.renew(attempt, config.clock.now() + options.lease)) attempt.renewedAt = steady;
     }
   }
 
-  /** Whether it is still this process's to start. After a standstill it may be somebody else's by now. */
-  private isOurs(attempt: SqliteAttempt): boolean {
-    const ours = this.taken.get(attempt.row.id) === attempt;
-    if (ours && steadyTime(this.parts.config.clock) - attempt.renewedAt < this.parts.options.lease)
+  /** Whether a prefetched job may start here: after a suspension another process may have claimed it. */
+  private isStillHeld(attempt: SqliteAttempt): boolean {
+    const held = this.attempts.get(attempt.row.id) === attempt;
+    if (held && steadyTime(this.parts.config.clock) - attempt.renewedAt < this.parts.options.lease)
       return true;
-    this.release(attempt);
+    this.forget(attempt);
     return false;
   }
 }
 
-function started(attempts: SqliteAttempt[], now: number): SqliteAttempt[] {
+function withStart(attempts: SqliteAttempt[], now: number): SqliteAttempt[] {
   for (const attempt of attempts) attempt.startedAt = now;
   return attempts;
 }

@@ -1,54 +1,50 @@
 import { Logger } from '@nestjs/common';
-import type { Clock } from '../../../job/clock.js';
 import { detached } from '../../../job/async.js';
-import { ClockJumps, steadyTime } from '../file/clock-guard.js';
+import { printed } from '../../../job/printed.js';
+import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
 import type { JobsFile } from '../file/jobs-file.js';
 import type { Rescue } from '../sql/lease-writes.js';
 import type { SqliteAttempt } from '../sql/sqlite-attempt.js';
-import { printed } from '../../../job/printed.js';
+import type { SqliteResults } from '../sqlite-results.js';
+import type { ClaimedJobs } from './claimed-jobs.js';
+import { ClockGuard, steadyTime } from './clock-guard.js';
 
-/** Rounds in the time of one lease: a living worker renews well before its lease ends. */
+/** A living worker renews its leases well before they end. */
 const ROUNDS_PER_LEASE = 5;
-/** How often results and keys are looked through for old ones, by one process for all. */
+/** How often old results and keys are dropped, by one process for all. */
 const PRUNE_MS = 30_000;
-/** How many leases are renewed in one transaction. */
-const RENEWED_AT_ONCE = 250;
+/** Leases are renewed in transactions of this many. */
+const MAX_RENEWED = 250;
 
-const NOBODY: Rescue = { inLine: 0, over: [] };
+const NONE: Rescue = { waiting: 0, cancelled: [] };
 
-export interface HousekeepingParts {
+export interface MaintenanceParts {
   readonly file: JobsFile;
-  readonly clock: Clock;
+  readonly config: StoreConfig;
   /** Milliseconds. */
   readonly lease: number;
-  readonly resultTtl: number;
-  /** What this process has taken, by row. */
-  readonly held: ReadonlyMap<number, SqliteAttempt>;
-  /** There may be something to claim: dead workers' jobs are in line again, or over, or the clock has been set. */
-  changed(): void;
-  /** The job of a dead worker had been cancelled, and is over. */
+  readonly claimed: ClaimedJobs;
+  readonly results: SqliteResults;
+  /** The job in this row had been cancelled, and has ended since its worker died. */
   ended(id: number): void;
-  /** A job of this process has been taken over by another one. */
-  lost(attempt: SqliteAttempt): void;
-  /** Once a round. */
-  round(): void;
 }
 
-/** What is done from time to time: renews leases, takes jobs over from dead workers, drops old results and keys. */
-export class Housekeeping {
+/** Periodic work: renews leases, rescues jobs of dead workers, drops old results and keys. */
+export class Maintenance {
   private readonly logger = new Logger('Flowrra');
   private readonly interval: number;
-  private readonly jumps: ClockJumps;
+  private readonly guard: ClockGuard;
   private cancelTimer: (() => void) | null = null;
-  private inTrouble = false;
+  private failing = false;
 
-  constructor(private readonly parts: HousekeepingParts) {
-    this.interval = Math.floor(parts.lease / ROUNDS_PER_LEASE);
-    this.jumps = new ClockJumps(parts.clock, parts.lease, this.interval, () => parts.changed());
+  constructor(private readonly parts: MaintenanceParts) {
+    const { config, lease } = parts;
+    this.interval = Math.floor(lease / ROUNDS_PER_LEASE);
+    this.guard = new ClockGuard(config.clock, lease, this.interval, () => config.notify(CHANGED));
   }
 
   start(): void {
-    this.next();
+    this.schedule();
     this.round();
   }
 
@@ -57,110 +53,106 @@ export class Housekeeping {
     this.cancelTimer = null;
   }
 
-  private next(): void {
+  private schedule(): void {
     this.cancelTimer = detached(() =>
-      this.parts.clock.after(
-        this.interval,
-        () => {
-          this.next();
-          this.round();
-        },
-        { background: true },
-      ),
+      this.parts.config.clock.after(this.interval, () => this.start(), { background: true }),
     );
   }
 
   private round(): void {
     void this.work().then(
-      () => this.recovered(),
-      (error: unknown) => this.troubled(error),
+      () => this.reportSuccess(),
+      (error: unknown) => this.reportFailure(error),
     );
   }
 
   private async work(): Promise<void> {
-    this.parts.round();
-    await Promise.all([this.renew(), this.rescue(), this.prune(this.parts.clock.now())]);
+    this.parts.results.checkDropped();
+    await Promise.all([this.renew(), this.rescue(), this.prune()]);
   }
 
-  /** Leases that were given within the last half of a round can wait for the next. */
+  /** Leases that were given or renewed within the last half of a round are left to the next round. */
   private async renew(): Promise<void> {
-    const { file, held, lease, lost, clock } = this.parts;
-    const fresh = steadyTime(clock) - this.interval / 2;
-    const due = [...held.values()].filter(({ renewedAt }) => renewedAt <= fresh);
-    for (let from = 0; from < due.length; from += RENEWED_AT_ONCE) {
-      const some = due.slice(from, from + RENEWED_AT_ONCE);
-      const renew = (attempt: SqliteAttempt): boolean => {
-        attempt.renewedAt = steadyTime(clock);
-        return file.leases.renew(attempt, clock.now() + lease);
-      };
-      const gone = await file.commit.write(
-        () => some.filter((attempt) => held.get(attempt.row.id) === attempt && !renew(attempt)),
+    const { file, config, claimed, lease } = this.parts;
+    const held = (attempt: SqliteAttempt): boolean => claimed.all.get(attempt.row.id) === attempt;
+    const renew = (attempt: SqliteAttempt): boolean => {
+      attempt.renewedAt = steadyTime(config.clock);
+      return file.leases.renew(attempt, config.clock.now() + lease);
+    };
+    const latest = steadyTime(config.clock) - this.interval / 2;
+    const due = [...claimed.all.values()].filter(({ renewedAt }) => renewedAt <= latest);
+    for (let from = 0; from < due.length; from += MAX_RENEWED) {
+      const some = due.slice(from, from + MAX_RENEWED);
+      const lost = await file.commit.write(
+        () => some.filter((attempt) => held(attempt) && !renew(attempt)),
         some.length,
       );
-      // One whose outcome came just before is held no more.
-      for (const attempt of gone) if (held.get(attempt.row.id) === attempt) lost(attempt);
+      // An attempt that was settled in the same transaction is no longer held.
+      for (const attempt of lost) if (held(attempt)) claimed.lose(attempt);
     }
   }
 
   private async rescue(): Promise<void> {
-    const { file, clock, changed, ended } = this.parts;
-    const { reads, leases, commit } = file;
-    const latest = (): number => clock.now() + reads.longestLease();
-    if (reads.lastLeaseEnd() > latest()) await commit.write(() => leases.clamp(latest()));
-    let [inLine, over] = [0, 0];
-    for (let some = await this.rescueSome(); isSome(some); some = await this.rescueSome()) {
-      inLine += some.inLine;
-      over += some.over.length;
-      for (const id of some.over) ended(id);
+    const { config, ended } = this.parts;
+    let [waiting, cancelled] = [0, 0];
+    for (let some = await this.rescueSome(); !isEmpty(some); some = await this.rescueSome()) {
+      waiting += some.waiting;
+      cancelled += some.cancelled.length;
+      for (const id of some.cancelled) ended(id);
     }
-    if (inLine + over > 0) changed();
-    if (inLine === 0) return;
+    if (waiting + cancelled > 0) config.notify(CHANGED);
+    if (waiting === 0) return;
     this.logger.warn(
-      `${inLine === 1 ? '1 job was' : `${inLine} jobs were`} put back into line: a worker has shown no sign of life for the whole of its lease.`,
+      `${waiting === 1 ? '1 job is' : `${waiting} jobs are`} waiting again: a worker did not renew its lease in time.`,
     );
   }
 
   /**
-   * Asks for the file in every round, though nothing may be due: what keeps this process from it for
-   * long, or for good, keeps owners from renewing.
+   * Makes a transaction in every round, even if no lease has ended: a lock that delays or rejects it also keeps
+   * owners from renewing.
    */
   private async rescueSome(): Promise<Rescue> {
-    const { file, held, clock } = this.parts;
+    const { file, config, claimed } = this.parts;
+    const { clock } = config;
     const asked = steadyTime(clock);
     const rescue = (): Rescue => {
-      if (steadyTime(clock) - asked > this.interval) this.jumps.heldUp();
-      if (!this.jumps.trustLeases()) return NOBODY;
-      return file.leases.rescue(clock.now(), (id) => held.has(id));
+      const now = clock.now();
+      file.leases.shortenInvalid(now);
+      if (steadyTime(clock) - asked > this.interval) this.guard.fileWasLocked();
+      if (!this.guard.canTrustLeases()) return NONE;
+      return file.leases.rescue(now, (id) => claimed.all.has(id));
     };
     try {
       return await file.commit.write(rescue);
     } catch (error) {
-      this.jumps.heldUp();
+      this.guard.fileWasLocked();
       throw error;
     }
   }
 
-  private async prune(now: number): Promise<void> {
-    const { file, resultTtl } = this.parts;
-    const { commit, reads, retention } = file;
-    if (reads.oldestResult() > now - resultTtl && reads.firstKeyEnd() > now) return;
+  private async prune(): Promise<void> {
+    const { file, config } = this.parts;
+    const { commit, retention } = file;
+    const now = config.clock.now();
+    if (!retention.isDue(now)) return;
     if (!(await commit.write(() => retention.takeTurn(now, PRUNE_MS)))) return;
     while (await commit.write(() => retention.dropExpired(now)));
     while (await commit.write(() => retention.dropKeys(now)));
   }
 
-  /** One line when it begins and one when it ends, however many rounds that takes. */
-  private troubled(error: unknown): void {
-    if (!this.inTrouble) this.logger.warn(`Housekeeping is tried again in a moment: ${printed(error)}`);
-    this.inTrouble = true;
+  /** Only the first failure is logged, and later the recovery. */
+  private reportFailure(error: unknown): void {
+    if (!this.failing)
+      this.logger.warn(`Maintenance of the database file failed; it is tried again: ${printed(error)}`);
+    this.failing = true;
   }
 
-  private recovered(): void {
-    if (this.inTrouble) this.logger.log('Housekeeping works again.');
-    this.inTrouble = false;
+  private reportSuccess(): void {
+    if (this.failing) this.logger.log('Maintenance of the database file works again.');
+    this.failing = false;
   }
 }
 
-function isSome({ inLine, over }: Rescue): boolean {
-  return inLine + over.length > 0;
+function isEmpty({ waiting, cancelled }: Rescue): boolean {
+  return waiting + cancelled.length === 0;
 }

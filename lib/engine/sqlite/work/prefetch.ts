@@ -1,145 +1,146 @@
 import type { Clock } from '../../../job/clock.js';
 import type { SqliteAttempt } from '../sql/sqlite-attempt.js';
 
-/** The most jobs that wait here, taken but not started, for each queue. */
-const MAX_AHEAD = 128;
-/** Jobs are taken ahead only while what was taken last is used up within this time. */
+/** The most prefetched jobs of a queue. */
+const MAX_PREFETCHED = 128;
+/** A queue prefetches only while its last prefetched jobs were all started within this time. */
 const QUICK_MS = 5;
-/** What has not been started by then goes back: it is somebody else's turn. */
-export const PATIENCE_MS = 10;
+/** Prefetched jobs that were not started within this time are released, so that other processes can claim them. */
+export const MAX_AGE_MS = 10;
 
-interface Shelf {
+interface Buffer {
   attempts: SqliteAttempt[];
-  /** How many to take ahead next. */
-  extent: number;
+  /** How many jobs to prefetch next. */
+  nextSize: number;
   filledAt: number;
-  /** Whether what was taken last was used up quickly; `null` until it is used up. */
+  /** Whether all jobs of the last fill were started quickly; `null` while some are left. */
   quick: boolean | null;
 }
 
 /**
- * Jobs that were taken along with those that start at once. Where jobs take no time to speak of, the
- * commits of their claims would be most of the work; so more are taken in one commit, as many as
- * are used up in a few milliseconds and none where jobs take longer. To everybody who asks in this
- * process they are still waiting.
+ * Jobs that were claimed together with others that start at once. For very short jobs, most of the time would be
+ * spent on the commits of their claims. So one commit claims as many jobs as are started within a few
+ * milliseconds; for longer jobs, none are prefetched. Within this process, prefetched jobs count as waiting.
  */
-export class ClaimAhead {
-  private readonly shelves = new Map<string, Shelf>();
+export class Prefetch {
+  private readonly buffers = new Map<string, Buffer>();
   private readonly ids = new Set<number>();
   private cancelTimer: (() => void) | null = null;
 
-  /** @param giveBack Puts jobs that were not started back into the file. */
+  /** @param release Called with jobs that were not started: the file must show them as waiting again. */
   constructor(
     private readonly clock: Clock,
-    private readonly giveBack: (attempts: readonly SqliteAttempt[]) => void,
+    private readonly release: (attempts: readonly SqliteAttempt[]) => void,
   ) {}
 
-  get size(): number {
+  get count(): number {
     return this.ids.size;
+  }
+
+  get queues(): Iterable<string> {
+    return this.buffers.keys();
   }
 
   has(id: number): boolean {
     return this.ids.has(id);
   }
 
-  holds(queue: string): boolean {
-    return (this.shelves.get(queue)?.attempts.length ?? 0) > 0;
+  hasJobs(queue: string): boolean {
+    return (this.buffers.get(queue)?.attempts.length ?? 0) > 0;
   }
 
   all(): SqliteAttempt[] {
-    return [...this.shelves.values()].flatMap(({ attempts }) => attempts);
+    return [...this.buffers.values()].flatMap(({ attempts }) => attempts);
   }
 
-  /** The next jobs to start. What has been here for too long is not among them: it goes back. */
+  /** Removes and returns the next jobs to start. If they are too old, they are released instead. */
   take(queue: string, limit: number): SqliteAttempt[] {
-    const shelf = this.shelf(queue);
-    if (this.clock.now() - shelf.filledAt > PATIENCE_MS) this.clear(shelf);
-    return this.remove(shelf, limit);
+    const buffer = this.buffer(queue);
+    if (this.clock.now() - buffer.filledAt > MAX_AGE_MS) this.releaseBuffer(buffer);
+    return this.remove(buffer, limit);
   }
 
-  /** Takes a job that has not been started out of what waits here. */
+  /** Removes and returns all jobs of a queue. */
+  takeAll(queue: string): SqliteAttempt[] {
+    return this.remove(this.buffer(queue), MAX_PREFETCHED);
+  }
+
+  /** Removes one job. Returns `false` if it is not prefetched. */
   withdraw(attempt: SqliteAttempt): boolean {
     if (!this.ids.delete(attempt.row.id)) return false;
-    const shelf = this.shelf(attempt.queue);
-    shelf.attempts = shelf.attempts.filter((other) => other !== attempt);
+    const buffer = this.buffer(attempt.queue);
+    buffer.attempts = buffer.attempts.filter((other) => other !== attempt);
     return true;
   }
 
-  /** To be told when there is more to start and none is left of what was taken last. */
-  usedUp(queue: string): void {
-    const shelf = this.shelf(queue);
-    shelf.quick ??= this.clock.now() - shelf.filledAt <= QUICK_MS;
+  /** Call it when more jobs could start and none is left of the last fill. */
+  exhausted(queue: string): void {
+    const buffer = this.buffer(queue);
+    buffer.quick ??= this.clock.now() - buffer.filledAt <= QUICK_MS;
   }
 
-  /** How many to take ahead along with `limit` that start at once. */
-  extent(queue: string, limit: number): number {
-    const shelf = this.shelf(queue);
-    shelf.extent = shelf.quick ? Math.min(MAX_AHEAD, 2 * shelf.extent + limit) : shelf.extent >> 2;
-    return shelf.extent;
+  /** How many jobs to prefetch with a claim of `limit` jobs that start at once. */
+  nextSize(queue: string, limit: number): number {
+    const buffer = this.buffer(queue);
+    buffer.nextSize = buffer.quick
+      ? Math.min(MAX_PREFETCHED, 2 * buffer.nextSize + limit)
+      : buffer.nextSize >> 2;
+    return buffer.nextSize;
   }
 
-  /** Keeps what was taken ahead, once nothing is left of what was before; also to be told of nothing. */
+  /** Stores the prefetched jobs of a claim. Call it after every claim, also if there are none. */
   fill(queue: string, attempts: SqliteAttempt[]): void {
-    const shelf = this.shelf(queue);
-    shelf.attempts = attempts;
-    shelf.filledAt = this.clock.now();
-    shelf.quick = null;
+    const buffer = this.buffer(queue);
+    buffer.attempts = attempts;
+    buffer.filledAt = this.clock.now();
+    buffer.quick = null;
     for (const { row } of attempts) this.ids.add(row.id);
-    if (attempts.length > 0) this.arm();
+    if (attempts.length > 0) this.startTimer();
   }
 
-  /** A new job goes before what was taken ahead, if that is less urgent. */
-  yieldTo(queue: string, priority: number): void {
-    const shelf = this.shelf(queue);
-    const last = shelf.attempts.at(-1);
-    if (last !== undefined && last.priority > priority) this.clear(shelf);
+  /** Releases the jobs of a queue if a new job is more urgent than one of them. */
+  preempt(queue: string, priority: number): void {
+    const buffer = this.buffer(queue);
+    const last = buffer.attempts.at(-1);
+    if (last !== undefined && last.priority > priority) this.releaseBuffer(buffer);
   }
 
-  get queues(): Iterable<string> {
-    return this.shelves.keys();
-  }
-
-  /** Takes all of a queue out. Whoever does so gives it back. */
-  empty(queue: string): SqliteAttempt[] {
-    return this.remove(this.shelf(queue), MAX_AHEAD);
-  }
-
-  clearAll(): void {
-    for (const shelf of this.shelves.values()) this.clear(shelf);
+  releaseAll(): void {
+    for (const buffer of this.buffers.values()) this.releaseBuffer(buffer);
     this.cancelTimer?.();
     this.cancelTimer = null;
   }
 
-  private clear(shelf: Shelf): void {
-    const attempts = this.remove(shelf, MAX_AHEAD);
-    if (attempts.length > 0) this.giveBack(attempts);
+  private releaseBuffer(buffer: Buffer): void {
+    const attempts = this.remove(buffer, MAX_PREFETCHED);
+    if (attempts.length > 0) this.release(attempts);
   }
 
-  private remove(shelf: Shelf, limit: number): SqliteAttempt[] {
-    const removed = shelf.attempts.splice(0, limit);
+  private remove(buffer: Buffer, limit: number): SqliteAttempt[] {
+    const removed = buffer.attempts.splice(0, limit);
     for (const { row } of removed) this.ids.delete(row.id);
     return removed;
   }
 
-  private arm(): void {
-    this.cancelTimer ??= this.clock.after(PATIENCE_MS, this.onTimer, { background: true });
+  private startTimer(): void {
+    this.cancelTimer ??= this.clock.after(MAX_AGE_MS, this.onTimer, { background: true });
   }
 
   private readonly onTimer = (): void => {
     this.cancelTimer = null;
-    const stale = this.clock.now() - PATIENCE_MS;
-    for (const shelf of this.shelves.values()) {
-      if (shelf.filledAt > stale || shelf.attempts.length === 0) continue;
-      shelf.extent = 0;
-      this.clear(shelf);
+    const oldest = this.clock.now() - MAX_AGE_MS;
+    for (const buffer of this.buffers.values()) {
+      if (buffer.filledAt > oldest || buffer.attempts.length === 0) continue;
+      buffer.nextSize = 0;
+      this.releaseBuffer(buffer);
     }
-    if (this.ids.size > 0) this.arm();
+    if (this.ids.size > 0) this.startTimer();
   };
 
-  private shelf(queue: string): Shelf {
-    let shelf = this.shelves.get(queue);
-    if (shelf === undefined)
-      this.shelves.set(queue, (shelf = { attempts: [], extent: 0, filledAt: 0, quick: false }));
-    return shelf;
+  private buffer(queue: string): Buffer {
+    let buffer = this.buffers.get(queue);
+    if (buffer === undefined)
+      this.buffers.set(queue, (buffer = { attempts: [], nextSize: 0, filledAt: 0, quick: false }));
+    return buffer;
   }
 }

@@ -3,7 +3,7 @@ import { type Beds, types } from './engine-under-test.js';
 import { startMixed } from './mixed-tasks.js';
 
 /** Putting failed jobs back into line. */
-export function redriveCases(beds: Beds): void {
+export function requeueCases(beds: Beds): void {
   it('shows a failed job with its arguments and errors, and runs it again with all its retries', async () => {
     const { flowrra, mixed, advance, seen } = await startMixed(beds);
     const id = await flowrra.submit(mixed.broken, { id: 17 });
@@ -40,7 +40,7 @@ export function redriveCases(beds: Beds): void {
       error: null,
     });
     expect(await flowrra.jobs.retry(id)).toBe(false);
-    expect(types(seen, id).filter((type) => type === 'redriven')).toHaveLength(2);
+    expect(types(seen, id).filter((type) => type === 'requeued')).toHaveLength(2);
   });
 
   it('a job that runs again has made no progress yet, and its log goes on', async () => {

@@ -3,7 +3,7 @@ import { settle } from '../support/manual-clock.js';
 import { tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, submit, submitMany } from './stores.js';
 
-/** A worker that has just used up some jobs in no time, so that it takes further ones ahead. */
+/** A worker that has just started some jobs in no time, so that it prefetches. */
 async function quickWorker(jobs: number) {
   const file = tempFile();
   const worker = await openStore({ file });
@@ -16,7 +16,7 @@ async function quickWorker(jobs: number) {
   return { worker, other, ids: ids.slice(3) };
 }
 
-it('what is taken ahead still waits, for everybody who asks in this process', async () => {
+it('prefetched jobs are shown as waiting in this process', async () => {
   const { worker, other, ids } = await quickWorker(20);
   const [next] = await claim(worker);
   expect(next?.taskId).toBe(ids[0]);
@@ -27,7 +27,7 @@ it('what is taken ahead still waits, for everybody who asks in this process', as
   expect(worker.store.nextDue('q')).toBe(0);
 });
 
-it('hands out in order what it has taken ahead, each with the time of its own start', async () => {
+it('prefetched jobs start in order, each with its own start time', async () => {
   const { worker, ids } = await quickWorker(20);
   const starts: number[] = [];
   for (const id of ids) {
@@ -40,7 +40,7 @@ it('hands out in order what it has taken ahead, each with the time of its own st
   expect(worker.store.pendingCount()).toBe(0);
 });
 
-it('gives back, to where it was, what has not started within 10 ms', async () => {
+it('jobs that have not started within 10 ms are released to their former places', async () => {
   const { worker, other, ids } = await quickWorker(10);
   await claim(worker);
   expect(other.store.results.get(ids[1] as string)?.status).toBe('running');
@@ -53,7 +53,7 @@ it('gives back, to where it was, what has not started within 10 ms', async () =>
   expect(rest).toEqual(ids.slice(1));
 });
 
-it('says when what it gives back is in line again: whoever asked meanwhile found nothing', async () => {
+it('a release is followed by `changed`, since claims before it found no jobs', async () => {
   const worker = await openStore({ file: tempFile(), pollInterval: '1h' });
   const ids = await submitMany(
     worker,
@@ -69,7 +69,7 @@ it('says when what it gives back is in line again: whoever asked meanwhile found
   expect((await claim(worker))[0]?.taskId).toBe(ids[4]);
 });
 
-it('a more urgent job goes first', async () => {
+it('a more urgent new job starts before prefetched jobs', async () => {
   const { worker, ids } = await quickWorker(10);
   await claim(worker);
   const urgent = await submit(worker, { priority: 1 });
@@ -78,7 +78,7 @@ it('a more urgent job goes first', async () => {
   expect(order).toEqual([urgent, ...ids.slice(1)]);
 });
 
-it('takes nothing ahead where jobs take their time', async () => {
+it('no jobs are prefetched if jobs take longer', async () => {
   const file = tempFile();
   const worker = await openStore({ file });
   const other = await openStore({ file });
@@ -93,7 +93,7 @@ it('takes nothing ahead where jobs take their time', async () => {
   expect(other.store.results.get(ids[5] as string)?.status).toBe('pending');
 });
 
-it('puts everything back when it closes', async () => {
+it('a closing store releases all prefetched jobs', async () => {
   const { worker, other, ids } = await quickWorker(10);
   await claim(worker);
   await worker.store.close();
@@ -102,19 +102,19 @@ it('puts everything back when it closes', async () => {
   expect(other.store.results.get(ids[1] as string)?.status).toBe('pending');
 });
 
-it('runs everything in the end, though it stood still while it held some ahead', async () => {
+it('all jobs run after the process was suspended with prefetched jobs', async () => {
   const { worker, ids } = await quickWorker(20);
-  const handedOut = new Set((await claim(worker)).map(({ taskId }) => taskId));
+  const claimed = new Set((await claim(worker)).map(({ taskId }) => taskId));
   worker.clock.sleep(30_000);
   const late = await submit(worker, { priority: 5 });
   for (let round = 0; round < 3; round++) {
     for (let some = await claim(worker); some.length > 0; some = await claim(worker)) {
       for (const attempt of some) {
-        handedOut.add(attempt.taskId);
+        claimed.add(attempt.taskId);
         await worker.store.settle(attempt, { kind: 'success', result: null }, worker.clock.now());
       }
     }
     await worker.clock.advance(60_000);
   }
-  expect([...handedOut].sort()).toEqual([...ids, late].sort());
+  expect([...claimed].sort()).toEqual([...ids, late].sort());
 });

@@ -1,9 +1,10 @@
 import type { Attempt } from '../../lib/job/job.js';
 import type { JobQuery } from '../../lib/job/query.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
-import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver/driver.js';
-import { ControlReads } from '../../lib/engine/sqlite/sql/control-reads.js';
-import { SqliteIds } from '../../lib/engine/sqlite/sqlite-id.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
+import type { SqliteDatabase } from '../../lib/engine/sqlite/file/driver.js';
+import { IdGenerator } from '../../lib/engine/sqlite/id-generator.js';
+import { JobPages } from '../../lib/engine/sqlite/sql/job-pages.js';
+import { JobReads } from '../../lib/engine/sqlite/sql/job-reads.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, newJob, openStore, type OpenStore, query, submit, submitMany } from './stores.js';
 
@@ -31,7 +32,7 @@ async function on<T>(file: string, look: (database: SqliteDatabase) => T): Promi
   }
 }
 
-/** Adds finished jobs by plain SQL: every hundredth has failed, each thousandth is of another queue. */
+/** Adds finished jobs by SQL: each hundredth has failed, each thousandth belongs to another queue. */
 const addFinished = (count: number) => (database: SqliteDatabase) =>
   database.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
@@ -43,7 +44,7 @@ const addFinished = (count: number) => (database: SqliteDatabase) =>
     INSERT INTO counts (queue, status, jobs)
     SELECT queue, status, count(*) FROM jobs GROUP BY queue, status;`);
 
-it('newest first, page by page, each once', async () => {
+it('pages list each job once, newest first', async () => {
   const worker = await openStore({ file: tempFile() });
   const ids = await submitMany(
     worker,
@@ -56,7 +57,7 @@ it('newest first, page by page, each once', async () => {
   expect(() => worker.store.control.find(query({ cursor: '?!' }))).toThrow(/'\?!' is no cursor/);
 });
 
-it('what a job is waiting for, holds and has become is all there', async () => {
+it('a job is shown with its arguments, metadata, due time, errors and result', async () => {
   const worker = await openStore({ file: tempFile() });
   const large = 'x'.repeat(10_000);
   const metadata = { by: 'ada', at: new Date(0) };
@@ -100,7 +101,7 @@ it('what a job is waiting for, holds and has become is all there', async () => {
   expect(worker.store.control.job('nobody')).toBeNull();
 });
 
-it('what was taken ahead is shown as waiting, and counted as that', async () => {
+it('prefetched jobs are shown and counted as waiting', async () => {
   const worker = await openStore({ file: tempFile() });
   const ids = await submitMany(
     worker,
@@ -118,7 +119,7 @@ it('what was taken ahead is shown as waiting, and counted as that', async () => 
   });
 });
 
-it('counts all declared queues and whatever else the file has', async () => {
+it('counts contain all declared queues and all other queues of the file', async () => {
   const file = tempFile();
   const worker = await openStore({ file });
   await submit(worker, { queue: 'elsewhere', delay: 1 });
@@ -134,7 +135,7 @@ it('counts all declared queues and whatever else the file has', async () => {
   ]);
 });
 
-it('results that are too old are not shown, though they still lie in the file', async () => {
+it('expired results are not shown, even while their rows exist', async () => {
   const worker = await openStore({ file: tempFile(), lease: 3_600_000 }, { resultTtl: 1_000 });
   const id = await submit(worker);
   await worker.store.settle((await claim(worker))[0] as Attempt, FAILED, worker.clock.now());
@@ -147,7 +148,7 @@ it('results that are too old are not shown, though they still lie in the file', 
   expect(await worker.store.control.cancel(id, '')).toEqual({ kind: 'unknown' });
 });
 
-it('a row that somebody has made unreadable is shown without what cannot be read', async () => {
+it('an unreadable row is shown without its unreadable fields', async () => {
   const file = tempFile();
   const worker = await openStore({ file });
   const [good, bad] = await submitMany(worker, [newJob(), newJob({ args: ['x'], metadata: { a: 1 } })]);
@@ -176,7 +177,7 @@ describe('in a file of 60,000 jobs', () => {
     await on(file, addFinished(60_000));
   });
 
-  it('a page looks at 5,000 of them at most, and goes on from there', async () => {
+  it('a page reads at most 5,000 jobs, and the next page continues from there', async () => {
     const worker = await openStore({ file });
     const rare = pages(worker, { queue: 'rare' });
     expect(rare).toHaveLength(12);
@@ -184,7 +185,7 @@ describe('in a file of 60,000 jobs', () => {
     expect(pages(worker, { task: 'none' })).toEqual(Array.from({ length: 12 }, () => []));
   });
 
-  it('failed ones are found without looking at others', async () => {
+  it('failed jobs are found without reading others', async () => {
     const worker = await openStore({ file });
     const failed = pages(worker, { status: ['failed'], limit: 250 });
     expect(failed.map((page) => page.length)).toEqual([250, 250, 100]);
@@ -193,29 +194,31 @@ describe('in a file of 60,000 jobs', () => {
   });
 });
 
-it('every look goes through an index, and sorts no more than what runs', async () => {
+it('every query uses an index, and sorts at most the running jobs', async () => {
   const file = tempFile();
   await (await openStore({ file })).store.close();
   await on(file, (database) => {
-    const asked: string[] = [];
+    const statements: string[] = [];
     const recording: SqliteDatabase = {
       ...database,
       prepare: (sql) => {
-        asked.push(sql);
+        statements.push(sql);
         return database.prepare(sql);
       },
     };
-    const reads = new ControlReads(recording, new SqliteIds(0));
+    new JobReads(recording, new IdGenerator(0));
+    const pages = new JobPages(recording);
     for (const status of [undefined, ['failed'], ['running'], ['pending', 'retrying']] as const)
-      reads.page(query({ status, task: 't', queue: 'q', from: 1, to: 2, cursor: 'zz' }), status, 0);
-    for (const sql of asked) {
+      pages.page(query({ status, task: 't', queue: 'q', from: 1, to: 2, cursor: 'zz' }), status, 0);
+    for (const sql of statements) {
       const params = [...sql.matchAll(/\?/g)].map(() => 1);
       const plan = database.prepare<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...params);
       for (const { detail } of plan) {
-        if (detail.startsWith('SCAN')) expect(detail).toMatch(/SCAN (counts|queues|json_each)|jobs_leased/);
+        if (detail.startsWith('SCAN'))
+          expect(detail).toMatch(/SCAN (counts|queues|json_each)|jobs_leased|jobs_cancelling/);
         if (detail.includes('USE TEMP B-TREE')) expect(sql).toContain('jobs_leased');
       }
     }
-    expect(asked.filter((sql) => sql.includes('INDEXED BY'))).not.toEqual([]);
+    expect(statements.filter((sql) => sql.includes('INDEXED BY'))).not.toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import type { ResolvedQueue } from '../../../job/queue.js';
-import type { SqliteDatabase } from '../file/driver/driver.js';
-import type { Ledger } from './counters.js';
+import type { SqliteDatabase } from '../file/driver.js';
+import type { Counters } from './counters.js';
 
 interface QueueRow {
   readonly paused: number;
@@ -8,19 +8,19 @@ interface QueueRow {
   readonly starts: number;
 }
 
-/** What holds for a queue in all processes that share the file: pauses, and limits of the fleet. */
-export class QueueWrites {
+/** Pauses and fleet limits of queues, which all processes that share the file respect. */
+export class QueueLimits {
   private readonly find;
   private readonly allPaused;
   private readonly setPaused;
   private readonly setWindow;
   private readonly limited: ReadonlyMap<string, ResolvedQueue>;
-  /** As of the last look. To sleep by, not to start by: what holds is in the file. */
+  /** As of the last {@link refresh}. `nextDue` relies on it; `room`, within a transaction, reads the file. */
   private paused: ReadonlySet<string> = new Set();
 
   constructor(
     database: SqliteDatabase,
-    private readonly ledger: Ledger,
+    private readonly counters: Counters,
     queues: readonly ResolvedQueue[],
   ) {
     this.find = database.prepare<QueueRow>('SELECT paused, since, starts FROM queues WHERE queue = ?');
@@ -40,12 +40,12 @@ export class QueueWrites {
     this.refresh();
   }
 
-  /** Whether processes share limits of this queue: then each takes only what it starts at once. */
+  /** Whether a queue has fleet limits. Then each process claims only jobs that it starts at once. */
   isLimited(queue: string): boolean {
     return this.limited.has(queue);
   }
 
-  /** Looks which queues are paused. */
+  /** Reads which queues are paused. */
   refresh(): void {
     this.paused = new Set(this.allPaused.all().map(({ queue }) => queue));
   }
@@ -62,7 +62,7 @@ export class QueueWrites {
     this.setPaused.run(queue, paused ? 1 : 0);
   }
 
-  /** How many jobs of a queue may be started now. */
+  /** How many jobs of a queue may start now. */
   room(queue: string, now: number): number {
     const row = this.find.get(queue);
     if (row?.paused === 1) {
@@ -71,11 +71,11 @@ export class QueueWrites {
     }
     const limits = this.limited.get(queue);
     if (limits === undefined) return Infinity;
-    return Math.max(0, Math.min(this.places(limits), startsLeft(limits, row, now)));
+    return Math.max(0, Math.min(this.placesLeft(limits), startsLeft(limits, row, now)));
   }
 
-  /** Counts jobs that have been taken to be started. To be called in the transaction that takes them. */
-  started(queue: string, jobs: number, now: number): void {
+  /** Counts the starts of claimed jobs. Call it in the transaction that claims them. */
+  countStarts(queue: string, jobs: number, now: number): void {
     const rate = this.limited.get(queue)?.fleetRateLimit ?? null;
     if (rate === null || jobs === 0) return;
     const row = this.find.get(queue);
@@ -83,19 +83,19 @@ export class QueueWrites {
     else this.setWindow.run(queue, now, jobs);
   }
 
-  /** From when on jobs of a queue may be started: 0 for now, `null` if no mere passing of time will do. */
+  /** When jobs of a queue may start: 0 for now, `null` if the passing of time does not suffice. */
   opensAt(queue: string, now: number): number | null {
     if (this.paused.has(queue)) return null;
     const limits = this.limited.get(queue);
     if (limits === undefined) return 0;
     const row = this.find.get(queue);
-    if (this.places(limits) <= 0) return null;
+    if (this.placesLeft(limits) <= 0) return null;
     if (startsLeft(limits, row, now) > 0) return 0;
     return (row?.since ?? 0) + (limits.fleetRateLimit?.per ?? 0);
   }
 
-  private places({ name, fleetConcurrency }: ResolvedQueue): number {
-    return fleetConcurrency === Infinity ? Infinity : fleetConcurrency - this.ledger.jobs(name, 'running');
+  private placesLeft({ name, fleetConcurrency }: ResolvedQueue): number {
+    return fleetConcurrency === Infinity ? Infinity : fleetConcurrency - this.counters.jobs(name, 'running');
   }
 }
 
@@ -104,7 +104,7 @@ function startsLeft({ fleetRateLimit: rate }: ResolvedQueue, row: QueueRow | und
   return isCurrent(row, rate.per, now) ? rate.max - row.starts : rate.max;
 }
 
-/** A window that begins in the future was begun before the clock was set back. */
+/** A window that begins in the future is invalid: the clock has been set back since. */
 function isCurrent(row: QueueRow | undefined, per: number, now: number): row is QueueRow {
   return row !== undefined && row.since <= now && now < row.since + per;
 }

@@ -1,5 +1,5 @@
 import type { Attempt, JobReport } from '../../lib/job/job.js';
-import { loadDriver } from '../../lib/engine/sqlite/file/driver/load-driver.js';
+import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
 import { claim, openStore, type OpenStore, submit } from './stores.js';
 
@@ -23,7 +23,7 @@ async function rowsIn(file: string, table: string): Promise<number> {
 }
 
 describe('retry', () => {
-  it('puts a failed job at the end of the line with all its retries; its errors stay', async () => {
+  it('makes a failed job wait behind the others, with all its retries; its errors stay', async () => {
     const worker = await openStore({ file: tempFile() });
     const id = await submit(worker, { args: ['x'.repeat(5_000)] });
     const [first] = (await claim(worker)) as [Attempt];
@@ -49,7 +49,7 @@ describe('retry', () => {
     expect(await wait).toMatchObject({ status: 'success', errors: [{}, {}] });
   });
 
-  it('concerns failed jobs only, and of several who ask at once, one does it', async () => {
+  it('affects failed jobs only, and of concurrent calls only one succeeds', async () => {
     const file = tempFile();
     const [worker, other] = [await openStore({ file }), await openStore({ file })];
     const [waiting, running] = [await submit(worker, { priority: 9 }), await submit(worker)];
@@ -64,7 +64,7 @@ describe('retry', () => {
     expect(worker.store.pendingCount()).toBe(2);
   });
 
-  it('what an attempt of before still says does not count for the job as it is now', async () => {
+  it('outcomes and reports of an attempt before the retry are ignored', async () => {
     const file = tempFile();
     const worker = await openStore({ file, lease: LEASE });
     const other = await openStore({ file, lease: LEASE });
@@ -81,7 +81,7 @@ describe('retry', () => {
 });
 
 describe('remove', () => {
-  it('forgets a finished job with all that belongs to it, and no other', async () => {
+  it('deletes a finished job with all its rows, and no unfinished job', async () => {
     const file = tempFile();
     const worker = await openStore({ file });
     const id = await submit(worker, {
@@ -104,8 +104,8 @@ describe('remove', () => {
   });
 });
 
-describe('what a running job says of itself', () => {
-  it('is there for everybody at once, and stays with its result', async () => {
+describe('reports of a running job', () => {
+  it('are shown in all processes at once, and stay with the result', async () => {
     const file = tempFile();
     const [worker, other] = [await openStore({ file }), await openStore({ file })];
     const id = await submit(worker);
@@ -125,7 +125,7 @@ describe('what a running job says of itself', () => {
     expect(other.store.control.job(id)).toMatchObject({ progress: 'all', logs: lines(3) });
   });
 
-  it('is kept to its last 200 lines, however many come at once', async () => {
+  it('keep the last 200 lines, however many come at once', async () => {
     const file = tempFile();
     const worker = await openStore({ file });
     const id = await submit(worker);
@@ -141,7 +141,7 @@ describe('what a running job says of itself', () => {
     expect(await rowsIn(file, 'logs')).toBe(200);
   });
 
-  it('goes when the job goes', async () => {
+  it('are deleted with the job', async () => {
     const file = tempFile();
     const worker = await openStore({ file }, { maxResults: 2 });
     for (let n = 0; n < 5; n++) {
@@ -153,7 +153,7 @@ describe('what a running job says of itself', () => {
     expect(await rowsIn(file, 'logs')).toBe(6);
   });
 
-  it('is not the job of a worker that has lost it', async () => {
+  it('are ignored from a worker that has lost the job', async () => {
     const file = tempFile();
     const worker = await openStore({ file, lease: LEASE });
     const other = await openStore({ file, lease: LEASE });

@@ -1,29 +1,30 @@
 import { randomFillSync } from 'node:crypto';
 
 /**
- * Ids of this store: `s`, a tag of the file, the job's row, and 136 random bits. With the row in
- * the id no index from id to job is needed, which would cost more than all else of an insert; the
- * random part makes the id unguessable, and comparing the whole id tells a job from any other.
+ * The parts of an id: `s`, a tag of the file, the job's row, and 136 random bits. Since the id contains the
+ * row, no index from id to job is needed: that index would cost more than the rest of an insert. The random
+ * part makes the id unguessable; the whole id is compared on every look-up.
  */
 const TAG = 5;
 const ROW = 9;
 const RANDOM = 23;
 const LENGTH = 1 + TAG + ROW + RANDOM;
-/** Bytes of 23 base64 digits, rounded up; the digits that they would overlap in are cut off. */
+/** 23 base64 digits need 17.25 bytes. The digit that would be left over is cut off. */
 const RANDOM_BYTES = 18;
 const IDS_PER_REFILL = 256;
 
-export class SqliteIds {
+/** Generates and reads the task ids of one database file. */
+export class IdGenerator {
   private readonly prefix: string;
   private readonly random = Buffer.alloc(RANDOM_BYTES * IDS_PER_REFILL);
   private used = this.random.length;
 
-  /** @param tag A number below 36^5 that the file keeps. */
+  /** @param tag A number below 36^5 that is stored in the file. */
   constructor(tag: number) {
     this.prefix = `s${digits(tag, TAG)}`;
   }
 
-  mint(row: number): string {
+  next(row: number): string {
     if (this.used === this.random.length) {
       randomFillSync(this.random);
       this.used = 0;
@@ -33,7 +34,7 @@ export class SqliteIds {
     return this.prefix + digits(row, ROW) + random.slice(0, RANDOM);
   }
 
-  /** The row that an id of this file names, or -1 for any other string. */
+  /** The row of an id of this file; -1 for any other string. */
   rowOf(taskId: string): number {
     if (taskId.length !== LENGTH || !taskId.startsWith(this.prefix)) return -1;
     const row = taskId.slice(1 + TAG, 1 + TAG + ROW);
