@@ -59,8 +59,8 @@ await onBoth((both) => {
     });
     await started.passed;
     expect(await jobs.cancelTexts([at('job'), at('nobody')])).toEqual([null, null]);
-    expect(await cancel('job', TEXT)).toBe('told');
-    expect(await cancel('job', cancelText('again'))).toBe('told');
+    expect(await cancel('job', TEXT)).toBe('signalled');
+    expect(await cancel('job', cancelText('again'))).toBe('signalled');
     expect(await jobs.cancelTexts([at('nobody'), at('job')])).toEqual([null, TEXT]);
     gate.open();
     await until(async () => (await queue.getJobState('job')) === 'failed', { describe: 'the job fails' });
@@ -73,7 +73,7 @@ await onBoth((both) => {
     const { queue, cancel, add, work } = await setUp();
     await add('job', { attempts: 5, backoff: 60_000 });
     const worker = work(async () => {
-      expect(await cancel('job', TEXT)).toBe('told');
+      expect(await cancel('job', TEXT)).toBe('signalled');
       throw new Error('in a minute');
     });
     await once(worker, 'failed');
@@ -86,7 +86,7 @@ await onBoth((both) => {
     const { queue, cancel, add, work, states } = await setUp();
     await add('above');
     await add('child', { parent: { id: 'above', queue: queue.qualifiedName } });
-    expect(await cancel('child', TEXT)).toBe('told');
+    expect(await cancel('child', TEXT)).toBe('signalled');
     expect(await states('child')).toEqual(['waiting']);
     const ran: unknown[] = [];
     work(async ({ id }) => void ran.push(id));
