@@ -124,7 +124,7 @@ await onBoth((server) => {
     for (const id of bad)
       expect(await flowrra.waitForResult(id)).toMatchObject({
         status: 'failed',
-        error: expect.stringMatching(/taskName: '.{1,120}' is no task's name/),
+        error: expect.stringMatching(/taskName: '.{1,120}' is not a task name/),
       });
     while (warned.mock.calls.length === 0) await flowrra.getResult(waiting);
     // The warning comes before the outcome is stored.
@@ -174,7 +174,7 @@ await onBoth((server) => {
       expect(JSON.parse(JSON.stringify(job))).toMatchObject({ taskId: bad });
       if (text !== DEEP) {
         expect(job.status).toBe('failed');
-        expect(job.error).toMatch(/cannot be read|no task's name/);
+        expect(job.error).toMatch(/cannot be read|not a task name/);
       }
       const counts = await flowrra.jobs.counts();
       expect(counts.find((one) => one.queue === 'default')).toMatchObject({ pending: 0, running: 0 });
