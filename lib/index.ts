@@ -6,7 +6,7 @@ export type { FlowrraEvent } from './job/events.js';
 export type { JobDetails, JobLogLine, JobSummary } from './job/job-view.js';
 export { TaskContext } from './run/task-context.js';
 export type { FinishedTaskResult, TaskError, TaskResult } from './job/task-result.js';
-export type { TaskStatus } from './job/status.js';
+export type { TaskStatus } from './job/job.js';
 export { type TaskClass, TaskSubmission } from './run/task-submission.js';
 export type { Plain, RemoteTasks, TaskArgs, TaskId, TaskOutput, TaskSubmitters } from './run/task-types.js';
 export {
@@ -32,13 +32,13 @@ export {
 } from './nest/flowrra.service.js';
 export type { StandardSchema } from './job/standard-schema.js';
 export type { JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
-export type { ContextOptions } from './run/context.js';
 export type { CpuOptions } from './nest/options/cpu-options.js';
 export type { FlowrraModuleOptions, RemoteTaskOptions } from './nest/options/module-options.js';
 export type { FlowrraFeatureOptions, QueueOptions, RateLimitOptions } from './nest/options/queue-options.js';
 export type { Backoff } from './job/policy.js';
 export type { BatchJob, DedupeOptions, SubmitOptions } from './job/submit-options.js';
 export type {
+  ContextOptions,
   RegisterOptions,
   TaskOptions,
   TaskOverrideOptions,

@@ -7,7 +7,7 @@ export async function resolveEngine(engine: string | Engine): Promise<Engine> {
   if (typeof engine !== 'string') return engine;
   const scheme = /^([a-z]+):/i.exec(engine)?.[1]?.toLowerCase();
   if (scheme === 'memory') {
-    const { memoryEngine } = await import('./memory/memory-engine.js');
+    const { memoryEngine } = await import('./memory/memory-store.js');
     return memoryEngine();
   }
   if (scheme === 'sqlite') {

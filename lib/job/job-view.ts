@@ -1,8 +1,7 @@
-import type { JobRow, Metadata } from './job.js';
+import type { JobRow, Metadata, TaskStatus } from './job.js';
 import { metadataOf } from './metadata.js';
 import { jsonView } from './json-view.js';
 import type { TaskResultFields } from './task-result.js';
-import type { TaskStatus } from './status.js';
 import { TaskSnapshot } from './task-snapshot.js';
 
 /** A job as lists show it. */

@@ -1,5 +1,4 @@
-import type { Attempt, AttemptError } from './job.js';
-import { type TaskStatus, waitingStatus } from './status.js';
+import { type Attempt, type AttemptError, type TaskStatus, waitingStatus } from './job.js';
 
 /** The end of one attempt. Times are relative, since the clocks of a fleet differ. */
 export type Outcome =

@@ -1,7 +1,6 @@
 import { FlowrraConfigError } from './errors.js';
-import type { JobRow } from './job.js';
+import type { JobRow, TaskStatus } from './job.js';
 import { showValue } from './show-value.js';
-import type { TaskStatus } from './status.js';
 
 /** A filter over jobs, and a place in the list of those that match. */
 export interface JobQuery {

@@ -39,3 +39,12 @@ function nameOf(fn: object): string | undefined {
   const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
+
+/** Anything that was thrown, as text for a log line. Never throws. */
+export function printed(thrown: unknown): string {
+  try {
+    return shownText(String(thrown));
+  } catch {
+    return 'something that cannot be printed';
+  }
+}

@@ -1,7 +1,6 @@
-import type { AttemptError, JobState } from './job.js';
+import { type AttemptError, type JobState, isFinal, type TaskStatus } from './job.js';
 import { jsonView } from './json-view.js';
 import type { TaskError, TaskResult, TaskResultFields } from './task-result.js';
-import { isFinal, type TaskStatus } from './status.js';
 
 export class TaskSnapshot implements TaskResultFields {
   readonly taskId: string;

@@ -1,6 +1,11 @@
 import type { ResolvedOptions } from './options/module-options.js';
 import type { ResolvedQueue } from '../job/queue.js';
-import { VERSION } from '../version.js';
+
+/**
+ * The version of this package. A constant, since neither `import.meta` nor a look at package.json works
+ * in an application that is bundled, or transformed to CommonJS; a test compares it with package.json.
+ */
+export const VERSION = '0.1.0';
 
 /** Further queues are only counted. */
 const MAX_QUEUES = 20;

@@ -6,8 +6,7 @@ import { detached } from '../job/async.js';
 import type { PayloadCodec } from '../job/payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
-import { printed } from '../job/printed.js';
-import { shownText } from '../job/show-value.js';
+import { printed, shownText } from '../job/show-value.js';
 
 /** The shortest time between two writes of an attempt's reports. */
 const INTERVAL_MS = 250;

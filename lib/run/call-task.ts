@@ -2,10 +2,9 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { isolated } from '../job/async.js';
 import type { Attempt } from '../job/job.js';
 import { contextOf } from '../job/metadata.js';
-import type { ContextOptions } from './context.js';
+import type { ContextOptions } from '../job/task-options.js';
 import type { AttemptSpan } from './instrumentation.js';
-import type { TaskCall, TaskDefinition } from './task-definition.js';
-import type { TaskRunner } from './task-runner.js';
+import type { TaskCall, TaskDefinition, TaskRunner } from './task-definition.js';
 
 /** Calls a function in some context, and returns its answer. */
 export type Within = <R>(code: () => R) => R;

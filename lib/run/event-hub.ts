@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Observable, type Observer, Subject, type Subscription } from 'rxjs';
 import type { FlowrraEvent } from '../job/events.js';
-import { printed } from '../job/printed.js';
+import { printed } from '../job/show-value.js';
 
 /**
  * An Observable that logs the errors of its subscribers. rxjs throws an error of a subscriber, or an

@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import { codeOf, describeError } from '../job/attempt-error.js';
 import type { Clock } from '../job/clock.js';
 import { LEAST_SNOOZE_MS } from '../job/duration.js';
-import { ExecutorStoppingError, PayloadError, TaskLostError } from '../job/errors.js';
+import { ExecutorStoppingError, PayloadError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
 import type { PayloadCodec } from '../job/payload/payload-codec.js';
 import { type TaskPolicy, retryDelay } from '../job/policy.js';
-import { printed } from '../job/printed.js';
+import { printed, shownText } from '../job/show-value.js';
 import type { TaskDefinition } from './task-definition.js';
 
 export interface OutcomeParts {
@@ -145,4 +145,22 @@ function hasExpired(attempt: Attempt, { expires }: TaskPolicy, at: number): bool
 /** For a debounced job, the time of the last submission that changed it. */
 function validFrom({ submittedAt, overrides }: Attempt): number {
   return overrides?.validFrom ?? submittedAt;
+}
+
+/** Logs that another worker may run the job, and returns the reason for the attempt's signal. */
+export function leaseLost({ taskName, taskId }: Attempt): TaskLostError {
+  const reason = new TaskLostError(
+    'The lease of the job ended before it was renewed, so another worker may run the job. The outcome of this attempt does not count.',
+  );
+  new Logger('Flowrra').warn(
+    `${shownText(taskName)} ${shownText(taskId)}: ${reason.message} Was the event loop, or the process, blocked for longer than a lease?`,
+  );
+  return reason;
+}
+
+/** The error of an attempt: after its time-out, the time-out with the thrown error as its cause. */
+export function thrownAfter(reason: unknown, thrown: unknown): unknown {
+  return reason instanceof TaskRunTimeoutError && thrown !== reason
+    ? new TaskRunTimeoutError(reason.message, { cause: thrown })
+    : thrown;
 }

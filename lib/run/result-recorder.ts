@@ -5,8 +5,7 @@ import type { ResultBackend } from '../results/result-backend.js';
 import type { Clock } from '../job/clock.js';
 import { BackendError } from '../job/errors.js';
 import { taskResultOf } from '../job/task-snapshot.js';
-import { printed } from '../job/printed.js';
-import { shownText } from '../job/show-value.js';
+import { printed, shownText } from '../job/show-value.js';
 
 /** A write that takes longer counts as failed. */
 const WRITE_TIMEOUT_MS = 5_000;

@@ -1,11 +1,9 @@
-import { Logger } from '@nestjs/common';
 import { detached } from '../job/async.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt, Metadata } from '../job/job.js';
 import { markOf, metadataOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
-import { shownText } from '../job/show-value.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
 import type { DeadLetters } from './dead-letters.js';
@@ -14,9 +12,11 @@ import { LazyAbort } from './lazy-abort.js';
 import {
   errorOutcome,
   expiredOutcome,
+  leaseLost,
   lostOutcome,
   type OutcomeParts,
   successOutcome,
+  thrownAfter,
   unreadableOutcome,
   withContextHint,
 } from './outcome.js';
@@ -73,7 +73,7 @@ export class Run extends LazyAbort implements TaskCall {
     super();
     const task = parts.registry.definition(attempt.taskName);
     this.task = task;
-    this.policy = task === undefined ? null : effectivePolicy(task.policy, attempt.overrides);
+    this.policy = task ? effectivePolicy(task.policy, attempt.overrides) : null;
   }
 
   /** Whether another worker may run the job: this attempt's outcome does not count. */
@@ -128,14 +128,7 @@ export class Run extends LazyAbort implements TaskCall {
   /** The lease ended before it was renewed: another worker may run the job, and this outcome does not count. */
   lose(): void {
     if (this.aborted) return;
-    const { taskName, taskId } = this.attempt;
-    const reason = new TaskLostError(
-      'The lease of the job ended before it was renewed, so another worker may run the job. The outcome of this attempt does not count.',
-    );
-    new Logger('Flowrra').warn(
-      `${shownText(taskName)} ${shownText(taskId)}: ${reason.message} Was the event loop, or the process, blocked for longer than a lease?`,
-    );
-    this.abort(reason);
+    this.abort(leaseLost(this.attempt));
   }
 
   /** Ends the attempt without its code, whose result is ignored. The job is released, or cancelled if it was cancelled. */
@@ -196,10 +189,7 @@ export class Run extends LazyAbort implements TaskCall {
   private threw(thrown: unknown): void {
     if (this.phase !== 'running') return;
     const { task, policy, attempt, parts, reason } = this;
-    const error =
-      reason instanceof TaskRunTimeoutError && thrown !== reason
-        ? new TaskRunTimeoutError(reason.message, { cause: thrown })
-        : thrown;
+    const error = thrownAfter(reason, thrown);
     this.thrown = { error };
     if (this.cancelReason !== null || task === undefined || policy === null)
       return this.conclude(this.cancelled() ?? RELEASED);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Accepted, Duplicate, type Metadata, type NewJob } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
-import type { ContextOptions } from './context.js';
+import type { ContextOptions } from '../job/task-options.js';
 import type { ResolvedSubmit } from '../job/submit-options.js';
 import { carried } from '../job/metadata.js';
 import { FlowrraConfigError, SubmitUncertainError } from '../job/errors.js';

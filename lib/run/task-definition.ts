@@ -33,3 +33,11 @@ export interface TaskCall extends ContextSource {
   readonly killGrace: number;
   onAbort(listener: (reason: unknown) => void): void;
 }
+
+/** Where the code of a task runs. */
+export interface TaskRunner {
+  /** Runs one attempt. What it throws or rejects with is the attempt's error. */
+  run(task: TaskDefinition, call: TaskCall): unknown;
+  /** Ends what the runner holds. */
+  close(): Promise<void>;
+}

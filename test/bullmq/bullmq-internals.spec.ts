@@ -158,11 +158,11 @@ it('a limit of active jobs is the field `concurrency` of the queue', async () =>
 describe('the storage on which the scripts and statements depend', () => {
   it("on Redis: a job's fields, and the keys of a queue", async () => {
     const { prefix, queue, work } = setUp();
-    await queue.add('delayed', null, { jobId: 'delayed', delay: 3_600_000, deduplication: { id: 'key' } });
+    await queue.add('later', null, { jobId: 'later', delay: 3_600_000, deduplication: { id: 'key' } });
     await queue.add('first', null, { jobId: 'first', priority: 5 });
-    expect(await client.get(`${prefix}:q:de:key`)).toBe('delayed');
-    expect(await client.hget(`${prefix}:q:delayed`, 'deid')).toBe('key');
-    expect(Math.floor(Number(await client.zscore(`${prefix}:q:delayed`, 'delayed')) / 4_096)).toBeGreaterThan(
+    expect(await client.get(`${prefix}:q:de:key`)).toBe('later');
+    expect(await client.hget(`${prefix}:q:later`, 'deid')).toBe('key');
+    expect(Math.floor(Number(await client.zscore(`${prefix}:q:delayed`, 'later')) / 4_096)).toBeGreaterThan(
       Date.now(),
     );
     expect(await client.zscore(`${prefix}:q:prioritized`, 'first')).not.toBeNull();

@@ -3,7 +3,7 @@ import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
 
 await onBoth(({ url, queue }) => {
-  it('what was submitted just before the end is on the server, or was refused as not running', async () => {
+  it('a submission just before the end is on the server, or is rejected with ExecutorNotRunningError', async () => {
     const prefix = place();
     const { app, flowrra } = await startOn({ connection: url, prefix, submitTimeout: '60s' }, Work, {
       role: 'producer',

@@ -55,7 +55,7 @@ await onBoth((server) => {
     return { engine, app, flowrra, work: app.get(Work), other: other.flowrra };
   };
 
-  it('a job that runs elsewhere is told, and whoever waits anywhere hears of its end', async () => {
+  it('cancels a job that runs in another process, and settles waits in every process', async () => {
     const { flowrra, other, work } = await setUp();
     const id = await other.submit('Work.hold');
     const waiting = [flowrra.waitForResult(id), other.waitForResult(id)];
@@ -70,7 +70,7 @@ await onBoth((server) => {
     expect((await other.jobs.find({ status: 'cancelled' })).jobs).toMatchObject([{ taskId: id }]);
   });
 
-  it('the first reason counts, whoever gives another one, and wherever', async () => {
+  it('the first reason counts, whichever process gives another one', async () => {
     const { flowrra, other, work } = await setUp();
     const id = await other.submit('Work.hold');
     await work.started.passed;
@@ -79,7 +79,7 @@ await onBoth((server) => {
     expect(await other.waitForResult(id)).toMatchObject({ status: 'cancelled', error: 'first' });
   });
 
-  it('one that is put back before it could be told ends all the same, long before it is due again', async () => {
+  it('a job that is released before its signal is aborted ends at once, not when it is due', async () => {
     const { flowrra, other, work } = await setUp();
     const events = heard(flowrra);
     const id = await other.submit('Work.fails');
@@ -95,7 +95,7 @@ await onBoth((server) => {
     expect(events(id).filter((type) => type === 'cancelled')).toHaveLength(1);
   });
 
-  it('one whose worker was killed before it was told ends as cancelled, and never runs again', async () => {
+  it('a job whose worker is killed before its signal is aborted ends as cancelled, and never runs again', async () => {
     const prefix = place();
     const settings = { connection: server.url, prefix, lease: '1h', stalledInterval: 250, maxRescues: 100 };
     const fleet = new Fleet({ ...settings, numWorkers: 1, shutdownTimeout: '1s' });
@@ -124,7 +124,7 @@ await onBoth((server) => {
     }
   });
 
-  it('a job that workers have died with counts how often it was started, not how often it was taken', async () => {
+  it('a job whose workers die counts its starts, not its claims', async () => {
     const engine = { connection: server.url, prefix: place(), maxRescues: 2 };
     const producer = await startOn(engine, Work, { role: 'producer', remoteTasks: REMOTE });
     const id = await producer.flowrra.submit('Work.note', 'taken');
@@ -134,7 +134,7 @@ await onBoth((server) => {
     expect(worker.app.get(Work).ran).toEqual(['taken']);
   });
 
-  it('who tells of the whole fleet tells of a cancellation once', async () => {
+  it('with fleetEvents, a cancellation is one event', async () => {
     const { engine, flowrra, other } = await setUp({ fleetEvents: true }, { queues: { slow: {} } });
     const third = await startOn(engine, Work, { role: 'producer', remoteTasks: REMOTE });
     const hearing = [flowrra, other, third.flowrra].map(heard);
@@ -148,7 +148,7 @@ await onBoth((server) => {
     expect(hearing[1]?.(id)).toEqual(['submitted', 'cancelled']);
   });
 
-  it('one that a limit holds back is cancelled without being run, and given back when its process stops', async () => {
+  it('a job that a rate limit holds is cancelled without a run, and released when its process stops', async () => {
     const queues = { default: { concurrency: 1, rateLimit: { max: 1, per: '1h' as const } } };
     const { engine, app, flowrra, other, work } = await setUp({}, { queues, numWorkers: undefined });
     await flowrra.waitForResult(await other.submit('Work.note', 'first'));
@@ -167,7 +167,7 @@ await onBoth((server) => {
     expect(await other.waitForResult(last)).toMatchObject({ status: 'success', result: 'last' });
   });
 
-  it('a bound of the fleet goes when the options no longer name it, unless somebody else has set it', async () => {
+  it('fleetConcurrency is removed when the option is, unless another program has set the limit', async () => {
     const connection = server.url;
     const prefix = place();
     const start = (queues: object) => startOn({ connection, prefix }, Work, { queues } as never);
@@ -182,7 +182,7 @@ await onBoth((server) => {
     expect(await bounds('ours', 'others')).toEqual([null, 7]);
   });
 
-  it('a chosen id is told from one that is there, whatever became of that', async () => {
+  it('a chosen id of an existing job is recognised, whatever the state of that job', async () => {
     const { flowrra, other, work } = await setUp();
     const events = heard(other);
     const submit = (name: string) => other.with({ taskId: 'chosen' }).submit('Work.note', name);
@@ -193,7 +193,7 @@ await onBoth((server) => {
     expect(work.ran).toHaveLength(1);
   });
 
-  it('what the servers cannot hold in text does no harm', async () => {
+  it('characters that a server cannot store in text do no harm', async () => {
     const { other, flowrra } = await setUp();
     const dedupe = { key: 'ü:{*} ?' };
     const odd = other.with({ delay: '1h', dedupe, metadata: { 'k\0': '\udfff' } });
@@ -205,7 +205,7 @@ await onBoth((server) => {
     expect(await odd.submit('Work.note', 'z')).not.toBe(id);
   });
 
-  it('fifty that are debounced at once, from several processes, are one, with what one of them said', async () => {
+  it('fifty debounced submissions at once, from several processes, are one job with the content of one of them', async () => {
     const { flowrra, other, work } = await setUp();
     const dedupe = { key: 'k', mode: 'debounce', ttl: '2s' } as const;
     const ids = await Promise.all(

@@ -6,7 +6,7 @@ import { until } from '../support/until.js';
 import { place, startOn } from './apps.js';
 import { onBoth } from './on-both.js';
 
-/** Holds this process up, as a handler that computes for too long does. */
+/** Blocks the event loop, as a handler that computes for too long does. */
 function block(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
@@ -28,7 +28,7 @@ class Hostile {
     return value;
   }
 
-  /** The first time, it outlives its lease while the process stands still, and goes on for a while. */
+  /** The first run blocks the process for longer than its lease, and then goes on for a while. */
   @Task({ maxRetries: 0 })
   async overrun(): Promise<number> {
     this.runs++;
@@ -43,7 +43,7 @@ class Hostile {
 }
 
 await onBoth((server) => {
-  it('errors whose words are commands to BullMQ, or no text that PostgreSQL takes, fail their job as any other', async () => {
+  it('an error whose message BullMQ obeys, or PostgreSQL cannot store, fails its job like any other', async () => {
     const hostile = new Hostile();
     const { flowrra } = await startOn(
       { connection: server.url, prefix: place() },
@@ -59,7 +59,7 @@ await onBoth((server) => {
     expect(hostile.runs).toBe(2);
   });
 
-  it('an id that looks as if it were of another queue is found all the same', async () => {
+  it('a chosen id that looks like an id of another queue is found', async () => {
     const { flowrra } = await startOn({ connection: server.url, prefix: place() }, Hostile, {
       queues: { other: {} },
     });
@@ -68,7 +68,7 @@ await onBoth((server) => {
     expect(await flowrra.waitForResult(taskId)).toMatchObject({ status: 'success', result: 5 });
   });
 
-  it('what another program has put into a job is checked', async () => {
+  it('overrides, errors and options that another program has written are checked', async () => {
     const prefix = place();
     const { flowrra } = await startOn({ connection: server.url, prefix }, Hostile);
     const queue = server.queue(prefix, 'default');
@@ -87,7 +87,7 @@ await onBoth((server) => {
     expect(await flowrra.getResult(odd.id as string)).toMatchObject({ result: 1 });
   });
 
-  it('a job that outlives its lease here runs again when it has ended, not beside itself', async () => {
+  it('a job whose lease ends while it runs here runs again after that run, not beside it', async () => {
     const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const hostile = new Hostile();
     const { flowrra } = await startOn(

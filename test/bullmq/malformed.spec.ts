@@ -52,7 +52,7 @@ await onBoth((server) => {
     ['text'],
     [5],
     [null],
-  ])('metadata of another program that is %j breaks no list, and fails its own job', async (metadata) => {
+  ])('metadata %j of another program breaks no list, and fails its own job', async (metadata) => {
     const { flowrra, queue } = await paused();
     const bad = await add(queue, { args: [1], metadata });
     const good = await flowrra.with({ metadata: { by: 'ada' } }).submit('Echo.metadata');
@@ -71,7 +71,7 @@ await onBoth((server) => {
     expect(await flowrra.waitForResult(bad)).toMatchObject({ status: 'failed', retries: 0 });
   });
 
-  it('what else another program has written is left out and named, and the rest is shown', async () => {
+  it('fields that another program has written and that cannot be read are left out and named, and the rest is shown', async () => {
     const { flowrra, queue } = await paused();
     const odd = await add(queue, {
       args: [{ $type: 'bigint', value: 'x' }],
@@ -87,7 +87,7 @@ await onBoth((server) => {
     expect(await flowrra.waitForResult(odd)).toMatchObject({ status: 'failed' });
   });
 
-  it('a job whose rules for its result make no sense ends, and its worker goes on', async () => {
+  it('a job with invalid rules for its result ends, and its worker goes on', async () => {
     const { flowrra, queue } = await paused();
     const rule = { age: 'x', count: -0.5 } as never;
     const odd = await queue.add('Echo.echo', { args: [1] }, { removeOnComplete: rule, removeOnFail: rule });
@@ -95,7 +95,7 @@ await onBoth((server) => {
     expect(await flowrra.waitForResult(odd.id as string)).toMatchObject({ status: 'success', result: 1 });
   });
 
-  it('a result that is none of Flowrra is an error for whoever asks for it, and for nobody else', async () => {
+  it('an unreadable result is an error for queries of that result, and for no other query', async () => {
     const { flowrra, queue, prefix } = await paused();
     const id = await add(queue, { args: [1] }, 'elsewhere');
     const other = await startOn({ connection: server.url, prefix }, Echo, { queues: { default: {} } });
@@ -112,7 +112,7 @@ await onBoth((server) => {
     }
   });
 
-  it('names of tasks that can be none fail their jobs, and no log line holds a name as it came', async () => {
+  it('jobs with invalid task names fail, and no log line contains such a name unescaped', async () => {
     const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const { flowrra, queue } = await paused();
     const bad = [
@@ -154,34 +154,37 @@ await onBoth((server) => {
       ['atm', 'many', ['retries']],
       ['ats', 'many', ['retries']],
       ['name', null, ['taskName']],
-    ])('by its %s, %.20j, is shown as far as it goes, fails for good, and costs no place', async (...of) => {
-      const [field, text, unreadable] = of;
-      const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-      const { flowrra, queue, prefix } = await paused();
-      const bad = await add(queue, { args: [1] });
-      const key = `${prefix}:default:${bad}`;
-      if (text === null) await client.hdel(key, field);
-      else await client.hset(key, field, text);
-      const good = await flowrra.submit('Echo.echo', 2);
-      const { jobs } = await flowrra.jobs.find();
-      expect(jobs.map(({ taskId }) => taskId).sort()).toEqual([bad, good].sort());
-      const found = jobs.find(({ taskId }) => taskId === bad);
-      if (field !== 'ats') expect(found?.unreadable).toEqual(expect.arrayContaining(unreadable));
-      expect(JSON.parse(JSON.stringify(await flowrra.jobs.get(bad)))).toMatchObject({ taskId: bad });
-      await flowrra.queues.resume('default');
-      expect((await flowrra.waitForResult(good)).result).toBe(2);
-      const job = await ended(flowrra, bad);
-      expect(JSON.parse(JSON.stringify(job))).toMatchObject({ taskId: bad });
-      if (text !== DEEP) {
-        expect(job.status).toBe('failed');
-        expect(job.error).toMatch(/cannot be read|no task's name/);
-      }
-      const counts = await flowrra.jobs.counts();
-      expect(counts.find((one) => one.queue === 'default')).toMatchObject({ pending: 0, running: 0 });
-      logged.mockRestore();
-    });
+    ])(
+      'by its %s, %.20j, is shown as far as it is readable, fails without a retry, and takes no place',
+      async (...of) => {
+        const [field, text, unreadable] = of;
+        const logged = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+        const { flowrra, queue, prefix } = await paused();
+        const bad = await add(queue, { args: [1] });
+        const key = `${prefix}:default:${bad}`;
+        if (text === null) await client.hdel(key, field);
+        else await client.hset(key, field, text);
+        const good = await flowrra.submit('Echo.echo', 2);
+        const { jobs } = await flowrra.jobs.find();
+        expect(jobs.map(({ taskId }) => taskId).sort()).toEqual([bad, good].sort());
+        const found = jobs.find(({ taskId }) => taskId === bad);
+        if (field !== 'ats') expect(found?.unreadable).toEqual(expect.arrayContaining(unreadable));
+        expect(JSON.parse(JSON.stringify(await flowrra.jobs.get(bad)))).toMatchObject({ taskId: bad });
+        await flowrra.queues.resume('default');
+        expect((await flowrra.waitForResult(good)).result).toBe(2);
+        const job = await ended(flowrra, bad);
+        expect(JSON.parse(JSON.stringify(job))).toMatchObject({ taskId: bad });
+        if (text !== DEEP) {
+          expect(job.status).toBe('failed');
+          expect(job.error).toMatch(/cannot be read|not a task name/);
+        }
+        const counts = await flowrra.jobs.counts();
+        expect(counts.find((one) => one.queue === 'default')).toMatchObject({ pending: 0, running: 0 });
+        logged.mockRestore();
+      },
+    );
 
-    it('is no hash at all: it breaks no list', async () => {
+    it('a key that is no hash breaks no list', async () => {
       const { flowrra, prefix } = await paused();
       await client.set(`${prefix}:default:odd`, 'text');
       await client.lpush(`${prefix}:default:wait`, 'odd');

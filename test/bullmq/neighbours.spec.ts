@@ -43,7 +43,7 @@ await onBoth((server) => {
       expect(await flowrra.waitForResult('by-hand')).toMatchObject({ result: { to: 'ada', attempt: 3 } });
     });
 
-    it('of a task that nobody knows is kept, and reported once', async () => {
+    it('of an unknown task stays, and is reported once', async () => {
       const warned = jest.spyOn(Logger.prototype, 'warn');
       const prefix = place();
       const { flowrra } = await startOn({ connection: server.url, prefix }, Mail);
@@ -62,7 +62,7 @@ await onBoth((server) => {
     });
   });
 
-  it('a job of a queue that an application does not have is said to be that, not to be dropped', async () => {
+  it('the error for a job of a queue that the application does not have names the queue', async () => {
     const common = { connection: server.url, prefix: place() };
     const remoteTasks = { report: { queue: 'reports' } };
     const there = await startOn(common, Mail, { role: 'producer', queues: { reports: {} }, remoteTasks });
@@ -74,7 +74,7 @@ await onBoth((server) => {
     });
   });
 
-  it("what BullMQ's own API, and tools on it, say of our jobs", async () => {
+  it("BullMQ's own API shows Flowrra's jobs", async () => {
     const prefix = place();
     const { flowrra } = await startOn({ connection: server.url, prefix }, Mail);
     const queue = server.queue(prefix, 'default');
@@ -104,7 +104,7 @@ await onBoth((server) => {
     expect(failed?.processedBy).toMatch(new RegExp(`-${process.pid}-`));
   });
 
-  it('events$ tells of the whole fleet on request, and of nothing twice', async () => {
+  it('with fleetEvents, events$ emits each event of every process once', async () => {
     const prefix = place();
     const common = { connection: server.url, prefix };
     const web = await startOn({ ...common, fleetEvents: true }, Mail, { role: 'producer' });
@@ -137,7 +137,7 @@ await onBoth((server) => {
     expect(seen.find((event) => event.type === 'succeeded')).toMatchObject({ taskId: mine, attempt: 1 });
   });
 
-  it('a worker that tells of the fleet tells of its own work once', async () => {
+  it('with fleetEvents, a worker emits the events of its own jobs once', async () => {
     const prefix = place();
     const { flowrra } = await startOn({ connection: server.url, prefix, fleetEvents: true }, Mail);
     const seen: string[] = [];

@@ -6,7 +6,7 @@ import { configError } from '../support/config-error.js';
 
 const connection = 'redis://localhost:6379';
 
-it('fills in every default', () => {
+it('sets every default', () => {
   expect(resolveBullMqOptions({ connection })).toEqual({
     connection,
     prefix: 'flowrra',
@@ -69,11 +69,11 @@ it.each([
   [{ connection, leese: 1 }, /unknown option 'leese'.*Did you mean 'lease'/],
   [null, /null/],
   [connection, /'redis:/],
-])('refuses %j, and says what is wrong', (options, message) => {
+])('rejects %j, naming the option and the allowed values', (options, message) => {
   expect(configError(() => bullmq(options as never))).toMatch(message);
 });
 
-it('passes on what else BullMQ can be told', () => {
+it('passes further options to BullMQ', () => {
   const options = { queue: { streams: { events: { maxLen: 50 } } }, worker: { drainDelay: 1 } };
   expect(resolveBullMqOptions({ connection, bullmq: options })).toMatchObject({
     queueOptions: options.queue,

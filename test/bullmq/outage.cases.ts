@@ -122,7 +122,7 @@ export function outageCases(server: () => ServiceControls): void {
       expect(errors).not.toHaveBeenCalled();
     });
 
-    it("waits for it with whenUnreachable: 'wait', says so once, and works then", async () => {
+    it("waits for the server with whenUnreachable: 'wait', logs that once, and works afterwards", async () => {
       await server().kill();
       const starting = start({ whenUnreachable: 'wait' });
       await until(() => errors.mock.calls.length > 0, { describe: 'the outage is logged' });
@@ -135,7 +135,7 @@ export function outageCases(server: () => ServiceControls): void {
   });
 
   describe('later', () => {
-    it('refuses submissions, and what was refused does not turn up when it is back', async () => {
+    it('rejects submissions, and adds no rejected job afterwards', async () => {
       const { flowrra, work } = await start();
       await server().kill();
       const error = await refusedFor(flowrra, 'refused');
@@ -147,7 +147,7 @@ export function outageCases(server: () => ServiceControls): void {
       expect(await flowrra.pendingCount()).toBe(0);
     });
 
-    it('stores the result of a job that ran meanwhile, tells whoever waits for it, and goes on', async () => {
+    it('stores the result of a job that ran meanwhile, settles waits for it, and goes on', async () => {
       const { flowrra, work } = await start();
       const taskId = await flowrra.submit('Work.hold', 'through');
       const result = flowrra.waitForResult(taskId);
@@ -162,7 +162,7 @@ export function outageCases(server: () => ServiceControls): void {
       expect(work.ran.filter((word) => word === 'through')).toHaveLength(1);
     });
 
-    it('reading rejects as well, with the cause; waiting waits until the server is back', async () => {
+    it('queries reject with the cause; waits for results go on until the server answers', async () => {
       const { flowrra } = await start();
       const taskId = await submit(flowrra, 'read');
       await flowrra.waitForResult(taskId);
@@ -175,7 +175,7 @@ export function outageCases(server: () => ServiceControls): void {
       expect(await waiting).toMatchObject({ status: 'success' });
     });
 
-    it('is told of once, and so is its end', async () => {
+    it('is logged once, and so is its end', async () => {
       const said = jest.spyOn(Logger.prototype, 'log');
       const { flowrra, work } = await start();
       const results = Array.from({ length: 20 }, () => flowrra.submit('Work.hold', 'many'));
@@ -197,7 +197,7 @@ export function outageCases(server: () => ServiceControls): void {
   describe('silence', () => {
     afterEach(() => server().resume());
 
-    it('a submission ends with an id under which it may be submitted again, or is refused for good', async () => {
+    it('a submission ends with an id with which it may be repeated, or is rejected', async () => {
       const { flowrra, work } = await start(IMPATIENT);
       server().pause();
       const error = await rejection(submit(flowrra, 'uncertain'));
@@ -212,7 +212,7 @@ export function outageCases(server: () => ServiceControls): void {
       expect(work.ran).toEqual(uncertain ? ['uncertain', 'afterwards'] : ['afterwards']);
     });
 
-    it('what was submitted behind it is refused, or has an id as well', async () => {
+    it('submissions behind it are rejected, or have an id as well', async () => {
       const { flowrra, work } = await start(IMPATIENT);
       server().pause();
       const words = Array.from({ length: 30 }, (_, n) => `word-${n}`);

@@ -7,11 +7,11 @@ import { onBoth } from './on-both.js';
 afterEach(() => jest.restoreAllMocks());
 
 await onBoth(({ url }) => {
-  it('a look that never has an answer does not hold up the submission of an id of its own', async () => {
+  it('a submission with a chosen id does not wait without limit for a read that has no answer', async () => {
     const { app, flowrra } = await startOn({ connection: url, prefix: place(), submitTimeout: '1s' }, Work, {
       role: 'producer',
     });
-    // As on a connection that breaks after the job has been added.
+    // Like a connection that breaks after the job was added.
     const look = jest.spyOn(Queue.prototype, 'getJob').mockReturnValue(new Promise(() => undefined));
     const error = await flowrra
       .with({ taskId: 'own' })

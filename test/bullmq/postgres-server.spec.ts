@@ -34,7 +34,7 @@ function as(user: string, password: string, database?: string): string {
 }
 
 describe('the schema', () => {
-  it('is set up at the start, and a role that may not do so is told what it needs', async () => {
+  it('is created at the start; the error for a role without the right to do so names the right', async () => {
     const limited = { connection: as(role, 'secret'), schema };
     await expect(startOn(limited, Work)).rejects.toMatchObject({
       code: 'FLOWRRA_CONFIG',
@@ -42,7 +42,7 @@ describe('the schema', () => {
     });
   });
 
-  it('can be set up by somebody else, and then needs no more than the rights to use it', async () => {
+  it('can be created by another role, and then needs only the rights to use it', async () => {
     await expect(startOn({ connection: url, schema, migrate: false }, Work)).rejects.toMatchObject({
       code: 'FLOWRRA_CONFIG',
       message: expect.stringMatching(/has not been set up.*migrate: true/),
@@ -75,7 +75,7 @@ describe('the schema', () => {
   });
 });
 
-describe('a connection that will never do is an error at once, also where an outage is waited for', () => {
+describe("a connection that can never work is an error at once, also with whenUnreachable: 'wait'", () => {
   it.each([
     [
       'the database',
@@ -109,7 +109,7 @@ describe('a connection that will never do is an error at once, also where an out
   });
 });
 
-it('a URL may bring options for the server', async () => {
+it('a URL may contain options for the server', async () => {
   const bounded = new URL(url);
   bounded.searchParams.set('options', '-c application_name=bounded -c statement_timeout=9s');
   const { flowrra } = await startOn({ connection: bounded.href, prefix: place() }, Work);
@@ -118,7 +118,7 @@ it('a URL may bring options for the server', async () => {
   expect(rows).not.toEqual([]);
 });
 
-it('a server that lets nobody in has certainly not taken a job', async () => {
+it('a server that accepts no connection has not added the job', async () => {
   const { flowrra } = await startOn(
     { connection: as(role, 'secret'), schema, prefix: place(), migrate: false },
     Work,
@@ -159,14 +159,14 @@ describe('a pool of the application', () => {
     expect(given.listenerCount('error')).toBe(0);
   });
 
-  it('has to lead to the schema', async () => {
+  it('must have the schema in its search_path', async () => {
     await expect(startOn({ connection: pool({ max: 12 }) }, Work)).rejects.toMatchObject({
       code: 'FLOWRRA_CONFIG',
       message: expect.stringMatching(/search_path.*'bullmq'.*search_path=bullmq/),
     });
   });
 
-  it('has to be large enough for all queues', async () => {
+  it('must be large enough for all queues', async () => {
     const small = pool({ options: '-c search_path=bullmq', max: 5 });
     await expect(startOn({ connection: small }, Work, { queues: { a: {}, b: {} } })).rejects.toThrow(
       FlowrraConfigError,
@@ -174,7 +174,7 @@ describe('a pool of the application', () => {
   });
 });
 
-it('an application takes one pool, however many queues it has, and leaves no connection behind', async () => {
+it('an application has one pool for all queues, and leaves no connection behind', async () => {
   const connections = async (): Promise<number> => {
     const { rows } = await admin.query<{ count: string }>(
       `SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,

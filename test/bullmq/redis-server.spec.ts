@@ -46,7 +46,7 @@ function armedTimeouts(): Map<unknown, number> {
 }
 
 // The first one, so that no other application's timers are counted.
-it('leaves nothing behind that would keep the process from ending', async () => {
+it('leaves nothing behind that keeps the process alive', async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
   const armed = armedTimeouts();
@@ -61,7 +61,7 @@ it('leaves nothing behind that would keep the process from ending', async () => 
 
 describe('a client of the application', () => {
   it.each([{}, { maxRetriesPerRequest: null }, { enableOfflineQueue: false }])(
-    'lends its settings (%j), and stays open',
+    'is a model for further connections (%j), and stays open',
     async (settings) => {
       const given = new Redis(url, settings);
       await new Promise((ready) => given.once('ready', ready));
@@ -82,7 +82,7 @@ describe('a client of the application', () => {
   });
 });
 
-it('takes options as ioredis does, and as BullMQ does', async () => {
+it('accepts options of ioredis, and of BullMQ', async () => {
   const { hostname: host, port } = new URL(url);
   for (const [db, connection] of [
     [3, { host, port: Number(port), db: 3 }],
@@ -106,7 +106,7 @@ it('leaves no connection behind', async () => {
   await until(async () => (await clients()) <= before, { describe: 'its connections are closed' });
 });
 
-it('a wrong password is an error at once, also where an outage is waited for', async () => {
+it("a wrong password is an error at once, also with whenUnreachable: 'wait'", async () => {
   const wrong = new URL(url);
   wrong.username = 'somebody';
   wrong.password = 'not-to-be-printed';
@@ -120,7 +120,7 @@ it('a wrong password is an error at once, also where an outage is waited for', a
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('not-to-be-printed');
 });
 
-it('a Redis Cluster is an error at once that says so', async () => {
+it('a Redis Cluster is an error at once, which names it', async () => {
   const cluster = await startServices({ postgres: false, own: true, cluster: true });
   await expect(
     startOn({ connection: cluster.redisUrl, whenUnreachable: 'wait' }, Work),
@@ -179,7 +179,7 @@ it('a job that a full server rejects is an error, and is not added later', async
   expect(await flowrra.pendingCount()).toBe(0);
 });
 
-it('remembers no cancelled job that is gone, though nobody counts them', async () => {
+it('forgets cancelled jobs that are gone, also if they are never counted', async () => {
   const prefix = place();
   let now = 0;
   const jobs = new RedisJobs(admin, prefix, { age: 60, count: 5 }, () => now);

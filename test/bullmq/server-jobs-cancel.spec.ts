@@ -10,7 +10,7 @@ import { KEEP, serverJobsBed, TEXT } from './server-jobs-bed.js';
 await onBoth((both) => {
   const setUp = serverJobsBed(both);
 
-  it('a job that waits, however it does, becomes a failed one in one step, once', async () => {
+  it('a job in any waiting state fails in one step, once', async () => {
     const { queue, jobs, cancel, add, states } = await setUp();
     await add('plain');
     await add('urgent', { priority: 7 });
@@ -27,7 +27,7 @@ await onBoth((both) => {
     expect(await cancel('nobody', TEXT)).toBe('unknown');
   });
 
-  it('whoever takes jobs at the same time gets those that were not cancelled, and no other', async () => {
+  it('workers that claim jobs at the same time get exactly those that were not cancelled', async () => {
     const { cancel, add, work, states } = await setUp({ age: 60, count: 1_000 });
     const ids = Array.from({ length: 60 }, (_, n) => `job${n}`);
     for (const id of ids) await add(id);
@@ -45,7 +45,7 @@ await onBoth((both) => {
     }
   });
 
-  it('one that is active is told, in the words of the first, and BullMQ fails it if it would run again', async () => {
+  it('an active job keeps the first text, and BullMQ fails it instead of running it again', async () => {
     const { queue, jobs, at, cancel, add, work } = await setUp();
     await add('job', { attempts: 5, backoff: 10 });
     const started = new Gate();
@@ -59,8 +59,8 @@ await onBoth((both) => {
     });
     await started.passed;
     expect(await jobs.cancelTexts([at('job'), at('nobody')])).toEqual([null, null]);
-    expect(await cancel('job', TEXT)).toBe('told');
-    expect(await cancel('job', cancelText('again'))).toBe('told');
+    expect(await cancel('job', TEXT)).toBe('signalled');
+    expect(await cancel('job', cancelText('again'))).toBe('signalled');
     expect(await jobs.cancelTexts([at('nobody'), at('job')])).toEqual([null, TEXT]);
     gate.open();
     await until(async () => (await queue.getJobState('job')) === 'failed', { describe: 'the job fails' });
@@ -69,11 +69,11 @@ await onBoth((both) => {
     expect(await cancel('job', TEXT)).toBe('finished');
   });
 
-  it('one that had been told and waits again is over at once, for the first reason', async () => {
+  it('a signalled job that waits again ends at the next cancellation, for the first reason', async () => {
     const { queue, cancel, add, work } = await setUp();
     await add('job', { attempts: 5, backoff: 60_000 });
     const worker = work(async () => {
-      expect(await cancel('job', TEXT)).toBe('told');
+      expect(await cancel('job', TEXT)).toBe('signalled');
       throw new Error('in a minute');
     });
     await once(worker, 'failed');
@@ -82,11 +82,11 @@ await onBoth((both) => {
     expect(await queue.getJob('job')).toMatchObject({ failedReason: TEXT, attemptsMade: 2 });
   });
 
-  it('the child of a flow is left to BullMQ, which fails it unrun and tells its parent', async () => {
+  it('the child of a flow is failed by BullMQ, without a run, so that its parent goes on', async () => {
     const { queue, cancel, add, work, states } = await setUp();
     await add('above');
     await add('child', { parent: { id: 'above', queue: queue.qualifiedName } });
-    expect(await cancel('child', TEXT)).toBe('told');
+    expect(await cancel('child', TEXT)).toBe('signalled');
     expect(await states('child')).toEqual(['waiting']);
     const ran: unknown[] = [];
     work(async ({ id }) => void ran.push(id));
@@ -95,7 +95,7 @@ await onBoth((both) => {
     expect(ran).toEqual(['above']);
   });
 
-  it('what BullMQ has dropped is counted no more', async () => {
+  it('a cancelled job that BullMQ has deleted no longer counts', async () => {
     const { queue, jobs, cancel, add } = await setUp();
     for (const id of ['one', 'two', 'three']) {
       await add(id);
@@ -109,7 +109,7 @@ await onBoth((both) => {
     jest.restoreAllMocks();
   });
 
-  it('cancelled ones are dropped by number, as others are that have failed', async () => {
+  it('cancelled jobs count towards the number of failed jobs that are kept', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(0);
     const { queue, jobs, cancel, add } = await setUp();
     for (let n = 0; n < 8; n++) {

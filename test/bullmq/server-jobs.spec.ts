@@ -38,7 +38,7 @@ const LISTS: JobList[] = ['active', 'waiting', 'prioritized', 'delayed', 'failed
 await onBoth((both) => {
   const setUp = serverJobsBed(both);
 
-  it('a failed job waits again as if it had never been tried, at its priority, and is taken', async () => {
+  it('retry: a failed job waits again with no attempt made, at its priority, and is claimed', async () => {
     const { queue, jobs, at, cancel, add, failAll, work, states } = await setUp();
     await add('plain', { deduplication: { id: 'key' } });
     await add('urgent', { priority: 7 });
@@ -66,7 +66,7 @@ await onBoth((both) => {
     expect(await add('other', { deduplication: { id: 'key' } })).toBe('other');
   });
 
-  it('of retry, removal and cancellation at once, each does what the one before has left', async () => {
+  it('of concurrent retry, remove and cancel, each acts on the state that the one before has left', async () => {
     const { queue, jobs, at, cancel, add, failAll } = await setUp({ age: 60, count: 1_000 });
     const ids = Array.from({ length: 30 }, (_, n) => `job${n}`);
     await Promise.all(ids.map((id) => add(id)));
@@ -86,7 +86,7 @@ await onBoth((both) => {
     }
   });
 
-  it('only a finished job is removed, with what belongs to it', async () => {
+  it('remove: only a finished job is removed, with its logs and its key', async () => {
     const { queue, jobs, at, cancel, add, failAll, states } = await setUp();
     await add('broken', { deduplication: { id: 'throttled', ttl: 60_000 } });
     await failAll('broken');
@@ -109,7 +109,7 @@ await onBoth((both) => {
     expect(await queue.getDeduplicationJobId('throttled')).toBe('broken');
   });
 
-  it('what stands for a key gets other content while it is delayed, and its delay anew', async () => {
+  it('debounce: the delayed job that holds a key gets new content, and a new delay', async () => {
     const { queue, jobs, add } = await setUp();
     const by = { data: '{"args":["new"]}', delay: 120_000 };
     expect(await jobs.debounce('q', 'key', by)).toBeNull();
@@ -125,7 +125,7 @@ await onBoth((both) => {
     expect(await add('other', { delay: 60_000, deduplication: { id: 'key' } })).toBe('other');
   });
 
-  it('what is delayed since it has to be tried again is nobody else’s', async () => {
+  it('debounce: a job that is delayed for a retry is not replaced', async () => {
     const { jobs, queue, add, work } = await setUp();
     await add(
       'job',
@@ -139,7 +139,7 @@ await onBoth((both) => {
     expect(await queue.getJob('job')).toMatchObject({ data: { args: [1] } });
   });
 
-  it('progress and rows are kept of whoever has the lease, the last ones', async () => {
+  it('report: progress and the last rows of the lease holder are stored', async () => {
     const { queue, jobs, at, add, work } = await setUp();
     await add('job');
     const rows = (from: number, count: number) => Array.from({ length: count }, (_, n) => `row ${from + n}`);
@@ -158,7 +158,7 @@ await onBoth((both) => {
     expect((await queue.getJobLogs('job')).logs).toEqual(rows(102, 200));
   });
 
-  it('starts are counted of whoever has the lease, until the job is put back into line', async () => {
+  it('countStart: starts of the lease holder are counted, until the job is retried', async () => {
     const { jobs, at, add, work } = await setUp();
     await add('job');
     const counted: number[] = [];
@@ -179,7 +179,7 @@ await onBoth((both) => {
     expect(counted).toEqual([0, expect.any(Number), 1]);
   });
 
-  it('lists go on where they have ended, also among those of one moment', async () => {
+  it('list: pages continue without a gap, also among jobs of the same millisecond', async () => {
     const { jobs, add, failAll, queue } = await setUp();
     const ids = Array.from({ length: 12 }, (_, n) => `job${String(n).padStart(2, '0')}`);
     jest.spyOn(Date, 'now').mockReturnValue(Date.now());

@@ -16,17 +16,17 @@ await onBoth(({ url }) => {
     return { ...app, gate };
   }
 
-  it('many waits for one job are no more looks at the server than one', async () => {
+  it('many waits for one job cause no more reads than one', async () => {
     const { flowrra, gate } = await start();
     const taskId = await flowrra.submit('hold');
-    const looks = jest.spyOn(BullQueues.prototype, 'find');
+    const reads = jest.spyOn(BullQueues.prototype, 'find');
     const waits = Array.from({ length: 500 }, () => flowrra.waitForResult(taskId));
     gate.open('done');
     for (const { result } of await Promise.all(waits)) expect(result).toBe('done');
-    expect(looks.mock.calls.length).toBeLessThan(100);
+    expect(reads.mock.calls.length).toBeLessThan(100);
   });
 
-  it('a wait for a job listens to the queue where it lies, whatever its id, and to no other', async () => {
+  it('a wait for a job listens to the queue of the job, whatever its id, and to no other', async () => {
     const { flowrra, gate } = await start();
     const listened = [PostgresServer, RedisServer].map(({ prototype }) => jest.spyOn(prototype, 'events'));
     await flowrra.with({ taskId: 'mine' }).submit('hold');

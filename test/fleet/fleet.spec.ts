@@ -101,7 +101,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     expect(interrupted.length).toBeGreaterThan(0);
   });
 
-  it('fails a job that kills its workers again and again, and nothing else', async () => {
+  it('fails a job that kills each of its workers, and no other job', async () => {
     await setUp({ lease: '1h', maxRescues: 2, numWorkers: 1 });
     const killer = await producer.flowrra.submit('Work.kill', 0);
     await producer.many('fast', 50);
@@ -133,7 +133,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     expect(problems(journals, [])).toEqual([]);
   });
 
-  it('gives back what a stopping worker cannot finish, and another one runs it', async () => {
+  it('releases a job that a stopping worker cannot finish, and another worker runs it', async () => {
     // So long a lease that nothing which waited for it would ever end here.
     await setUp({ lease: '1h', shutdownTimeout: '200ms' });
     const stopping = await fleet.start({ FLEET_DEAF: 'yes' });
@@ -149,7 +149,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     expect(again.map(({ attempt }) => attempt)).toEqual(deaf.map(() => 1));
   });
 
-  it('tells whoever waits in another process when a job ends, without being asked', async () => {
+  it('settles a wait in another process when the job ends, by an event', async () => {
     // The engine looks after what is awaited in an interval, too, which is taken from it here.
     const look = jest.spyOn(globalThis, 'setInterval').mockReturnValue(setTimeout(() => {}));
     await setUp();

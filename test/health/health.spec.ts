@@ -1,7 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { FlowrraHealthIndicator, type FlowrraHealthOptions } from '../../lib/health/index.js';
-import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
+import { memoryEngine } from '../../lib/engine/memory/memory-store.js';
 import type { Engine } from '../../lib/engine/engine.js';
 import type { FlowrraModuleOptions, FlowrraService } from '../../lib/index.js';
 import { startApp } from '../support/app.js';

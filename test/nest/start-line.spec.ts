@@ -7,10 +7,9 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { startLine } from '../../lib/nest/start-line.js';
+import { startLine, VERSION } from '../../lib/nest/start-line.js';
 import { FlowrraModule, FlowrraService, Task } from '../../lib/index.js';
 import { FlowrraTestingModule } from '../../lib/testing/index.js';
-import { VERSION } from '../../lib/version.js';
 import { textOf } from '../readme/documents.js';
 import { queueOf } from '../support/jobs.js';
 

@@ -12,7 +12,7 @@ interface Waiting {
   readonly order: number;
 }
 
-function job(queue: MemoryQueue, id: string, priority: number): JobRecord {
+function job(queue: MemoryQueue<JobRecord>, id: string, priority: number): JobRecord {
   return new JobRecord(id, newJob({ priority }), queue, EPOCH);
 }
 
@@ -39,7 +39,7 @@ const step = fc.oneof(
 it('hands out the lowest priority first and equals in order, whatever is delayed, like a sorted list does', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const queue = new MemoryQueue('q', EPOCH);
+      const queue = new MemoryQueue<JobRecord>('q', EPOCH);
       let now = EPOCH;
       let order = 0;
       // Due jobs take their place when they become due: the model appends them in that order.
@@ -79,7 +79,7 @@ it('hands out the lowest priority first and equals in order, whatever is delayed
 });
 
 it('a job that is given back goes before its equals, and after what is more urgent', () => {
-  const queue = new MemoryQueue('q', EPOCH);
+  const queue = new MemoryQueue<JobRecord>('q', EPOCH);
   queue.push(job(queue, 'equal', 5));
   queue.push(job(queue, 'urgent', 1));
   queue.pushFront(job(queue, 'given back', 5));

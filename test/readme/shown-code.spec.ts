@@ -232,7 +232,7 @@ describe('keeping jobs in a file', () => {
     database.close();
     expect(counts).toContainEqual({ queue: 'default', status: 'failed', jobs: 1 });
     expect(failed?.map((row) => row['task_id'])).toEqual([id]);
-    expect(schema?.sql).toMatch(/place .* -- its place in line/);
+    expect(schema?.sql).toMatch(/place .* -- its position among waiting jobs/);
   });
 });
 

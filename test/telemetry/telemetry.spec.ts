@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { type INestApplicationContext, type ModuleMetadata, Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
+import { memoryEngine } from '../../lib/engine/memory/memory-store.js';
 import type { Engine } from '../../lib/engine/engine.js';
 import {
   FatalTaskError,

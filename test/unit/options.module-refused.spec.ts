@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { FlowrraModuleOptions } from '../../lib/nest/options/module-options.js';
-import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
+import { memoryEngine } from '../../lib/engine/memory/memory-store.js';
 import { resolveModuleOptions } from '../../lib/nest/options/module-options.js';
 import { ResultBackend } from '../../lib/results/result-backend.js';
 import { configError } from '../support/config-error.js';

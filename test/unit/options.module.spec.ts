@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../../lib/job/clock.js';
 import type { TaskResult } from '../../lib/job/task-result.js';
-import { memoryEngine } from '../../lib/engine/memory/memory-engine.js';
+import { memoryEngine } from '../../lib/engine/memory/memory-store.js';
 import type { FlowrraModuleOptions } from '../../lib/nest/options/module-options.js';
 import { resolveModuleOptions } from '../../lib/nest/options/module-options.js';
 import { InMemoryBackend } from '../../lib/results/in-memory-backend.js';

@@ -1,5 +1,4 @@
-import { printed } from '../../lib/job/printed.js';
-import { showValue, shownText } from '../../lib/job/show-value.js';
+import { printed, showValue, shownText } from '../../lib/job/show-value.js';
 
 describe('text in log lines and errors', () => {
   it('is cut, and of visible characters alone', () => {

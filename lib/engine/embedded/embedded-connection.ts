@@ -3,7 +3,7 @@ import { type MaybePromise, isPromise, whenDone } from '../../job/async.js';
 import { ExecutorNotRunningError } from '../../job/errors.js';
 import type { Accepted, Attempt, NewJob } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
-import { printed } from '../../job/printed.js';
+import { printed } from '../../job/show-value.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type { Run } from '../../run/run.js';
 import { Runs } from '../../run/runs.js';

@@ -3,8 +3,7 @@ import { detached, type MaybePromise, isPromise } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
 import type { Attempt } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
-import { printed } from '../../job/printed.js';
-import { shownText } from '../../job/show-value.js';
+import { printed, shownText } from '../../job/show-value.js';
 import type { Idle } from '../idle.js';
 import type { OpenStore } from './job-store.js';
 

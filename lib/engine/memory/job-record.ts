@@ -12,7 +12,7 @@ import {
   type LogLine,
   MAX_LOG_LINES,
 } from '../../job/job.js';
-import { waitingStatus, type TaskStatus } from '../../job/status.js';
+import { waitingStatus, type TaskStatus } from '../../job/job.js';
 import type { PolicyOverrides } from '../../job/policy.js';
 import type { Waiter } from '../../results/wait-until.js';
 import type { MemoryQueue } from './memory-queue.js';
@@ -58,7 +58,7 @@ export class JobRecord implements Attempt {
     taskId: string,
     job: Pick<NewJob, 'taskName' | 'priority' | 'args' | 'overrides' | 'metadata' | 'dedupe'>,
     /** What the jobs of one queue share. */
-    readonly home: MemoryQueue,
+    readonly home: MemoryQueue<JobRecord>,
     now: number,
   ) {
     this.taskId = taskId;

@@ -18,8 +18,8 @@ export interface ControlledJobs {
   before(place: number): Iterable<[number, JobRecord]>;
   /** No job has a place as high. */
   readonly end: number;
-  queue(name: string): MemoryQueue;
-  readonly allQueues: Iterable<MemoryQueue>;
+  queue(name: string): MemoryQueue<JobRecord>;
+  readonly allQueues: Iterable<MemoryQueue<JobRecord>>;
   changed(): void;
 }
 

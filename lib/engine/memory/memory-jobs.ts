@@ -11,7 +11,7 @@ export class MemoryJobs {
   /** Where jobs lie whose id the caller chose. */
   private readonly named = new Map<string, number>();
 
-  add(job: NewJob, home: MemoryQueue, now: number): JobRecord {
+  add(job: NewJob, home: MemoryQueue<JobRecord>, now: number): JobRecord {
     const slot = this.slots.take();
     const record = new JobRecord(job.taskId ?? this.ids.mint(slot), job, home, now);
     if (job.taskId !== undefined) this.named.set(job.taskId, slot);

@@ -1,20 +1,30 @@
 import type { Clock } from '../../job/clock.js';
+import type { TaskStatus } from '../../job/job.js';
 import { type RateLimit, type ResolvedQueue, RateWindow } from '../../job/queue.js';
-import type { JobRecord } from './job-record.js';
 import { MinHeap } from './min-heap.js';
 
-/** The due jobs of one priority, first in, first out: a chain through the records themselves. */
-interface Bucket {
+/** The part of a job that its queue reads and writes. */
+interface QueuedJob<J> {
   readonly priority: number;
-  head: JobRecord | null;
-  tail: JobRecord | null;
+  readonly status: TaskStatus;
+  /** While it is delayed, in milliseconds since the epoch. */
+  readonly dueAt: number | null | undefined;
+  next: J | null;
+  delayUntil(dueAt: number | undefined): void;
 }
 
-interface Delayed {
+/** The due jobs of one priority, first in, first out: a chain through the records themselves. */
+interface Bucket<J> {
+  readonly priority: number;
+  head: J | null;
+  tail: J | null;
+}
+
+interface Delayed<J> {
   readonly dueAt: number;
   /** Keeps equal due times in order. */
   readonly order: number;
-  readonly job: JobRecord;
+  readonly job: J;
 }
 
 /**
@@ -22,7 +32,7 @@ interface Delayed {
  * of jobs several times over when many share few priorities, as they mostly do. A job that is
  * cancelled, or delayed anew, leaves its old place behind, which is passed over when its turn comes.
  */
-export class MemoryQueue {
+export class MemoryQueue<J extends QueuedJob<J>> {
   paused = false;
   /** How many of its jobs are in the store, besides those that wait. */
   running = 0;
@@ -31,15 +41,15 @@ export class MemoryQueue {
   cancelled = 0;
   /** Of those that wait, the ones that have failed before. */
   retrying = 0;
-  private readonly buckets = new Map<number, Bucket>();
+  private readonly buckets = new Map<number, Bucket<J>>();
   private readonly priorities = new MinHeap<number>((a, b) => a < b);
-  private readonly delayed = new MinHeap<Delayed>(
+  private readonly delayed = new MinHeap<Delayed<J>>(
     (a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order),
   );
   private readonly rate: RateWindow | null;
   private readonly concurrency: number;
   /** The bucket used last: mostly the next one as well. */
-  private recent: Bucket | null = null;
+  private recent: Bucket<J> | null = null;
   private orders = 0;
   private due = 0;
   private notDue = 0;
@@ -62,7 +72,7 @@ export class MemoryQueue {
     return this.due + this.notDue;
   }
 
-  push(job: JobRecord): void {
+  push(job: J): void {
     const bucket = this.bucketOf(job.priority);
     if (bucket.tail === null) bucket.head = job;
     else bucket.tail.next = job;
@@ -71,7 +81,7 @@ export class MemoryQueue {
   }
 
   /** Before its equals: for a job that was given back. */
-  pushFront(job: JobRecord): void {
+  pushFront(job: J): void {
     const bucket = this.bucketOf(job.priority);
     job.next = bucket.head;
     bucket.head = job;
@@ -80,7 +90,7 @@ export class MemoryQueue {
   }
 
   /** Takes its place among its equals when it is due. */
-  pushDelayed(job: JobRecord, dueAt: number): void {
+  pushDelayed(job: J, dueAt: number): void {
     job.delayUntil(dueAt);
     this.delayed.push({ dueAt, order: this.orders++, job });
     this.notDue++;
@@ -88,14 +98,14 @@ export class MemoryQueue {
   }
 
   /** A delayed job comes due at another time. */
-  delayAnew(job: JobRecord, dueAt: number): void {
+  delayAnew(job: J, dueAt: number): void {
     if (job.dueAt === dueAt) return;
     this.notDue--;
     this.pushDelayed(job, dueAt);
   }
 
   /** A waiting job is taken out; its record stays behind and must be left empty. */
-  takeOut(job: JobRecord): void {
+  takeOut(job: J): void {
     if (job.dueAt === undefined) this.due--;
     else {
       this.notDue--;
@@ -118,7 +128,7 @@ export class MemoryQueue {
   }
 
   /** The next due job, the lowest priority number first. */
-  shift(now: number): JobRecord | null {
+  shift(now: number): J | null {
     if (this.delayed.size > 0) this.promote(now);
     for (let lowest = this.priorities.peek(); lowest !== undefined; lowest = this.priorities.peek()) {
       const bucket = this.bucketOf(lowest);
@@ -165,7 +175,7 @@ export class MemoryQueue {
   }
 
   /** The next one that still counts. */
-  private nextDelayed(): Delayed | undefined {
+  private nextDelayed(): Delayed<J> | undefined {
     for (let next = this.delayed.peek(); next !== undefined; next = this.delayed.peek()) {
       if (stillCounts(next)) return next;
       this.delayed.pop();
@@ -173,7 +183,7 @@ export class MemoryQueue {
     return undefined;
   }
 
-  private bucketOf(priority: number): Bucket {
+  private bucketOf(priority: number): Bucket<J> {
     if (this.recent?.priority === priority) return this.recent;
     let bucket = this.buckets.get(priority);
     if (bucket === undefined) {
@@ -184,7 +194,7 @@ export class MemoryQueue {
     return (this.recent = bucket);
   }
 
-  private drop(bucket: Bucket): void {
+  private drop(bucket: Bucket<J>): void {
     this.priorities.pop();
     this.buckets.delete(bucket.priority);
     this.recent = null;
@@ -195,7 +205,7 @@ export class MemoryQueue {
 const FEW = 1_000;
 
 /** Whether a place is not one that was left behind. */
-function stillCounts({ job, dueAt }: Delayed): boolean {
+function stillCounts<J extends QueuedJob<J>>({ job, dueAt }: Delayed<J>): boolean {
   return job.dueAt === dueAt && job.status !== 'cancelled';
 }
 

@@ -1,3 +1,4 @@
+import { EmbeddedEngine } from '../embedded/embedded-engine.js';
 import { ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
 import type { FinishedTaskResult } from '../../job/task-result.js';
 import { taskResultOf } from '../../job/task-snapshot.js';
@@ -18,7 +19,7 @@ export class MemoryStore implements JobStore, OpenStore {
   readonly results = new MemoryResults(this);
   readonly control = new MemoryControl(this);
   private readonly jobs = new MemoryJobs();
-  private readonly queues = new Map<string, MemoryQueue>();
+  private readonly queues = new Map<string, MemoryQueue<JobRecord>>();
   private readonly keys = new DedupeKeys();
   private finished!: FinishedJobs;
   private config!: StoreConfig;
@@ -173,7 +174,7 @@ export class MemoryStore implements JobStore, OpenStore {
     return this.jobs.end;
   }
 
-  get allQueues(): Iterable<MemoryQueue> {
+  get allQueues(): Iterable<MemoryQueue<JobRecord>> {
     return this.queues.values();
   }
 
@@ -181,7 +182,7 @@ export class MemoryStore implements JobStore, OpenStore {
     this.config.notify(CHANGED);
   }
 
-  queue(name: string): MemoryQueue {
+  queue(name: string): MemoryQueue<JobRecord> {
     let queue = this.queues.get(name);
     if (queue === undefined) this.queues.set(name, (queue = new MemoryQueue(name, this.epoch)));
     return queue;
@@ -222,4 +223,9 @@ export class MemoryStore implements JobStore, OpenStore {
     job.home[job.status as 'success' | 'failed' | 'cancelled']--;
     return true;
   }
+}
+
+/** The engine that needs nothing but the process it lives in, and keeps nothing when that ends. */
+export function memoryEngine(): EmbeddedEngine {
+  return new EmbeddedEngine('memory', new MemoryStore());
 }

@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/promises';
 import { ExecutorNotRunningError } from '../../job/errors.js';
-import type { Attempt, JobReport, JobRow } from '../../job/job.js';
+import { type Attempt, type JobReport, type JobRow, isFinal } from '../../job/job.js';
 import { payloadFromText } from '../../job/payload/payload-text.js';
 import type { JobQuery, QueueCounts, RowPage } from '../../job/query.js';
-import { isFinal } from '../../job/status.js';
 import { argsFrom, isTime, StoredFields } from '../../job/stored-fields.js';
 import type { Cancellation, JobControl } from '../control.js';
 import { CHANGED, type StoreConfig } from '../embedded/job-store.js';

@@ -1,7 +1,7 @@
 import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
 import type { Retention } from '../../job/queue.js';
 import type { Clock } from '../../job/clock.js';
-import { isFinal } from '../../job/status.js';
+import { isFinal } from '../../job/job.js';
 import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
 import { taskResultOf } from '../../job/task-snapshot.js';
 import { AbortListeners } from '../../results/abort-listeners.js';

@@ -1,4 +1,4 @@
-import { setOwn } from './own-property.js';
+import { setOwn } from './payload-kind.js';
 
 /** An error as a plain object: what of it travels. */
 export interface ErrorParts {

@@ -1,8 +1,7 @@
 import { types } from 'node:util';
-import { setOwn } from './own-property.js';
+import { setOwn, type PayloadKind, kindOf, unboxed } from './payload-kind.js';
 import { bytesOf, copyBytes, copyView } from './payload-binary.js';
 import { errorFrom, errorParts } from './payload-error-parts.js';
-import { type PayloadKind, kindOf, unboxed } from './payload-kind.js';
 import { EntryStep } from './payload-path.js';
 import { messageOf, refusedInstance, refusedPromise } from './payload-refusal.js';
 import { ENTRY_BYTES, OBJECT_BYTES, SCALAR_BYTES, bigintBytes } from './payload-size.js';

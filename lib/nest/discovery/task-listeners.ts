@@ -5,7 +5,7 @@ import type { FlowrraEvent } from '../../job/events.js';
 import { type Subscription, subscriptionsOf, type TaskEventType } from '../decorators/on-task.decorator.js';
 import { isShared } from '../nest-internals.js';
 import { originOf, type ProviderHost, type TaskExplorer } from './task-explorer.js';
-import { printed } from '../../job/printed.js';
+import { printed } from '../../job/show-value.js';
 
 interface Listener extends Subscription {
   readonly name: string;

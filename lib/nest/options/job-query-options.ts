@@ -2,7 +2,7 @@ import { wrong } from '../../job/check.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';
 import type { JobQuery } from '../../job/query.js';
 import { date, oneOf, optional, resolve, type Rule, type RulesOf, wholeNumber } from '../../job/rules.js';
-import type { TaskStatus } from '../../job/status.js';
+import type { TaskStatus } from '../../job/job.js';
 
 /** Selects jobs. Options that are left out do not limit the selection. */
 export interface JobFilter {

@@ -20,9 +20,8 @@ import {
   wholeNumber,
   withMethods,
 } from '../../job/rules.js';
-import { OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
+import { type ContextOptions, OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
 import type { ResultBackend } from '../../results/result-backend.js';
-import type { ContextOptions } from '../../run/context.js';
 import { backendOption, engineOption } from './engine-option.js';
 import { CPU_RULES, type CpuOptions } from './cpu-options.js';
 import { checkQueues, type DeclaredQueues, mergeFeatures, type QueueOptions, resolveQueues } from './queue-options.js';

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { SubmitUncertainError } from '../../../lib/job/errors.js';
 import { type Accepted, Duplicate, type NewJob } from '../../../lib/job/job.js';
 import { PayloadCodec } from '../../../lib/job/payload/payload-codec.js';
-import { NO_SUBMIT_OPTIONS } from '../../../lib/job/submission.js';
+import { NO_SUBMIT_OPTIONS } from '../../../lib/job/submit-options.js';
 import { EventHub } from '../../../lib/run/event-hub.js';
 import { RunObserver } from '../../../lib/run/run-observer.js';
 import { Submitter } from '../../../lib/run/submitter.js';

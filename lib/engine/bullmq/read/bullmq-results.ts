@@ -5,8 +5,7 @@ import {
   ResultNotFoundError,
 } from '../../../job/errors.js';
 import type { Clock } from '../../../job/clock.js';
-import type { JobState } from '../../../job/job.js';
-import { isFinal } from '../../../job/status.js';
+import { type JobState, isFinal } from '../../../job/job.js';
 import type { FinishedTaskResult, TaskResult } from '../../../job/task-result.js';
 import { taskResultOf } from '../../../job/task-snapshot.js';
 import { AbortListeners } from '../../../results/abort-listeners.js';

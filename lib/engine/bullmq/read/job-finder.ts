@@ -1,5 +1,4 @@
-import type { TaskStatus } from '../../../job/status.js';
-import type { JobRow } from '../../../job/job.js';
+import type { TaskStatus, JobRow } from '../../../job/job.js';
 import { type RowPage, type JobQuery, badCursor, matches } from '../../../job/query.js';
 import type { BullQueues } from '../server/bull-queues.js';
 import type { JobList, ServerJobs } from '../server/bull-server.js';

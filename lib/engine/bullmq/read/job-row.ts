@@ -1,8 +1,14 @@
 import { PayloadError } from '../../../job/errors.js';
-import type { AttemptError, JobRow, JobState } from '../../../job/job.js';
+import {
+  type AttemptError,
+  type JobRow,
+  type JobState,
+  type TaskStatus,
+  isFinal,
+  waitingStatus,
+} from '../../../job/job.js';
 import { errorsAfter } from '../../../job/outcome.js';
 import { payloadFromJson } from '../../../job/payload/payload-text.js';
-import { type TaskStatus, isFinal, waitingStatus } from '../../../job/status.js';
 import { isTime, StoredFields } from '../../../job/stored-fields.js';
 import {
   type BullJob,

@@ -52,6 +52,19 @@ export function writeTogether(client: Redis): Redis {
   });
 }
 
+/**
+ * Rejects the unanswered commands when their connection ends. With `autoResendUnfulfilledCommands: false`,
+ * ioredis neither sends them again nor settles them. It calls `flushQueue` itself only after its last connection.
+ */
+export function rejectUnanswered(client: Redis): Redis {
+  const { flushQueue } = client as unknown as {
+    flushQueue(error: Error, queues: { readonly offlineQueue: boolean }): void;
+  };
+  return client.on('close', () =>
+    flushQueue.call(client, new Error('Connection is closed.'), { offlineQueue: false }),
+  );
+}
+
 /** BullMQ by itself blocks for less than this long in one read. */
 const MIN_SILENCE_MS = 20_000;
 

@@ -5,11 +5,12 @@ import { isRedisClient, type ResolvedBullMqOptions } from '../bullmq-options.js'
 import type { KeepRule } from '../job-mapping.js';
 import type { AnyEvents, AnyQueue, BullServer, CallFailure, ServerJobs } from './bull-server.js';
 import {
+  SilenceWatch,
   isBrokenConnection,
   isNotWritten,
   maxSilence,
   onDuplicate,
-  SilenceWatch,
+  rejectUnanswered,
   writeTogether,
 } from './ioredis-internals.js';
 import { RedisJobs } from './redis-jobs.js';
@@ -56,7 +57,7 @@ export class RedisServer implements BullServer {
     private readonly onError: (error: Error) => void,
   ) {
     this.watch = new SilenceWatch(this.clients, maxSilence(options.workerOptions));
-    this.producer = this.client(PRODUCER);
+    this.producer = rejectUnanswered(this.client(PRODUCER));
     this.producer.on('error', (error) => (this.connectionError = error));
     this.producer.on('ready', () => (this.connectionError = null));
   }

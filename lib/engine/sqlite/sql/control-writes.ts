@@ -1,6 +1,5 @@
-import { type JobReport, type LogLine, MAX_LOG_LINES } from '../../../job/job.js';
+import { type JobReport, type LogLine, MAX_LOG_LINES, type TaskStatus } from '../../../job/job.js';
 import { payloadToText } from '../../../job/payload/payload-text.js';
-import type { TaskStatus } from '../../../job/status.js';
 import type { SqliteDatabase } from '../file/driver.js';
 import type { Counters } from './counters.js';
 import type { DedupeWrites } from './dedupe-writes.js';

@@ -1,4 +1,4 @@
-import { isFinal, type TaskStatus } from '../../../job/status.js';
+import { isFinal, type TaskStatus } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver.js';
 
 /**

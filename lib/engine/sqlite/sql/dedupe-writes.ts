@@ -1,5 +1,4 @@
-import type { Dedupe } from '../../../job/job.js';
-import { isFinal, type TaskStatus } from '../../../job/status.js';
+import { type Dedupe, isFinal, type TaskStatus } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver.js';
 import { timeAfter } from './job-row.js';
 

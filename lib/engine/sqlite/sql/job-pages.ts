@@ -1,5 +1,5 @@
 import { badCursor, type JobQuery } from '../../../job/query.js';
-import type { TaskStatus } from '../../../job/status.js';
+import type { TaskStatus } from '../../../job/job.js';
 import type { SqliteDatabase, SqliteStatement, SqlValue } from '../file/driver.js';
 import { ROW_COLUMNS, type SqliteRow } from './job-row.js';
 

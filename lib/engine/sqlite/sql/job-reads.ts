@@ -1,6 +1,5 @@
 import { PayloadError } from '../../../job/errors.js';
-import type { LogLine } from '../../../job/job.js';
-import type { TaskStatus } from '../../../job/status.js';
+import type { LogLine, TaskStatus } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver.js';
 import type { IdGenerator } from '../id-generator.js';
 import { ROW_COLUMNS, type SqliteRow } from './job-row.js';

@@ -1,7 +1,6 @@
 import { PayloadError } from '../../../job/errors.js';
-import type { AttemptError, JobRow, JobState } from '../../../job/job.js';
+import type { AttemptError, JobRow, JobState, TaskStatus } from '../../../job/job.js';
 import { payloadFromText } from '../../../job/payload/payload-text.js';
-import type { TaskStatus } from '../../../job/status.js';
 import { areErrors, errorsFrom, isTime, metadataFrom, StoredFields } from '../../../job/stored-fields.js';
 
 /** A row of `jobs`, without its arguments. */

@@ -1,4 +1,4 @@
-import { type TaskStatus, waitingStatus } from '../../../job/status.js';
+import { type TaskStatus, waitingStatus } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver.js';
 import type { ControlWrites } from './control-writes.js';
 import type { Counters } from './counters.js';

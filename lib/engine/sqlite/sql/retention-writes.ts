@@ -1,5 +1,5 @@
 import type { Retention } from '../../../job/queue.js';
-import type { TaskStatus } from '../../../job/status.js';
+import type { TaskStatus } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver.js';
 import type { Counters } from './counters.js';
 import { hasExpired } from './job-row.js';

@@ -1,8 +1,7 @@
 import { payloadFromText } from '../../../job/payload/payload-text.js';
 import { argsFrom, isTime, metadataFrom } from '../../../job/stored-fields.js';
-import type { TaskStatus } from '../../../job/status.js';
+import type { TaskStatus, Attempt, AttemptError, Metadata } from '../../../job/job.js';
 import type { PolicyOverrides } from '../../../job/policy.js';
-import type { Attempt, AttemptError, Metadata } from '../../../job/job.js';
 import { overridesFrom } from '../../../job/overrides.js';
 import { decodeErrors } from './job-row.js';
 

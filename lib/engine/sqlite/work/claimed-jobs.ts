@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { MaybePromise } from '../../../job/async.js';
 import type { Attempt } from '../../../job/job.js';
-import { printed } from '../../../job/printed.js';
+import { printed } from '../../../job/show-value.js';
 import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
 import type { JobsFile } from '../file/jobs-file.js';
 import type { SqliteRow } from '../sql/job-row.js';

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../../job/async.js';
-import { printed } from '../../../job/printed.js';
+import { printed } from '../../../job/show-value.js';
 import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
 import type { JobsFile } from '../file/jobs-file.js';
 import type { Rescue } from '../sql/lease-writes.js';
