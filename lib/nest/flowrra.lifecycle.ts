@@ -13,7 +13,7 @@ import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { moduleOf } from './nest-internals.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import { parentLink } from '../run/threads/parent-link.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
 
 /** The time from the start to the check that shutdown hooks are enabled. */
@@ -69,7 +69,7 @@ class JobsLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   async onApplicationBootstrap(): Promise<void> {
     await this.runtime.start();
     // A thread receives no signals, and a producer runs no jobs.
-    if (threadLink() === null && this.options.role !== 'producer')
+    if (parentLink() === null && this.options.role !== 'producer')
       this.cancelCheck = this.options.clock.after(HOOKS_CHECK_MS, warnWithoutShutdownHooks, {
         background: true,
       });

@@ -27,7 +27,7 @@ import {
   resolveModuleOptions,
 } from './options/module-options.js';
 import type { FlowrraFeatureOptions } from './options/queue-options.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import { parentLink } from '../run/threads/parent-link.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /**
@@ -48,7 +48,7 @@ import type { ResultBackend } from '../results/result-backend.js';
     {
       provide: TaskRegistry,
       inject: [RESOLVED_OPTIONS],
-      useFactory: (options: ResolvedOptions) => new TaskRegistry(options.remoteTasks, threadLink() !== null),
+      useFactory: (options: ResolvedOptions) => new TaskRegistry(options.remoteTasks, parentLink() !== null),
     },
     {
       provide: TaskDiscovery,

@@ -20,9 +20,10 @@ import type { ResolvedOptions } from './options/module-options.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { SettledResults } from '../results/settled-results.js';
 import { resolveSubmitOptions } from '../job/submit-options.js';
-import { CpuRunner, InlineRunner, type TaskRunner } from '../run/task-runner.js';
-import { ThreadLinkEngine } from '../run/threads/parent-engine.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import type { TaskRunner } from '../run/task-definition.js';
+import { CpuRunner, InlineRunner } from '../run/task-runner.js';
+import { ParentEngine } from '../run/threads/parent-engine.js';
+import { parentLink } from '../run/threads/parent-link.js';
 
 /** The parts that exist only while the engine is connected. */
 interface Connected {
@@ -64,7 +65,7 @@ export class FlowrraRuntime {
     private readonly createBackend: (type: Type<ResultBackend>) => Promise<ResultBackend>,
     instrument?: Instrument,
   ) {
-    this.instrumentation = threadLink() === null ? this.instrumentedBy(instrument) : null;
+    this.instrumentation = parentLink() === null ? this.instrumentedBy(instrument) : null;
   }
 
   get isRunning(): boolean {
@@ -85,8 +86,8 @@ export class FlowrraRuntime {
 
   /** The configured engine, before it is connected. */
   async loadEngine(): Promise<Engine> {
-    const link = threadLink();
-    return (this.engine ??= link ? new ThreadLinkEngine(link) : await resolveEngine(this.options.engine));
+    const link = parentLink();
+    return (this.engine ??= link ? new ParentEngine(link) : await resolveEngine(this.options.engine));
   }
 
   /** Opens the engine and the backend. Afterwards submissions are accepted. */
@@ -110,7 +111,7 @@ export class FlowrraRuntime {
       this.consuming = true;
       if (this.options.role !== 'producer') await this.parts.engine.consume();
       const { name } = await this.loadEngine();
-      if (this.options.quiet !== true && threadLink() === null)
+      if (this.options.quiet !== true && parentLink() === null)
         this.logger.log(startLine(this.options, name, this.registry.taskCount));
     });
   }

@@ -1,5 +1,5 @@
 import type { ResolvedTask } from '../job/policy.js';
-import type { CpuTarget } from './threads/cpu-target.js';
+import type { CpuTarget } from './threads/protocol.js';
 import type { ContextSource } from './task-context.js';
 
 /** The enhancers around a task's code. */
@@ -34,10 +34,10 @@ export interface TaskCall extends ContextSource {
   onAbort(listener: (reason: unknown) => void): void;
 }
 
-/** Where the code of a task runs. */
+/** Runs the code of tasks. */
 export interface TaskRunner {
-  /** Runs one attempt. What it throws or rejects with is the attempt's error. */
+  /** Runs one attempt. An error that it throws, or rejects with, is the attempt's error. */
   run(task: TaskDefinition, call: TaskCall): unknown;
-  /** Ends what the runner holds. */
+  /** Releases the runner's resources. */
   close(): Promise<void>;
 }

@@ -2,16 +2,8 @@ import { Logger } from '@nestjs/common';
 import { FlowrraConfigError } from '../job/errors.js';
 import { type CurrentTaskHook, currentTaskHook } from './current-task-hook.js';
 import { AttemptContext } from './task-context.js';
-import type { TaskCall, TaskDefinition } from './task-definition.js';
-import { ThreadRunner, type ThreadRunnerOptions } from './threads/thread-runner.js';
-
-/** Runs the code of tasks. */
-export interface TaskRunner {
-  /** Runs one attempt. An error that it throws, or rejects with, is the attempt's error. */
-  run(task: TaskDefinition, call: TaskCall): unknown;
-  /** Releases the runner's resources. */
-  close(): Promise<void>;
-}
+import type { TaskCall, TaskDefinition, TaskRunner } from './task-definition.js';
+import { ThreadPool, type ThreadPoolOptions } from './threads/thread-pool.js';
 
 /** Runs tasks on the main thread. */
 export class InlineRunner implements TaskRunner {
@@ -31,10 +23,10 @@ export class InlineRunner implements TaskRunner {
 
 /** Runs CPU-bound tasks in worker threads. */
 export class CpuRunner implements TaskRunner {
-  private readonly threads: ThreadRunner;
+  private readonly threads: ThreadPool;
 
-  constructor(options: Omit<ThreadRunnerOptions, 'logger'>) {
-    this.threads = new ThreadRunner({ ...options, logger: new Logger('Flowrra') });
+  constructor(options: Omit<ThreadPoolOptions, 'logger'>) {
+    this.threads = new ThreadPool({ ...options, logger: new Logger('Flowrra') });
   }
 
   run(task: TaskDefinition, call: TaskCall): Promise<unknown> {

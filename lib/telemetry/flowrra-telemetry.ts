@@ -13,7 +13,7 @@ import type {
 } from '../run/instrumentation.js';
 import type { Attempt } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import { parentLink } from '../run/threads/parent-link.js';
 import { JobMetrics } from './job-metrics.js';
 import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
 import type { Carrier } from './trace-context.js';
@@ -56,7 +56,7 @@ export class FlowrraTelemetry implements Instrument, OnModuleInit, OnApplication
 
   /** @throws {FlowrraConfigError} if another FlowrraTelemetryModule instruments the application. */
   onModuleInit(): void {
-    if (this.metrics === null && threadLink() === null)
+    if (this.metrics === null && parentLink() === null)
       throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
   }
 

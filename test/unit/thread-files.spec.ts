@@ -1,14 +1,14 @@
-import { refuseEntry } from '../../lib/run/threads/thread-files.js';
+import { rejectEntry } from '../../lib/run/threads/thread-files.js';
 
 it('refuses the entry file, however the command names it', () => {
   const entry = process.argv[1] as string;
   try {
     for (const named of ['/srv/app/dist/index.js', '/srv/app/dist/index', '/srv/app/dist']) {
       process.argv[1] = named;
-      expect(() => refuseEntry('file:///srv/app/dist/index.js', "CPU-bound task 'A.work'")).toThrow(
+      expect(() => rejectEntry('file:///srv/app/dist/index.js', "CPU-bound task 'A.work'")).toThrow(
         /A\.work.*entry file.*cpu: \{ module: join\(__dirname/s,
       );
-      expect(() => refuseEntry('file:///srv/app/dist/tasks.js', "CPU-bound task 'A.work'")).not.toThrow();
+      expect(() => rejectEntry('file:///srv/app/dist/tasks.js', "CPU-bound task 'A.work'")).not.toThrow();
     }
   } finally {
     process.argv[1] = entry;

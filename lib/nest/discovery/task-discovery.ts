@@ -6,7 +6,7 @@ import { fileUrl } from '../../job/rules.js';
 import { type RegisterOptions, resolveTaskOptions, type TaskDefaults } from '../../job/task-options.js';
 import type { TaskDefinition } from '../../run/task-definition.js';
 import type { TaskRegistry } from '../../run/task-registry.js';
-import { threadLink } from '../../run/threads/parent-link.js';
+import { parentLink } from '../../run/threads/parent-link.js';
 import type { CpuTarget } from '../../run/threads/protocol.js';
 import { checkThreadFile, rejectBundledPackage } from '../../run/threads/thread-files.js';
 import { defaultNameOf, type TaskMetadata } from '../decorators/task-metadata.js';
@@ -147,7 +147,7 @@ export class TaskDiscovery {
   /** A producer runs no tasks, and a worker thread runs the tasks that it calls by itself. */
   private get usesThreads(): boolean {
     const { cpu, role } = this.options;
-    return cpu.mode === 'thread' && role !== 'producer' && threadLink() === null;
+    return cpu.mode === 'thread' && role !== 'producer' && parentLink() === null;
   }
 
   private addAliases(): void {

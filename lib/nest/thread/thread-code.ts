@@ -1,26 +1,25 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
-import { RuntimeException } from '@nestjs/core/errors/exceptions/runtime.exception.js';
 import { codeOf } from '../../job/attempt-error.js';
 import { FlowrraConfigError } from '../../job/errors.js';
 import { defaultNameOf } from '../decorators/task-metadata.js';
-import { callerOf } from '../discovery/task-caller.js';
-import { TaskScopes } from '../discovery/task-scopes.js';
 import { TaskExplorer } from '../discovery/task-explorer.js';
+import { callerOf, TaskScopes } from '../discovery/task-scopes.js';
+import { RuntimeException } from '../nest-internals.js';
 import type { TaskCall } from '../../run/task-definition.js';
-import type { ClassCode, CpuTarget } from '../../run/threads/cpu-target.js';
+import type { ClassCode, CpuTarget } from '../../run/threads/protocol.js';
 import { importFailure } from '../../run/threads/thread-files.js';
 
 type Invoke = (args: unknown[], call: TaskCall) => unknown;
 type Method = (...args: unknown[]) => unknown;
 
-/** How to call a task's code, and where it wants its context. */
+/** A task's code in the thread, and the index of its context parameter. */
 export interface FoundCode {
   readonly invoke: Invoke;
   readonly contextIndex: number | null;
 }
 
-/** Finds, inside a thread, the code that a target names, and keeps what it has found. */
+/** Finds the code of targets in a thread, and caches it. */
 export class ThreadCode {
   private readonly found = new Map<string, FoundCode>();
   private readonly classes = new Map<string, Type<Record<string, Method>>>();
@@ -28,21 +27,21 @@ export class ThreadCode {
   private application: Promise<INestApplicationContext> | null = null;
   private tasks: Map<string, Invoke> | null = null;
 
-  /** @param module The `file:` URL of a Nest module, or `null` for none. */
+  /** @param module The `file:` URL of the threads' Nest module; `null` for none. */
   constructor(private readonly module: string | null) {}
 
-  /** Hears of a class with a CPU-bound task while its file is imported. */
-  announce(prototype: object, file: string | null): void {
+  /** Adds a class with a CPU-bound task, while its file is imported. */
+  addClass(prototype: object, file: string | null): void {
     const type = prototype.constructor as Type<Record<string, Method>>;
     this.classes.set(`${file}#${type.name}`, type);
   }
 
-  /** What has been found already. */
-  known(target: string): FoundCode | undefined {
+  /** The code if it has been found before. */
+  cached(target: string): FoundCode | undefined {
     return this.found.get(target);
   }
 
-  /** @param target A {@link CpuTarget} as JSON: one string costs less on the way than an object. */
+  /** @param target A {@link CpuTarget} as JSON. */
   async find(target: string): Promise<FoundCode> {
     const parsed = JSON.parse(target) as CpuTarget;
     const found = { invoke: await this.load(parsed), contextIndex: parsed.contextIndex };
@@ -68,11 +67,11 @@ export class ThreadCode {
 
   private async exported(file: string, name: string): Promise<Invoke> {
     const module = await imported(file);
-    // A CommonJS module's exports may all stand below `default`.
+    // The exports of a CommonJS module may all be properties of `default`.
     const value = ownValue(module, name) ?? ownValue(module['default'], name);
     if (typeof value === 'function') return (args) => (value as Method)(...args);
     throw new FlowrraConfigError(
-      `${file} exports no function '${name}', which a CPU-bound task was registered with.`,
+      `${file} exports no function '${name}', but a CPU-bound task was registered with this name.`,
     );
   }
 
@@ -82,7 +81,7 @@ export class ThreadCode {
     const type = this.classes.get(key);
     if (type === undefined)
       throw new FlowrraConfigError(
-        `${file} defines no class ${className} with a CPU-bound task, though it did on the main thread.`,
+        `In the thread, ${file} defines no class ${className} with a CPU-bound task, unlike on the main thread.`,
       );
     const instance = this.instances.get(key) ?? new type();
     this.instances.set(key, instance);
@@ -100,7 +99,7 @@ export class ThreadCode {
     );
   }
 
-  /** Made once. One that could not start is made anew for the next call, unless it never can start. */
+  /** Created once. After a failed start it is created again for the next call, unless its configuration is wrong. */
   private async startedApplication(): Promise<INestApplicationContext> {
     const application = (this.application ??= this.createApplication());
     try {
@@ -113,11 +112,11 @@ export class ThreadCode {
 
   private async createApplication(): Promise<INestApplicationContext> {
     const { default: exported } = await imported(this.module as string);
-    // Imported from CommonJS, the default export is one level further down.
+    // The default export of a CommonJS module is a property of `default`.
     const type = isRecord(exported) ? exported['default'] : exported;
     if (typeof type !== 'function')
       throw new FlowrraConfigError(
-        `${this.module} has no Nest module as its default export, which cpu.module asks for.`,
+        `The default export of ${this.module} must be a Nest module, since cpu.module names this file.`,
       );
     try {
       return await NestFactory.createApplicationContext(type as Type, {
@@ -125,7 +124,7 @@ export class ThreadCode {
         abortOnError: false,
       });
     } catch (error) {
-      // Nest's own exceptions tell of modules that cannot be put together; others, of a server that is away, say.
+      // Nest's own exceptions mean a wrong configuration; others may be transient, such as an unreachable server.
       if (!(error instanceof RuntimeException)) throw error;
       throw new FlowrraConfigError(
         `The module of the threads (${this.module}) cannot start: ${error.message}`,
@@ -156,7 +155,7 @@ function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
   return tasks;
 }
 
-/** `undefined` for what is only inherited, such as the `toString` of every object. */
+/** `undefined` for an inherited property, such as `toString`. */
 function ownValue(exports: unknown, name: string): unknown {
   if ((typeof exports !== 'object' && typeof exports !== 'function') || exports === null) return undefined;
   return Object.hasOwn(exports, name) ? (exports as Record<string, unknown>)[name] : undefined;

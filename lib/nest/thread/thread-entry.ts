@@ -6,7 +6,7 @@ import { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { AttemptContext } from '../../run/task-context.js';
 import { LazyAbort } from '../../run/lazy-abort.js';
 import type { SubmitOptions } from '../../job/submit-options.js';
-import { CallInThread } from './call-in-thread.js';
+import { RunningCall } from './thread-call.js';
 import { type FoundCode, ThreadCode } from './thread-code.js';
 import { becomeThread } from '../../run/threads/parent-link.js';
 import {
@@ -21,33 +21,33 @@ import {
   type WiredError,
 } from '../../run/threads/protocol.js';
 
-/** What runs in each thread of the pool. The default export is what the pool calls. */
+/** The entry file of each thread. The pool calls its default export. */
 const { module } = workerData as { module: string | null };
 const code = new ThreadCode(module);
-/** Which call's code runs. Only a module gives code something to submit with. */
+/** The id of the call whose code runs. Only with a module can code submit jobs. */
 const calls = module === null ? null : new AsyncLocalStorage<number>();
-/** The parent holds results to their size; here it only matters that they can travel. */
+/** Without a limit of size, which the parent checks. */
 const codec = new PayloadCodec({ maxBytes: Infinity });
 const running = new Map<number, LazyAbort>();
-/** Aborts of calls that are not here, or not yet: the parent tells every thread. */
+/** All aborts, since the parent sends each to all threads: the call may be in another thread, or arrive later. */
 const aborted = new Map<number, WiredError>();
 const requests = new Map<number, { resolve(taskId: string): void; reject(error: unknown): void }>();
 let lastRequest = 0;
 
 const { port1: port, port2 } = new MessageChannel();
-port.on('message', hear);
+port.on('message', receive);
 port.unref();
 parentPort?.postMessage({ flowrraPort: port2 }, [port2]);
 
-becomeThread({ link: { submit }, announce: (prototype, file) => code.announce(prototype, file) });
+becomeThread({ link: { submit }, announce: (prototype, file) => code.addClass(prototype, file) });
 
 export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnswer> {
   const abort = new LazyAbort();
   running.set(call.callId, abort);
   const early = aborted.get(call.callId);
   if (early) abort.abort(unwireError(early));
-  // Without a promise where none is needed: a small call takes microseconds.
-  const known = code.known(call.target);
+  // Without a promise for cached code: a small call takes only microseconds.
+  const known = code.cached(call.target);
   return known
     ? attempt(known, call, abort)
     : code.find(call.target).then(
@@ -57,16 +57,16 @@ export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnsw
 }
 
 function attempt(found: FoundCode, call: ThreadCall, abort: LazyAbort): ThreadAnswer | Promise<ThreadAnswer> {
-  const inThread = new CallInThread(call, abort, codec, tell);
+  const inThread = new RunningCall(call, abort, codec, send);
   const answer = invoke(found, call, inThread);
-  if (!(answer instanceof Promise)) return inThread.countReports(answer);
-  return answer.then((settled) => inThread.countReports(settled));
+  if (!(answer instanceof Promise)) return inThread.withReportCount(answer);
+  return answer.then((settled) => inThread.withReportCount(settled));
 }
 
 function invoke(
   found: FoundCode,
   call: ThreadCall,
-  inThread: CallInThread,
+  inThread: RunningCall,
 ): ThreadAnswer | Promise<ThreadAnswer> {
   try {
     const args = argumentsOf(found, call, inThread);
@@ -106,7 +106,7 @@ function failed(error: unknown, { callId }: ThreadCall): ThreadAnswer {
   return { error: wireError(error) };
 }
 
-function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: CallInThread): unknown[] {
+function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: RunningCall): unknown[] {
   const args = unwire(call.args) as unknown[];
   if (contextIndex === null) return args;
   while (args.length < contextIndex) args.push(undefined);
@@ -116,15 +116,15 @@ function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: Ca
 }
 
 /**
- * A synchronous task never lets a message in, so reading `signal.aborted` looks for messages by
- * itself: that is how such a task hears of its abort.
+ * A synchronous task blocks the event loop, so that no message event arrives. To let it detect its abort, reading
+ * `signal.aborted` also reads the messages.
  */
 function pollingAbort(abort: LazyAbort): void {
   const { signal } = abort;
   if (!Object.hasOwn(signal, 'aborted')) {
     const isAborted = (): boolean => {
       for (let entry = receiveMessageOnPort(port); entry; entry = receiveMessageOnPort(port))
-        hear(entry.message as ToThread);
+        receive(entry.message as ToThread);
       return abort.aborted;
     };
     Object.defineProperties(signal, {
@@ -138,7 +138,7 @@ function pollingAbort(abort: LazyAbort): void {
   }
 }
 
-function hear(message: ToThread): void {
+function receive(message: ToThread): void {
   switch (message.kind) {
     case 'abort':
       aborted.set(message.callId, message.reason);
@@ -150,11 +150,11 @@ function hear(message: ToThread): void {
     case 'submitted':
       settle(message.request)?.resolve(message.taskId);
       break;
-    case 'refused':
+    case 'rejected':
       settle(message.request)?.reject(unwireError(message.error));
       break;
     case 'close':
-      void code.close().finally(() => tell({ kind: 'closed' }));
+      void code.close().finally(() => send({ kind: 'closed' }));
       break;
   }
 }
@@ -163,9 +163,9 @@ function submit(taskName: string, args: unknown[], options: SubmitOptions): Prom
   return new Promise((resolve, reject) => {
     const request = ++lastRequest;
     requests.set(request, { resolve, reject });
-    // While an answer is due, the thread must not be taken for idle.
+    // Keeps the thread running until the answer arrives.
     port.ref();
-    tell({ kind: 'submit', request, callId: calls?.getStore(), taskName, args: wire(args), options });
+    send({ kind: 'submit', request, callId: calls?.getStore(), taskName, args: wire(args), options });
   });
 }
 
@@ -176,6 +176,6 @@ function settle(request: number) {
   return waiting;
 }
 
-function tell(message: FromThread): void {
+function send(message: FromThread): void {
   port.postMessage(message);
 }

@@ -5,13 +5,34 @@ import { payloadFromText, payloadToText } from '../../job/payload/payload-text.j
 import { PayloadWalk } from '../../job/payload/payload-walk.js';
 import type { SubmitOptions } from '../../job/submit-options.js';
 
-/** Plain data on its way between threads: as it is, or as text where a structured clone would change it. */
+/** A class whose instance a thread creates with `new`. */
+export interface ClassCode {
+  /** A `file:` URL. */
+  readonly file: string;
+  readonly className: string;
+  readonly method: string;
+}
+
+/** Where a thread finds a task's code, as plain data. Files are `file:` URLs. */
+export type CpuTarget = (
+  | ({ readonly kind: 'class' } & ClassCode)
+  | { readonly kind: 'function'; readonly file: string; readonly export: string }
+  /** A task of the thread's own Nest application. */
+  | {
+      readonly kind: 'module';
+      readonly taskName: string;
+      /** Used if the application does not provide the task; `null` for a class that needs injection. */
+      readonly otherwise: ClassCode | null;
+    }
+) & { readonly contextIndex: number | null };
+
+/** Plain data in a message: unchanged, or as text if a structured clone would change it. */
 export type Wired = { readonly plain: unknown } | { readonly text: string };
 
-/** What the pool hands to a thread. */
+/** A call, from the pool to a thread. */
 export interface ThreadCall {
   readonly callId: number;
-  /** A `CpuTarget` as JSON. */
+  /** A `CpuTarget` as JSON: a string is cheaper to send than an object. */
   readonly target: string;
   readonly args: Wired;
   readonly taskId: string;
@@ -22,36 +43,35 @@ export interface ThreadCall {
   readonly metadata: Wired | null;
 }
 
-/** What a thread answers. Errors are answers, too: a rejection would mean that the thread itself failed. */
+/** A thread's answer to a call. A task's error is an answer too: a rejection means that the thread itself failed. */
 export type ThreadAnswer = (Wired | { readonly error: WiredError }) & {
-  /** How many reports the call has sent, if any: they come another way, and may be late. */
+  /** The number of reports that the call has sent, if any. They use another channel and may arrive later. */
   readonly reports?: number;
 };
 
 export type ToThread =
   | { readonly kind: 'abort'; readonly callId: number; readonly reason: WiredError }
-  /** The aborted call is over: it may be forgotten. */
+  /** An aborted call has ended, so its abort can be removed. */
   | { readonly kind: 'ended'; readonly callId: number }
   | { readonly kind: 'submitted'; readonly request: number; readonly taskId: string }
-  | { readonly kind: 'refused'; readonly request: number; readonly error: WiredError }
+  | { readonly kind: 'rejected'; readonly request: number; readonly error: WiredError }
   | { readonly kind: 'close' };
 
 export type FromThread =
   | {
       readonly kind: 'submit';
       readonly request: number;
-      /** The call whose code submits; it may be over. */
+      /** The call whose code submits. It may have ended. */
       readonly callId: number | undefined;
       readonly taskName: string;
       readonly args: Wired;
       readonly options: SubmitOptions;
     }
-  /** The call says something of itself. */
   | { readonly kind: 'progress'; readonly callId: number; readonly value: Wired }
   | { readonly kind: 'log'; readonly callId: number; readonly line: string }
   | { readonly kind: 'closed' };
 
-/** An error's parts, or a thrown value that is none. */
+/** The parts of an error, or a thrown value that is no error. */
 export type WiredError =
   | { readonly thrown: Wired }
   | {
@@ -59,16 +79,16 @@ export type WiredError =
       readonly message: string;
       readonly stack?: string;
       readonly code?: string;
-      /** Of the errors that pick a delay. */
+      /** Of a `RetryTaskError` or a `SnoozeTaskError`. */
       readonly delay?: number;
-      /** Of a payload error. */
+      /** Of a `PayloadError`. */
       readonly path?: string;
       readonly cause?: WiredError;
     };
 
-const DEEPEST_CAUSE = 5;
-/** The most of what is thrown and is no error. */
-const MOST_BYTES = 16_384;
+const MAX_CAUSE_DEPTH = 5;
+/** The largest size of a thrown value that is no error. */
+const MAX_THROWN_BYTES = 16_384;
 
 export function wire(plain: unknown): Wired {
   return clonesExactly(plain) ? { plain } : { text: payloadToText(plain) };
@@ -89,36 +109,36 @@ export function wireError(error: unknown, depth = 0): WiredError {
     ...((typeof code === 'string' || typeof code === 'number') && { code: String(code) }),
     ...(typeof delay === 'number' && { delay }),
     ...(typeof path === 'string' && { path }),
-    ...(cause !== undefined && depth < DEEPEST_CAUSE && { cause: wireError(cause, depth + 1) }),
+    ...(cause !== undefined && depth < MAX_CAUSE_DEPTH && { cause: wireError(cause, depth + 1) }),
   };
 }
 
-/** What was thrown and is no error; of what cannot travel, what it calls itself. */
+/** A thrown value that is no error, as plain data: its type if it cannot be encoded. */
 function plainOf(thrown: unknown): unknown {
   if (typeof thrown === 'symbol') return String(thrown);
   if (isPrimitive(thrown)) return thrown;
   try {
-    return new PayloadWalk('result', MOST_BYTES).result(thrown);
+    return new PayloadWalk('result', MAX_THROWN_BYTES).result(thrown);
   } catch {
     return String(Object.prototype.toString.call(thrown));
   }
 }
 
-/** The error again; those by which a task steers its job as the classes that the executor knows. */
+/** The error again. Errors that control a job, such as `RetryTaskError`, get their class back. */
 export function unwireError(wired: WiredError): unknown {
   if ('thrown' in wired) return unwire(wired.thrown);
   const { name, message, stack, code, delay = 0, path = '', cause } = wired;
   const options = cause === undefined ? undefined : { cause: unwireError(cause) };
-  const steered = steering(code, message, delay, path, options);
-  if (steered === null) {
+  const controlling = controlError(code, message, delay, path, options);
+  if (controlling === null) {
     const props = code === undefined ? {} : { code };
     return errorFrom({ name, message, stack: stack ?? null, props, ...options });
   }
-  if (stack !== undefined) steered.stack = stack;
-  return steered;
+  if (stack !== undefined) controlling.stack = stack;
+  return controlling;
 }
 
-function steering(
+function controlError(
   code: string | undefined,
   message: string,
   delay: number,
@@ -139,7 +159,7 @@ function steering(
   }
 }
 
-/** Whether a structured clone gives the same value back: a Buffer, a URL or an Error would not be. */
+/** Whether a structured clone preserves the value. It changes a Buffer, a URL and an Error, for example. */
 function clonesExactly(value: unknown): boolean {
   if (isPrimitive(value)) return true;
   if (Array.isArray(value)) return value.every(clonesExactly);

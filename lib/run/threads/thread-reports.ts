@@ -3,43 +3,43 @@ import { type FromThread, unwire } from './protocol.js';
 
 type Report = FromThread & { kind: 'progress' | 'log' };
 
-interface Reporting {
+interface ReportingCall {
   readonly call: TaskCall;
-  heard: number;
-  /** Called at each report, while somebody waits for the last one. */
-  onHeard: (() => void) | null;
+  received: number;
+  /** Called at each report while {@link ThreadReports.all} waits. */
+  onReport: (() => void) | null;
 }
 
 /**
- * Hands on what calls in threads say of themselves. That comes through another channel than their
- * answers, and an answer is not to overtake it.
+ * Passes on the progress and log lines of calls in threads. They use another channel than the answers, so an answer
+ * waits until all reports of its call have arrived.
  */
 export class ThreadReports {
-  private readonly calls = new Map<number, Reporting>();
+  private readonly calls = new Map<number, ReportingCall>();
 
   begin(callId: number, call: TaskCall): void {
-    this.calls.set(callId, { call, heard: 0, onHeard: null });
+    this.calls.set(callId, { call, received: 0, onReport: null });
   }
 
   end(callId: number): void {
     this.calls.delete(callId);
   }
 
-  hear(report: Report): void {
+  receive(report: Report): void {
     const reporting = this.calls.get(report.callId);
     if (reporting === undefined) return;
     if (report.kind === 'progress') reporting.call.progress(unwire(report.value));
     else reporting.call.log(report.line);
-    reporting.heard++;
-    reporting.onHeard?.();
+    reporting.received++;
+    reporting.onReport?.();
   }
 
-  /** Resolves when so many reports of a call have been heard. */
+  /** Resolves when `count` reports of a call have arrived. */
   async all(callId: number, count: number): Promise<void> {
     const reporting = this.calls.get(callId);
-    if (reporting === undefined || reporting.heard >= count) return;
+    if (reporting === undefined || reporting.received >= count) return;
     await new Promise<void>((resolve) => {
-      reporting.onHeard = () => reporting.heard >= count && resolve();
+      reporting.onReport = () => reporting.received >= count && resolve();
     });
   }
 }

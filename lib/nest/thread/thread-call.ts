@@ -1,5 +1,5 @@
-import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import type { Metadata } from '../../job/job.js';
+import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import type { LazyAbort } from '../../run/lazy-abort.js';
 import type { TaskCall } from '../../run/task-definition.js';
 import {
@@ -12,8 +12,8 @@ import {
 
 const NO_METADATA: Metadata = Object.freeze({});
 
-/** One call, as its code in the thread sees it. What it says of itself goes to the parent. */
-export class CallInThread implements TaskCall {
+/** A call while its code runs in the thread. It sends its progress and log lines to the parent. */
+export class RunningCall implements TaskCall {
   readonly args = [];
   readonly killGrace = 0;
   private reports = 0;
@@ -22,7 +22,7 @@ export class CallInThread implements TaskCall {
     private readonly call: ThreadCall,
     readonly abort: LazyAbort,
     private readonly codec: PayloadCodec,
-    private readonly tell: (message: FromThread) => void,
+    private readonly send: (message: FromThread) => void,
   ) {}
 
   get taskId(): string {
@@ -65,15 +65,15 @@ export class CallInThread implements TaskCall {
   progress(value: unknown): void {
     const copy = this.codec.copyProgress(value);
     this.reports++;
-    this.tell({ kind: 'progress', callId: this.call.callId, value: wire(copy) });
+    this.send({ kind: 'progress', callId: this.call.callId, value: wire(copy) });
   }
 
   log(line: string): void {
     this.reports++;
-    this.tell({ kind: 'log', callId: this.call.callId, line: String(line) });
+    this.send({ kind: 'log', callId: this.call.callId, line: String(line) });
   }
 
-  countReports(answer: ThreadAnswer): ThreadAnswer {
+  withReportCount(answer: ThreadAnswer): ThreadAnswer {
     return this.reports === 0 ? answer : { ...answer, reports: this.reports };
   }
 }

@@ -10,8 +10,8 @@ import { detached } from '../../job/async.js';
 import { FlowrraConfigError, TaskThreadError } from '../../job/errors.js';
 import type { SubmitOptions } from '../../job/submit-options.js';
 import type { TaskCall } from '../task-definition.js';
-import type { CpuTarget } from './cpu-target.js';
-import { refuseBundledPackage, THREAD_ENTRY } from './thread-files.js';
+import type { CpuTarget } from './protocol.js';
+import { rejectBundledPackage, THREAD_ENTRY } from './thread-files.js';
 import { ThreadReports } from './thread-reports.js';
 import {
   type FromThread,
@@ -24,16 +24,16 @@ import {
   wireError,
 } from './protocol.js';
 
-/** What a thread asks its parent to submit. */
+/** A submission by code in a thread. */
 export interface ThreadSubmission {
   readonly taskName: string;
   readonly args: unknown[];
   readonly options: SubmitOptions;
 }
 
-export interface ThreadRunnerOptions {
+export interface ThreadPoolOptions {
   readonly threads: number;
-  /** The `file:` URL of the threads' Nest module, or `null`. */
+  /** The `file:` URL of the threads' Nest module; `null` for none. */
   readonly module: string | null;
   readonly resourceLimits: ResourceLimits | null;
   readonly clock: Clock;
@@ -41,22 +41,22 @@ export interface ThreadRunnerOptions {
   submit(submission: ThreadSubmission): Promise<string>;
 }
 
-/** How long the threads' applications get to close. */
-const CLOSE_MS = 3_000;
+/** The time that the applications of the threads have to close. */
+const CLOSE_TIMEOUT_MS = 3_000;
 
-/** A pool of threads, started at the first call. Each call is one message there and one back. */
-export class ThreadRunner {
+/** A pool of threads, started at the first call. Each call takes one message to a thread and one back. */
+export class ThreadPool {
   private pool: Piscina | null = null;
   private readonly ports = new Set<MessagePort>();
-  /** Told to threads that start later as well, since one of them may be given the call. */
+  /** By call. They are also sent to threads that start later, one of which may get the call. */
   private readonly aborts = new Map<number, ToThread>();
   private readonly reports = new ThreadReports();
-  /** Of calls that may submit: what they submit belongs to their tenant and their trace. */
-  private readonly surroundings = new Map<number, typeof detached>();
-  private readonly targets = new WeakMap<CpuTarget, string>();
+  /** The async context of each call that may submit: its submissions belong to its tenant and its trace. */
+  private readonly contexts = new Map<number, typeof detached>();
+  private readonly targetTexts = new WeakMap<CpuTarget, string>();
   private lastCall = 0;
 
-  constructor(private readonly options: ThreadRunnerOptions) {}
+  constructor(private readonly options: ThreadPoolOptions) {}
 
   async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
     const pool = (this.pool ??= this.startPool());
@@ -65,7 +65,7 @@ export class ThreadRunner {
     const killer = new EventEmitter();
     const message: ThreadCall = {
       callId,
-      target: this.written(target),
+      target: this.targetText(target),
       args: wire(call.args),
       taskId,
       taskName,
@@ -76,22 +76,22 @@ export class ThreadRunner {
     };
     const killed = this.endAfterAbort(call, callId, killer);
     this.reports.begin(callId, call);
-    if (this.options.module !== null) this.surroundings.set(callId, AsyncLocalStorage.snapshot());
+    if (this.options.module !== null) this.contexts.set(callId, AsyncLocalStorage.snapshot());
     let answer: ThreadAnswer;
     try {
       answer = (await pool.run(message, { signal: killer })) as ThreadAnswer;
       if (answer.reports !== undefined) await this.reports.all(callId, answer.reports);
     } catch (error) {
-      throw killed.byUs
+      throw killed.done
         ? new TaskThreadError(
-            `The thread of '${taskName}' was ended: it had not stopped ${call.killGrace} ms after it was asked to.`,
+            `The thread of '${taskName}' was ended: the task had not stopped ${call.killGrace} ms after its abort.`,
             { cause: call.reason },
           )
         : threadDeath(error, taskName);
     } finally {
       killed.cancel();
       this.reports.end(callId);
-      this.surroundings.delete(callId);
+      this.contexts.delete(callId);
     }
     if ('error' in answer) throw unwireError(answer.error);
     return unwire(answer);
@@ -107,17 +107,17 @@ export class ThreadRunner {
     this.ports.clear();
   }
 
-  private written(target: CpuTarget): string {
-    let text = this.targets.get(target);
-    if (text === undefined) this.targets.set(target, (text = JSON.stringify(target)));
+  private targetText(target: CpuTarget): string {
+    let text = this.targetTexts.get(target);
+    if (text === undefined) this.targetTexts.set(target, (text = JSON.stringify(target)));
     return text;
   }
 
   private startPool(): Piscina {
-    refuseBundledPackage('CPU-bound tasks');
+    rejectBundledPackage('CPU-bound tasks');
     if (!existsSync(THREAD_ENTRY)) {
       throw new FlowrraConfigError(
-        "CPU-bound tasks run in threads, which need JavaScript files, and here is TypeScript alone. Under a test runner, set forRoot({ cpu: { mode: 'inline' } }).",
+        "CPU-bound tasks run in threads, which require compiled JavaScript files, but flowrra is loaded from TypeScript. In a test runner, set forRoot({ cpu: { mode: 'inline' } }).",
       );
     }
     const { threads, module, resourceLimits, logger } = this.options;
@@ -127,14 +127,14 @@ export class ThreadRunner {
       maxThreads: threads,
       idleTimeout: Infinity,
       recordTiming: false,
-      // By default an idle thread's event loop stands still, and with it the clients that a module has injected.
+      // With 'sync', the event loop of an idle thread is blocked, and with it the clients that a module provides.
       atomics: module === null ? 'sync' : 'disabled',
       workerData: { module },
       ...(resourceLimits && { resourceLimits }),
     });
     pool.on('message', ({ flowrraPort }: { flowrraPort: MessagePort }) => this.connect(flowrraPort));
     pool.on('error', (error: unknown) =>
-      logger.error(`An idle CPU thread failed and is replaced: ${String(error)}`),
+      logger.error(`An idle CPU thread has failed and is replaced: ${String(error)}`),
     );
     return pool;
   }
@@ -143,7 +143,7 @@ export class ThreadRunner {
     this.ports.add(port);
     port.on('message', (message: FromThread) => {
       if (message.kind === 'submit') void this.submitFor(port, message);
-      else if (message.kind !== 'closed') this.reports.hear(message);
+      else if (message.kind !== 'closed') this.reports.receive(message);
     });
     port.on('close', () => this.ports.delete(port));
     port.unref();
@@ -154,28 +154,28 @@ export class ThreadRunner {
     port: MessagePort,
     { request, callId, taskName, args, options }: FromThread & { kind: 'submit' },
   ): Promise<void> {
-    const within = (callId !== undefined && this.surroundings.get(callId)) || detached;
+    const within = (callId !== undefined && this.contexts.get(callId)) || detached;
     let answer: ToThread;
     try {
       const submission = { taskName, args: unwire(args) as unknown[], options };
       const taskId = await within(() => this.options.submit(submission));
       answer = { kind: 'submitted', request, taskId };
     } catch (error) {
-      answer = { kind: 'refused', request, error: wireError(error) };
+      answer = { kind: 'rejected', request, error: wireError(error) };
     }
     port.postMessage(answer);
   }
 
-  /** An abort reaches the task as its signal; if that does not end it in time, the pool ends the thread. */
+  /** Passes an abort on to the task's signal, and ends the thread if the task does not end within its `killGrace`. */
   private endAfterAbort(
     call: TaskCall,
     callId: number,
     killer: EventEmitter,
-  ): { readonly byUs: boolean; cancel(): void } {
+  ): { readonly done: boolean; cancel(): void } {
     let ended = false;
     let cancelTimer: (() => void) | null = null;
     const state = {
-      byUs: false,
+      done: false,
       cancel: (): void => {
         ended = true;
         if (cancelTimer === null) return;
@@ -190,14 +190,14 @@ export class ThreadRunner {
       this.aborts.set(callId, abort);
       this.broadcast(abort);
       cancelTimer = this.options.clock.after(call.killGrace, () => {
-        state.byUs = true;
+        state.done = true;
         killer.emit('abort');
       });
     });
     return state;
   }
 
-  /** The parent does not know which thread has a call: the others ignore what does not concern them. */
+  /** Piscina does not tell which thread has a call. Threads ignore messages about calls that they do not have. */
   private broadcast(message: ToThread): void {
     for (const port of this.ports) port.postMessage(message);
   }
@@ -212,7 +212,7 @@ export class ThreadRunner {
         }),
     );
     let cancel = (): void => {};
-    const timeout = new Promise<void>((resolve) => (cancel = this.options.clock.after(CLOSE_MS, resolve)));
+    const timeout = new Promise<void>((resolve) => (cancel = this.options.clock.after(CLOSE_TIMEOUT_MS, resolve)));
     await Promise.race([Promise.all(closed), timeout]);
     cancel();
   }
@@ -221,7 +221,7 @@ export class ThreadRunner {
 function threadDeath(cause: unknown, taskName: string): TaskThreadError {
   const message = cause instanceof Error ? cause.message : String(cause);
   return new TaskThreadError(
-    `The thread of '${taskName}' died: ${message}. It is replaced; the attempt counts as failed.`,
+    `The thread of '${taskName}' ended unexpectedly: ${message}. It is replaced, and the attempt counts as failed.`,
     { cause },
   );
 }
