@@ -215,5 +215,5 @@ function dedupeOf({ dedupe, taskId, delay, runAt }: Checked, givenTtl: unknown):
 function delayOf({ delay, runAt }: Checked, now: number): number {
   if (runAt === undefined) return delay ?? 0;
   if (delay === undefined) return Math.max(0, runAt.getTime() - now);
-  throw wrong('runAt', runAt, 'delay is given as well. Remove one of the two.');
+  throw wrong('runAt', runAt, 'delay is given as well. Keep one of them.');
 }

@@ -73,10 +73,7 @@ const MAX_REASON_LENGTH = 1_000;
 
 const WAIT_RULES = {
   timeout: duration(),
-  signal: withMethods<AbortSignal>(
-    ['addEventListener', 'removeEventListener'],
-    'It must be an AbortSignal.',
-  ),
+  signal: withMethods<AbortSignal>(['addEventListener', 'removeEventListener'], 'It must be an AbortSignal.'),
 } satisfies RulesOf<WaitForResultOptions>;
 
 const STOP_RULES = { wait: flag(true), timeout: duration() } satisfies RulesOf<StopOptions>;

@@ -40,7 +40,9 @@ export const INJECTED_PROPERTIES = 'self:properties_metadata';
 export function containerOf(creator: ExternalContextCreator): NestContainer {
   const { container } = creator as unknown as { container?: NestContainer };
   if (container !== undefined) return container;
-  throw new FlowrraConfigError('Nest has no container in ExternalContextCreator. Flowrra needs Nest 11 or 12.');
+  throw new FlowrraConfigError(
+    'Nest has no container in ExternalContextCreator. Flowrra needs Nest 11 or 12.',
+  );
 }
 
 /** @throws {FlowrraConfigError} if the application does not have the module. */

@@ -154,7 +154,7 @@ it('a method that overrides a guarded task, and does not say so, fails the start
     }
   }
   await expect(start(Hasty)).rejects.toThrow(
-    /Hasty\.write overrides Bills\.write.*@UseGuards\(\).*Repeat the decorators on Hasty\.write/,
+    /Hasty\.write overrides Bills\.write.*@UseGuards\(\).*Repeat all decorators on Hasty\.write/,
   );
   @Injectable()
   class Careful extends Bills {

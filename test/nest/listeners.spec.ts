@@ -144,7 +144,7 @@ it('refuses what could not be called', async () => {
   expect(define('faild')).toThrow(
     /@OnTask\(\) on Listener\.hear: 'faild' is not valid\. Did you mean 'failed'/,
   );
-  expect(define([])).toThrow(/Name what to listen for/);
+  expect(define([])).toThrow(/Name one type of events, or several/);
   expect(define('failed', { tsk: 'a' })).toThrow(/Did you mean 'task'/);
   expect(define('failed', { task: 5 })).toThrow(/task: 5 is not valid/);
 });

@@ -222,7 +222,7 @@ it('a schema of one argument that is given for all of them says so', async () =>
   const schema = z.object({ page: z.number() });
   // @ts-expect-error it does not compile, either: the list of the arguments is what it would judge
   flowrra.register({ name: 'page', schema }, (paging: { page: number }) => paging.page);
-  await expect(flowrra.submit('page', { page: 1 })).rejects.toThrow(/for one argument, give schema: \[it\]/);
+  await expect(flowrra.submit('page', { page: 1 })).rejects.toThrow(/For one argument, write schema: \[theSchema\]/);
 });
 
 it('a pipe or a schema that never ends holds nobody up for ever, and what it let wait is not submitted', async () => {
@@ -237,7 +237,7 @@ it('a pipe or a schema that never ends holds nobody up for ever, and what it let
   let runs = 0;
   flowrra.register({ name: 'stuck', schema: [schema] }, () => runs++);
   const submitted = flowrra.submit('stuck', 1);
-  const refused = expect(submitted).rejects.toThrow(/'stuck' have not been judged in time/);
+  const refused = expect(submitted).rejects.toThrow(/'stuck' have not been checked in time/);
   await clock.advance(30_000);
   await refused;
   gate.open(undefined);

@@ -27,15 +27,16 @@ function meaning(cell: string): unknown {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
-function fieldsOf(file: string, type: string): string[] {
-  const source = textOf(file);
+/** The fields of an interface, which one of the files declares. */
+function fieldsOf(files: string | readonly string[], type: string): string[] {
+  const source = [files].flat().map(textOf).join('\n');
   const body = new RegExp(`interface ${type}\\b.*?\\{\\n(.*?)\\n\\}`, 's').exec(source)?.[1] ?? '';
   return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string);
 }
 
-const OPTIONS = 'lib/nest/options/module-options.ts';
+const OPTIONS = ['module', 'cpu', 'queue'].map((name) => `lib/nest/options/${name}-options.ts`);
 const QUERY = 'lib/nest/options/job-query-options.ts';
-const TASK_OPTIONS = 'lib/job/task-options.ts';
+const TASK_OPTIONS = ['lib/job/task-options.ts', 'lib/job/submit-options.ts'];
 const POLICY = fieldsOf(TASK_OPTIONS, 'TaskPolicyOptions');
 
 it.each([

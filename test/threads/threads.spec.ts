@@ -137,7 +137,7 @@ it('injects in a thread what its module provides, and submits from there', async
 it('refuses a task in the entry file, and names the two ways out', async () => {
   const { message } = await runFixture(join(out, 'entry.js'));
   expect(message).toContain('InEntry.work');
-  expect(message).toContain('Move the code of the threads into a file of its own.');
+  expect(message).toContain('Move the code of the threads into another file.');
   expect(message).toContain("cpu: { module: join(__dirname, 'cpu.module.js') }");
   expect(message).toContain("new URL('./cpu.module.js', import.meta.url) in ES modules");
 });

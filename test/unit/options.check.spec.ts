@@ -1,4 +1,4 @@
-import { checkKeys, suggest, wholeNumber } from '../../lib/job/check.js';
+import { checkKeys, suggest } from '../../lib/job/check.js';
 import { configError } from '../support/config-error.js';
 
 const KEYS = ['numWorkers', 'cpuWorkers', 'maxRetries', 'cpuBound', 'role'];
@@ -93,24 +93,5 @@ describe('checkKeys', () => {
     }
     expect(checkKeys(Object.assign(Object.create(null), { role: 'all' }), KEYS, 'here')).toBeUndefined();
     expect(checkKeys(new Config(), KEYS, 'here')).toBeUndefined();
-  });
-});
-
-describe('wholeNumber', () => {
-  it('says which numbers are right', () => {
-    const refused = (rule: { min: number; max?: number; infinite?: boolean }): string =>
-      configError(() => wholeNumber(1.5, 'n', { fallback: 1, ...rule }));
-    expect(refused({ min: 1 })).toBe('n: 1.5 is not valid. It must be a whole number of at least 1.');
-    expect(refused({ min: 0, max: 9 })).toBe('n: 1.5 is not valid. It must be a whole number from 0 to 9.');
-    expect(refused({ min: 0, infinite: true })).toBe(
-      'n: 1.5 is not valid. It must be a whole number of at least 0, or Infinity.',
-    );
-  });
-
-  it('takes Infinity only where it is meant', () => {
-    expect(wholeNumber(Infinity, 'n', { min: 0, infinite: true, fallback: 1 })).toBe(Infinity);
-    expect(configError(() => wholeNumber(Infinity, 'n', { min: 0, fallback: 1 }))).toMatch(
-      'n: Infinity is not valid.',
-    );
   });
 });

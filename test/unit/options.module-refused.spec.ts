@@ -62,11 +62,11 @@ describe('what is refused', () => {
     [{ clock: { now: Date.now } }, 'clock: an object is not valid. It must be an object with now and after.'],
     [
       { role: 'producer' },
-      "role: 'producer' is not valid. The engine 'memory:' lives in this process alone, so nobody would run what a producer submits. Use an engine that other processes share, or role: 'all'.",
+      "role: 'producer' is not valid. The engine 'memory:' exists only in this process, so no worker can run the jobs of a producer. Use an engine that other processes share, or role: 'all'.",
     ],
     [
       { role: 'producer', engine: 'MEMORY:' },
-      "role: 'producer' is not valid. The engine 'MEMORY:' lives in this process alone, so nobody would run what a producer submits. Use an engine that other processes share, or role: 'all'.",
+      "role: 'producer' is not valid. The engine 'MEMORY:' exists only in this process, so no worker can run the jobs of a producer. Use an engine that other processes share, or role: 'all'.",
     ],
     [
       { queues: ['reports'] },
@@ -98,11 +98,11 @@ describe('what is refused', () => {
     [{ queues: { 'a\n': {} } }, `queues.a\\u{a}: 'a\\u{a}' is not valid. ${QUEUE_NEED}`],
     [
       { queues: { cpu: { concurrency: 2 } } },
-      `queues.cpu.concurrency: 2 is not valid. cpuWorkers (${availableParallelism()}) says the same of that queue. Keep that one.`,
+      `queues.cpu.concurrency: 2 is not valid. cpuWorkers (${availableParallelism()}) already sets the concurrency of this queue. Use only cpuWorkers.`,
     ],
     [
       { numWorkers: 3, queues: { default: { concurrency: 2 } } },
-      'queues.default.concurrency: 2 is not valid. numWorkers (3) says the same of that queue. Keep that one.',
+      'queues.default.concurrency: 2 is not valid. numWorkers (3) already sets the concurrency of this queue. Use only numWorkers.',
     ],
     [
       { cpu: true },

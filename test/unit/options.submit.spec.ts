@@ -113,7 +113,7 @@ describe('what is refused', () => {
     [{ retryDelay: 'x' }, `retryDelay: 'x' is no duration. ${DURATION_NEED}`],
     [
       { timeout: 0 },
-      'timeout: 0 is not valid. It must be at least 1 ms; leave it out, or give Infinity, for no limit.',
+      'timeout: 0 is not valid. It must be at least 1 ms. For no limit, leave it out or give Infinity.',
     ],
     [{ backoff: 'fixt' }, "backoff: 'fixt' is not valid. Known: fixed, exponential."],
     [{ backoff: 'fix' }, "backoff: 'fix' is not valid. Known: fixed, exponential."],
@@ -123,7 +123,7 @@ describe('what is refused', () => {
     ],
     [
       { backoff: (attempt: number) => attempt },
-      "backoff: the function backoff is not valid. A function cannot travel with a job: give it to @Task(), or use 'fixed' or 'exponential' here.",
+      "backoff: the function backoff is not valid. A function cannot be stored with a job: give it to @Task(), or use 'fixed' or 'exponential' here.",
     ],
     [{ taskId: 5 }, `taskId: 5 is not valid. ${ID_NEED}`],
     [{ taskId: null }, `taskId: null is not valid. ${ID_NEED}`],

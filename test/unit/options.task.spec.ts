@@ -126,17 +126,17 @@ describe('what is refused', () => {
     ],
     [
       { backoff: 'exponential', retryDelay: '2h' },
-      "retryDelay: '2h' is not valid. It is longer than maxRetryDelay (3600000 ms), at which 'exponential' stops. Raise that one as well.",
+      "retryDelay: '2h' is not valid. It must be at most maxRetryDelay (3600000 ms), the limit of 'exponential'. Raise maxRetryDelay as well.",
     ],
     [{ jitter: 'full' }, "jitter: 'full' is not valid. It must be true or false."],
     [{ cpuBound: 1 }, 'cpuBound: 1 is not valid. It must be true or false.'],
     [
       { timeout: 0 },
-      'timeout: 0 is not valid. It must be at least 1 ms; leave it out, or give Infinity, for no limit.',
+      'timeout: 0 is not valid. It must be at least 1 ms. For no limit, leave it out or give Infinity.',
     ],
     [
       { timeout: '0.4ms' },
-      "timeout: '0.4ms' is not valid. It must be at least 1 ms; leave it out, or give Infinity, for no limit.",
+      "timeout: '0.4ms' is not valid. It must be at least 1 ms. For no limit, leave it out or give Infinity.",
     ],
     [
       { queue: 'report' },
@@ -156,11 +156,11 @@ describe('what is refused', () => {
     ],
     [
       { file: '/srv/work.js' },
-      "file: '/srv/work.js' is not valid. It says what a thread loads: add cpuBound: true, or leave it out.",
+      "file: '/srv/work.js' is not valid. It is for threads only: add cpuBound: true, or leave it out.",
     ],
     [
       { export: 'work', cpuBound: false },
-      "export: 'work' is not valid. It says what a thread loads: add cpuBound: true, or leave it out.",
+      "export: 'work' is not valid. It is for threads only: add cpuBound: true, or leave it out.",
     ],
     [{ cpuBound: true, file: './work.js' }, `file: './work.js' is not valid. ${FILE_NEED}`],
     [

@@ -59,7 +59,8 @@ export function taskMetadataOf(prototype: object | null): Map<string, TaskMetada
     for (const [key, { options, file }] of ownTasks(level)) {
       if (found.has(key)) continue;
       const contextIndex = contextIndexOf(prototype as object, key);
-      const undecoratedParameters = contextIndex === null ? undecoratedParametersOf(prototype as object, key) : 0;
+      const undecoratedParameters =
+        contextIndex === null ? undecoratedParametersOf(prototype as object, key) : 0;
       found.set(key, { key, options, file, contextIndex, undecoratedParameters });
     }
   }

@@ -82,7 +82,7 @@ export class TaskArguments {
     // An issue without a path: probably a schema of one argument, which was given the list of all.
     const hint =
       path === 'args' && result.issues.some(({ path: at }) => at === undefined || at.length === 0)
-        ? ' A schema that is not in an array checks the list of all arguments. For a single argument, write schema: [theSchema].'
+        ? ' A schema that is not in an array checks the list of all arguments. For one argument, write schema: [theSchema].'
         : '';
     throw new TaskArgumentsError(`The arguments of '${this.taskName}' are not valid: ${problems}.${hint}`);
   }

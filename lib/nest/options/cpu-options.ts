@@ -44,12 +44,9 @@ const LIMIT_RULES = {
 
 export const CPU_RULES = {
   module: optional(
-    fileUrl(
-      "new URL('./cpu.module.js', import.meta.url), or join(__dirname, 'cpu.module.js') in CommonJS",
-    ),
+    fileUrl("new URL('./cpu.module.js', import.meta.url), or join(__dirname, 'cpu.module.js') in CommonJS"),
     null,
   ),
   mode: oneOf(['thread', 'inline'], 'thread'),
   resourceLimits: optional<ResourceLimits, null>((value, path) => resolve(value, LIMIT_RULES, path), null),
 } satisfies RulesOf<CpuOptions>;
-

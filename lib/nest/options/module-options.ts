@@ -24,7 +24,13 @@ import { type ContextOptions, OVERRIDE_KEYS, type TaskOverrideOptions } from '..
 import type { ResultBackend } from '../../results/result-backend.js';
 import { backendOption, engineOption } from './engine-option.js';
 import { CPU_RULES, type CpuOptions } from './cpu-options.js';
-import { checkQueues, type DeclaredQueues, mergeFeatures, type QueueOptions, resolveQueues } from './queue-options.js';
+import {
+  checkQueues,
+  type DeclaredQueues,
+  mergeFeatures,
+  type QueueOptions,
+  resolveQueues,
+} from './queue-options.js';
 
 /** A task that another application runs. This application only submits it. */
 export interface RemoteTaskOptions {

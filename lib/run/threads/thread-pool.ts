@@ -212,7 +212,9 @@ export class ThreadPool {
         }),
     );
     let cancel = (): void => {};
-    const timeout = new Promise<void>((resolve) => (cancel = this.options.clock.after(CLOSE_TIMEOUT_MS, resolve)));
+    const timeout = new Promise<void>(
+      (resolve) => (cancel = this.options.clock.after(CLOSE_TIMEOUT_MS, resolve)),
+    );
     await Promise.race([Promise.all(closed), timeout]);
     cancel();
   }
