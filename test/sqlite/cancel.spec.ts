@@ -294,7 +294,7 @@ it('of many cancellations and a worker that race, every job ends once: run or ca
     }
   };
   const cancel = async (id: string, { store }: OpenStore): Promise<void> =>
-    expect((await store.control.cancel(id, 'race')).kind).toMatch(/cancelled|told/);
+    expect((await store.control.cancel(id, 'race')).kind).toMatch(/cancelled|signalled/);
   await Promise.all([work(), ...ids.map((id, n) => cancel(id, n % 2 === 0 ? worker : other))]);
   await worker.clock.advance(100);
   await settle();
