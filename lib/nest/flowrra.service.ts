@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { wrong } from '../job/check.js';
-import type { Clock } from '../job/clock.js';
 import type { Duration } from '../job/duration.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import type { FlowrraEvent } from '../job/events.js';
@@ -25,6 +24,7 @@ import { FlowrraJobs } from './flowrra.jobs.js';
 import { FlowrraQueues } from './flowrra.queues.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
+import { sendBatch, SubmissionWith } from './submission-with.js';
 
 /** Options of `waitForResult()`. */
 export interface WaitForResultOptions {
@@ -276,50 +276,4 @@ function knowable(taskId: unknown): string {
   const id = lookedUpId(taskId);
   if (id !== null) return id;
   throw new ResultNotFoundError(`No job ${showValue(taskId)} is known: no job can have this id.`);
-}
-
-class SubmissionWith extends TaskSubmission {
-  constructor(
-    registry: TaskRegistry,
-    private readonly runtime: FlowrraRuntime,
-    private readonly clock: Clock,
-    private readonly options: SubmitOptions,
-  ) {
-    super(registry);
-  }
-
-  protected get isConnected(): boolean {
-    return this.runtime.isConnected;
-  }
-
-  protected assertConnected(): void {
-    void this.runtime.parts;
-  }
-
-  protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
-    // Resolved at each submission, since `runAt` and `expires` are measured from it.
-    const options = resolveSubmitOptions(this.options, this.clock.now());
-    return Promise.resolve(this.runtime.parts.submitter.submit(route, args, options));
-  }
-
-  protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
-    return sendBatch(this.runtime, this.clock, route, jobs, this.options);
-  }
-}
-
-/** @param common Options of all jobs. The options of each job take precedence. */
-function sendBatch(
-  { parts }: FlowrraRuntime,
-  clock: Clock,
-  route: TaskRoute,
-  jobs: readonly BatchJob<unknown[]>[],
-  common: SubmitOptions,
-): Promise<string[]> {
-  const now = clock.now();
-  const shared = resolveSubmitOptions(common, now);
-  const submissions = jobs.map(({ args, ...own }) => ({
-    args,
-    options: Object.keys(own).length === 0 ? shared : resolveSubmitOptions({ ...common, ...own }, now),
-  }));
-  return parts.submitter.submitMany(route, submissions);
 }

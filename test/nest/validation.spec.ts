@@ -222,7 +222,9 @@ it('a schema of one argument that is given for all of them says so', async () =>
   const schema = z.object({ page: z.number() });
   // @ts-expect-error it does not compile, either: the list of the arguments is what it would judge
   flowrra.register({ name: 'page', schema }, (paging: { page: number }) => paging.page);
-  await expect(flowrra.submit('page', { page: 1 })).rejects.toThrow(/For one argument, write schema: \[theSchema\]/);
+  await expect(flowrra.submit('page', { page: 1 })).rejects.toThrow(
+    /For one argument, write schema: \[theSchema\]/,
+  );
 });
 
 it('a pipe or a schema that never ends holds nobody up for ever, and what it let wait is not submitted', async () => {

@@ -31,9 +31,9 @@ describe('a configuration that no thread could run', () => {
     ['elsewhere', ['cpu.module: there is no file file://elsewhere/']],
     ['entry', ['cpu.module:', "the application's entry file"]],
     ['parameters', ["CPU-bound task 'Priced.gross'", 'a module that provides Priced', 'join(__dirname']],
-    ['inheritedParameters', ["'Subpriced.gross': Nest injects into Subpriced"]],
-    ['properties', ["'ByProperty.gross': Nest injects into ByProperty"]],
-    ['inheritedTask', ["'Inheriting.double': Inheriting inherits it", 'Override double in Inheriting']],
+    ['inheritedParameters', ["'Subpriced.gross': Subpriced has injected dependencies"]],
+    ['properties', ["'ByProperty.gross': ByProperty has injected dependencies"]],
+    ['inheritedTask', ["'Inheriting.double': Inheriting inherits the task", 'Override double in Inheriting']],
     ['namedFile', ["CPU-bound task 'NamedFile.work' file: there is no file", 'nowhere.js']],
     [
       'namedEntry',
@@ -68,7 +68,7 @@ describe('a configuration that only a thread can judge', () => {
   });
 
   it.each([
-    ['noDefault', [['no Nest module as its default export'], ['no Nest module as its default export']]],
+    ['noDefault', [['must be a Nest module'], ['must be a Nest module']]],
     ['broken', [['A thread cannot import file:///', 'DATABASE_URL is not set'], ['DATABASE_URL is not set']]],
     ['unresolved', [['cannot start', "Nest can't resolve dependencies of the Priced"]]],
     ['noTarget', [["exports no function 'work'"]]],

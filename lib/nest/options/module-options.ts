@@ -15,7 +15,6 @@ import {
   optional,
   resolve,
   type Resolved,
-  type Rule,
   type RulesOf,
   wholeNumber,
   withMethods,
