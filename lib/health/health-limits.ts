@@ -2,21 +2,44 @@ import type { Duration } from '../job/duration.js';
 import { checkObject, wrong } from '../job/check.js';
 import { duration, resolve, type Resolved, type RulesOf, wholeNumber } from '../job/rules.js';
 
-/** When Flowrra counts as down. What is left out is not looked at, except for `timeout`. */
+/** The limits above which Flowrra is reported as down. Without options, only the engine's answer is checked. */
 export interface FlowrraHealthOptions {
-  /** How long the engine may take to answer. Default 1 s. */
+  /**
+   * How long the engine may take to answer: 1 ms to 1 h.
+   *
+   * @defaultValue `'1s'`
+   */
   timeout?: Duration;
-  /** How many unfinished jobs may wait, delayed and retrying ones included: in all queues together, or by queue. */
+  /**
+   * How many unfinished jobs may wait, including delayed and retrying ones: in all queues together, or by queue. 0
+   * or more.
+   *
+   * @defaultValue no limit
+   */
   maxPending?: number | Readonly<Record<string, number>>;
-  /** The share, 0 to 1, of jobs that have failed for good among those that have succeeded or failed lately in this process. */
+  /**
+   * The share, 0 to 1, of failed jobs among the jobs that have succeeded or failed in this process within `window`.
+   *
+   * @defaultValue no limit
+   */
   maxFailureRate?: number;
-  /** What "lately" is: 1 s to 1 h. Default 5 min. */
+  /**
+   * The time over which `maxFailureRate` is measured: 1 s to 1 h.
+   *
+   * @defaultValue `'5m'`
+   */
   window?: Duration;
-  /** With fewer than so many finished jobs in the window, `maxFailureRate` is not looked at. Default 10. */
+  /**
+   * The number of finished jobs within `window`, at least 1, below which `maxFailureRate` is not checked.
+   *
+   * @defaultValue `10`
+   */
   minFinished?: number;
   /**
-   * How long a job that was due at once may wait for its first start. One job of each queue is watched at
-   * a time, among those that this process submits.
+   * How long a job that is due at once may wait for its first start. Of the jobs that this process submits, one in
+   * each queue is measured at a time.
+   *
+   * @defaultValue no limit
    */
   maxWait?: Duration;
 }

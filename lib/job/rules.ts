@@ -25,7 +25,7 @@ export type Resolved<R extends Rules> = { readonly [K in keyof R]: ReturnType<R[
  * Checks options by a table of rules and fills in the defaults.
  *
  * @param what Names the options as a whole in errors, such as `queues.reports`.
- * @param prefix Stands before an option's name in errors.
+ * @param prefix Precedes an option's name in errors.
  * @throws {FlowrraConfigError} for an unknown option and for an invalid value.
  */
 export function resolve<R extends Rules>(

@@ -36,7 +36,11 @@ export interface DedupeOptions {
    * @defaultValue `'ignore'`
    */
   mode?: 'ignore' | 'throttle' | 'debounce';
-  /** The time for `'throttle'` and `'debounce'`, which require it: at least 1 ms. */
+  /**
+   * The time for `'throttle'` and `'debounce'`, which require it: at least 1 ms. Not with `'ignore'`.
+   *
+   * @defaultValue none
+   */
   ttl?: Duration;
 }
 
@@ -54,7 +58,11 @@ export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'r
    * @defaultValue no delay
    */
   delay?: Duration;
-  /** The earliest time of the first attempt. A time in the past means now. Not together with `delay`. */
+  /**
+   * The earliest time of the first attempt. A time in the past means now. Not together with `delay`.
+   *
+   * @defaultValue now
+   */
   runAt?: Date;
   /**
    * Your own id for the job: 1 to 255 characters, no `:`, no control character, no whole number. If a job with
@@ -79,6 +87,8 @@ export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'r
   /**
    * If a job of the same task with the same key exists, `submit` returns its id instead of adding a job, and
    * `events$` emits `deduplicated`. Not together with `taskId`.
+   *
+   * @defaultValue no deduplication
    */
   dedupe?: DedupeOptions;
   /**

@@ -147,7 +147,12 @@ export interface RegisterOptions extends TaskPolicyOptions {
    * @defaultValue no validation
    */
   schema?: StandardSchema<readonly unknown[]> | readonly (StandardSchema | null)[];
-  /** CPU-bound only: the file that a thread imports to find the function, as an absolute path or a `file:` URL. */
+  /**
+   * CPU-bound only, and required there: the file that a thread imports to find the function, as an absolute path or
+   * a `file:` URL.
+   *
+   * @defaultValue none
+   */
   file?: string | URL;
   /**
    * CPU-bound only: the name under which `file` exports the function.

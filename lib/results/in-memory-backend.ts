@@ -12,11 +12,23 @@ import { waitUntil } from './wait-until.js';
 
 /** Options of {@link InMemoryBackend}. */
 export interface InMemoryBackendOptions {
-  /** How long a finished result is kept. Default 1 h. */
+  /**
+   * How long a finished result is kept.
+   *
+   * @defaultValue `'1h'`
+   */
   resultTtl?: Duration;
-  /** How many finished results are kept, the oldest dropped first. Default 100,000. */
+  /**
+   * How many finished results are kept, at least 1. The oldest is removed first.
+   *
+   * @defaultValue `100_000`
+   */
   maxResults?: number;
-  /** The clock to live by; for tests. */
+  /**
+   * The clock, for tests.
+   *
+   * @defaultValue the system's clock
+   */
   clock?: Clock;
 }
 

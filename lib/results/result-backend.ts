@@ -3,9 +3,17 @@ import type { TaskResult } from '../job/task-result.js';
 
 /** How to wait for a result. */
 export interface WaitOptions {
-  /** Milliseconds after which to give up with `TaskTimeoutError`. Default: wait without limit. */
+  /**
+   * The longest wait in milliseconds. Afterwards `waitFor` rejects with a `TaskTimeoutError`.
+   *
+   * @defaultValue no limit
+   */
   timeout?: number;
-  /** Aborting it gives up at once, with its reason. */
+  /**
+   * Ends the wait when it is aborted: `waitFor` rejects with its reason.
+   *
+   * @defaultValue no signal
+   */
   signal?: AbortSignal;
 }
 

@@ -59,7 +59,9 @@ export abstract class TaskSubmission {
    * Submits many jobs of one task in one operation; the ids are in the order of the jobs. A job is the array of
    * its arguments, or an object with options of its own: `{ args: ['ada'], priority: 1 }`.
    * If one job is rejected, none is stored; on BullMQ with Redis, the jobs before it may be stored.
-   * The errors are those of `submit`.
+   * The errors are those of `submit`, and:
+   *
+   * @throws {FlowrraConfigError} if `jobs` is not an array of jobs, or an option is unknown or invalid.
    */
   submitMany<N extends TaskName>(
     name: N,

@@ -20,9 +20,17 @@ import type { Carrier } from './trace-context.js';
 
 /** Where spans and measurements go, if not to the providers that are registered globally. */
 export interface FlowrraTelemetryOptions {
-  /** Where spans go. Default: the provider that is registered globally. */
+  /**
+   * Receives the spans.
+   *
+   * @defaultValue the provider that is registered globally
+   */
   tracerProvider?: TracerProvider;
-  /** Where measurements go. Default: the provider that is registered globally. */
+  /**
+   * Receives the measurements.
+   *
+   * @defaultValue the provider that is registered globally
+   */
   meterProvider?: MeterProvider;
 }
 

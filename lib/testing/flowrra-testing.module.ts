@@ -18,11 +18,20 @@ import { TestClock } from './test-clock.js';
 import type { TestMode } from './test-connection.js';
 import { TestEngine } from './test-engine.js';
 
-/** How jobs are treated in a test. */
+/** Options of the test kit. */
 export interface FlowrraTestingOptions {
-  /** Default `'manual'`. */
+  /**
+   * Whether jobs run: `'fake'` only records them, `'inline'` runs each at its submission, `'manual'` runs them when
+   * the test says so.
+   *
+   * @defaultValue `'manual'`
+   */
   mode?: TestMode;
-  /** Where the clock stands at first. Default: now. */
+  /**
+   * The time of the clock at the start.
+   *
+   * @defaultValue the system's time
+   */
   now?: Date;
 }
 

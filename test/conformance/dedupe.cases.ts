@@ -253,8 +253,8 @@ export function dedupeCases(beds: Beds, engine: EngineUnderTest): void {
     const { flowrra } = await start();
     const wrong: [object, RegExp][] = [
       [{ dedupe: {} }, /dedupe\.key/],
-      [{ dedupe: { key: 'k', mode: 'throttle' } }, /dedupe\.ttl.*'throttle' needs it/],
-      [{ dedupe: { key: 'k', ttl: '1s' } }, /dedupe\.ttl.*'throttle' and 'debounce'/],
+      [{ dedupe: { key: 'k', mode: 'throttle' } }, /dedupe\.ttl.*'throttle' requires a duration/],
+      [{ dedupe: { key: 'k', ttl: '1s' } }, /dedupe\.ttl.*'throttle' or 'debounce'/],
       [{ dedupe: { key: 'k', mode: 'debounse', ttl: '1s' } }, /debounce/],
       [{ dedupe: { key: 'k', mode: 'debounce', ttl: '1s' }, delay: '1m' }, /delay/],
       [{ dedupe: { key: 'k' }, taskId: 'own' }, /taskId/],

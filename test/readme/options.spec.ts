@@ -129,3 +129,33 @@ it('prints the defaults that hold', () => {
     delay,
   ]);
 });
+
+it.each([
+  ...['module', 'cpu', 'queue', 'job-query'].map((name) => `lib/nest/options/${name}-options.ts`),
+  ...TASK_OPTIONS,
+  'lib/nest/decorators/on-task.decorator.ts',
+  'lib/nest/flowrra.module-definition.ts',
+  'lib/nest/flowrra.service.ts',
+  'lib/engine/sqlite/sqlite-options.ts',
+  'lib/engine/bullmq/bullmq-options.ts',
+  'lib/health/health-limits.ts',
+  'lib/results/in-memory-backend.ts',
+  'lib/telemetry/flowrra-telemetry.ts',
+  'lib/testing/flowrra-testing.module.ts',
+])('documents every field of the options in %s, and the default of the optional ones', (file) => {
+  const interfaces = [
+    ...textOf(file).matchAll(/^export interface (\w+(?:Options|Filter|Extras))\b.*?\{\n(.*?)\n\}/gms),
+  ];
+  expect(interfaces).not.toHaveLength(0);
+  const undocumented = interfaces
+    .filter(([, name]) => !name?.startsWith('Resolved'))
+    .flatMap(([, type, body = '']) => {
+      const fields = [...body.matchAll(/(\/\*\*(?:(?!\*\/).)*\*\/)?\s*^ {2}(\w+)(\??):/gms)];
+      return fields
+        .filter(
+          ([, doc = '', , optional]) => doc === '' || (optional === '?' && !doc.includes('@defaultValue')),
+        )
+        .map(([, , name]) => `${type}.${name}`);
+    });
+  expect(undocumented).toEqual([]);
+});

@@ -5,7 +5,6 @@ import { checkObject, wrong } from '../../job/check.js';
 import {
   duration,
   flag,
-  nested,
   oneOf,
   resolve,
   type Resolved,
@@ -104,7 +103,11 @@ export interface BullMqOptions {
    * @defaultValue false
    */
   fleetEvents?: boolean;
-  /** Further options of BullMQ, for every queue and every worker. */
+  /**
+   * Further options of BullMQ, for every queue and every worker.
+   *
+   * @defaultValue `{}`
+   */
   bullmq?: {
     readonly queue?: Partial<Omit<QueueOptions, OwnQueueOption>>;
     readonly worker?: Partial<Omit<WorkerOptions, OwnWorkerOption>>;
@@ -116,6 +119,11 @@ const MIN_MS = 100;
 const MAX_MS = 24 * 3_600_000;
 
 const FOR_POSTGRES = 'For PostgreSQL, give a URL or a pool of pg.';
+
+const BULL_RULES = {
+  queue: bullOptions(OWN_QUEUE_OPTIONS),
+  worker: bullOptions(OWN_WORKER_OPTIONS),
+} satisfies RulesOf<BullMqOptions['bullmq']>;
 
 const RULES = {
   connection: resolveConnection,
@@ -131,10 +139,7 @@ const RULES = {
   lease: duration({ min: MIN_MS, max: MAX_MS, default: '30s' }),
   maxRescues: wholeNumber({ min: 0, default: 3 }),
   fleetEvents: flag(false),
-  bullmq: nested({
-    queue: bullOptions(OWN_QUEUE_OPTIONS),
-    worker: bullOptions(OWN_WORKER_OPTIONS),
-  } satisfies RulesOf<BullMqOptions['bullmq']>),
+  bullmq: (value: unknown = {}) => resolve(value, BULL_RULES, 'bullmq.bullmq'),
 } satisfies RulesOf<BullMqOptions>;
 
 type Checked = Resolved<typeof RULES>;

@@ -197,7 +197,7 @@ export class ThreadPool {
     return state;
   }
 
-  /** Piscina does not tell which thread has a call. Threads ignore messages about calls that they do not have. */
+  /** Piscina chooses the thread of a call and does not report it. Threads ignore messages about other threads' calls. */
   private broadcast(message: ToThread): void {
     for (const port of this.ports) port.postMessage(message);
   }
