@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../job/attempt-error.js';
-import type { TaskResult } from '../job/task-result.js';
+import { type TaskResult, taskResultOf } from '../job/task-result.js';
 import { type TaskStatus, isFinal } from '../job/job.js';
-import { taskResultOf } from '../job/task-snapshot.js';
 import type { MaybePromise } from '../job/async.js';
 import type { ResultBackend } from '../results/result-backend.js';
 

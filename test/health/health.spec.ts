@@ -67,12 +67,12 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     expect(await check({ maxPending: 3 })).toMatchObject({
       status: 'down',
       pending: 4,
-      message: '4 jobs wait, and 3 may',
+      message: '4 jobs wait (maxPending is 3)',
     });
     expect(await check({ maxPending: { mail: 3, bank: 1 } })).toMatchObject({ status: 'up' });
     expect(await check({ maxPending: { mail: 2, bank: 0, male: 1 } })).toMatchObject({
       status: 'down',
-      message: `3 jobs wait in 'mail', and 2 may; 1 jobs wait in 'bank', and 0 may; there is no queue 'male', for which maxPending is given`,
+      message: `3 jobs wait in 'mail' (maxPending is 2); 1 jobs wait in 'bank' (maxPending is 0); maxPending names the queue 'male', which does not exist`,
     });
   });
 
@@ -94,7 +94,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
       status: 'down',
       failed: 1,
       failureRate: 1 / 3,
-      message: '1 of the 3 jobs that have finished lately have failed, and 0.3 is the most that may',
+      message: '1 of the 3 jobs that finished lately have failed (maxFailureRate is 0.3)',
     });
     expect(await check({ maxFailureRate: 0.4, minFinished: 3 })).toMatchObject({ status: 'up' });
     expect(await check({ maxFailureRate: 0 })).toMatchObject({ status: 'up' });

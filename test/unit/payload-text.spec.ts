@@ -130,7 +130,7 @@ describe('payloadToText', () => {
 
   it('refuses what never went through the codec', () => {
     expect(() => payloadToText({ a: () => 1 })).toThrow(PayloadError);
-    expect(() => payloadToText([Symbol('s')])).toThrow('payload: a symbol has no form as text');
+    expect(() => payloadToText([Symbol('s')])).toThrow('payload: a symbol cannot be written as text');
     expect(() => payloadToText(new WeakMap())).toThrow(PayloadError);
   });
 });
@@ -171,7 +171,7 @@ describe('payloadFromText', () => {
     expect(error).toBeInstanceOf(PayloadError);
     expect(error).toMatchObject({
       path: 'payload',
-      message: expect.stringContaining('the text is no payload that Flowrra has written'),
+      message: expect.stringContaining('Flowrra did not write this stored value'),
     });
   });
 });

@@ -64,7 +64,7 @@ describe('retryDelay', () => {
   ])('refuses a function that answers %s', (shown, answer) => {
     const backoff = (() => answer) as unknown as () => Duration;
     const message = configError(() => retryDelay({ ...POLICY, backoff }, 1, null, noRandom));
-    expect(message).toMatch(`What the backoff function returned: ${shown} is no duration.`);
+    expect(message).toMatch(`The value that the backoff function returned: ${shown} is no duration.`);
   });
 
   it('lets through what a function throws', () => {

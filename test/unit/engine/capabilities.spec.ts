@@ -1,6 +1,6 @@
 import { checkCapabilities, checkConnected } from '../../../lib/engine/capabilities.js';
 import type { Capability, Engine, EngineHost } from '../../../lib/engine/engine.js';
-import { memoryEngine } from '../../../lib/engine/memory/memory-engine.js';
+import { memoryEngine } from '../../../lib/engine/memory/memory-store.js';
 import { queueOf } from '../../support/jobs.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
