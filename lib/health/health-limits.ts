@@ -9,21 +9,29 @@ import {
   wrong,
 } from '../job/check.js';
 
-/** When Flowrra counts as down. What is left out is not looked at, except for `timeout`. */
+/** The limits beyond which Flowrra counts as down. */
 export interface FlowrraHealthOptions {
-  /** How long the engine may take to answer. Default 1 s. */
+  /** The longest time for the engine's answer: 1 ms to 1 h. @defaultValue `'1s'` */
   timeout?: Duration;
-  /** How many unfinished jobs may wait, delayed and retrying ones included: in all queues together, or by queue. */
+  /**
+   * The largest number of jobs that wait, including delayed and retrying ones: in all queues together, or by queue.
+   * @defaultValue no limit
+   */
   maxPending?: number | Readonly<Record<string, number>>;
-  /** The share, 0 to 1, of jobs that have failed for good among those that have succeeded or failed lately in this process. */
+  /**
+   * The largest share, from 0 to 1, of jobs that failed for good among the jobs that ended within `window` in this
+   * process. Cancelled jobs do not count.
+   * @defaultValue no limit
+   */
   maxFailureRate?: number;
-  /** What "lately" is: 1 s to 1 h. Default 5 min. */
+  /** The time over which `maxFailureRate` is measured: 1 s to 1 h. @defaultValue `'5m'` */
   window?: Duration;
-  /** With fewer than so many finished jobs in the window, `maxFailureRate` is not looked at. Default 10. */
+  /** With fewer finished jobs in `window`, `maxFailureRate` is not checked; at least 1. @defaultValue 10 */
   minFinished?: number;
   /**
-   * How long a job that was due at once may wait for its first start. One job of each queue is watched at
-   * a time, among those that this process submits.
+   * The longest wait of a job without delay for its first start. Of the jobs that this process submits, one in each
+   * queue is watched at a time.
+   * @defaultValue no limit
    */
   maxWait?: Duration;
 }

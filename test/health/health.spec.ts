@@ -44,7 +44,7 @@ const ENGINES: [string, () => Engine][] = [
 ];
 
 describe.each(ENGINES)('on %s', (_name, engine) => {
-  it('is up, with what there is in all queues, and down when more wait than may', async () => {
+  it('is up with the numbers of all queues, and down if more jobs wait than maxPending', async () => {
     const { flowrra, check } = await start({ engine: engine(), queues: { mail: {}, bank: {} } });
     for (const queue of ['mail', 'bank']) flowrra.register({ name: queue, queue }, () => undefined);
     expect(await check()).toEqual({
@@ -76,7 +76,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     });
   });
 
-  it('is down when too many have failed lately, and up again later', async () => {
+  it('is down if too many jobs failed within the window, and up again later', async () => {
     const clock = new ManualClock();
     const { flowrra, check } = await start({ engine: engine(), clock });
     flowrra.register({ name: 'work', maxRetries: 0 }, (fails: boolean) => {
@@ -110,7 +110,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     });
   });
 
-  it('is down while a job of a queue waits for too long, and up when it has started', async () => {
+  it('is down while a job of a queue waits too long, and up when it has started', async () => {
     const clock = new ManualClock();
     const { flowrra, check } = await start({ engine: engine(), clock, numWorkers: 1 });
     let release = (): void => undefined;
@@ -132,7 +132,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
   });
 });
 
-it('is not misled by jobs that another process has started', async () => {
+it('does not count jobs that another process has started', async () => {
   const clock = new ManualClock();
   const file = tempFile();
   const shared: FlowrraModuleOptions = { clock, remoteTasks: { work: {} } };
@@ -146,7 +146,7 @@ it('is not misled by jobs that another process has started', async () => {
   expect(await web.check({ maxWait: '1m' })).toMatchObject({ status: 'up' });
 });
 
-it('is down, in its time, when the engine does not answer, and asks no second time meanwhile', async () => {
+it('is down within its timeout if the engine does not answer, and does not ask it a second time meanwhile', async () => {
   const clock = new ManualClock();
   let asked = 0;
   let answer = (): void => undefined;
@@ -174,7 +174,7 @@ it('is down, in its time, when the engine does not answer, and asks no second ti
   expect(clock.armed).toBeLessThanOrEqual(1); // the look for shutdown hooks
 });
 
-it('is down when the engine fails, when Flowrra is stopped, and for wrong options; it never rejects', async () => {
+it('is down if the engine fails, Flowrra is stopped, or an option is invalid; it never rejects', async () => {
   const { app, flowrra, check } = await start({});
   const indicator = app.get(FlowrraHealthIndicator);
   expect(await indicator.isHealthy()).toMatchObject({ flowrra: { status: 'up' } });

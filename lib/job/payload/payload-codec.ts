@@ -48,7 +48,7 @@ export class PayloadCodec {
     if (isPlainObject(copy)) return copy;
     throw new PayloadError(
       'metadata',
-      `it must travel as a plain object, and its toJSON() returned ${showValue(copy)}`,
+      `it must be a plain object, and its toJSON() returned ${showValue(copy)}`,
     );
   }
 

@@ -20,7 +20,7 @@ const STREAMS: ReadonlySet<string> = new Set(['ReadableStream', 'WritableStream'
 /** Why a promise or a thenable is rejected; `null` for every other object. */
 export function promiseProblem(value: object): string | null {
   return types.isPromise(value) || isFunction(value, 'then')
-    ? 'a promise cannot travel with a job; await it, and pass what it resolves to'
+    ? 'a promise cannot travel with a job; await it, and pass its value'
     : null;
 }
 

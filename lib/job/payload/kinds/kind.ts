@@ -13,8 +13,8 @@ export interface Tagged {
 export type Replace = (inner: unknown) => unknown;
 
 /**
- * Copies the values inside an object. A checked copy also counts their bytes and records where each value
- * stands, for errors.
+ * Copies the values inside an object. A checked copy also counts their bytes and records the position of each
+ * value, for errors.
  */
 export interface InnerCopy {
   property(name: string, value: unknown): unknown;
@@ -33,14 +33,14 @@ export class EntryStep {
 }
 
 /**
- * One kind of value that JSON cannot hold as it is. All that Flowrra knows about a kind stands in its entry;
- * `payload-kind.ts` lists the entries.
+ * One kind of value that JSON cannot hold as it is. Its entry contains all that Flowrra knows
+ * about it; `payload-kind.ts` lists the entries.
  */
 export interface PayloadKind<T = unknown> {
   /** The values of `$type` that `toJson` writes. Stored jobs contain them: they never change. */
   readonly types: readonly string[];
   /**
-   * Recognises the kind by what the value is (an internal slot, `typeof`), not by `instanceof`: an object from
+   * Recognises the kind by an internal slot or by `typeof`, not by `instanceof`: an object from
    * another realm (a `vm` context, a test runner's sandbox) has none of this realm's classes.
    */
   is(value: unknown): boolean;
