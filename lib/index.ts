@@ -1,4 +1,5 @@
 export * from './job/errors.js';
+export { FatalTaskError, RetryTaskError, SnoozeTaskError } from './job/task-control-errors.js';
 export type { Duration } from './job/duration.js';
 export type { Clock } from './job/clock.js';
 export type { DeadLetter } from './run/dead-letters.js';

@@ -1,8 +1,16 @@
 import { type DynamicModule, Injectable, Logger } from '@nestjs/common';
-import { type DeadLetter, FlowrraModule, type FlowrraService, Task } from 'flowrra';
+import {
+  type DeadLetter,
+  FatalTaskError,
+  FlowrraModule,
+  type FlowrraService,
+  RetryTaskError,
+  SnoozeTaskError,
+  Task,
+} from 'flowrra';
 import { currentTask } from 'flowrra/current-task';
 
-/** What the snippets of the README on control speak of. */
+/** The tasks of the snippets about control. */
 @Injectable()
 export class InvoiceTasks {
   readonly done: string[] = [];
@@ -19,9 +27,36 @@ export class InvoiceTasks {
   }
 }
 
+/** Stands in for a client of a bank. */
+@Injectable()
+export class Bank {
+  answers: string[] = [];
+
+  async pay(_account: string): Promise<string> {
+    return this.answers.shift() ?? 'paid';
+  }
+}
+
+// #region steer
+@Injectable()
+export class PaymentTasks {
+  constructor(private readonly bank: Bank) {}
+
+  @Task({ maxRetries: 5, retryDelay: '2s', backoff: 'exponential', timeout: '10s' })
+  async pay(account: string): Promise<string> {
+    const answer = await this.bank.pay(account);
+    if (answer === 'no such account') throw new FatalTaskError(answer); // fails now
+    if (answer === 'too many requests') throw new RetryTaskError('30s'); // retries after 30 s
+    if (answer === 'closed for the night') throw new SnoozeTaskError('1h'); // uses no retry
+    if (answer !== 'paid') throw new Error(answer); // retries after 2 s, 4 s, 8 s …
+    return answer;
+  }
+}
+// #endregion
+
 // #region current-task
-function audit(what: string): void {
-  currentTask()?.log(what); // the job's own log, and nothing outside of a task
+function audit(message: string): void {
+  currentTask()?.log(message); // the job's own log; outside of a task, nothing happens
 }
 // #endregion
 
@@ -46,7 +81,7 @@ export function limited(): DynamicModule {
       deadLetter: 'Operations.receive',
       queues: {
         invoices: { concurrency: 5, rateLimit: { max: 10, per: '1s' } }, // in this process
-        bank: { fleetConcurrency: 1, fleetRateLimit: { max: 100, per: '1m' } }, // in all of them together
+        bank: { fleetConcurrency: 1, fleetRateLimit: { max: 100, per: '1m' } }, // in all processes together
       },
     })
     // #endregion
@@ -55,11 +90,11 @@ export function limited(): DynamicModule {
 
 export async function unique(flowrra: FlowrraService, invoices: InvoiceTasks): Promise<string[]> {
   // #region dedupe
-  // while one for this order waits or runs, it is that one
+  // no second job while one with this key is unfinished
   const once = flowrra.with({ dedupe: { key: 'order-1' } });
-  // at most one an hour
+  // at most one job per hour
   const hourly = flowrra.with({ dedupe: { key: 'order-2', mode: 'throttle', ttl: '1h' } });
-  // when nothing has changed for ten seconds, with the arguments of the last call
+  // one job, 10 s after the last call, with the arguments of that call
   const settled = flowrra.with({ dedupe: { key: 'order-3', mode: 'debounce', ttl: '10s' } });
   const id = await once.submit(invoices.create, 'order-1');
   // #endregion
@@ -81,7 +116,7 @@ export async function batch(flowrra: FlowrraService, invoices: InvoiceTasks): Pr
 
 export async function operate(flowrra: FlowrraService, taskId: string): Promise<unknown> {
   // #region operate
-  await flowrra.queues.pause('invoices'); // in all processes; what runs goes on
+  await flowrra.queues.pause('invoices'); // in all processes; running jobs continue
   await flowrra.queues.resume('invoices');
 
   const counts = await flowrra.jobs.counts(); // by queue and status

@@ -42,7 +42,7 @@ export class FileBackend extends ResultBackend {
     }
   }
 
-  /** An id of one's own may hold what no name of a file may. */
+  /** An id of your own may contain characters that a file name must not contain. */
   private fileOf(taskId: string): string {
     return join(this.folder, createHash('sha256').update(taskId).digest('hex'));
   }

@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
 
 const app = await NestFactory.create(AppModule);
-// So that a SIGTERM lets running tasks finish instead of cutting them off.
+// A SIGTERM then lets running tasks finish.
 app.enableShutdownHooks();
 await app.listen(process.env['PORT'] ?? 3000);
 

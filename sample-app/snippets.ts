@@ -1,7 +1,7 @@
 import { type DynamicModule, Injectable, Module } from '@nestjs/common';
 import { FlowrraModule, type FlowrraService, Task } from 'flowrra';
 
-/** What the snippets of the README speak of. */
+/** The task of the snippets about submissions and results. */
 @Injectable()
 export class ReceiptTasks {
   readonly sent: string[] = [];
@@ -46,6 +46,17 @@ export function engines(): DynamicModule[] {
   ];
 }
 
+export async function registered(flowrra: FlowrraService): Promise<string> {
+  // #region register
+  function tidy(folder: string): string {
+    return `${folder} is tidy`;
+  }
+  flowrra.register({ name: 'tidy', maxRetries: 1 }, tidy);
+  const taskId = await flowrra.submit(tidy, './uploads');
+  // #endregion
+  return taskId;
+}
+
 export async function idempotent(flowrra: FlowrraService, emails: ReceiptTasks): Promise<string> {
   // #region idempotent
   const taskId = await flowrra.with({ taskId: 'order-42-receipt' }).submit(emails.sendReceipt, 'order-42');
@@ -63,7 +74,7 @@ export async function submitting(flowrra: FlowrraService, emails: ReceiptTasks):
   await flowrra.submit(emails.sendReceipt, 'order-3');
   // by name
   await flowrra.submit('ReceiptTasks.sendReceipt', 'order-4');
-  // many in one go
+  // many at once
   const ids = await flowrra.submitMany(emails.sendReceipt, [['order-5'], ['order-6']]);
   // #endregion
   return [id, ...ids];

@@ -1,21 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { BoundedCounts } from '../job/bounded-counts.js';
+import { BoundedCounts, type QueueCounts } from '../job/query.js';
 import { within } from '../job/async.js';
 import type { Clock } from '../job/clock.js';
-import type { QueueCounts } from '../job/query.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/module-options.js';
 import { type FlowrraHealthOptions, type HealthLimits, resolveLimits } from './health-limits.js';
 import { RecentOutcomes } from './recent-outcomes.js';
 import { WatchedJobs } from './watched-jobs.js';
 
-/** What a check tells beside up or down. */
+/** The numbers that a check returns in addition to up or down. */
 type Details = Record<string, unknown>;
 
 /**
- * Tells `@nestjs/terminus` how Flowrra is. A provider of the module whose controller checks health:
+ * The health of Flowrra for `@nestjs/terminus`. Make it a provider of the module whose controller checks health:
  * `() => this.flowrra.isHealthy('flowrra', { maxPending: 1_000 })`.
  */
 @Injectable()
@@ -35,13 +34,13 @@ export class FlowrraHealthIndicator {
     flowrra.events$.subscribe((event) => {
       if (event.type === 'succeeded' || event.type === 'failed')
         this.outcomes.add(this.now(), event.type === 'failed');
-      else this.watched.hear(event, this.now());
+      else this.watched.record(event, this.now());
     });
   }
 
   /**
-   * Down if the engine does not answer in time, or a limit is exceeded; `message` says which. Never
-   * rejects, and takes no longer than `timeout`: a wrong option is down, too.
+   * Returns down if the engine does not answer within `timeout`, a limit is exceeded, or an option is invalid;
+   * `message` gives the reason. Never rejects, and never takes longer than `timeout`.
    */
   async isHealthy<const Key extends string = 'flowrra'>(
     key: Key = 'flowrra' as Key,
@@ -69,7 +68,7 @@ export class FlowrraHealthIndicator {
     const failureRate = finished === 0 ? 0 : failed / finished;
     if (finished >= limits.minFinished && failureRate > limits.maxFailureRate)
       problems.push(
-        `${failed} of the ${finished} jobs that have finished lately have failed, and ${limits.maxFailureRate} is the most that may`,
+        `${failed} of the ${finished} jobs that finished lately have failed (maxFailureRate is ${limits.maxFailureRate})`,
       );
     if (limits.maxWait !== Infinity)
       problems.push(
@@ -83,7 +82,7 @@ export class FlowrraHealthIndicator {
     const problems: string[] = [];
     for (const job of this.watched.since(this.now() - maxWait)) {
       const { queue, taskId } = job;
-      // Another process may have started it, unheard here.
+      // Another process may have started the job without an event in this process.
       const waits = !paused.has(queue) && (await this.flowrra.getResult(taskId))?.status === 'pending';
       if (waits)
         problems.push(`${taskId} has waited in '${queue}' for ${Math.floor(this.now() - job.since)} ms`);
@@ -100,13 +99,13 @@ export class FlowrraHealthIndicator {
 function tooManyPending(counts: readonly QueueCounts[], { maxPending }: HealthLimits): string[] {
   if (typeof maxPending === 'number') {
     const pending = sum(counts, pendingIn);
-    return pending > maxPending ? [`${pending} jobs wait, and ${maxPending} may`] : [];
+    return pending > maxPending ? [`${pending} jobs wait (maxPending is ${maxPending})`] : [];
   }
   return [...maxPending].flatMap(([name, most]) => {
     const of = counts.find(({ queue }) => queue === name);
-    if (of === undefined) return [`there is no queue '${name}', for which maxPending is given`];
+    if (of === undefined) return [`maxPending names the queue '${name}', which does not exist`];
     const pending = pendingIn(of);
-    return pending > most ? [`${pending} jobs wait in '${name}', and ${most} may`] : [];
+    return pending > most ? [`${pending} jobs wait in '${name}' (maxPending is ${most})`] : [];
   });
 }
 

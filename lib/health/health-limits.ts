@@ -2,43 +2,28 @@ import type { Duration } from '../job/duration.js';
 import { checkObject, wrong } from '../job/check.js';
 import { duration, resolve, type Resolved, type RulesOf, wholeNumber } from '../job/rules.js';
 
-/** The limits above which Flowrra is reported as down. Without options, only the engine's answer is checked. */
+/** The limits beyond which Flowrra counts as down. */
 export interface FlowrraHealthOptions {
-  /**
-   * How long the engine may take to answer: 1 ms to 1 h.
-   *
-   * @defaultValue `'1s'`
-   */
+  /** The longest time for the engine's answer: 1 ms to 1 h. @defaultValue `'1s'` */
   timeout?: Duration;
   /**
-   * How many unfinished jobs may wait, including delayed and retrying ones: in all queues together, or by queue. 0
-   * or more.
-   *
+   * The largest number of jobs that wait, including delayed and retrying ones: in all queues together, or by queue.
    * @defaultValue no limit
    */
   maxPending?: number | Readonly<Record<string, number>>;
   /**
-   * The share, 0 to 1, of failed jobs among the jobs that have succeeded or failed in this process within `window`.
-   *
+   * The largest share, from 0 to 1, of jobs that failed for good among the jobs that ended within `window` in this
+   * process. Cancelled jobs do not count.
    * @defaultValue no limit
    */
   maxFailureRate?: number;
-  /**
-   * The time over which `maxFailureRate` is measured: 1 s to 1 h.
-   *
-   * @defaultValue `'5m'`
-   */
+  /** The time over which `maxFailureRate` is measured: 1 s to 1 h. @defaultValue `'5m'` */
   window?: Duration;
-  /**
-   * The number of finished jobs within `window`, at least 1, below which `maxFailureRate` is not checked.
-   *
-   * @defaultValue `10`
-   */
+  /** With fewer finished jobs in `window`, `maxFailureRate` is not checked; at least 1. @defaultValue 10 */
   minFinished?: number;
   /**
-   * How long a job that is due at once may wait for its first start. Of the jobs that this process submits, one in
-   * each queue is measured at a time.
-   *
+   * The longest wait of a job without delay for its first start. Of the jobs that this process submits, one in each
+   * queue is watched at a time.
    * @defaultValue no limit
    */
   maxWait?: Duration;

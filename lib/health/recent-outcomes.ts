@@ -1,7 +1,7 @@
-/** Counts by the second, for as long as anybody may ask. */
+/** The longest window. */
 const KEPT_SECONDS = 3_600;
 
-/** How many jobs have finished lately, and how many of them have failed. */
+/** The jobs that have finished within a window, and those of them that have failed. */
 export interface Outcomes {
   readonly finished: number;
   readonly failed: number;
@@ -12,12 +12,12 @@ interface Second {
   failed: number;
 }
 
-/** Counts outcomes over a window that slides along; of at most an hour, and in bounded memory. */
+/** Counts outcomes in a sliding window of at most one hour. It keeps one count for each second, so its memory is limited. */
 export class RecentOutcomes {
-  /** In the order of their time. */
+  /** In the order of time. */
   private readonly seconds = new Map<number, Second>();
 
-  /** @param now Milliseconds of a time that never goes back. */
+  /** @param now Milliseconds of a clock that is never set back. */
   add(now: number, failed: boolean): void {
     const at = Math.floor(now / 1_000);
     let second = this.seconds.get(at);
@@ -29,7 +29,7 @@ export class RecentOutcomes {
     if (failed) second.failed++;
   }
 
-  /** @param ms The length of the window, rounded up to whole seconds. */
+  /** @param ms The length of the window in milliseconds, rounded up to whole seconds. */
   within(ms: number, now: number): Outcomes {
     const from = Math.floor((now - ms) / 1_000);
     const sum = { finished: 0, failed: 0 };

@@ -1,34 +1,34 @@
 import type { FlowrraEvent } from '../job/events.js';
 
-/** A job that was due when it was submitted, and has not been heard to start. */
+/** A job that was due when it was submitted, and whose start has not been reported. */
 export interface WatchedJob {
   readonly taskId: string;
   readonly queue: string;
-  /** Milliseconds of a time that never goes back. */
+  /** The time of the submission, in milliseconds of a clock that is never set back. */
   readonly since: number;
 }
 
 /**
- * One job of each queue, to see whether the queue moves. How long the first of all jobs has waited no
- * engine can tell at a bounded cost; whether a single one still waits, every engine can.
+ * Watches one job of each queue, to check whether the queue makes progress. No engine can tell at a limited cost
+ * how long its oldest job has waited. Every engine can tell whether one job still waits.
  */
 export class WatchedJobs {
   private readonly byQueue = new Map<string, WatchedJob>();
 
-  /** @param now When the event was heard. */
-  hear(event: FlowrraEvent, now: number): void {
+  /** @param now When the event was received. */
+  record(event: FlowrraEvent, now: number): void {
     const { type, taskId, queue } = event;
     if (type === 'started' || type === 'cancelled') this.drop(event);
     else if (type === 'submitted' && event.delay === 0 && !this.byQueue.has(queue))
       this.byQueue.set(queue, { taskId, queue, since: now });
   }
 
-  /** Those that have been there since that time or longer. */
+  /** The watched jobs that were submitted at `time` or before. */
   since(time: number): WatchedJob[] {
     return [...this.byQueue.values()].filter(({ since }) => since <= time);
   }
 
-  /** It does not wait any more: the next one that is submitted takes its place. */
+  /** Stops watching a job. The next submission to its queue is watched instead. */
   drop({ queue, taskId }: Pick<WatchedJob, 'queue' | 'taskId'>): void {
     if (this.byQueue.get(queue)?.taskId === taskId) this.byQueue.delete(queue);
   }

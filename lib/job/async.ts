@@ -1,14 +1,14 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { Clock } from './clock.js';
 
-/** A promise only if an engine has to wait. A value that is no promise is not awaited. */
+/** A promise only if an engine has to wait. A plain value is not awaited. */
 export type MaybePromise<T> = T | Promise<T>;
 
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return value instanceof Promise;
 }
 
-/** `then` for a value that may be no promise: the memory engine answers at once and pays for no promise. */
+/** `then` for a {@link MaybePromise}: the memory engine answers at once, without the cost of a promise. */
 export function whenDone<T, R>(value: MaybePromise<T>, next: (value: T) => R): R | Promise<R> {
   return isPromise(value) ? value.then(next) : next(value);
 }
@@ -34,12 +34,12 @@ export function within<T>(
 export const detached: <R>(fn: () => R) => R = AsyncLocalStorage.snapshot();
 
 /**
- * Runs `fn` in an async context of its own, a copy of the present one: a context that `enterWith` sets
- * inside never reaches the next attempt.
+ * Runs `fn` in its own async context, a copy of the current one: a context that `enterWith` sets inside does not
+ * reach the next attempt.
  */
 export function isolated<R>(fn: () => R): R {
   return new AsyncResource('FlowrraAttempt', ISOLATED).runInAsyncScope(fn);
 }
 
-/** The resource's end is of no interest, so Node need not watch it for garbage collection. */
+/** No hook needs the end of the resource, so Node does not track its garbage collection. */
 const ISOLATED = { requireManualDestroy: true };

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 
-/** Deep enough for decorators composed of decorators; Node's default of ten is not. */
+/** Node's default of 10 is too small for decorators that are composed of decorators. */
 const STACK_DEPTH = 60;
 
 /** One frame of the call stack. */

@@ -1,17 +1,18 @@
-/** Time as the core sees it. Injected, so that tests move it by hand. */
+/** The time for all of Flowrra. It is injected, so tests control it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Milliseconds from an arbitrary start, in a time that nobody can set. Default: the same as `now`. */
+  /** Milliseconds from an arbitrary start, by a clock that is never set. @defaultValue the same as `now` */
   steady?(): number;
   /**
-   * Calls `fn` once, `ms` milliseconds from now, and returns what cancels it.
-   * A background timer (retention, say) does not keep the process alive.
+   * Calls `fn` once, `ms` milliseconds from now. Returns a function that cancels the call.
+   *
+   * @param options A `background` timer does not keep the process alive.
    */
   after(ms: number, fn: () => void, options?: { background?: boolean }): () => void;
 }
 
-/** The longest delay that `setTimeout` takes; beyond it Node fires at once. */
+/** The longest delay of `setTimeout` in milliseconds. With a longer one, Node calls at once. */
 const LONGEST_TIMEOUT = 2_147_483_647;
 
 export const systemClock: Clock = {

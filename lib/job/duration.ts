@@ -1,4 +1,4 @@
-import { FlowrraConfigError } from './flowrra-error.js';
+import { FlowrraConfigError } from './errors.js';
 import { showValue } from './show-value.js';
 
 /** Milliseconds as a number, or an amount with its unit: `'250ms'`, `'2s'`, `'5m'`, `'1.5h'`, `'7d'`. */
@@ -8,11 +8,11 @@ const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } 
 const PATTERN = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/;
 
 /**
- * Reads a duration as whole milliseconds, a fraction rounded.
+ * Reads a duration as whole milliseconds; a fraction is rounded.
  *
- * @param value What the user wrote.
- * @param name What to call it in the error, such as `retryDelay`.
- * @throws {FlowrraConfigError} if it is negative, not finite, or of no known form.
+ * @param value The duration as the user wrote it.
+ * @param name Names the value in the error, such as `retryDelay`.
+ * @throws {FlowrraConfigError} if it is negative, infinite, or not a duration.
  */
 export function parseDuration(value: unknown, name: string): number {
   const parsed = typeof value === 'number' ? value : fromText(value);
@@ -28,6 +28,3 @@ function fromText(value: unknown): number | undefined {
   const match = typeof value === 'string' ? PATTERN.exec(value.trim()) : null;
   return match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : undefined;
 }
-
-/** The shortest snooze. A snooze uses up no retry, so that a task with none would run without a pause, for ever. */
-export const LEAST_SNOOZE_MS = 1_000;

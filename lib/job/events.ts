@@ -13,10 +13,10 @@ interface AttemptEvent extends JobEvent {
   readonly attempt: number;
 }
 
-/** What happens to jobs, as `events$` tells it. `delay` and `durationMs` are milliseconds. */
+/** An event of a job, as `events$` emits it. `delay` and `durationMs` are milliseconds. */
 export type FlowrraEvent =
   | (JobEvent & { readonly type: 'submitted'; readonly priority: number; readonly delay: number })
-  /** A submission added nothing: the job of this id, with the same key, stands in its place. */
+  /** A submission added no job, because a job with the same dedupe key exists: `taskId` is its id. */
   | (JobEvent & { readonly type: 'deduplicated'; readonly key: string })
   | (AttemptEvent & { readonly type: 'started' })
   | (AttemptEvent & { readonly type: 'progress'; readonly progress: unknown })
@@ -24,11 +24,11 @@ export type FlowrraEvent =
   | (AttemptEvent & { readonly type: 'succeeded'; readonly durationMs: number })
   /** The job has failed for good. */
   | (AttemptEvent & { readonly type: 'failed'; readonly error: TaskError })
-  /** The attempt has failed, and another one follows after `delay`. */
+  /** The attempt has failed, and the next one is due after `delay`. */
   | (AttemptEvent & { readonly type: 'retrying'; readonly error: TaskError; readonly delay: number })
-  /** The task has asked to come back later, which uses up no retry. */
+  /** The task asked to run again after `delay`. This uses no retry. */
   | (AttemptEvent & { readonly type: 'snoozed'; readonly delay: number })
-  /** The job was given back, and the attempt does not count: its process stops, say, or does not know the task. */
+  /** The attempt does not count, and the job waits again: its process stops, or does not know the task. */
   | (AttemptEvent & { readonly type: 'released'; readonly delay: number })
   | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string })
   /** An operator has retried a failed job: it waits again. */

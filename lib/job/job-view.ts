@@ -1,49 +1,48 @@
 import type { JobRow, Metadata, TaskStatus } from './job.js';
 import { metadataOf } from './metadata.js';
-import { jsonView } from './json-view.js';
-import type { TaskResultFields } from './task-result.js';
-import { TaskSnapshot } from './task-snapshot.js';
+import { jsonView } from './payload/payload-codec.js';
+import { type TaskResultFields, TaskSnapshot } from './task-result.js';
 
 /** A job as lists show it. */
 export interface JobSummary extends TaskResultFields {
   readonly status: TaskStatus;
-  /** What it has returned; `null` unless it has succeeded. */
+  /** The value that the task returned; `null` unless the job has succeeded. */
   readonly result: unknown;
-  /** The queue that it waits in, or has waited in. */
+  /** The queue of the job. */
   readonly queue: string;
   /** 0 to 2,097,151; lower runs first. */
   readonly priority: number;
-  /** When it comes due, while it is delayed or waits for a retry; else `null`. */
+  /** When the job is due, while it is delayed or waits for a retry; otherwise `null`. */
   readonly dueAt: Date | null;
-  /** What its submitter gave with it; `{}` for nothing. */
+  /** The metadata of the submission; `{}` for none. */
   readonly metadata: Metadata;
   /**
-   * Names of the fields that cannot be read, since another program or a person has written to the
-   * store: such a field is `null` or empty. `[]` for none.
+   * The names of fields that cannot be read because something other than Flowrra has written to the store. Such
+   * a field is `null` or empty. `[]` for none.
    */
   readonly unreadable: readonly string[];
   /** Plain JSON for an HTTP answer. */
   toJSON(): Record<string, unknown>;
 }
 
-/** One line that a task has logged. */
+/** One line of a task's log. */
 export interface JobLogLine {
-  /** When it was logged, by the clock of the process that ran the task. */
+  /** The time of the line, by the clock of the process that ran the task. */
   readonly at: Date;
   /** The number of the attempt, from 1. */
   readonly attempt: number;
   readonly line: string;
 }
 
-/** A job with all that is known of it. */
+/** A job with its arguments and its log. */
 export interface JobDetails extends JobSummary {
-  /** Its arguments; `null` if they are not kept any more, or cannot be read. */
+  /** The arguments; `null` if they are no longer kept, or cannot be read. */
   readonly args: readonly unknown[] | null;
-  /** What it has logged, oldest first. */
+  /** The lines of the log, oldest first; at most the last 200. */
   readonly logs: readonly JobLogLine[];
 }
 
-/** What a `Date` can hold, in milliseconds since the epoch: a delay may be longer. */
+/** The latest time that a `Date` can hold, in milliseconds since the epoch. A delay may end later. */
 const LATEST = 8.64e15;
 
 const NONE: readonly string[] = [];
@@ -55,13 +54,13 @@ class Summary extends TaskSnapshot implements JobSummary {
   readonly metadata: Metadata;
   readonly unreadable: readonly string[];
 
-  constructor(info: JobRow) {
-    super(info);
-    this.queue = info.queue;
-    this.priority = info.priority;
-    this.dueAt = info.dueAt === null ? null : new Date(Math.min(info.dueAt, LATEST));
-    this.metadata = metadataOf(info.metadata);
-    this.unreadable = info.unreadable ?? NONE;
+  constructor(row: JobRow) {
+    super(row);
+    this.queue = row.queue;
+    this.priority = row.priority;
+    this.dueAt = row.dueAt === null ? null : new Date(Math.min(row.dueAt, LATEST));
+    this.metadata = metadataOf(row.metadata);
+    this.unreadable = row.unreadable ?? NONE;
   }
 
   override toJSON(): Record<string, unknown> {
@@ -80,10 +79,10 @@ class Details extends Summary implements JobDetails {
   readonly args: readonly unknown[] | null;
   readonly logs: readonly JobLogLine[];
 
-  constructor(dossier: JobRow) {
-    super(dossier);
-    this.args = dossier.args ?? null;
-    this.logs = (dossier.logs ?? []).map((line) => ({ ...line, at: new Date(line.at) }));
+  constructor(row: JobRow) {
+    super(row);
+    this.args = row.args ?? null;
+    this.logs = (row.logs ?? []).map((line) => ({ ...line, at: new Date(line.at) }));
   }
 
   override toJSON(): Record<string, unknown> {
@@ -96,10 +95,10 @@ class Details extends Summary implements JobDetails {
   }
 }
 
-export function jobSummaryOf(info: JobRow): JobSummary {
-  return new Summary(info);
+export function jobSummaryOf(row: JobRow): JobSummary {
+  return new Summary(row);
 }
 
-export function jobDetailsOf(dossier: JobRow): JobDetails {
-  return new Details(dossier);
+export function jobDetailsOf(row: JobRow): JobDetails {
+  return new Details(row);
 }

@@ -1,51 +1,51 @@
 import type { Metadata } from './job.js';
 import { FlowrraConfigError } from './errors.js';
 
-/** Where what was captured of the submitter's surroundings lies, beside the submitter's own metadata. */
+/** The key of the captured context in a job's metadata, beside the submitter's own keys. */
 const CONTEXT = '$context';
-/** Where an instrumentation's mark lies. */
-const MARK = '$mark';
+/** The key of an instrumentation's trace data. Stored jobs contain it. */
+const TRACE = '$mark';
 
 /**
- * What travels with a job as its metadata: the submitter's own, what was captured, and what an
- * instrumentation has it carry.
+ * Joins the submitter's own metadata, the captured context and an instrumentation's trace data: a job is stored
+ * with all three as its metadata.
  *
- * @throws {FlowrraConfigError} if the submitter's own has one of their names already.
+ * @throws {FlowrraConfigError} if the submitter's metadata has one of the keys that Flowrra uses.
  */
-export function carried(
+export function packMetadata(
   metadata: Metadata | undefined,
   context: unknown,
-  mark?: unknown,
+  trace?: unknown,
 ): Metadata | undefined {
   if (metadata !== undefined)
-    for (const name of [CONTEXT, MARK])
+    for (const name of [CONTEXT, TRACE])
       if (name in metadata)
         throw new FlowrraConfigError(
           `metadata: '${name}' is a name that Flowrra uses itself. Choose another one.`,
         );
-  if (context === undefined && mark === undefined) return metadata;
+  if (context === undefined && trace === undefined) return metadata;
   return {
     ...metadata,
     ...(context !== undefined && { [CONTEXT]: context }),
-    ...(mark !== undefined && { [MARK]: mark }),
+    ...(trace !== undefined && { [TRACE]: trace }),
   };
 }
 
-/** The submitter's own part. */
+/** The submitter's own metadata. */
 export function metadataOf(all: Metadata | undefined): Metadata {
-  if (all === undefined || !(CONTEXT in all || MARK in all)) return all ?? NONE;
-  const { [CONTEXT]: _context, [MARK]: _mark, ...own } = all;
+  if (all === undefined || !(CONTEXT in all || TRACE in all)) return all ?? NONE;
+  const { [CONTEXT]: _context, [TRACE]: _trace, ...own } = all;
   return own;
 }
 
-/** What was captured; `undefined` for nothing. */
+/** The captured context; `undefined` for none. */
 export function contextOf(all: Metadata | undefined): unknown {
   return all?.[CONTEXT];
 }
 
-/** What an instrumentation had it carry; `undefined` for nothing. */
-export function markOf(all: Metadata | undefined): unknown {
-  return all?.[MARK];
+/** The trace data of an instrumentation; `undefined` for none. */
+export function traceCarrierOf(all: Metadata | undefined): unknown {
+  return all?.[TRACE];
 }
 
 const NONE: Metadata = Object.freeze({});

@@ -5,38 +5,38 @@ import { wrong } from './check.js';
 export const LONGEST_TASK_NAME = 200;
 const LONGEST_TASK_ID = 255;
 
-/** No `:`, which engines put between the parts of their keys. */
+/** Without `:`, which engines use between the parts of their keys. */
 const QUEUE_NAME = /^[\w.-]{1,100}$/;
 
-/** What BullMQ takes for a number of its own. */
+/** Ids that BullMQ would treat as its own numbers. */
 const NUMBER = /^(-?\d+|NaN)$/;
 
 /**
- * What the queues of BullMQ keep on Redis beside their jobs, under names where a job of that id would lie.
+ * Names of other data of a BullMQ queue on Redis. A job with such an id would have the same key.
  *
  * @see https://github.com/taskforcesh/bullmq/blob/master/src/classes/queue-keys.ts
  */
-const TAKEN = new Set(
+const RESERVED = new Set(
   'active,completed,de,delayed,events,failed,id,limiter,marker,meta,metrics,paused,pc,prioritized,priority,repeat,stalled,stalled-check,wait,waiting,waiting-children'.split(
     ',',
   ),
 );
 
-/** Control characters, and halves of surrogate pairs, which are no Unicode that every store could keep. */
+/** Control characters, and lone surrogates, which some stores cannot keep. */
 export const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
-/** @throws {FlowrraConfigError} unless it can name a queue on every engine. */
+/** @throws {FlowrraConfigError} unless every engine accepts it as the name of a queue. */
 export function checkQueueName(name: unknown, path: string): string {
   if (typeof name === 'string' && QUEUE_NAME.test(name)) return name;
   throw wrong(path, name, 'A queue is named by 1 to 100 letters (a to z), digits, _ . and -.');
 }
 
-/** Whether it can name a task on every engine. */
+/** Whether every engine accepts it as the name of a task. */
 export function isTaskName(name: unknown): name is string {
   return typeof name === 'string' && name !== '' && name.length <= LONGEST_TASK_NAME && !UNFIT.test(name);
 }
 
-/** @throws {FlowrraConfigError} unless it can name a task on every engine. */
+/** @throws {FlowrraConfigError} unless every engine accepts it as the name of a task. */
 export function checkTaskName(name: unknown, path: string): string {
   if (isTaskName(name)) return name;
   throw wrong(
@@ -46,19 +46,19 @@ export function checkTaskName(name: unknown, path: string): string {
   );
 }
 
-/** Jobs of another program's BullMQ scheduler have such ids. */
+/** Ids of jobs that the BullMQ scheduler of another program has added. */
 const SCHEDULED = /^repeat:.+:\d+$/;
 
 /**
- * An id by which a job is looked up. `null` if no job on any engine can have it, so that no engine is
- * asked: it would mean another key on Redis, or a request of any size. What {@link checkTaskId}
- * refuses is among it, except for the ids that BullMQ gives to other programs' jobs.
+ * The id for a look-up; `null` if no job can have it, so that no engine is asked: the id could be another key on
+ * Redis, or a request of any size. Ids that {@link checkTaskId} rejects give `null`, except for ids of a BullMQ
+ * scheduler.
  *
  * @throws {FlowrraConfigError} unless it is a string.
  */
 export function lookedUpId(taskId: unknown): string | null {
   if (typeof taskId === 'string')
-    return isFlat(taskId) && !TAKEN.has(taskId) && (!taskId.includes(':') || SCHEDULED.test(taskId))
+    return isFlat(taskId) && !RESERVED.has(taskId) && (!taskId.includes(':') || SCHEDULED.test(taskId))
       ? taskId
       : null;
   throw new FlowrraConfigError(
@@ -66,9 +66,9 @@ export function lookedUpId(taskId: unknown): string | null {
   );
 }
 
-/** @throws {FlowrraConfigError} unless it can be a job's id on every engine. */
+/** @throws {FlowrraConfigError} unless every engine accepts it as the id of a job. */
 export function checkTaskId(id: unknown, path: string): string {
-  if (typeof id === 'string' && isFlat(id) && !id.includes(':') && !NUMBER.test(id) && !TAKEN.has(id))
+  if (typeof id === 'string' && isFlat(id) && !id.includes(':') && !NUMBER.test(id) && !RESERVED.has(id))
     return id;
   throw wrong(
     path,

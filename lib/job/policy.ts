@@ -1,15 +1,14 @@
 import { type Duration, parseDuration } from './duration.js';
 
 /**
- * How long to wait before a retry.
- * - `'fixed'`: `retryDelay` each time.
+ * The delay before a retry.
+ * - `'fixed'`: `retryDelay`, each time.
  * - `'exponential'`: `retryDelay`, doubled at each further retry, up to `maxRetryDelay`.
- * - a function: given the number of the attempt that failed (from 1) and what it threw, it
- *   returns the delay.
+ * - a function: it gets the number of the failed attempt (from 1) and its error, and returns the delay.
  */
 export type Backoff = 'fixed' | 'exponential' | ((attempt: number, error: unknown) => Duration);
 
-/** A task's policy, complete. Times in milliseconds; `timeout` is `Infinity` for none. */
+/** The complete policy of a task. Times are milliseconds; `Infinity` means no limit. */
 export interface TaskPolicy {
   readonly maxRetries: number;
   readonly retryDelay: number;
@@ -18,20 +17,20 @@ export interface TaskPolicy {
   readonly jitter: boolean;
   readonly timeout: number;
   readonly killGrace: number;
-  /** How long after its submission an attempt may still be started; `Infinity` for no limit. */
+  /** How long after the submission an attempt may start. */
   readonly expires: number;
   /** The task that handles jobs that failed for good; `null` for none. */
   readonly deadLetter: string | null;
 }
 
-/** The part of a policy that one job may override. It travels with the job as plain data. */
+/** The part of a policy that one job may override. It is stored with the job. */
 export interface PolicyOverrides {
   readonly maxRetries?: number;
   readonly retryDelay?: number;
   readonly backoff?: 'fixed' | 'exponential';
   readonly timeout?: number;
   readonly expires?: number;
-  /** From when `expires` counts, if not from the submission: milliseconds since the epoch. */
+  /** The start of `expires` in milliseconds since the epoch, if it is not the submission. */
   readonly validFrom?: number;
 }
 
@@ -43,7 +42,7 @@ export interface ResolvedTask {
   readonly policy: TaskPolicy;
 }
 
-/** A task's policy as it holds for one job. */
+/** The policy of one job. */
 export function effectivePolicy(policy: TaskPolicy, overrides: PolicyOverrides | undefined): TaskPolicy {
   return overrides === undefined ? policy : { ...policy, ...overrides };
 }
@@ -52,9 +51,9 @@ export function effectivePolicy(policy: TaskPolicy, overrides: PolicyOverrides |
  * The delay before the next attempt, in whole milliseconds.
  *
  * @param attempt The number of the attempt that failed, from 1.
- * @param error What it threw, for a backoff function.
+ * @param error The error of that attempt, for a backoff function.
  * @param random Draws from [0, 1) for jitter.
- * @throws What a backoff function throws, or `FlowrraConfigError` if it returns no duration.
+ * @throws The error of a backoff function, or `FlowrraConfigError` if it returns no duration.
  */
 export function retryDelay(
   policy: TaskPolicy,
@@ -73,11 +72,11 @@ function plannedDelay(
 ): number {
   if (typeof backoff === 'function') {
     const answer: unknown = backoff(attempt, error);
-    // A promise is no duration; what it may reject with is nobody's to handle.
+    // A promise is no duration. Its rejection would be unhandled.
     if (answer instanceof Promise) answer.catch(() => undefined);
-    return parseDuration(answer, 'What the backoff function returned');
+    return parseDuration(answer, 'The value that the backoff function returned');
   }
   if (backoff === 'fixed') return base;
-  // 2 ** 1100 is Infinity, and 0 * Infinity no number.
+  // 2 ** 1100 is Infinity, and 0 * Infinity is NaN.
   return base === 0 ? 0 : Math.min(maxRetryDelay, base * 2 ** (attempt - 1));
 }

@@ -1,8 +1,10 @@
+import { within } from './async.js';
+import type { Clock } from './clock.js';
 import { FlowrraConfigError } from './errors.js';
 import type { JobRow, TaskStatus } from './job.js';
 import { showValue } from './show-value.js';
 
-/** A filter over jobs, and a place in the list of those that match. */
+/** A filter of jobs, and a position in the list of those that match. */
 export interface JobQuery {
   /** `undefined` for any. */
   readonly status: readonly TaskStatus[] | undefined;
@@ -12,7 +14,7 @@ export interface JobQuery {
   readonly from: number | undefined;
   /** The latest time of submission, exclusive, in milliseconds since the epoch. */
   readonly to: number | undefined;
-  /** The `cursor` of the page before; `null` for the first page. */
+  /** The `cursor` of the previous page; `null` for the first page. */
   readonly cursor: string | null;
   /** 1 to 1,000. */
   readonly limit: number;
@@ -33,10 +35,29 @@ export interface QueueCounts extends Readonly<Record<TaskStatus, number>> {
   readonly paused: boolean;
 }
 
-/** The error for a cursor that this engine has not given. */
+/**
+ * Reads an engine's counts within a time limit. There is at most one question to the engine at a time, even if
+ * it does not answer and further counts are asked for.
+ */
+export class BoundedCounts {
+  private asking: Promise<readonly QueueCounts[]> | null = null;
+
+  constructor(
+    private readonly ask: () => Promise<readonly QueueCounts[]>,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Rejects with the error of the engine, or after `ms` milliseconds. */
+  within(ms: number): Promise<readonly QueueCounts[]> {
+    this.asking ??= this.ask().finally(() => (this.asking = null));
+    return within(ms, this.clock, this.asking);
+  }
+}
+
+/** The error for a cursor that this engine has not returned. */
 export function badCursor(cursor: string): FlowrraConfigError {
   return new FlowrraConfigError(
-    `cursor: ${showValue(cursor)} is no cursor of this engine. Give the cursor of the page before, with the same options, or none for the first page.`,
+    `cursor: ${showValue(cursor)} is no cursor of this engine. Give the cursor of the previous page, with the same options, or none for the first page.`,
   );
 }
 

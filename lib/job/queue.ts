@@ -14,7 +14,7 @@ export interface ResolvedQueue {
   readonly fleetRateLimit: RateLimit | null;
 }
 
-/** At most `max` starts within `per` milliseconds, counted from the first of them. */
+/** At most `max` starts within `per` milliseconds from the first of them. */
 export interface RateLimit {
   readonly max: number;
   readonly per: number;
@@ -34,19 +34,19 @@ export interface BackPressure {
   readonly whenFull: 'wait' | 'reject';
 }
 
-/** Counts starts within windows of time, each of which begins with the first start after the last one. */
+/** Counts starts in windows of time. A window begins with the first start after the end of the previous one. */
 export class RateWindow {
   private used = 0;
   private end = -Infinity;
 
   constructor(private readonly limit: RateLimit) {}
 
-  /** When the present window ends, in milliseconds since the epoch. */
+  /** The end of the current window, in milliseconds since the epoch. */
   get endsAt(): number {
     return this.end;
   }
 
-  /** How many may start now. */
+  /** The number of starts that are allowed now. */
   left(now: number): number {
     return this.isOver(now) ? this.limit.max : Math.max(0, this.limit.max - this.used);
   }
@@ -60,7 +60,7 @@ export class RateWindow {
     this.used += count;
   }
 
-  /** Also if the clock was set back: that must not make a window longer. */
+  /** True also if the clock was set back, which must not make a window longer. */
   private isOver(now: number): boolean {
     return now >= this.end || now < this.end - this.limit.per;
   }

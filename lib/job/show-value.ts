@@ -1,16 +1,22 @@
 import { types } from 'node:util';
-import { bigintText } from './bigint-text.js';
 
 /** Longer strings are cut: an error is read in a terminal, and a value may hold a whole document. */
-const LONGEST = 80;
+const MAX_SHOWN = 80;
+/** The longest text of a store or of an error in a log line. */
+const MAX_SHOWN_TEXT = 1_000;
+/** Larger numbers are written in hexadecimal: the time for decimal digits grows with the square of the size. */
+const MAX_DECIMAL_BITS = 4_096;
+
+/** Characters that could split a log line or hide its text: control and format characters, line separators, lone surrogates. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
- * A value as an error message shows it. Runs no code of the value's own, so that it cannot fail,
- * and shows no contents of objects, which may be secret.
+ * A value as an error message shows it. It runs no code of the value, so it cannot throw, and it shows no
+ * contents of objects, which may be secret.
  */
 export function showValue(value: unknown): string {
-  if (typeof value === 'string') return `'${shownText(value, LONGEST)}'`;
-  if (typeof value === 'bigint') return shownText(bigintText(value), LONGEST);
+  if (typeof value === 'string') return `'${shownText(value, MAX_SHOWN)}'`;
+  if (typeof value === 'bigint') return shownText(bigintText(value), MAX_SHOWN);
   if (typeof value === 'function') return `the function ${nameOf(value) ?? '(anonymous)'}`;
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return 'an array';
@@ -20,24 +26,10 @@ export function showValue(value: unknown): string {
   return 'an object';
 }
 
-/** Control and format characters, line separators and half pairs: what could make a line of a log look like two, or like another. */
-const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const LONGEST_TEXT = 1_000;
-
-/** Text from a store or from an error, for a log line: cut, and with control characters escaped. */
-export function shownText(text: string, longest = LONGEST_TEXT): string {
+/** Text from a store or an error for a log line: cut, with unprintable characters escaped. */
+export function shownText(text: string, longest = MAX_SHOWN_TEXT): string {
   const cut = text.length > longest ? `${text.slice(0, longest)}…` : text;
-  return cut.replace(UNSHOWN, (unit) => `\\u{${(unit.codePointAt(0) as number).toString(16)}}`);
-}
-
-/** A URL without its password. */
-export function masked(url: string): string {
-  return url.replace(/(\/\/[^/:@]*:).*@/, '$1…@');
-}
-
-function nameOf(fn: object): string | undefined {
-  const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
-  return typeof name === 'string' && name !== '' ? name : undefined;
+  return cut.replace(UNPRINTABLE, (unit) => `\\u{${(unit.codePointAt(0) as number).toString(16)}}`);
 }
 
 /** Anything that was thrown, as text for a log line. Never throws. */
@@ -47,4 +39,27 @@ export function printed(thrown: unknown): string {
   } catch {
     return 'something that cannot be printed';
   }
+}
+
+/** A URL without its password. */
+export function masked(url: string): string {
+  return url.replace(/(\/\/[^/:@]*:).*@/, '$1…@');
+}
+
+/** A `BigInt` as text, in time proportional to its size: a very large one in hexadecimal, such as `-0xff`. */
+export function bigintText(value: bigint): string {
+  if (BigInt.asIntN(MAX_DECIMAL_BITS, value) === value) return value.toString();
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+/** Reads the text of {@link bigintText}; `undefined` for any other text. */
+export function bigintFrom(text: string): bigint | undefined {
+  if (/^-?\d+$/.test(text)) return BigInt(text);
+  if (!/^-?0x[\da-f]+$/.test(text)) return undefined;
+  return text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text);
+}
+
+function nameOf(fn: object): string | undefined {
+  const name: unknown = Object.getOwnPropertyDescriptor(fn, 'name')?.value;
+  return typeof name === 'string' && name !== '' ? name : undefined;
 }

@@ -1,12 +1,12 @@
 /**
- * A validator of zod, valibot, arktype and their like, as far as it matters here.
+ * The part of a Standard Schema that Flowrra uses. Validators of zod, valibot, arktype and others implement it.
  *
  * @see https://standardschema.dev
  */
 export interface StandardSchema<Input = unknown> {
-  /** All that the standard asks of a validator. */
+  /** The members that the standard requires. */
   readonly '~standard': {
-    /** Only the compiler looks at it. */
+    /** Used by the compiler only. */
     readonly types?: { readonly input: Input; readonly output: unknown } | undefined;
     readonly version: 1;
     readonly vendor: string;

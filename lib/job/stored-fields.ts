@@ -2,27 +2,28 @@ import type { AttemptError, Metadata } from './job.js';
 import { PayloadError } from './errors.js';
 import { isPlainObject } from './payload/payload-kind.js';
 
-/** What a `Date` can hold, in milliseconds since the epoch. */
+/** The latest time that a `Date` can hold, in milliseconds since the epoch. */
 const LATEST = 8.64e15;
 
 /**
- * Reads what a store holds of a job field by field, where other programs and people may have written
- * anything: what cannot be read is noted, and the rest is shown.
+ * Reads a stored job field by field. Other programs may have written to the store, so a field may be
+ * unreadable: it is noted, and the other fields are read.
  */
 export class StoredFields {
   private readonly errors = new Map<string, unknown>();
 
-  /** The names of those that could not be read; `undefined` for none. */
+  /** The names of the unreadable fields; `undefined` for none. */
   get unreadable(): readonly string[] | undefined {
     return this.errors.size === 0 ? undefined : [...this.errors.keys()];
   }
 
-  read<T, F>(field: string, read: () => T, instead: F): T | F {
+  /** The field, or `fallback` if it is unreadable. */
+  read<T, F>(field: string, read: () => T, fallback: F): T | F {
     try {
       return read();
     } catch (error) {
       this.note(field, error);
-      return instead;
+      return fallback;
     }
   }
 
@@ -30,7 +31,7 @@ export class StoredFields {
     this.errors.set(field, error);
   }
 
-  /** @throws what reading that field has thrown, if it has. */
+  /** @throws The error of the field, if it is unreadable. */
   demand(field: string): void {
     if (this.errors.has(field)) throw this.errors.get(field);
   }
@@ -39,21 +40,21 @@ export class StoredFields {
 /** @throws {PayloadError} unless it is a plain object. */
 export function metadataFrom(value: unknown): Metadata {
   if (isPlainObject(value)) return value;
-  throw new PayloadError('metadata', 'it is no plain object, and no submission of Flowrra has written it');
+  throw new PayloadError('metadata', 'it is no plain object, so Flowrra did not write it');
 }
 
 /** @throws {PayloadError} unless it is an array. */
 export function argsFrom(value: unknown): unknown[] {
   if (Array.isArray(value)) return value as unknown[];
-  throw new PayloadError('args', 'they are no array, and no submission of Flowrra has written them');
+  throw new PayloadError('args', 'they are no array, so Flowrra did not write them');
 }
 
-/** Those entries that are errors of attempts, as they should be. */
+/** The entries that are errors of attempts. */
 export function errorsFrom(value: unknown): readonly AttemptError[] {
   return Array.isArray(value) ? (value as unknown[]).filter(isAttemptError) : [];
 }
 
-/** Whether {@link errorsFrom} leaves nothing out. */
+/** Whether every entry is an error of an attempt. */
 export function areErrors(value: unknown): boolean {
   return Array.isArray(value) && (value as unknown[]).every(isAttemptError);
 }

@@ -1,53 +1,46 @@
 import { type Clock, systemClock } from '../job/clock.js';
 import { type Duration, parseDuration } from '../job/duration.js';
-import { FlowrraConfigError, ResultExpiredError, ResultNotFoundError } from '../job/errors.js';
+import { FlowrraConfigError, ResultNotFoundError } from '../job/errors.js';
 import { copyPlain } from '../job/payload/payload-codec.js';
-import type { FinishedTaskResult, TaskResult } from '../job/task-result.js';
+import {
+  type FinishedTaskResult,
+  type TaskResult,
+  droppedResult,
+  jobStateOf,
+  taskResultOf,
+} from '../job/task-result.js';
 import { isFinal, type JobState } from '../job/job.js';
-import { jobStateOf, taskResultOf } from '../job/task-snapshot.js';
-import { AbortListeners } from './abort-listeners.js';
+import { AbortListeners, waitUntil } from './wait-until.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
 import { Waiters } from './waiters.js';
-import { waitUntil } from './wait-until.js';
 
 /** Options of {@link InMemoryBackend}. */
 export interface InMemoryBackendOptions {
-  /**
-   * How long a finished result is kept.
-   *
-   * @defaultValue `'1h'`
-   */
+  /** The time for which a finished result is kept; at least 0 ms. @defaultValue `'1h'` */
   resultTtl?: Duration;
-  /**
-   * How many finished results are kept, at least 1. The oldest is removed first.
-   *
-   * @defaultValue `100_000`
-   */
+  /** The number of finished results that are kept, from 1; the oldest are dropped first. @defaultValue 100,000 */
   maxResults?: number;
-  /**
-   * The clock, for tests.
-   *
-   * @defaultValue the system's clock
-   */
+  /** The clock, for tests. @defaultValue the system's clock */
   clock?: Clock;
 }
 
 /**
- * Results in this process's memory. The memory engine keeps its own, so it is of use where several
- * engines share one backend, in tests, and as an example of a backend.
+ * Keeps results in the memory of this process. The memory engine does so by itself, so use this backend in tests,
+ * for several engines that share one backend, or as an example of a backend.
  */
 export class InMemoryBackend extends ResultBackend {
   private readonly clock: Clock;
   private readonly resultTtl: number;
   private readonly maxResults: number;
   private readonly unfinished = new Map<string, JobState>();
-  /** In the order in which they finished, which is the order in which they go. */
+  /** In the order in which they finished, which is the order in which they are dropped. */
   private readonly finished = new Map<string, JobState>();
-  /** Ids of dropped results, as many as results are kept, so that "expired" is not taken for "unknown". */
+  /** The ids of the last `maxResults` dropped results, which are expired and not unknown. */
   private readonly dropped = new Set<string>();
   private readonly waiters = new Waiters<string>();
   private readonly aborts = new AbortListeners();
 
+  /** @throws {FlowrraConfigError} if an option is invalid. */
   constructor(options: InMemoryBackendOptions = {}) {
     super();
     this.clock = options.clock ?? systemClock;
@@ -64,7 +57,7 @@ export class InMemoryBackend extends ResultBackend {
     const state = owned(jobStateOf(result));
     this.dropped.delete(taskId);
     if (!isFinal(state.status)) {
-      // It may have failed before, and run again.
+      // An operator may have retried a failed job.
       this.finished.delete(taskId);
       this.unfinished.set(taskId, state);
       return;
@@ -101,9 +94,7 @@ export class InMemoryBackend extends ResultBackend {
 
   private missing(taskId: string): Error {
     return this.dropped.has(taskId)
-      ? new ResultExpiredError(
-          `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
-        )
+      ? droppedResult(taskId)
       : new ResultNotFoundError(`No job '${taskId}' is known to this backend.`);
   }
 
@@ -121,7 +112,7 @@ export class InMemoryBackend extends ResultBackend {
   }
 }
 
-/** A copy that whoever stored the result cannot change any more. */
+/** A copy that the code that stored the result cannot change. */
 function owned(state: JobState): JobState {
   return { ...state, result: copyPlain(state.result) };
 }

@@ -1,18 +1,17 @@
 import { PayloadError } from '../job/errors.js';
 import { payloadFromText, payloadToText } from '../job/payload/payload-text.js';
-import type { TaskResult } from '../job/task-result.js';
-import { type JobState } from '../job/job.js';
-import { jobStateOf, taskResultOf } from '../job/task-snapshot.js';
+import { type TaskResult, jobStateOf, taskResultOf } from '../job/task-result.js';
+import type { JobState } from '../job/job.js';
 
-/** A result as JSON text that loses nothing, for a backend that keeps text. */
+/** A result as lossless JSON text, for a backend that stores text. */
 export function serializeResult(result: TaskResult): string {
   return payloadToText(jobStateOf(result));
 }
 
 /**
- * The result behind {@link serializeResult}'s text.
+ * Reads the text of {@link serializeResult}.
  *
- * @throws {PayloadError} if the text is none of its making.
+ * @throws {PayloadError} if `serializeResult` did not write the text.
  */
 export function deserializeResult(text: string): TaskResult {
   const state = payloadFromText(text) as Partial<JobState> | null;

@@ -2,18 +2,18 @@ import type { Clock } from '../job/clock.js';
 import type { FinishedTaskResult, TaskResult } from '../job/task-result.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
 
-/** The longest that a read waits for the engine. */
+/** The longest time that a read waits for the engine. */
 const WAIT_MS = 5_000;
-/** The engine has settled every result that is older: a final one is written for about three minutes at most. */
+/** The engine has settled the job of every older result: writing a final result takes about three minutes at most. */
 const RECENT_MS = 300_000;
 
 /**
- * A configured backend as the application reads it. An outcome is in the backend before the engine
- * settles its job, and until then operators could neither retry nor remove it: a final result is
- * answered only once the engine, in whichever process, has settled the job as well.
+ * A configured backend, as the application reads it. An outcome is stored in the backend before the engine settles
+ * the job, and only then can operators retry or remove it. So a final result is returned only after the engine,
+ * in any process, has settled the job.
  */
 export class SettledResults extends ResultBackend {
-  /** @param engine Results as the engine keeps them by itself. */
+  /** @param engine The results that the engine itself keeps. */
   constructor(
     private readonly backend: ResultBackend,
     private readonly engine: ResultBackend,
@@ -39,7 +39,7 @@ export class SettledResults extends ResultBackend {
       const wait = { ...(left !== Infinity && { timeout: left }), ...(signal && { signal }) };
       const result = await this.backend.waitFor(taskId, wait);
       const settled = await this.settled(result, { ...wait, timeout: Math.min(WAIT_MS, left) });
-      // Otherwise it has been put back into line meanwhile.
+      // Otherwise an operator has retried the job meanwhile.
       if (settled.isComplete) return settled;
     }
   }
@@ -48,7 +48,7 @@ export class SettledResults extends ResultBackend {
     await this.backend.close?.();
   }
 
-  /** The result itself if the engine does not know the job, cannot be asked, or does not settle it in time. */
+  /** Returns `result` itself if the engine does not know the job, does not answer, or does not settle it in time. */
   private async settled(result: TaskResult, wait: WaitOptions): Promise<TaskResult> {
     const { taskId, finishedAt } = result;
     if (finishedAt === null || finishedAt.getTime() < this.clock.now() - RECENT_MS) return result;

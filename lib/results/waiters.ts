@@ -1,10 +1,10 @@
 import type { Waiter } from './wait-until.js';
 
-/** Who waits for which job's result. */
+/** The waiters for results, by job. */
 export class Waiters<Key> {
   private readonly byJob = new Map<Key, Set<Waiter>>();
 
-  /** How many jobs are waited for. */
+  /** The number of jobs that have waiters. */
   get size(): number {
     return this.byJob.size;
   }
@@ -13,12 +13,12 @@ export class Waiters<Key> {
     return this.byJob.has(job);
   }
 
-  /** The jobs that are waited for. It may be gone through while some come and go. */
+  /** The jobs that have waiters. Waiters may be added and removed during the iteration. */
   jobs(): IterableIterator<Key> {
     return this.byJob.keys();
   }
 
-  /** Some of the jobs that are waited for: those that it has not named for the longest time. */
+  /** Up to `count` jobs that have waiters: those that this method has not returned for the longest time. */
   next(count: number): Key[] {
     const next = [...this.byJob.keys()].slice(0, count);
     for (const job of next) {
@@ -29,7 +29,7 @@ export class Waiters<Key> {
     return next;
   }
 
-  /** Returns what undoes it. */
+  /** Returns a function that removes the waiter. */
   add(job: Key, waiter: Waiter): () => void {
     const waiters = this.byJob.get(job) ?? new Set<Waiter>();
     this.byJob.set(job, waiters.add(waiter));
@@ -39,14 +39,14 @@ export class Waiters<Key> {
     };
   }
 
-  /** All who wait for a job: from now on nobody does. */
+  /** Removes the waiters for a job and returns them. */
   take(job: Key): Iterable<Waiter> {
     const waiters = this.byJob.get(job) ?? [];
     this.byJob.delete(job);
     return waiters;
   }
 
-  /** All who wait for any job: from now on nobody does. */
+  /** Removes all waiters and returns them. */
   takeAll(): Waiter[] {
     const all = [...this.byJob.values()].flatMap((waiters) => [...waiters]);
     this.byJob.clear();

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { codeOf, describeError } from '../job/attempt-error.js';
 import type { Clock } from '../job/clock.js';
-import { LEAST_SNOOZE_MS } from '../job/duration.js';
+import { MIN_SNOOZE_MS } from '../job/task-control-errors.js';
 import { ExecutorStoppingError, PayloadError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
@@ -102,7 +102,7 @@ function judge(error: unknown, policy: TaskPolicy, attempt: Attempt, parts: Outc
   const code = codeOf(error);
   const asked = requestedDelay(error);
   if (code === 'FLOWRRA_SNOOZE' && asked !== null)
-    return { kind: 'snoozed', delay: Math.max(LEAST_SNOOZE_MS, asked) };
+    return { kind: 'snoozed', delay: Math.max(MIN_SNOOZE_MS, asked) };
   const now = parts.clock.now();
   const described = describeError(error, attempt.retries + 1, now);
   if (isFinal(error, code) || attempt.retries >= policy.maxRetries)

@@ -4,7 +4,7 @@ import { type Outcome, nextState } from '../job/outcome.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { Clock } from '../job/clock.js';
 import { BackendError } from '../job/errors.js';
-import { taskResultOf } from '../job/task-snapshot.js';
+import { taskResultOf } from '../job/task-result.js';
 import { printed, shownText } from '../job/show-value.js';
 
 /** A write that takes longer counts as failed. */

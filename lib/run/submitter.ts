@@ -3,9 +3,9 @@ import { type Accepted, Duplicate, type Metadata, type NewJob } from '../job/job
 import { type MaybePromise, isPromise } from '../job/async.js';
 import type { ContextOptions } from '../job/task-options.js';
 import type { ResolvedSubmit } from '../job/submit-options.js';
-import { carried } from '../job/metadata.js';
+import { packMetadata } from '../job/metadata.js';
 import { FlowrraConfigError, SubmitUncertainError } from '../job/errors.js';
-import type { Instrumentation, Mark, SubmittedBatch } from './instrumentation.js';
+import type { Instrumentation, TraceCarrier, SubmittedBatch } from './instrumentation.js';
 import { copyPlain, type PayloadCodec } from '../job/payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
@@ -46,8 +46,8 @@ export class Submitter {
     args: readonly unknown[],
     options: ResolvedSubmit,
   ): MaybePromise<string> {
-    return instrumentation.submit(batchOf(route, 1, options.cause), (mark) =>
-      this.checkAndSend(route, this.job(route, args, options, mark)),
+    return instrumentation.submit(batchOf(route, 1, options.cause), (carrier) =>
+      this.checkAndSend(route, this.job(route, args, options, carrier)),
     );
   }
 
@@ -71,26 +71,31 @@ export class Submitter {
   /** Submits all jobs in one operation. If one is rejected, all are; except on engines that cannot do this. */
   async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
     if (this.instrumentation === null) return this.sendMany(route, submissions);
-    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (mark) =>
-      this.sendMany(route, submissions, mark),
+    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (carrier) =>
+      this.sendMany(route, submissions, carrier),
     );
   }
 
   private async sendMany(
     route: TaskRoute,
     submissions: readonly Submission[],
-    mark?: Mark,
+    carrier?: TraceCarrier,
   ): Promise<string[]> {
-    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, mark));
+    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, carrier));
     if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
   }
 
-  private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit, mark?: Mark): NewJob {
+  private job(
+    route: TaskRoute,
+    args: readonly unknown[],
+    options: ResolvedSubmit,
+    carrier?: TraceCarrier,
+  ): NewJob {
     const { dedupe, delay } = options;
     if (delay > 0) rejectExpired(route, options);
-    const metadata = this.metadata(options, mark?.(options));
+    const metadata = this.metadata(options, carrier?.(options));
     return {
       taskId: options.taskId,
       taskName: route.name,
@@ -105,13 +110,13 @@ export class Submitter {
     };
   }
 
-  private metadata({ metadata, context }: ResolvedSubmit, mark: unknown): Metadata | undefined {
+  private metadata({ metadata, context }: ResolvedSubmit, carrier: unknown): Metadata | undefined {
     const captured = this.context === null ? undefined : (context ?? this.context.capture());
-    if (metadata === undefined && captured === undefined && mark === undefined) return undefined;
+    if (metadata === undefined && captured === undefined && carrier === undefined) return undefined;
     // Copied before the other parts are added: a toJSON() of the metadata would leave them out.
-    const alone = captured === undefined && mark === undefined;
+    const alone = captured === undefined && carrier === undefined;
     const own = metadata === undefined || alone ? metadata : this.codec.copyMetadata(metadata);
-    return carried(own, captured === undefined ? undefined : this.codec.copyContext(captured), mark);
+    return packMetadata(own, captured === undefined ? undefined : this.codec.copyContext(captured), carrier);
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Names of attributes: those of OpenTelemetry's conventions for messaging, and a few of our own. */
+/** The names of attributes: those of OpenTelemetry's conventions for messaging, and those of Flowrra. */
 export const ATTRIBUTES = {
   system: 'messaging.system',
   queue: 'messaging.destination.name',
@@ -9,9 +9,9 @@ export const ATTRIBUTES = {
   errorType: 'error.type',
   task: 'flowrra.task.name',
   attempt: 'flowrra.attempt',
-  /** What became of an attempt: `success`, `failed`, `retry`, `snoozed`, `cancelled` or `released`. */
+  /** The outcome of an attempt: `success`, `failed`, `retry`, `snoozed`, `cancelled` or `released`. */
   outcome: 'flowrra.outcome',
-  /** Of a job: what its result says. */
+  /** The status of a job's result. */
   status: 'flowrra.status',
 } as const;
 
@@ -20,7 +20,7 @@ interface OfTask {
   readonly queue: string;
 }
 
-/** What every span and every measurement says of its task. */
+/** The attributes of every span and of every measurement of a task. */
 export function attributesOf({ taskName, queue }: OfTask): Record<string, string> {
   return { [ATTRIBUTES.system]: 'flowrra', [ATTRIBUTES.queue]: queue, [ATTRIBUTES.task]: taskName };
 }

@@ -11,12 +11,12 @@ const KEYS = keysOf<FlowrraTelemetryOptions>({ tracerProvider: true, meterProvid
  */
 @Module({})
 export class FlowrraTelemetryModule {
-  /** @throws {FlowrraConfigError} for an option that is unknown. */
+  /** @throws {FlowrraConfigError} if an option is unknown. */
   static forRoot(options: FlowrraTelemetryOptions = {}): DynamicModule {
     checkKeys(options, KEYS, 'FlowrraTelemetryModule options');
     return {
       module: FlowrraTelemetryModule,
-      // FlowrraModule injects it, and imports nothing of ours.
+      // FlowrraModule injects the instrument, and does not import this module.
       global: true,
       providers: [
         { provide: TELEMETRY_OPTIONS, useValue: options },

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { context, metrics, type MeterProvider, trace, type TracerProvider } from '@opentelemetry/api';
-import { BoundedCounts } from '../job/bounded-counts.js';
+import { BoundedCounts } from '../job/query.js';
 import type { Clock } from '../job/clock.js';
 import { FlowrraConfigError } from '../job/errors.js';
 import type {
@@ -8,8 +8,8 @@ import type {
   Instrument,
   Instrumentation,
   InstrumentedApplication,
-  Mark,
   SubmittedBatch,
+  TraceCarrier,
 } from '../run/instrumentation.js';
 import type { Attempt } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
@@ -18,19 +18,11 @@ import { JobMetrics } from './job-metrics.js';
 import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
 import type { Carrier } from './trace-context.js';
 
-/** Where spans and measurements go, if not to the providers that are registered globally. */
+/** The providers of spans and metrics. */
 export interface FlowrraTelemetryOptions {
-  /**
-   * Receives the spans.
-   *
-   * @defaultValue the provider that is registered globally
-   */
+  /** Receives spans. @defaultValue the provider that is registered globally */
   tracerProvider?: TracerProvider;
-  /**
-   * Receives the measurements.
-   *
-   * @defaultValue the provider that is registered globally
-   */
+  /** Receives measurements. @defaultValue the provider that is registered globally */
   meterProvider?: MeterProvider;
 }
 
@@ -38,10 +30,10 @@ export const TELEMETRY_OPTIONS = Symbol('flowrra:telemetry-options');
 
 const NAME = 'flowrra';
 
-/** What each job carries to its attempts. */
-interface TraceMark {
+/** The trace data that each job carries to its attempts. */
+interface TraceData {
   readonly trace: Carrier;
-  /** Milliseconds since the epoch, by its submitter's clock. */
+  /** When the job is due, in milliseconds since the epoch by its submitter's clock. */
   readonly due: number;
 }
 
@@ -57,7 +49,7 @@ export class FlowrraTelemetry implements Instrument, OnModuleInit, OnApplication
     const { clock, own$ } = application;
     const counts = new BoundedCounts(() => application.counts(), clock);
     const jobMetrics = new JobMetrics(meterProvider.getMeter(NAME), counts);
-    own$.subscribe((event) => jobMetrics.hear(event));
+    own$.subscribe((event) => jobMetrics.record(event));
     this.metrics = jobMetrics;
     return new TracedJobs(clock, new TaskSpans(tracerProvider.getTracer(NAME)), jobMetrics);
   }
@@ -83,23 +75,26 @@ class TracedJobs implements Instrumentation {
 
   submit<T extends string | string[]>(
     batch: SubmittedBatch,
-    send: (mark: Mark) => MaybePromise<T>,
+    send: (carrier: TraceCarrier) => MaybePromise<T>,
   ): MaybePromise<T> {
     const open = this.spans.submission(batch, traceOf(batch.cause));
-    const carrier = carrierOf(open);
-    const mark: Mark = ({ delay }): TraceMark => ({ trace: carrier, due: this.clock.now() + delay });
+    const propagated = carrierOf(open);
+    const carrier: TraceCarrier = ({ delay }): TraceData => ({
+      trace: propagated,
+      due: this.clock.now() + delay,
+    });
     return context.with(open.context, () =>
       followed(
-        () => send(mark),
+        () => send(carrier),
         (accepted) => endSubmission(open.span, accepted),
         (error) => failSubmission(open.span, error),
       ),
     );
   }
 
-  attempt(attempt: Attempt, mark: unknown): AttemptSpan {
-    this.metrics.started(attempt, dueOf(mark) ?? attempt.submittedAt, this.clock.now());
-    const open = this.spans.attempt(attempt, traceOf(mark));
+  attempt(attempt: Attempt, data: unknown): AttemptSpan {
+    this.metrics.started(attempt, dueOf(data) ?? attempt.submittedAt, this.clock.now());
+    const open = this.spans.attempt(attempt, traceOf(data));
     const startedAt = performance.now();
     return {
       within: (call) => context.with(open.context, call),
@@ -111,17 +106,17 @@ class TracedJobs implements Instrumentation {
   }
 }
 
-/** Of what a job carries, however its submitter came to write it. */
-function traceOf(mark: unknown): Carrier | undefined {
-  return (mark as TraceMark | undefined)?.trace;
+/** The trace in the data of a job. Another program may have written it, so any part may be missing. */
+function traceOf(data: unknown): Carrier | undefined {
+  return (data as TraceData | undefined)?.trace;
 }
 
-function dueOf(mark: unknown): number | undefined {
-  const due: unknown = (mark as TraceMark | undefined)?.due;
+function dueOf(data: unknown): number | undefined {
+  const due: unknown = (data as TraceData | undefined)?.due;
   return typeof due === 'number' ? due : undefined;
 }
 
-/** Calls one of the two when it is known what has come of it; at once, where that is known at once. */
+/** Calls `ended` or `failed` when `run` has settled: synchronously if `run` returns no promise. */
 function followed<T>(
   run: () => MaybePromise<T>,
   ended: (value: T) => void,

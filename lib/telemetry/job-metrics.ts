@@ -1,21 +1,21 @@
 import type { Meter, ObservableResult } from '@opentelemetry/api';
-import type { BoundedCounts } from '../job/bounded-counts.js';
+import type { BoundedCounts } from '../job/query.js';
 import type { FlowrraEvent } from '../job/events.js';
 import type { Attempt } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
 import { ATTRIBUTES, attributesOf } from './attributes.js';
 
-/** How long a collection of metrics may wait for the engine. */
+/** The longest time that a collection of metrics waits for the engine. */
 const COUNTS_TIMEOUT_MS = 1_000;
-/** Jobs that have been put off and are expected back: more than so many are not remembered. */
-const MOST_PUT_OFF = 10_000;
+/** The largest number of snoozed and released jobs that are remembered until their next start. */
+const MAX_DEFERRED = 10_000;
 
-/** Seconds, from a job that waits for nothing to one that takes an hour. */
+/** In seconds, from an immediate start to one hour. */
 const BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600];
 
 const STATUSES = ['pending', 'retrying', 'running', 'success', 'failed', 'cancelled'] as const;
 
-/** Counts and measures what this process does; and how many jobs there are, which is the same in all of them. */
+/** The metrics of this process. The number of jobs by queue is the same in all processes. */
 export class JobMetrics {
   private readonly submitted;
   private readonly finished;
@@ -23,7 +23,7 @@ export class JobMetrics {
   private readonly duration;
   private readonly wait;
   private readonly depth;
-  private readonly putOff = new Set<string>();
+  private readonly deferred = new Set<string>();
 
   constructor(
     meter: Meter,
@@ -31,33 +31,33 @@ export class JobMetrics {
   ) {
     const seconds = { unit: 's', advice: { explicitBucketBoundaries: BUCKETS } };
     this.submitted = meter.createCounter('flowrra.jobs.submitted', {
-      description: 'Jobs that were submitted here',
+      description: 'Jobs that this process submitted',
       unit: '{job}',
     });
     this.finished = meter.createCounter('flowrra.jobs.finished', {
-      description: 'Jobs that ended here, by their status',
+      description: 'Jobs that ended in this process, by status',
       unit: '{job}',
     });
     this.retried = meter.createCounter('flowrra.jobs.retried', {
-      description: 'Attempts that failed here and are followed by another',
+      description: 'Attempts that failed in this process and are retried',
       unit: '{attempt}',
     });
     this.duration = meter.createHistogram('flowrra.attempt.duration', {
-      description: 'How long attempts ran here, by their outcome',
+      description: 'Duration of attempts in this process, by outcome',
       ...seconds,
     });
     this.wait = meter.createHistogram('flowrra.job.wait', {
-      description: 'How long jobs had been due when they started here for the first time',
+      description: 'Time between the due time of a job and its first start, in this process',
       ...seconds,
     });
     this.depth = meter.createObservableGauge('flowrra.queue.jobs', {
-      description: 'How many jobs there are in all processes, by queue and status',
+      description: 'Jobs of all processes, by queue and status',
       unit: '{job}',
     });
     this.depth.addCallback(this.observe);
   }
 
-  hear(event: FlowrraEvent): void {
+  record(event: FlowrraEvent): void {
     const attributes = attributesOf(event);
     switch (event.type) {
       case 'submitted':
@@ -71,14 +71,14 @@ export class JobMetrics {
         return this.retried.add(1, attributes);
       case 'snoozed':
       case 'released':
-        return this.remember(event.taskId);
+        return this.defer(event.taskId);
       default:
     }
   }
 
-  /** @param due When it came due at first, and the time now, both in milliseconds since the epoch. */
+  /** @param due The first due time of the job; like `now`, in milliseconds since the epoch. */
   started(attempt: Attempt, due: number, now: number): void {
-    const again = this.putOff.delete(attempt.taskId) || attempt.retries > 0 || attempt.errors.length > 0;
+    const again = this.deferred.delete(attempt.taskId) || attempt.retries > 0 || attempt.errors.length > 0;
     if (!again) this.wait.record(Math.max(0, now - due) / 1_000, attributesOf(attempt));
   }
 
@@ -90,7 +90,7 @@ export class JobMetrics {
     this.depth.removeCallback(this.observe);
   }
 
-  /** An engine that does not answer costs a gap in the curve, and nothing else. */
+  /** If the engine does not answer, this collection reports no numbers of jobs. */
   private readonly observe = async (result: ObservableResult): Promise<void> => {
     const counts = await this.counts.within(COUNTS_TIMEOUT_MS).catch(() => []);
     for (const of of counts)
@@ -102,11 +102,11 @@ export class JobMetrics {
         });
   };
 
-  private remember(taskId: string): void {
-    if (this.putOff.size >= MOST_PUT_OFF) {
-      const [oldest] = this.putOff;
-      this.putOff.delete(oldest as string);
+  private defer(taskId: string): void {
+    if (this.deferred.size >= MAX_DEFERRED) {
+      const [oldest] = this.deferred;
+      this.deferred.delete(oldest as string);
     }
-    this.putOff.add(taskId);
+    this.deferred.add(taskId);
   }
 }

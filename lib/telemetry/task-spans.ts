@@ -13,17 +13,17 @@ import type { Outcome } from '../job/outcome.js';
 import { ATTRIBUTES, attributesOf } from './attributes.js';
 import { type Carrier, extract, inject } from './trace-context.js';
 
-/** A span with the surroundings in which it is the active one. */
+/** A span, and the context in which it is the active span. */
 export interface OpenSpan {
   readonly span: Span;
   readonly context: Context;
 }
 
-/** Spans of submissions and of attempts: an attempt's is a child of its submission's, in whichever process. */
+/** Spans of submissions and of attempts. The span of an attempt is a child of its submission's span, also in another process. */
 export class TaskSpans {
   constructor(private readonly tracer: Tracer) {}
 
-  /** @param cause The trace of the job because of whose end this is submitted; `undefined` for the active one. */
+  /** @param cause The trace of the job whose end submits this batch; `undefined` for the active trace. */
   submission(batch: SubmittedBatch, cause: Carrier | undefined): OpenSpan {
     const attributes = {
       ...attributesOf(batch),
@@ -43,7 +43,7 @@ export class TaskSpans {
       [ATTRIBUTES.taskId]: attempt.taskId,
       [ATTRIBUTES.attempt]: attempt.retries + 1,
     };
-    // Never the active context: an attempt belongs to whoever submitted it, or to nobody.
+    // Never the active context: the parent is the submission, or there is none.
     return this.open(
       `flowrra run ${attempt.taskName}`,
       SpanKind.CONSUMER,
@@ -63,7 +63,7 @@ export class TaskSpans {
   }
 }
 
-/** What is to travel with a job, so that its attempts find the way back. */
+/** The trace as a job carries it to its attempts. */
 export function carrierOf({ context: within }: OpenSpan): Carrier {
   return inject(within);
 }
@@ -84,11 +84,11 @@ export function failSubmission(span: Span, error: unknown): void {
 
 export function endAttempt(span: Span, outcome: Outcome): void {
   span.setAttribute(ATTRIBUTES.outcome, outcome.kind);
-  if (outcome.kind === 'failed' || outcome.kind === 'retry') blame(span, outcome.error);
+  if (outcome.kind === 'failed' || outcome.kind === 'retry') recordError(span, outcome.error);
   span.end();
 }
 
-function blame(span: Span, { name, message, code, stack }: AttemptError): void {
+function recordError(span: Span, { name, message, code, stack }: AttemptError): void {
   span.recordException({ name, message, ...(code !== null && { code }), ...(stack !== null && { stack }) });
   span.setAttribute(ATTRIBUTES.errorType, name);
   span.setStatus({ code: SpanStatusCode.ERROR, message });

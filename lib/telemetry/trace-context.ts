@@ -7,15 +7,15 @@ import {
   trace,
 } from '@opentelemetry/api';
 
-/** A trace as it travels with a job. */
+/** A trace as a job carries it. */
 export type Carrier = Readonly<Record<string, string>>;
 
-/** Of version 00, and of later ones, which may have further parts. */
+/** Version 00, and later versions, which may have further parts. */
 const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
 /**
- * By the propagator that is registered globally; without one as the W3C says, since an application
- * that gives a `tracerProvider` need not have registered any.
+ * Writes a trace with the propagator that is registered globally. Without one it writes the W3C format, since an
+ * application that gives a `tracerProvider` need not register a propagator.
  *
  * @see https://www.w3.org/TR/trace-context/
  */
@@ -34,7 +34,7 @@ export function inject(within: Context): Carrier {
   return carrier;
 }
 
-/** @param carrier As a job carries it, which a foreign program may have written. */
+/** @param carrier The trace of a job. Another program may have written it, so it may be of any form. */
 export function extract(carrier: Carrier | null): Context {
   if (isPropagatorRegistered()) return propagation.extract(ROOT_CONTEXT, carrier);
   const { traceparent, tracestate } = (carrier ?? {}) as { readonly [key: string]: unknown };
@@ -52,7 +52,7 @@ export function extract(carrier: Carrier | null): Context {
   return isSpanContextValid(span) ? trace.setSpanContext(ROOT_CONTEXT, span) : ROOT_CONTEXT;
 }
 
-/** The API's own stand-in writes no fields. */
+/** Without a registered propagator, the API uses one that has no fields. */
 function isPropagatorRegistered(): boolean {
   return propagation.fields().length > 0;
 }

@@ -41,7 +41,7 @@ const TESTING_RULES = {
 } satisfies RulesOf<FlowrraTestingOptions>;
 const TESTING_KEYS = Object.keys(TESTING_RULES);
 
-/** As much of Nest's `TestingModuleBuilder` as is needed here. */
+/** The part of Nest's `TestingModuleBuilder` that {@link FlowrraTestingModule.override} uses. */
 interface Overridable {
   overrideProvider(token: unknown): {
     useFactory(options: { factory: (...args: never[]) => unknown; inject?: unknown[] }): unknown;
@@ -49,9 +49,13 @@ interface Overridable {
   };
 }
 
-/** Flowrra without a server, without threads and without waiting, for tests. */
+/** Flowrra for tests: without a server, without threads, and with a clock that the test moves. */
 export class FlowrraTestingModule {
-  /** In the place of `FlowrraModule.forRoot()`, in a module that a test puts together itself. */
+  /**
+   * Replaces `FlowrraModule.forRoot()` in a testing module that lists its own providers.
+   *
+   * @throws {FlowrraConfigError} if an option is unknown.
+   */
   static forRoot(options: FlowrraModuleOptions & FlowrraTestingOptions = {}): DynamicModule {
     checkKeys(options, [...TESTING_KEYS, ...Object.keys(MODULE_RULES)], 'FlowrraTestingModule options');
     const { mode, now, ...own } = options;
@@ -71,15 +75,17 @@ export class FlowrraTestingModule {
   }
 
   /**
-   * Lets a whole application, which imports `FlowrraModule` itself, run on it:
-   * `FlowrraTestingModule.override(Test.createTestingModule({ imports: [AppModule] }))`. Get it with
-   * `FlowrraTestingModule.of(module)`.
+   * Replaces Flowrra in an application that imports `FlowrraModule`:
+   * `FlowrraTestingModule.override(Test.createTestingModule({ imports: [AppModule] }))`. Then
+   * `FlowrraTestingModule.of(module)` returns the {@link FlowrraTesting}.
+   *
+   * @throws {FlowrraConfigError} if an option is unknown.
    */
   static override<B extends Overridable>(builder: B, options: FlowrraTestingOptions = {}): B {
     checkKeys(options, TESTING_KEYS, 'FlowrraTestingModule options');
     builder.overrideProvider(RESOLVED_OPTIONS).useFactory({
       inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
-      // A backend of the application's may need a server; results stay in memory.
+      // The application's backend may need a server, so results are stored in memory.
       factory: (given: FlowrraModuleOptions, explorer: TaskExplorer) =>
         testOptions({ ...configured(given), backend: undefined }, explorer, options),
     });
@@ -88,9 +94,9 @@ export class FlowrraTestingModule {
   }
 
   /**
-   * What a test asks and drives.
+   * The Flowrra of a testing module.
    *
-   * @throws {FlowrraConfigError} if the module runs on the real Flowrra.
+   * @throws {FlowrraConfigError} if the module uses the real Flowrra.
    */
   static of(module: {
     get(token: typeof FlowrraService, options: { strict: false }): FlowrraService;
@@ -98,7 +104,7 @@ export class FlowrraTestingModule {
     const flowrra = module.get(FlowrraService, { strict: false });
     if (flowrra instanceof FlowrraTesting) return flowrra;
     throw new FlowrraConfigError(
-      'This module runs on the real Flowrra. Make it with FlowrraTestingModule.override(Test.createTestingModule(…)), or import FlowrraTestingModule.forRoot() instead of FlowrraModule.forRoot().',
+      'This module uses the real Flowrra. Create it with FlowrraTestingModule.override(Test.createTestingModule(…)), or import FlowrraTestingModule.forRoot() instead of FlowrraModule.forRoot().',
     );
   }
 }

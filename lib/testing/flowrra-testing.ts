@@ -12,30 +12,30 @@ import type { TestClock } from './test-clock.js';
 import type { Recorded } from './test-connection.js';
 import type { TestEngine } from './test-engine.js';
 
-/** One job that the code under test has submitted. */
+/** A job that the tested code has submitted. */
 export interface SubmittedJob<A extends readonly unknown[] = unknown[]> {
   /** The job's id, as `submit` returned it. */
   readonly taskId: string;
   readonly taskName: string;
-  /** The queue that it went into. */
+  /** The queue of the job. */
   readonly queue: string;
-  /** A copy, as it travels. */
+  /** A copy of the arguments, as they are stored with the job. */
   readonly args: A;
-  /** As it was given with the job; 0 otherwise. */
+  /** The priority of the submission; 0 if none was given. */
   readonly priority: number;
-  /** Milliseconds until it is due. */
+  /** Milliseconds between the submission and the due time. */
   readonly delay: number;
-  /** As it was given with the job; `{}` for nothing. */
+  /** The metadata of the submission; `{}` if none was given. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
 type MethodOf<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? TaskArgs<A> : never;
 
-/** Flowrra in a test: what the application injects as `FlowrraService`, and what the test asks and drives. */
+/** Flowrra in a test: the application injects it as `FlowrraService`, and the test controls it. */
 @Injectable()
 export class FlowrraTesting extends FlowrraService {
   private readonly engine: TestEngine;
-  /** Stands still until the test moves it: `await flowrra.clock.advance('5m')`. */
+  /** Only the test moves it: `await flowrra.clock.advance('5m')`. */
   readonly clock: TestClock;
 
   constructor(
@@ -50,12 +50,19 @@ export class FlowrraTesting extends FlowrraService {
     this.clock = options.clock as TestClock;
   }
 
-  /** Runs what is due, what that submits, and so on. Retries and delayed jobs come due with the {@link clock}. */
+  /**
+   * Runs the due jobs, and the due jobs that these submit, until none is left. Retries and delayed jobs become due
+   * when the test moves the {@link clock}.
+   */
   async drain(): Promise<void> {
     await this.engine.drainDue();
   }
 
-  /** Every job that was submitted, or those of one task, in their order. */
+  /**
+   * All submitted jobs, or those of one task, in the order of submission.
+   *
+   * @throws {TaskNotFoundError} if the application does not know the task.
+   */
   submitted(): SubmittedJob[];
   submitted<N extends TaskName>(name: N): SubmittedJob[];
   submitted<T extends object, K extends keyof T & string>(
@@ -70,7 +77,7 @@ export class FlowrraTesting extends FlowrraService {
       .filter(({ taskName }) => name === null || taskName === name);
   }
 
-  /** Forgets what was submitted so far, so that a test sees its own alone. */
+  /** Clears the list of {@link submitted} jobs, so that a test sees only its own. */
   clearSubmitted(): void {
     this.engine.submitted.length = 0;
   }

@@ -3,7 +3,7 @@ import { FlowrraConfigError } from '../job/errors.js';
 import { showValue } from '../job/show-value.js';
 import type { FlowrraTesting, SubmittedJob } from './flowrra-testing.js';
 
-/** What `expect.extend` hands to a matcher, of Jest and of Vitest alike. */
+/** The `this` of a matcher in Jest and in Vitest. */
 interface MatcherContext {
   equals(a: unknown, b: unknown): boolean;
 }
@@ -14,7 +14,7 @@ interface MatcherResult {
 }
 
 /**
- * The matchers as types. Augment those of your test runner with them, once:
+ * The types of the matchers. Add them to the types of your test runner, once:
  *
  * ```ts
  * // Jest, with the global `expect` of @types/jest
@@ -26,7 +26,7 @@ interface MatcherResult {
  * ```
  */
 export interface FlowrraMatchers<R> {
-  /** That a job of the task was submitted, with these arguments if some are given; they may hold `expect.any(…)`. */
+  /** Passes if a job of the task was submitted, with these arguments if `args` is given. `args` may contain `expect.any(…)`. */
   toHaveSubmitted<T extends object>(task: TaskClass<T>, method: keyof T & string, args?: unknown[]): R;
   toHaveSubmitted(name: string, args?: unknown[]): R;
 }
@@ -40,9 +40,7 @@ export const flowrraMatchers = {
     ...rest: [method: string, args?: unknown[] | undefined] | [args?: unknown[] | undefined]
   ): MatcherResult {
     if (typeof (flowrra as Partial<FlowrraTesting> | null)?.submitted !== 'function')
-      throw new FlowrraConfigError(
-        'toHaveSubmitted: expect(flowrra) wants the FlowrraTesting of the module.',
-      );
+      throw new FlowrraConfigError('toHaveSubmitted: call expect() with the FlowrraTesting of the module.');
     const byName = typeof task === 'string';
     const name = byName ? task : `${task.name}.${String(rest[0])}`;
     const args = (byName ? rest[0] : rest[1]) as unknown[] | undefined;

@@ -1,34 +1,33 @@
 import assert from 'node:assert/strict';
 import { codeOf } from '../job/attempt-error.js';
-import type { TaskResult } from '../job/task-result.js';
+import { type TaskResult, taskResultOf } from '../job/task-result.js';
 import { type TaskStatus, isFinal } from '../job/job.js';
-import { taskResultOf } from '../job/task-snapshot.js';
 import type { MaybePromise } from '../job/async.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
-/** One thing that every result backend must do: give `name` and `run` to your test runner. */
+/** One requirement of every result backend: give `name` and `run` to your test runner. */
 export interface ConformanceCase {
-  /** What is expected, as the name of a test. */
+  /** The requirement, as the name of a test. */
   readonly name: string;
-  /** Rejects with an `AssertionError` if the backend does otherwise. */
+  /** Rejects with an `AssertionError` if the backend does not meet the requirement. */
   run(): Promise<void>;
 }
 
-/** A timer's worth of waiting, for cases in which nothing must happen. */
+/** The wait in milliseconds of cases that check that nothing happens. */
 const MOMENT_MS = 5;
 
-/** Below the 5 s of Jest and Vitest, whose own message would not say what hangs. */
-const PATIENCE_MS = 4_000;
+/** Less than the 5 s of Jest and Vitest, whose message would not name the requirement. */
+const TIMEOUT_MS = 4_000;
 
 /**
- * What Flowrra expects of a result backend, as cases for any test runner:
+ * The requirements of a result backend, as cases for any test runner:
  *
  * ```ts
  * for (const { name, run } of resultBackendConformance(() => new MyBackend(url))) it(name, run);
  * ```
  *
- * @param create Makes a backend; it may share its storage with earlier ones, since each case uses
- * ids of its own. It is closed at the end of its case, if it can be.
+ * @param create Creates a backend. It may share its storage with earlier ones, since each case uses new ids. It is
+ * closed at the end of its case, if it has a `close` method.
  */
 export function resultBackendConformance(create: () => MaybePromise<ResultBackend>): ConformanceCase[] {
   return CASES.map(([name, run]) => ({
@@ -58,11 +57,11 @@ const RICH = {
 
 const CASES: readonly Case[] = [
   [
-    'answers null for an id that was never stored',
+    'returns null for an id that was never stored',
     async (backend, id) => assert.equal(await backend.get(id), null),
   ],
   ...(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled'] as const).map((status): Case => [
-    `gives back a ${status} result as it was stored`,
+    `returns a ${status} result as it was stored`,
     async (backend, id) => {
       const stored = result(id, status);
       await backend.store(id, stored);
@@ -77,7 +76,7 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'keeps a result of undefined, and one of null',
+    'keeps a result that is undefined, and one that is null',
     async (backend, id) => {
       await backend.store(id, result(id, 'success', undefined));
       assert.equal((await backend.get(id))?.result, undefined);
@@ -86,7 +85,7 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'shares no object with whoever stored or reads',
+    'shares no object with the code that stores or reads a result',
     async (backend, id) => {
       const list = [1];
       await backend.store(id, result(id, 'success', list));
@@ -97,7 +96,7 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'replaces what was stored before, and bears the same result twice',
+    'replaces the stored state, and accepts the same result twice',
     async (backend, id) => {
       for (const status of ['pending', 'running', 'success', 'success'] as const)
         await backend.store(id, result(id, status));
@@ -105,26 +104,26 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'waitFor answers at once for a finished job',
+    'waitFor resolves at once for a finished job',
     async (backend, id) => {
       await backend.store(id, result(id, 'failed'));
       assert.equal((await backend.waitFor(id)).status, 'failed');
     },
   ],
   [
-    'waitFor answers every waiter when the job finishes, and not before',
+    'waitFor resolves for every waiter when the job finishes, and not before',
     async (backend, id) => {
       await backend.store(id, result(id, 'pending'));
       const waiters = [backend.waitFor(id), backend.waitFor(id, { timeout: 60_000 })];
       await backend.store(id, result(id, 'running'));
       const early = await Promise.race([...waiters, moment()]);
-      assert.equal(early, undefined, 'a waiter was answered before the job had finished');
+      assert.equal(early, undefined, 'a wait resolved before the job had finished');
       await backend.store(id, result(id, 'success', 42));
       for (const finished of await Promise.all(waiters)) assert.equal(finished.result, 42);
     },
   ],
   [
-    'waitFor gives up with TaskTimeoutError when its time is over',
+    'waitFor rejects with TaskTimeoutError after its timeout',
     async (backend, id) => {
       await backend.store(id, result(id, 'running'));
       await assert.rejects(backend.waitFor(id, { timeout: 1 }), hasCode('FLOWRRA_WAIT_TIMEOUT'));
@@ -133,7 +132,7 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'waitFor gives up with the reason of an aborted signal',
+    'waitFor rejects with the reason of an aborted signal',
     async (backend, id) => {
       await backend.store(id, result(id, 'running'));
       const controller = new AbortController();
@@ -145,11 +144,11 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'waitFor rejects at once with ResultNotFoundError for an id that nobody knows',
+    'waitFor rejects at once with ResultNotFoundError for an unknown id',
     async (backend, id) => assert.rejects(backend.waitFor(id), hasCode('FLOWRRA_RESULT_NOT_FOUND')),
   ],
   [
-    'delete, if there is one, forgets one result and says whether there was one',
+    'delete, if implemented, deletes one result and returns whether there was one',
     async (backend, id) => {
       if (!backend.delete) return;
       await backend.store(id, result(id, 'success'));
@@ -159,7 +158,7 @@ const CASES: readonly Case[] = [
     },
   ],
   [
-    'clear, if there is one, forgets all results',
+    'clear, if implemented, deletes all results',
     async (backend, id) => {
       if (!backend.clear) return;
       await backend.store(id, result(id, 'success'));
@@ -170,7 +169,7 @@ const CASES: readonly Case[] = [
 ];
 
 function result(taskId: string, status: TaskStatus, ...[value]: unknown[]): TaskResult {
-  // Of this moment: a backend may drop what is old.
+  // The times are current, since a backend may drop old results.
   const now = Date.now();
   const error = {
     attempt: 1,
@@ -195,7 +194,7 @@ function result(taskId: string, status: TaskStatus, ...[value]: unknown[]): Task
   });
 }
 
-/** The fields alone, whatever class carries them. */
+/** The fields without the class. */
 function plain(value: TaskResult | null): unknown {
   return value && Object.fromEntries(Object.entries(value));
 }
@@ -211,13 +210,13 @@ function hasCode(code: string): (error: unknown) => boolean {
 async function inTime(running: Promise<void>, name: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(hanging(name))), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(hanging(name))), TIMEOUT_MS);
   });
   await Promise.race([running, late]).finally(() => clearTimeout(timer));
 }
 
 function hanging(name: string): string {
-  return `The backend has not answered within ${PATIENCE_MS} ms, so this does not hold: ${name}.`;
+  return `The backend has not answered within ${TIMEOUT_MS} ms. This requirement is not met: ${name}.`;
 }
 
 function moment(): Promise<undefined> {

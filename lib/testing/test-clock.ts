@@ -8,19 +8,19 @@ interface Timer {
   readonly fn: () => void;
 }
 
-/** Turns of the event loop in which what a timer has caused may happen. */
+/** The turns of the event loop that follow a timer, so that its effects can happen. */
 const TURNS = 5;
 
-/** A clock that stands still until a test moves it: `await flowrra.clock.advance('5m')`. */
+/** A clock that only the test moves: `await flowrra.clock.advance('5m')`. */
 export class TestClock implements Clock {
   private time: number;
   private timers: Timer[] = [];
-  /** Tells when something comes due by itself next. */
+  /** The next time at which the engine has a due job; `null` for none. */
   private nextDue: () => Promise<number | null> = async () => null;
-  /** Lets happen what has come due. */
+  /** Waits until the effects of due timers and jobs have happened. */
   private settle: () => Promise<void> = turns;
 
-  /** @param start Where it stands at first. Default: the time at which it is made. */
+  /** @param start The first time of the clock. Default: now. */
   constructor(start: Date = new Date()) {
     this.time = start.getTime();
   }
@@ -42,8 +42,10 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Lets time pass: stops wherever a delayed job, a retry or a time-out comes due, until what that
-   * causes has happened.
+   * Moves the clock forward. It stops at each time at which a delayed job, a retry or a time-out is due, and waits
+   * until the effects have happened.
+   *
+   * @throws {FlowrraConfigError} if `duration` is no duration.
    */
   async advance(duration: Duration): Promise<void> {
     const end = this.time + parseDuration(duration, 'advance');
@@ -60,7 +62,7 @@ export class TestClock implements Clock {
     await this.settle();
   }
 
-  /** Called by the engine that lives by this clock. */
+  /** Connects the engine of the test. */
   drive(nextDue: () => Promise<number | null>, settle: () => Promise<void>): void {
     this.nextDue = nextDue;
     this.settle = async () => {

@@ -11,7 +11,7 @@ export class TenantGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     if (context.getType<string>() === 'flowrra')
-      TaskExecutionContext.create(context).getTask().log('is the tenant in good standing?');
+      TaskExecutionContext.create(context).getTask().log('checks the tenant');
     return !this.tenants.isSuspended(tenant.getStore());
   }
 }

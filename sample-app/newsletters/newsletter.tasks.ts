@@ -11,7 +11,7 @@ const BETWEEN_MAILS_MS = 50;
 export class NewsletterTasks {
   constructor(private readonly mailer: Mailer) {}
 
-  /** Takes as long as there are subscribers, says how far it is, and ends when it is asked to. */
+  /** Reports its progress after each mail, and ends when its signal is aborted. */
   @Task({ queue: 'newsletters', maxRetries: 0 })
   async send(subject: string, to: string[], @TaskCtx() ctx: TaskContext): Promise<{ sent: number }> {
     for (const [sent, subscriber] of to.entries()) {

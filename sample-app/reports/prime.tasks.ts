@@ -12,7 +12,7 @@ export class PrimeTasks {
     for (let n = 2; n < limit; n++) {
       if (composite[n]) continue;
       count++;
-      // A synchronous task hears of its time-out only by asking.
+      // A synchronous task notices its time-out only if it reads the signal.
       if (n < 1_000) signal.throwIfAborted();
       for (let multiple = n * n; multiple < limit; multiple += n) composite[multiple] = 1;
     }

@@ -44,7 +44,7 @@ const ENGINES: [string, () => Engine][] = [
 ];
 
 describe.each(ENGINES)('on %s', (_name, engine) => {
-  it('is up, with what there is in all queues, and down when more wait than may', async () => {
+  it('is up with the numbers of all queues, and down if more jobs wait than maxPending', async () => {
     const { flowrra, check } = await start({ engine: engine(), queues: { mail: {}, bank: {} } });
     for (const queue of ['mail', 'bank']) flowrra.register({ name: queue, queue }, () => undefined);
     expect(await check()).toEqual({
@@ -67,16 +67,16 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     expect(await check({ maxPending: 3 })).toMatchObject({
       status: 'down',
       pending: 4,
-      message: '4 jobs wait, and 3 may',
+      message: '4 jobs wait (maxPending is 3)',
     });
     expect(await check({ maxPending: { mail: 3, bank: 1 } })).toMatchObject({ status: 'up' });
     expect(await check({ maxPending: { mail: 2, bank: 0, male: 1 } })).toMatchObject({
       status: 'down',
-      message: `3 jobs wait in 'mail', and 2 may; 1 jobs wait in 'bank', and 0 may; there is no queue 'male', for which maxPending is given`,
+      message: `3 jobs wait in 'mail' (maxPending is 2); 1 jobs wait in 'bank' (maxPending is 0); maxPending names the queue 'male', which does not exist`,
     });
   });
 
-  it('is down when too many have failed lately, and up again later', async () => {
+  it('is down if too many jobs failed within the window, and up again later', async () => {
     const clock = new ManualClock();
     const { flowrra, check } = await start({ engine: engine(), clock });
     flowrra.register({ name: 'work', maxRetries: 0 }, (fails: boolean) => {
@@ -94,7 +94,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
       status: 'down',
       failed: 1,
       failureRate: 1 / 3,
-      message: '1 of the 3 jobs that have finished lately have failed, and 0.3 is the most that may',
+      message: '1 of the 3 jobs that finished lately have failed (maxFailureRate is 0.3)',
     });
     expect(await check({ maxFailureRate: 0.4, minFinished: 3 })).toMatchObject({ status: 'up' });
     expect(await check({ maxFailureRate: 0 })).toMatchObject({ status: 'up' });
@@ -110,7 +110,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     });
   });
 
-  it('is down while a job of a queue waits for too long, and up when it has started', async () => {
+  it('is down while a job of a queue waits too long, and up when it has started', async () => {
     const clock = new ManualClock();
     const { flowrra, check } = await start({ engine: engine(), clock, numWorkers: 1 });
     let release = (): void => undefined;
@@ -132,7 +132,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
   });
 });
 
-it('is not misled by jobs that another process has started', async () => {
+it('does not count jobs that another process has started', async () => {
   const clock = new ManualClock();
   const file = tempFile();
   const shared: FlowrraModuleOptions = { clock, remoteTasks: { work: {} } };
@@ -146,7 +146,7 @@ it('is not misled by jobs that another process has started', async () => {
   expect(await web.check({ maxWait: '1m' })).toMatchObject({ status: 'up' });
 });
 
-it('is down, in its time, when the engine does not answer, and asks no second time meanwhile', async () => {
+it('is down within its timeout if the engine does not answer, and does not ask it a second time meanwhile', async () => {
   const clock = new ManualClock();
   let asked = 0;
   let answer = (): void => undefined;
@@ -174,7 +174,7 @@ it('is down, in its time, when the engine does not answer, and asks no second ti
   expect(clock.armed).toBeLessThanOrEqual(1); // the look for shutdown hooks
 });
 
-it('is down when the engine fails, when Flowrra is stopped, and for wrong options; it never rejects', async () => {
+it('is down if the engine fails, Flowrra is stopped, or an option is invalid; it never rejects', async () => {
   const { app, flowrra, check } = await start({});
   const indicator = app.get(FlowrraHealthIndicator);
   expect(await indicator.isHealthy()).toMatchObject({ flowrra: { status: 'up' } });

@@ -2,7 +2,7 @@ import { RecentOutcomes } from '../../lib/health/recent-outcomes.js';
 
 const HOUR = 3_600_000;
 
-it('counts what lies within the window, and forgets what nobody can ask for any more', () => {
+it('counts outcomes within the window, and drops outcomes that are older than the longest window', () => {
   const outcomes = new RecentOutcomes();
   for (let at = 0; at <= 3 * HOUR; at += 500) outcomes.add(at, at % 2_000 === 0);
   expect(outcomes.within(10_000, 3 * HOUR)).toEqual({ finished: 21, failed: 6 });

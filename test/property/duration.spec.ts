@@ -25,7 +25,7 @@ describe('parseDuration', () => {
     );
   });
 
-  it('is off by half a millisecond at most for a fraction', () => {
+  it('rounds a fraction by at most half a millisecond', () => {
     fc.assert(
       fc.property(fc.nat(100_000), fc.nat(99), unit, (whole, hundredths, [name, milliseconds]) => {
         const read = parseDuration(`${whole}.${String(hundredths).padStart(2, '0')}${name}`, 'x');
@@ -34,7 +34,7 @@ describe('parseDuration', () => {
     );
   });
 
-  it('answers a whole, safe number that is not negative, or throws a configuration error', () => {
+  it('returns a whole, safe number that is not negative, or throws a configuration error', () => {
     const given = fc.oneof(
       fc.double(),
       fc.anything(),

@@ -36,7 +36,7 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('shift' as const), passes: fc.nat({ max: 20 }) }) },
 );
 
-it('hands out the lowest priority first and equals in order, whatever is delayed, like a sorted list does', () => {
+it('returns the lowest priority first and equal priorities in order, also with delayed jobs, like a sorted list', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const queue = new MemoryQueue<JobRecord>('q', EPOCH);
@@ -78,14 +78,14 @@ it('hands out the lowest priority first and equals in order, whatever is delayed
   );
 });
 
-it('a job that is given back goes before its equals, and after what is more urgent', () => {
+it('a released job comes before jobs of the same priority, and after more urgent jobs', () => {
   const queue = new MemoryQueue<JobRecord>('q', EPOCH);
   queue.push(job(queue, 'equal', 5));
   queue.push(job(queue, 'urgent', 1));
-  queue.pushFront(job(queue, 'given back', 5));
+  queue.pushFront(job(queue, 'released', 5));
   expect(
     [queue.shift(EPOCH), queue.shift(EPOCH), queue.shift(EPOCH), queue.shift(EPOCH)].map(
       (next) => next?.taskId,
     ),
-  ).toEqual(['urgent', 'given back', 'equal', undefined]);
+  ).toEqual(['urgent', 'released', 'equal', undefined]);
 });

@@ -140,7 +140,7 @@ describe('PayloadCodec, for any payload', () => {
     fc.assert(fc.property(payload, (args) => expect(show(codec.copyArgs(args))).toBe(show(args))));
   });
 
-  it('copies into objects that nobody else holds, and so does copyPlain', () => {
+  it('shares no object with the original, and neither does copyPlain', () => {
     fc.assert(
       fc.property(payload, (args) => {
         const before = objectsIn(args);
@@ -203,7 +203,7 @@ describe('payloadToText, for any payload', () => {
     );
   });
 
-  it('reads back what went through a store that writes JSON anew', () => {
+  it('can be read from a store that writes JSON again', () => {
     fc.assert(
       fc.property(anything, (value) => {
         const plain = codec.copyResult(value);

@@ -22,7 +22,7 @@ const delayOf = (of: TaskPolicy, after: number, random = 0.5): number =>
   retryDelay(of, after, null, () => random);
 
 describe('retryDelay', () => {
-  it('is a whole, safe number that is not negative, whatever the policy', () => {
+  it('is a whole, safe number that is not negative, for every policy', () => {
     fc.assert(
       fc.property(policy, attempt, draw, (of, after, random) => {
         const delay = delayOf(of, after, random);
@@ -51,7 +51,7 @@ describe('retryDelay', () => {
     );
   });
 
-  it('full jitter lies between 0 and the delay without it, and grows with what is drawn', () => {
+  it('full jitter lies between 0 and the delay without it, and grows with the drawn number', () => {
     fc.assert(
       fc.property(policy.map(without), attempt, draw, draw, (of, after, one, other) => {
         const [low, high] = [one, other].sort((a, b) => a - b) as [number, number];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FlowrraService } from 'flowrra';
+import { FlowrraService, OnTask } from 'flowrra';
 import request from 'supertest';
 import { MeasuredModule } from '../../sample-app/metrics.js';
 import { ReceiptTasks } from '../../sample-app/snippets.js';
@@ -40,3 +40,23 @@ it('lists the limits of a health check, and no other', () => {
   expect(options).toHaveLength(6);
   expect(firstColumn('Health checks')).toEqual(options);
 });
+
+it('lists every event, and no other', () => {
+  // The error of an unknown type names all types.
+  const { message } = thrownBy(() => OnTask('unknown' as 'failed')({}, 'method', { value: () => undefined }));
+  const types = /Known: (.*)\.$/.exec(message)?.[1]?.split(', ') ?? [];
+  expect(types.length).toBeGreaterThan(10);
+  // The former name of one event stands in the text, not in the table.
+  const named = new Set(types.map((type) => (type === 'redriven' ? 'requeued' : type)));
+  expect(firstColumn('Events').sort()).toEqual([...named].sort());
+  expect(section('Events')).toContain('`redriven` is the deprecated name of `requeued`');
+});
+
+function thrownBy(call: () => unknown): Error {
+  try {
+    call();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('Nothing was thrown.');
+}

@@ -62,6 +62,9 @@ it.each([
     '`flowrra.with(options)`',
     [...fieldsOf(TASK_OPTIONS, 'SubmitOptions'), 'maxRetries', 'retryDelay', 'timeout'],
   ],
+  ['Concurrency and rates', fieldsOf(OPTIONS, 'QueueOptions')],
+  ['The option `dedupe`', fieldsOf(TASK_OPTIONS, 'DedupeOptions')],
+  ['The testing module', fieldsOf('lib/testing/flowrra-testing.module.ts', 'FlowrraTestingOptions')],
   [
     '`flowrra.jobs.find(options)`',
     [...new Set([...fieldsOf(QUERY, 'JobFilter'), ...fieldsOf(QUERY, 'JobFindOptions')])],

@@ -1,4 +1,4 @@
-import * as flowrraErrors from '../../lib/job/errors.js';
+import * as flowrra from '../../lib/index.js';
 import { everything, textOf } from './documents.js';
 
 const scripts = Object.keys((JSON.parse(textOf('package.json')) as { scripts: object }).scripts);
@@ -58,8 +58,8 @@ it('lists every error with its code, and no other', () => {
     name,
     code,
   ]);
-  const errors = Object.entries(flowrraErrors)
-    .filter(([name]) => name !== 'FlowrraError')
+  const errors = Object.entries(flowrra)
+    .filter(([name]) => name.endsWith('Error') && name !== 'FlowrraError')
     .map(([name, type]) => [name, codeOf(type as never)]);
   expect(rows.sort()).toEqual(errors.sort());
 });

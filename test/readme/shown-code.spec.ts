@@ -6,12 +6,22 @@ import { NestFactory } from '@nestjs/core';
 import { FlowrraService, Task } from 'flowrra';
 import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { AudioService, AudioTasks } from '../../sample-app/audio.js';
-import { batch, InvoiceTasks, limited, operate, Operations, unique } from '../../sample-app/control.js';
+import {
+  Bank,
+  batch,
+  InvoiceTasks,
+  limited,
+  operate,
+  Operations,
+  PaymentTasks,
+  unique,
+} from '../../sample-app/control.js';
 import {
   configured,
   engines,
   idempotent,
   ReceiptTasks,
+  registered,
   results,
   Settings,
   SettingsModule,
@@ -62,6 +72,29 @@ it('controls as it shows', async () => {
     cursor: null,
     details: { args: ['order-9'] },
   });
+});
+
+it('steers its retries as it shows', async () => {
+  const clock = new ManualClock();
+  const { app, flowrra } = await startApp({ clock }, { providers: [Bank, PaymentTasks] });
+  opened(app);
+  const pay = async (...answers: string[]) => {
+    app.get(Bank).answers = answers;
+    return flowrra.tasks(PaymentTasks).pay('ada');
+  };
+  const fatal = await flowrra.waitForResult(await pay('no such account'));
+  expect(fatal).toMatchObject({ status: 'failed', retries: 0 });
+
+  const id = await pay('too many requests', 'closed for the night', 'timeout', 'timeout');
+  const { answers } = app.get(Bank);
+  await until(() => answers.length === 3, { describe: 'the first attempt has asked the bank' });
+  for (const [index, pause] of [30_000, 3_600_000, 4_000, 8_000].entries()) {
+    await settle();
+    await clock.advance(pause - 1);
+    expect(answers).toHaveLength(3 - index);
+    await clock.advance(1);
+  }
+  expect(await flowrra.waitForResult(id)).toMatchObject({ result: 'paid', retries: 3 });
 });
 
 it('carries a tenant along, as it shows', async () => {
@@ -126,6 +159,7 @@ it('runs what it shows of submitting and of results', async () => {
   expect(await idempotent(flowrra, receipts)).toBe('order-42-receipt');
   expect(await idempotent(flowrra, receipts)).toBe('order-42-receipt');
   expect(await submitting(flowrra, receipts)).toHaveLength(3);
+  expect((await flowrra.waitForResult(await registered(flowrra))).result).toBe('./uploads is tidy');
   expect(await results(flowrra, receipts)).toEqual({ sentAt: expect.any(Date) });
   await clock.advance(300_000);
   expect([...receipts.sent].sort()).toEqual([

@@ -133,7 +133,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     expect(await flowrra.jobs.get(request.value)).toMatchObject({ metadata: {} });
   });
 
-  it('travels beside metadata and the context that the application has travel, and hides from both', async () => {
+  it('is stored beside metadata and captured context, and is part of neither', async () => {
     const tenant = new AsyncLocalStorage<string>();
     const found: unknown[] = [];
     const traced = await start({
@@ -161,7 +161,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     expect(told.span('flowrra run work', alone).spanContext().traceId).not.toBe(span.spanContext().traceId);
   });
 
-  it('counts what is submitted, retried and finished, and measures the wait and the work', async () => {
+  it('counts submissions, retries and ends of jobs, and measures waits and attempts', async () => {
     const clock = new ManualClock();
     const { app, flowrra, told } = await start({ engine: engine(), clock }, { providers: [Orders] });
     const orders = app.get(Orders);
@@ -202,7 +202,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     });
   });
 
-  it('measures no wait of a job that comes back after a snooze', async () => {
+  it('measures no wait for a job that runs again after a snooze', async () => {
     const clock = new ManualClock();
     const { flowrra, told } = await start({ engine: engine(), clock });
     let times = 0;
@@ -222,7 +222,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     ]);
   });
 
-  it('what a task submits belongs to its attempt', async () => {
+  it('the submissions of a task are children of its attempt', async () => {
     const { flowrra, told } = await start({ engine: engine() });
     flowrra.register({ name: 'first' }, () => flowrra.submit('second'));
     flowrra.register({ name: 'second' }, () => undefined);
@@ -237,7 +237,7 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     ]);
   });
 
-  it('a dead letter belongs to the trace of the job that has died', async () => {
+  it('a dead letter belongs to the trace of the failed job', async () => {
     const traced = await start({ engine: engine(), deadLetter: 'bury' });
     const { flowrra, told } = traced;
     const buried = new Promise<void>((resolve) => flowrra.register({ name: 'bury' }, () => resolve()));
@@ -268,7 +268,7 @@ async function finished(flowrra: FlowrraService, clock: ManualClock, ids: readon
   for (const id of ids) while ((await flowrra.getResult(id))?.isComplete !== true) await clock.advance(1_000);
 }
 
-it('a trace goes on in the process that runs the job', async () => {
+it('a trace continues in the process that runs the job', async () => {
   const file = tempFile();
   const web = await start({
     engine: sqliteEngine({ file }),
@@ -290,7 +290,7 @@ it('a trace goes on in the process that runs the job', async () => {
   expect(await web.told.measured('flowrra.jobs.finished')).toEqual({});
 });
 
-it('runs what somebody has submitted who traces nothing', async () => {
+it('runs jobs of a submitter without telemetry', async () => {
   const file = tempFile();
   const plain = await startApp(
     { engine: sqliteEngine({ file }), role: 'producer', remoteTasks: { 'Orders.ship': {} } },
@@ -304,7 +304,7 @@ it('runs what somebody has submitted who traces nothing', async () => {
   expect(worker.told.span('flowrra run Orders.ship').parentSpanContext).toBeUndefined();
 });
 
-it('a submission that is refused is a span with its error, and rejects as ever', async () => {
+it('a rejected submission is a span with its error, and rejects as without telemetry', async () => {
   const { flowrra, told } = await start({ maxPending: 1, whenFull: 'reject' });
   flowrra.register({ name: 'work', queue: 'default' }, () => undefined);
   await flowrra.queues.pause('default');
@@ -320,7 +320,7 @@ it('a submission that is refused is a span with its error, and rejects as ever',
   ]);
 });
 
-it('the span of an attempt that ignores its cancellation ends when it is given up', async () => {
+it('the span of an attempt that ignores its cancellation ends when the attempt is abandoned', async () => {
   const clock = new ManualClock();
   const { flowrra, told } = await start({ clock });
   let release = (): void => undefined;
@@ -342,7 +342,7 @@ it('the span of an attempt that ignores its cancellation ends when it is given u
   });
 });
 
-it('an engine that does not answer, or fails, costs a gap in the gauge and nothing else', async () => {
+it('if the engine does not answer or fails, only the gauge has no numbers', async () => {
   const clock = new ManualClock();
   let answers = false;
   const engine = withControl(memoryEngine(), (control) => {
@@ -359,7 +359,7 @@ it('an engine that does not answer, or fails, costs a gap in the gauge and nothi
   expect(flowrra.isRunning).toBe(true);
 });
 
-it('follows tasks in tests as well, and where options come later', async () => {
+it('traces tasks in the test kit, and with forRootAsync', async () => {
   const told = new Recording();
   recordings.push(told);
   const { tracerProvider, meterProvider } = told;
@@ -380,11 +380,11 @@ it('follows tasks in tests as well, and where options come later', async () => {
   expect(await told.measured('flowrra.queue.jobs')).toMatchObject({ 'default success': 1 });
 });
 
-it('refuses options that it does not know', () => {
+it('rejects unknown options', () => {
   expect(() => FlowrraTelemetryModule.forRoot({ tracer: trace } as never)).toThrow(/unknown option 'tracer'/);
 });
 
-it('is refused twice in one application', async () => {
+it('rejects a second import in one application', async () => {
   await expect(
     startApp({}, { imports: [FlowrraTelemetryModule.forRoot(), FlowrraTelemetryModule.forRoot({})] }),
   ).rejects.toThrow('imported twice');

@@ -47,7 +47,7 @@ it('writes and reads the same as the propagator of the SDK, so that fleets may m
   });
 });
 
-it('carries nothing where there is no trace', () => {
+it('carries nothing without a trace', () => {
   expect(inject(ROOT_CONTEXT)).toEqual({});
 });
 
@@ -67,6 +67,6 @@ it.each<[unknown, boolean]>([
   expect(found !== undefined).toBe(fits);
 });
 
-it('reads nothing of what is no carrier', () => {
+it('reads nothing from an invalid carrier', () => {
   for (const carrier of [null, 'x', 5]) expect(extract(carrier as never)).toBe(ROOT_CONTEXT);
 });

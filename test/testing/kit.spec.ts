@@ -245,10 +245,10 @@ it('knows its modes', async () => {
   await expect(starting).rejects.toThrow(/mode: 'fakes' is not valid\. Did you mean 'fake'/);
 });
 
-it('says when a module runs on the real Flowrra, and refuses options that there are not', async () => {
+it('rejects a module that uses the real Flowrra, and unknown options', async () => {
   const module = await Test.createTestingModule({ imports: [FlowrraModule.forRoot()] }).compile();
   open.push(module);
-  expect(() => FlowrraTestingModule.of(module)).toThrow(/runs on the real Flowrra.*override/);
+  expect(() => FlowrraTestingModule.of(module)).toThrow(/uses the real Flowrra.*override/);
   const builder = Test.createTestingModule({ imports: [FlowrraModule.forRoot()] });
   expect(() => FlowrraTestingModule.override(builder, { mod: 'fake' } as never)).toThrow(
     /Did you mean 'mode'/,

@@ -6,7 +6,7 @@ describe('the in-memory backend', () => {
   for (const { name, run } of resultBackendConformance(() => new InMemoryBackend())) it(name, run);
 });
 
-class Deaf extends InMemoryBackend {
+class Silent extends InMemoryBackend {
   override waitFor(): Promise<never> {
     return new Promise(() => {});
   }
@@ -16,12 +16,12 @@ describe('a backend that never answers', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it.each(resultBackendConformance(() => new Deaf()).filter(({ name }) => name.startsWith('waitFor')))(
-    'is told that this does not hold: $name',
+  it.each(resultBackendConformance(() => new Silent()).filter(({ name }) => name.startsWith('waitFor')))(
+    'does not meet the requirement: $name',
     async ({ name, run }) => {
       const running = run().catch((error: unknown) => error);
       await jest.advanceTimersByTimeAsync(4_000);
-      expect(String(await running)).toContain(`within 4000 ms, so this does not hold: ${name}.`);
+      expect(String(await running)).toContain(`within 4000 ms. This requirement is not met: ${name}.`);
     },
   );
 });

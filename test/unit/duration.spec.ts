@@ -51,16 +51,16 @@ describe('parseDuration', () => {
     );
   });
 
-  it('refuses with a code that programs can rely on', () => {
+  it('rejects with a stable code', () => {
     expect(() => parseDuration('soon', 'delay')).toThrow(FlowrraConfigError);
     expect(() => parseDuration('soon', 'delay')).toThrow(expect.objectContaining({ code: 'FLOWRRA_CONFIG' }));
   });
 
-  it('does not print a whole document', () => {
+  it('does not show a whole document', () => {
     expect(configError(() => parseDuration('x'.repeat(10_000), 'delay'))).toContain(`'${'x'.repeat(80)}…'`);
   });
 
-  it('calls nothing of the value to show it', () => {
+  it('runs no code of the value to show it', () => {
     const hostile = {
       toString: () => {
         throw new Error('called');

@@ -1,14 +1,14 @@
-import { MemoryIds } from '../../lib/engine/memory/memory-id.js';
-import { SlotTable } from '../../lib/engine/memory/slot-table.js';
+import { MemoryIds } from '../../lib/engine/memory/memory-ids.js';
+import { SlotTable } from '../../lib/engine/memory/memory-jobs.js';
 import { MemoryStore } from '../../lib/engine/memory/memory-store.js';
 import { newJob, queueOf } from '../support/jobs.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 describe('ids', () => {
-  it('tell their slot, and only to the store that minted them', () => {
+  it('contain their slot, which only the store that generated them can read', () => {
     const [ids, others] = [new MemoryIds(), new MemoryIds()];
     for (const slot of [0, 1, 63, 64, 4_095, 4_096, 1_000_000, 64 ** 4]) {
-      const id = ids.mint(slot);
+      const id = ids.create(slot);
       expect(ids.slotOf(id)).toBe(slot);
       expect(others.slotOf(id)).toBe(-1);
       expect(id).toMatch(/^m[\w-]{30}$/);
@@ -17,13 +17,13 @@ describe('ids', () => {
 
   it('never repeat, even for the same slot', () => {
     const ids = new MemoryIds();
-    const minted = new Set(Array.from({ length: 10_000 }, () => ids.mint(7)));
-    expect(minted.size).toBe(10_000);
+    const created = new Set(Array.from({ length: 10_000 }, () => ids.create(7)));
+    expect(created.size).toBe(10_000);
   });
 
-  it('any other text names no slot', () => {
+  it('no other text contains a slot', () => {
     const ids = new MemoryIds();
-    const id = ids.mint(5);
+    const id = ids.create(5);
     for (const text of [
       '',
       'm',
@@ -37,7 +37,7 @@ describe('ids', () => {
   });
 });
 
-it('the slot table hands out free slots again, and knows which it ever handed out', () => {
+it('the slot table uses free slots again, and knows which slots it has ever used', () => {
   const table = new SlotTable<{ n: number }>();
   const slots = Array.from({ length: 10_000 }, (_, n) => {
     const slot = table.take();
@@ -55,16 +55,24 @@ it('the slot table hands out free slots again, and knows which it ever handed ou
   });
   expect(new Set(again)).toEqual(new Set(slots.slice(0, 5_000)));
   expect(table.take()).toBe(10_000);
-  expect([table.knows(10_000), table.knows(10_001), table.knows(-1)]).toEqual([true, false, false]);
+  expect([table.wasIssued(10_000), table.wasIssued(10_001), table.wasIssued(-1)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });
 
-/** The memory store shares its jobs with nobody. */
-const NOBODY = { notify: () => undefined };
+/** These tests do not need the events of the store. */
+const SILENT = { notify: () => undefined };
 
-it('settles a job once: what answers late changes nothing', () => {
+it('settles a job once: a second outcome changes nothing', () => {
   const clock = new ManualClock();
-  const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 1_000, maxResults: 10 }, queues: [queueOf('q')], ...NOBODY });
+  const store = new MemoryStore().open({
+    clock,
+    retention: { resultTtl: 1_000, maxResults: 10 },
+    queues: [queueOf('q')],
+    ...SILENT,
+  });
   const id = store.insert(newJob({ args: [1] }), clock.now()) as string;
   const [attempt] = store.claim('q', 1, clock.now());
   expect(attempt?.args()).toEqual([1]);
@@ -73,10 +81,14 @@ it('settles a job once: what answers late changes nothing', () => {
   expect(store.results.get(id)?.status).toBe('pending');
 });
 
-it('drops old results by itself, with one timer, and holds none when there is nothing to drop', async () => {
+it('drops old results with one timer, and has no timer without finished jobs', async () => {
   const clock = new ManualClock();
-  const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 100 }, queues: [queueOf('q')], ...NOBODY });
+  const store = new MemoryStore().open({
+    clock,
+    retention: { resultTtl: 10_000, maxResults: 100 },
+    queues: [queueOf('q')],
+    ...SILENT,
+  });
   for (let n = 0; n < 50; n++) {
     store.insert(newJob({ taskId: `named-${n}` }), clock.now());
     const [attempt] = store.claim('q', 1, clock.now());
@@ -85,15 +97,19 @@ it('drops old results by itself, with one timer, and holds none when there is no
   expect(clock.armed).toBe(1);
   await clock.advance(10_000);
   expect(clock.armed).toBe(0);
-  // The same id may be used again once its job is forgotten.
+  // The same id may be used again after its job has been dropped.
   expect(store.insert(newJob({ taskId: 'named-1' }), clock.now())).toBe('named-1');
   expect(store.results.get('named-1')?.status).toBe('pending');
 });
 
-it('what was removed before takes no younger result with it when its time comes', async () => {
+it('a removed job does not drop a younger result when its own time is over', async () => {
   const clock = new ManualClock();
-  const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 100 }, queues: [queueOf('q')], ...NOBODY });
+  const store = new MemoryStore().open({
+    clock,
+    retention: { resultTtl: 10_000, maxResults: 100 },
+    queues: [queueOf('q')],
+    ...SILENT,
+  });
   const finish = (taskId: string): void => {
     store.insert(newJob({ taskId }), clock.now());
     const [attempt] = store.claim('q', 1, clock.now());
@@ -110,10 +126,14 @@ it('what was removed before takes no younger result with it when its time comes'
   expect(clock.armed).toBe(0);
 });
 
-it('keeps no place in its heap for delayed jobs that were cancelled, or delayed anew', () => {
+it('keeps no entries of delayed jobs that were cancelled or rescheduled', () => {
   const clock = new ManualClock();
-  const store = new MemoryStore();
-  store.open({ clock, retention: { resultTtl: 10_000, maxResults: 10 }, queues: [queueOf('q')], ...NOBODY });
+  const store = new MemoryStore().open({
+    clock,
+    retention: { resultTtl: 10_000, maxResults: 10 },
+    queues: [queueOf('q')],
+    ...SILENT,
+  });
   store.insert(newJob({ delay: 1 }), clock.now());
   const dedupe = { key: 'k', mode: 'debounce', ttl: 9_000 } as const;
   for (let n = 0; n < 5_000; n++) {

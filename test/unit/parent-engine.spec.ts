@@ -1,4 +1,4 @@
-import { carried } from '../../lib/job/metadata.js';
+import { packMetadata } from '../../lib/job/metadata.js';
 import { resolveSubmitOptions } from '../../lib/job/submit-options.js';
 import type { SubmitOptions } from '../../lib/job/submit-options.js';
 import { ParentEngine } from '../../lib/run/threads/parent-engine.js';
@@ -21,7 +21,7 @@ it.each<SubmitOptions>([
   });
   const job = newJob({
     ...resolved,
-    metadata: carried(metadata, 'what was captured in the thread'),
+    metadata: packMetadata(metadata, 'what was captured in the thread'),
     dedupe: dedupe && { ...dedupe, key: `task/${dedupe.key}` },
   });
   expect(await engine.enqueue(job)).toBe('id');

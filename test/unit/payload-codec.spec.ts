@@ -8,7 +8,7 @@ function arrive<T>(value: T): T {
   return codec.copyArgs([value])[0] as T;
 }
 
-describe('PayloadCodec: what survives', () => {
+describe('PayloadCodec: copies', () => {
   it.each([
     ['ada'],
     [''],
@@ -27,7 +27,7 @@ describe('PayloadCodec: what survives', () => {
     expect(Object.is(codec.copyResult(value), value)).toBe(true);
   });
 
-  it('a list of arguments, as a list of its own', () => {
+  it('a list of arguments, as a new list', () => {
     const args = ['ada@example.com', 7];
     const copy = codec.copyArgs(args);
     expect(copy).toEqual(args);
@@ -59,7 +59,7 @@ describe('PayloadCodec: what survives', () => {
     expect(copy).toEqual({ a: 1 });
   });
 
-  it('an own key __proto__, as data that pollutes nothing', () => {
+  it('an own key __proto__, as data that changes no prototype', () => {
     const copy = arrive(JSON.parse('{"__proto__": {"admin": true}, "a": 1}') as Record<string, unknown>);
     expect(Object.keys(copy)).toEqual(['__proto__', 'a']);
     expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
@@ -106,7 +106,7 @@ describe('PayloadCodec: what survives', () => {
     expect((copyPlain(view) as typeof view).buffer).not.toBe(view.buffer);
   });
 
-  it('only the part of the memory that a view shows', () => {
+  it('only the part of the memory that belongs to a view', () => {
     const copy = arrive(new Uint16Array(new Uint16Array([1, 2, 3, 4]).buffer, 2, 2));
     expect([...copy]).toEqual([2, 3]);
     expect(copy.buffer.byteLength).toBe(4);
@@ -170,12 +170,12 @@ describe('PayloadCodec: what survives', () => {
     expect(fault.message).toBe('far');
   });
 
-  it('no key that is a symbol, and no property that is not enumerable', () => {
+  it('neither symbol keys nor properties that are not enumerable', () => {
     const input = Object.defineProperty({ a: 1, [Symbol('s')]: 2 }, 'hidden', { value: 3 });
     expect(Reflect.ownKeys(arrive(input))).toEqual(['a']);
   });
 
-  it('what a getter answers', () => {
+  it('the value of a getter', () => {
     expect(arrive({ get a() { return 1; } })).toStrictEqual({ a: 1 }); // prettier-ignore
   });
 
@@ -195,7 +195,7 @@ describe('PayloadCodec: what survives', () => {
 });
 
 describe('copyPlain', () => {
-  it('gives each caller a copy of its own', () => {
+  it('returns a new copy to each caller', () => {
     const plain = codec.copyArgs([
       { a: [new Date(1), new Map([['k', { b: 1 }]]), new Set([[1]]), Buffer.from('x')] },
       'text',

@@ -15,12 +15,12 @@ describe('PayloadCodec: class instances', () => {
     ) {}
   }
 
-  it('travel as their own properties', () => {
+  it('are copied by their own properties', () => {
     const copy = arrive(new Address('London'));
     expect(copy).toStrictEqual({ city: 'London', note: undefined });
   });
 
-  it('travel as what their toJSON() returns', () => {
+  it('are copied as the value of their toJSON()', () => {
     class Money {
       #cents = 1250;
       toJSON(): unknown {
@@ -36,7 +36,7 @@ describe('PayloadCodec: class instances', () => {
     });
   });
 
-  it('a toJSON() of a plain object counts as well, and may return any value that travels', () => {
+  it('toJSON() of a plain object is called as well, and may return any value that can be copied', () => {
     expect(arrive<unknown>({ toJSON: () => new Date(3) })).toStrictEqual(new Date(3));
     expect(arrive<unknown>({ toJSON: () => [1] })).toStrictEqual([1]);
     expect(arrive<unknown>({ toJSON: () => 'x' })).toBe('x');
@@ -44,7 +44,7 @@ describe('PayloadCodec: class instances', () => {
     expect(arrive<unknown>({ toJSON: 'data' })).toStrictEqual({ toJSON: 'data' });
   });
 
-  it('a toJSON() that returns its own object is not asked again', () => {
+  it('toJSON() that returns its own object is not called again', () => {
     class Self {
       a = 1;
       toJSON(): this {
@@ -54,7 +54,7 @@ describe('PayloadCodec: class instances', () => {
     expect(arrive(new Self())).toStrictEqual({ a: 1 });
   });
 
-  it('built-in classes keep what they are, whatever their toJSON() says', () => {
+  it('built-in classes are copied as themselves, without their toJSON()', () => {
     const date = Object.assign(new Date(1), { toJSON: () => 'no' });
     expect(arrive(date).getTime()).toBe(1);
   });

@@ -1,10 +1,10 @@
 import { PayloadCodec } from '../../lib/job/payload/payload-codec.js';
-import { refusalOf } from '../support/payload-refusal.js';
+import { rejectionOf } from '../support/payload-rejection.js';
 
 const MAX_BYTES = 10_000;
 const codec = new PayloadCodec({ maxBytes: MAX_BYTES });
 
-const refused = (...args: unknown[]) => refusalOf(() => codec.copyArgs(args));
+const rejected = (...args: unknown[]) => rejectionOf(() => codec.copyArgs(args));
 
 describe('PayloadCodec: the size', () => {
   const sizes = (max: number): PayloadCodec => new PayloadCodec({ maxBytes: max });
@@ -33,47 +33,47 @@ describe('PayloadCodec: the size', () => {
   ])('of %s', (_name, value, size) => {
     expect(() => sizes(size).copyArgs([value])).not.toThrow();
     expect(() => sizes(size).copyResult(value)).not.toThrow();
-    expect(refusalOf(() => sizes(size - 1).copyArgs([value])).message).toContain(
+    expect(rejectionOf(() => sizes(size - 1).copyArgs([value])).message).toContain(
       `more than ${size - 1} bytes`,
     );
-    expect(refusalOf(() => sizes(size - 1).copyResult(value)).message).toContain(
+    expect(rejectionOf(() => sizes(size - 1).copyResult(value)).message).toContain(
       'the result takes more than',
     );
   });
 
-  it('is that of all arguments together', () => {
+  it('is the sum of all arguments', () => {
     expect(() => sizes(24).copyArgs([1, 2, 3])).not.toThrow();
-    expect(refusalOf(() => sizes(24).copyArgs([1, 2, 3, 4])).path).toBe('args[3]');
-    expect(refusalOf(() => sizes(24).copyArgs(['x'.repeat(20), 'y'.repeat(5)])).path).toBe('args[1]');
+    expect(rejectionOf(() => sizes(24).copyArgs([1, 2, 3, 4])).path).toBe('args[3]');
+    expect(rejectionOf(() => sizes(24).copyArgs(['x'.repeat(20), 'y'.repeat(5)])).path).toBe('args[1]');
   });
 
-  it('names the option, and the value that went beyond it', () => {
-    const error = refused({ user: { bio: 'x'.repeat(MAX_BYTES) } });
+  it('names the option, and the value that exceeded it', () => {
+    const error = rejected({ user: { bio: 'x'.repeat(MAX_BYTES) } });
     expect(error.path).toBe('args[0].user.bio');
     expect(error.message).toMatch(/more than 10000 bytes; pass a reference.*raise maxPayloadBytes/);
   });
 
-  it('stops a sparse array before it is walked', () => {
+  it('rejects a sparse array before it is copied', () => {
     const sparse: unknown[] = [];
     sparse.length = 4_000_000_000;
-    expect(refused({ sparse }).path).toBe('args[0].sparse');
+    expect(rejected({ sparse }).path).toBe('args[0].sparse');
   });
 
-  it('stops a structure that grows exponentially', () => {
+  it('rejects a structure that grows exponentially', () => {
     let value: unknown = 'x';
     for (let level = 0; level < 40; level++) value = [value, value];
-    expect(refused(value).message).toContain('more than 10000 bytes');
+    expect(rejected(value).message).toContain('more than 10000 bytes');
   });
 
-  it('stops a Map that grows while it is read', () => {
+  it('rejects a Map that grows while it is copied', () => {
     const map = new Map<number, unknown>();
     const entry = { get next() { map.set(map.size, entry); return 1; } }; // prettier-ignore
     map.set(0, entry);
-    expect(refused(map).message).toContain('more than 10000 bytes');
+    expect(rejected(map).message).toContain('more than 10000 bytes');
   });
 
-  it('stops a huge string and a huge BigInt', () => {
-    expect(refused('x'.repeat(2 ** 28)).path).toBe('args[0]');
-    expect(refused([1n << 1_000_000n]).path).toBe('args[0][0]');
+  it('rejects a huge string and a huge BigInt', () => {
+    expect(rejected('x'.repeat(2 ** 28)).path).toBe('args[0]');
+    expect(rejected([1n << 1_000_000n]).path).toBe('args[0][0]');
   });
 });

@@ -2,7 +2,7 @@ import { PayloadError } from '../../lib/job/errors.js';
 import { payloadFromText, payloadToText } from '../../lib/job/payload/payload-text.js';
 
 describe('payloadToText', () => {
-  it('writes plain JSON as itself', () => {
+  it('writes plain JSON without tags', () => {
     const value = { to: 'ada@example.com', n: 1.5, ok: true, none: null, list: ['a', { b: [] }] };
     expect(payloadToText(value)).toBe(JSON.stringify(value));
     expect(payloadFromText(payloadToText(value))).toStrictEqual(value);
@@ -38,7 +38,7 @@ describe('payloadToText', () => {
     expect(payloadFromText(payloadToText(`${text}\0`))).toBe(`${text}\0`);
   });
 
-  it('a long text that needs escapes takes no more room than its characters do', () => {
+  it('a long text with unsafe characters is not longer than base64 of its characters', () => {
     for (const unit of ['\0', '\ud800', '~\0', 'ä\0', '\ud800x']) {
       const text = unit.repeat(500_000);
       const written = payloadToText(text);
@@ -49,7 +49,7 @@ describe('payloadToText', () => {
     }
   });
 
-  it('a very large BigInt is written in digits that take a time in proportion', () => {
+  it('a very large BigInt is written in time proportional to its size', () => {
     const large = 1n << 6_000_000n;
     for (const value of [large, -large, large - 1n, 2n ** 4_095n, -(2n ** 4_095n), 2n ** 4_096n]) {
       expect(payloadFromText(payloadToText([value]))).toEqual([value]);
@@ -58,7 +58,7 @@ describe('payloadToText', () => {
     expect(payloadToText(-large).slice(0, 32)).toBe('{"$type":"bigint","value":"-0x10');
   });
 
-  it('what was written in other ways before is read as ever', () => {
+  it('reads the formats of earlier versions', () => {
     const digits = '7'.repeat(5_000);
     expect(payloadFromText(`{"$type":"bigint","value":"-${digits}"}`)).toBe(-BigInt(digits));
     expect(payloadFromText(`{"$type":"string","value":"${'~0000'.repeat(5_000)}"}`)).toBe('\0'.repeat(5_000));
@@ -94,7 +94,7 @@ describe('payloadToText', () => {
     }
   });
 
-  it('keeps errors whole, those inside them too', () => {
+  it('keeps all parts of errors, also of errors inside them', () => {
     const error = Object.assign(new TypeError('outer\0', { cause: new AggregateError([1n], 'inner') }), {
       code: 'E',
       $type: 'x',
@@ -114,7 +114,7 @@ describe('payloadToText', () => {
     expect(String(payloadFromText(payloadToText(named)))).toBe('PaymentError: m');
   });
 
-  it('keeps tags inside what looks like a tag, several levels deep', () => {
+  it('keeps objects that look like tags, several levels deep', () => {
     const value = {
       $type: 'Map',
       value: [[{ $type: 'undefined' }, { $type: { $type: 'Date', value: new Date(1) } }]],
@@ -122,15 +122,15 @@ describe('payloadToText', () => {
     expect(payloadFromText(payloadToText(value))).toStrictEqual(value);
   });
 
-  it('survives a store that writes JSON anew, with keys in another order', () => {
+  it('can be read from a store that writes JSON again with keys in another order', () => {
     expect(payloadFromText('{ "value" : "1970-01-01T00:00:00.000Z" , "$type" : "Date" }')).toStrictEqual(
       new Date(0),
     );
   });
 
-  it('refuses what never went through the codec', () => {
+  it('rejects data that is not from the codec', () => {
     expect(() => payloadToText({ a: () => 1 })).toThrow(PayloadError);
-    expect(() => payloadToText([Symbol('s')])).toThrow('payload: a symbol has no form as text');
+    expect(() => payloadToText([Symbol('s')])).toThrow('payload: a symbol cannot be written as text');
     expect(() => payloadToText(new WeakMap())).toThrow(PayloadError);
   });
 });
@@ -171,7 +171,7 @@ describe('payloadFromText', () => {
     expect(error).toBeInstanceOf(PayloadError);
     expect(error).toMatchObject({
       path: 'payload',
-      message: expect.stringContaining('the text is no payload that Flowrra has written'),
+      message: expect.stringContaining('Flowrra did not write this stored value'),
     });
   });
 });

@@ -1,6 +1,6 @@
 import { RateWindow } from '../../lib/job/queue.js';
 
-it('lets so many start within a time that begins with the first', () => {
+it('allows max starts in a window that begins with the first start', () => {
   const window = new RateWindow({ max: 3, per: 100 });
   expect(window.left(1_000)).toBe(3);
   window.take(1, 1_000);
@@ -13,7 +13,7 @@ it('lets so many start within a time that begins with the first', () => {
   expect([window.left(1_300), window.endsAt]).toEqual([1, 1_350]);
 });
 
-it('is not made longer by a clock that is set back', () => {
+it('a window does not become longer if the clock is set back', () => {
   const window = new RateWindow({ max: 1, per: 100 });
   window.take(1, 5_000);
   expect(window.left(1_000)).toBe(1);
@@ -21,7 +21,7 @@ it('is not made longer by a clock that is set back', () => {
   expect([window.left(1_050), window.left(1_100)]).toEqual([0, 1]);
 });
 
-it('a claim of nothing begins no window', () => {
+it('a claim of 0 jobs begins no window', () => {
   const window = new RateWindow({ max: 1, per: 100 });
   window.take(0, 1_000);
   window.take(1, 1_090);

@@ -24,7 +24,7 @@ function delays(policy: Partial<TaskPolicy>, attempts: number[], random: () => n
 }
 
 describe('retryDelay', () => {
-  it("'fixed' waits retryDelay each time, and knows no maxRetryDelay", () => {
+  it("'fixed' waits retryDelay each time, without maxRetryDelay", () => {
     expect(delays({ retryDelay: 2_000 }, [1, 2, 10_000])).toEqual([2_000, 2_000, 2_000]);
   });
 
@@ -39,7 +39,7 @@ describe('retryDelay', () => {
     expect(delays({ backoff: 'exponential', retryDelay: 0 }, [1, 10_000])).toEqual([0, 0]);
   });
 
-  it('a function is given the attempt and what it threw, and answers a duration', () => {
+  it('a function gets the attempt and its error, and returns a duration', () => {
     const calls: unknown[][] = [];
     const backoff = (...args: unknown[]): Duration => {
       calls.push(args);
@@ -51,7 +51,7 @@ describe('retryDelay', () => {
     expect(calls[0]?.[1]).toBe(error);
   });
 
-  it('what a function answers is not capped: it is its own policy', () => {
+  it('maxRetryDelay does not limit the delay of a function', () => {
     expect(delays({ backoff: () => '2h' }, [1])).toEqual([7_200_000]);
   });
 
@@ -64,10 +64,10 @@ describe('retryDelay', () => {
   ])('refuses a function that answers %s', (shown, answer) => {
     const backoff = (() => answer) as unknown as () => Duration;
     const message = configError(() => retryDelay({ ...POLICY, backoff }, 1, null, noRandom));
-    expect(message).toMatch(`What the backoff function returned: ${shown} is no duration.`);
+    expect(message).toMatch(`The value that the backoff function returned: ${shown} is no duration.`);
   });
 
-  it('lets through what a function throws', () => {
+  it('rethrows the error of a function', () => {
     const bug = new TypeError('error.response is undefined');
     const backoff = (): never => {
       throw bug;
@@ -86,11 +86,11 @@ describe('retryDelay', () => {
 });
 
 describe('effectivePolicy', () => {
-  it("is the task's own policy, the very object, for a job without overrides", () => {
+  it("is the task's own policy object for a job without overrides", () => {
     expect(effectivePolicy(POLICY, undefined)).toBe(POLICY);
   });
 
-  it('takes what the job overrides, and leaves the rest and the task alone', () => {
+  it('takes the overrides of the job, and does not change the policy of the task', () => {
     const overrides = { maxRetries: 0, retryDelay: 5, backoff: 'exponential', timeout: 10 } as const;
     expect(effectivePolicy(POLICY, { retryDelay: 7 })).toEqual({ ...POLICY, retryDelay: 7 });
     expect(effectivePolicy(POLICY, overrides)).toEqual({

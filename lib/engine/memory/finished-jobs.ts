@@ -2,12 +2,12 @@ import type { Clock } from '../../job/clock.js';
 import type { Retention } from '../../job/queue.js';
 import type { JobRecord } from './job-record.js';
 
-/** How often results are looked through for old ones, at most, while nothing else happens. */
+/** The shortest time between two sweeps for old results. */
 const SWEEP_MS = 1_000;
 
 /**
- * Finished jobs in the order in which they finished, which is the order in which they may go: a
- * chain through the records. One timer for all of them, and none while there are none.
+ * Finished jobs in the order in which they finished, which is the order in which they are dropped: a chain through
+ * the records. All share one timer. Without finished jobs there is no timer.
  */
 export class FinishedJobs {
   private oldest: JobRecord | null = null;
@@ -15,7 +15,7 @@ export class FinishedJobs {
   private count = 0;
   private cancelSweep: (() => void) | null = null;
 
-  /** @param forget Drops a job, or says `false` of a record that was left behind when its job went on. */
+  /** @param forget Drops a job. Returns `false` for a record that its job no longer uses. */
   constructor(
     private readonly clock: Clock,
     private readonly retention: Retention,
@@ -30,8 +30,8 @@ export class FinishedJobs {
     if (this.cancelSweep === null) this.planSweep();
   }
 
-  /** One of them is finished no more: its record stays in the chain, left behind. */
-  leave(): void {
+  /** A job is no longer finished, or was removed. Its record stays in the chain and no longer counts. */
+  exclude(): void {
     this.count--;
   }
 
@@ -49,7 +49,7 @@ export class FinishedJobs {
     while (this.oldest !== null && !this.dropFirst());
   }
 
-  /** Takes the first record out of the chain. Says `false` of one that was left behind, which counts for nothing. */
+  /** Takes the first record out of the chain. Returns `false` if that record does not count. */
   private dropFirst(): boolean {
     const job = this.oldest as JobRecord;
     this.oldest = job.next;

@@ -1,30 +1,31 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
 import type { NextState } from '../../job/outcome.js';
 import {
-  type JobState,
   type Attempt,
   type AttemptError,
   type Dedupe,
-  type Metadata,
-  type NewJob,
-  type JobRow,
   type JobReport,
+  type JobRow,
+  type JobState,
   type LogLine,
   MAX_LOG_LINES,
+  type Metadata,
+  type NewJob,
+  type TaskStatus,
+  waitingStatus,
 } from '../../job/job.js';
-import { waitingStatus, type TaskStatus } from '../../job/job.js';
 import type { PolicyOverrides } from '../../job/policy.js';
 import type { Waiter } from '../../results/wait-until.js';
 import type { MemoryQueue } from './memory-queue.js';
 
 const NO_ERRORS: readonly AttemptError[] = [];
 
-/** What few jobs have. */
+/** The fields that few jobs have. */
 interface Extras {
   readonly overrides?: PolicyOverrides | undefined;
   readonly metadata?: Metadata | undefined;
   readonly dedupe?: Dedupe | undefined;
-  /** While it is delayed, in milliseconds since the epoch. */
+  /** In milliseconds since the epoch, while the job is delayed. */
   dueAt?: number | undefined;
   reason?: string;
   progress?: unknown;
@@ -32,8 +33,8 @@ interface Extras {
 }
 
 /**
- * One job: what waits, then what runs, then its own result. A single object through its whole
- * life, since every further one would have to survive garbage collection beside it.
+ * One job: it waits, is the attempt that runs, and then is its own result. It is one object for its whole life,
+ * since each further object would cost memory and time in the garbage collection.
  */
 export class JobRecord implements Attempt {
   readonly taskId: string;
@@ -41,23 +42,23 @@ export class JobRecord implements Attempt {
   readonly priority: number;
   status: TaskStatus = 'pending';
   retries = 0;
-  /** Times count from the store's epoch: small integers need no memory of their own. -1 until it happens. */
+  /** Milliseconds since the store's epoch: small integers are stored without an object. -1 means not yet. */
   private submitted: number;
   private started = -1;
   private ended = -1;
   private extras: Extras | null;
   errors: readonly AttemptError[] = NO_ERRORS;
-  /** Each keeps its `resolve` and nothing else: hundreds of thousands may wait. A single one stands here bare. */
+  /** Hundreds of thousands may wait, so a waiter is only a `resolve` function. One waiter is stored without an array. */
   waiters: Waiter | Waiter[] | null = null;
-  /** The next job of its priority, or the next finished one. */
+  /** The next job of the same priority, or the next finished job. */
   next: JobRecord | null = null;
-  /** The arguments; of a job that has succeeded, its result. A lone argument stands here bare, unless it is an array itself. */
+  /** The arguments, or the result if the job has succeeded. A single argument is stored without its list, unless it is an array. */
   private value: unknown;
 
   constructor(
     taskId: string,
     job: Pick<NewJob, 'taskName' | 'priority' | 'args' | 'overrides' | 'metadata' | 'dedupe'>,
-    /** What the jobs of one queue share. */
+    /** The queue, which also holds the data that its jobs share. */
     readonly home: MemoryQueue<JobRecord>,
     now: number,
   ) {
@@ -85,7 +86,7 @@ export class JobRecord implements Attempt {
     return this.extras?.dedupe;
   }
 
-  /** Its only worker is this process. */
+  /** Always `false`: if this process ends, its jobs are gone too. */
   get lost(): boolean {
     return false;
   }
@@ -106,12 +107,12 @@ export class JobRecord implements Attempt {
     return this.ended >= 0;
   }
 
-  /** Delayed, and never started. */
+  /** Whether the job is delayed and was never started. */
   get isUntouched(): boolean {
     return this.dueAt !== undefined && this.started < 0;
   }
 
-  /** `undefined` unless it is delayed. */
+  /** `undefined` unless the job is delayed. */
   get dueAt(): number | undefined {
     return this.extras?.dueAt;
   }
@@ -150,14 +151,14 @@ export class JobRecord implements Attempt {
     (this.extras ??= {}).reason = reason;
   }
 
-  /** Gives it what a later job of the same key brings. */
+  /** Takes the arguments and options of a later submission with the same key. */
   replaceBy(job: NewJob): void {
     this.extras = { ...this.extras, overrides: job.overrides, metadata: job.metadata };
     this.value = bare(job.args);
   }
 
-  /** Of its last attempts, only errors and logs stay. */
-  startAnew(): void {
+  /** Prepares a failed job to run again. Its errors and log are kept. */
+  reset(): void {
     this.retries = 0;
     this.started = -1;
     this.waitAgain();
@@ -171,8 +172,8 @@ export class JobRecord implements Attempt {
   }
 
   /**
-   * Another record of the same job, to go on in this one's place. This one is left behind, empty, in
-   * a chain from whose middle it could not be taken.
+   * A new record of the same job, which replaces this one. This one stays, empty, in a chain from whose middle it
+   * cannot be taken.
    */
   successor(): JobRecord {
     const { taskId, taskName, priority, home } = this;
@@ -190,14 +191,14 @@ export class JobRecord implements Attempt {
     return next;
   }
 
-  /** Lets go of what it holds: nobody asks for it any more, though a chain may still lead to it. */
+  /** Releases the data of a record that is no longer used, although a chain may still contain it. */
   empty(): void {
     this.extras = null;
     this.value = undefined;
     this.errors = NO_ERRORS;
   }
 
-  /** A snapshot that shares nothing with the record. */
+  /** A copy that shares no object with the record. */
   state(): JobState {
     return {
       taskId: this.taskId,
@@ -214,7 +215,7 @@ export class JobRecord implements Attempt {
     };
   }
 
-  info(): JobRow {
+  row(): JobRow {
     const { queue, priority, dueAt = null, metadata } = this;
     const waits = this.status === 'pending' || this.status === 'retrying';
     return {
@@ -226,10 +227,10 @@ export class JobRecord implements Attempt {
     };
   }
 
-  /** The arguments of a job that has succeeded are not kept: its result lies in their place. */
-  dossier(): JobRow {
+  /** With arguments and log. If the job has succeeded, its arguments are no longer kept: the result replaced them. */
+  fullRow(): JobRow {
     const args = this.status === 'success' ? null : this.args();
-    return { ...this.info(), args, logs: this.extras?.logs ?? [] };
+    return { ...this.row(), args, logs: this.extras?.logs ?? [] };
   }
 
   addWaiter(waiter: Waiter): void {
@@ -265,7 +266,7 @@ function bare(args: readonly unknown[]): unknown {
   return args.length === 1 && !Array.isArray(args[0]) ? args[0] : args;
 }
 
-/** Never negative, even if the system's clock has been set back: that would read as "not yet". */
+/** Never negative, even if the system's clock was set back: a negative time means "not yet". */
 function since(epoch: number, now: number): number {
   return Math.max(0, now - epoch);
 }

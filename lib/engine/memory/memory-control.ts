@@ -4,26 +4,26 @@ import { type RowPage, type JobQuery, type QueueCounts, badCursor, matches } fro
 import type { JobRecord } from './job-record.js';
 import type { MemoryQueue } from './memory-queue.js';
 
-/** The most jobs that one page looks at. */
-const LOOKED_AT = 10_000;
+/** The largest number of jobs that are read for one page. */
+const MAX_READ = 10_000;
 
-/** What the control needs of the store. */
+/** The part of the store that the control uses. */
 export interface ControlledJobs {
   find(taskId: string): JobRecord | undefined;
   cancelWaiting(job: JobRecord, reason: string): JobRecord;
   cancelRunning(job: JobRecord, reason: string): void;
-  restart(job: JobRecord): JobRecord;
+  requeue(job: JobRecord): JobRecord;
   remove(job: JobRecord): void;
-  /** Jobs whose place lies before `place`, backwards, each with its place. */
-  before(place: number): Iterable<[number, JobRecord]>;
-  /** No job has a place as high. */
+  /** The jobs in slots below `slot`, in descending order, each with its slot. */
+  before(slot: number): Iterable<[number, JobRecord]>;
+  /** All slots are below this one. */
   readonly end: number;
   queue(name: string): MemoryQueue<JobRecord>;
   readonly allQueues: Iterable<MemoryQueue<JobRecord>>;
   changed(): void;
 }
 
-/** What is done to the memory store's jobs from outside. */
+/** Operations on the jobs of the memory store. */
 export class MemoryControl implements JobControl {
   constructor(private readonly jobs: ControlledJobs) {}
 
@@ -35,7 +35,7 @@ export class MemoryControl implements JobControl {
       this.jobs.cancelRunning(job, reason);
       return { kind: 'signalled' };
     }
-    return { kind: 'cancelled', job: this.jobs.cancelWaiting(job, reason).info() };
+    return { kind: 'cancelled', job: this.jobs.cancelWaiting(job, reason).row() };
   }
 
   report(attempt: Attempt, report: JobReport): void {
@@ -44,32 +44,39 @@ export class MemoryControl implements JobControl {
   }
 
   job(taskId: string): JobRow | null {
-    return this.jobs.find(taskId)?.dossier() ?? null;
+    return this.jobs.find(taskId)?.fullRow() ?? null;
   }
 
   find(query: JobQuery): RowPage {
-    const found: JobRow[] = [];
-    let looked = 0;
-    let place = query.cursor === null ? this.jobs.end : placeOf(query.cursor);
-    for (const [at, job] of this.jobs.before(place)) {
-      place = at;
-      if (matches(query, job)) found.push(job.info());
-      if (found.length === query.limit || ++looked === LOOKED_AT)
-        return { rows: found, cursor: place.toString(36) };
+    const rows: JobRow[] = [];
+    let read = 0;
+    let slot = query.cursor === null ? this.jobs.end : slotOf(query.cursor);
+    for (const [at, job] of this.jobs.before(slot)) {
+      slot = at;
+      if (matches(query, job)) rows.push(job.row());
+      if (rows.length === query.limit || ++read === MAX_READ) return { rows, cursor: slot.toString(36) };
     }
-    return { rows: found, cursor: null };
+    return { rows, cursor: null };
   }
 
   counts(): QueueCounts[] {
-    return [...this.jobs.allQueues].map((of) => {
-      const { queue, paused, size, running, retrying, success, failed, cancelled } = of;
-      return { queue, paused, pending: size - retrying, running, retrying, success, failed, cancelled };
-    });
+    return [...this.jobs.allQueues].map(
+      ({ queue, paused, size, running, retrying, success, failed, cancelled }) => ({
+        queue,
+        paused,
+        pending: size - retrying,
+        running,
+        retrying,
+        success,
+        failed,
+        cancelled,
+      }),
+    );
   }
 
   retry(taskId: string): JobRow | null {
     const job = this.jobs.find(taskId);
-    return job?.status === 'failed' ? this.jobs.restart(job).info() : null;
+    return job?.status === 'failed' ? this.jobs.requeue(job).row() : null;
   }
 
   remove(taskId: string): boolean {
@@ -89,7 +96,7 @@ export class MemoryControl implements JobControl {
   }
 }
 
-function placeOf(cursor: string): number {
+function slotOf(cursor: string): number {
   if (/^[0-9a-z]{1,9}$/.test(cursor)) return Number.parseInt(cursor, 36);
   throw badCursor(cursor);
 }

@@ -1,19 +1,18 @@
 import type { Clock } from '../../job/clock.js';
 import type { TaskStatus } from '../../job/job.js';
 import { type RateLimit, type ResolvedQueue, RateWindow } from '../../job/queue.js';
-import { MinHeap } from './min-heap.js';
 
-/** The part of a job that its queue reads and writes. */
+/** The part of a job that its queue uses. */
 interface QueuedJob<J> {
   readonly priority: number;
   readonly status: TaskStatus;
-  /** While it is delayed, in milliseconds since the epoch. */
+  /** In milliseconds since the epoch, while the job is delayed. */
   readonly dueAt: number | null | undefined;
   next: J | null;
   delayUntil(dueAt: number | undefined): void;
 }
 
-/** The due jobs of one priority, first in, first out: a chain through the records themselves. */
+/** The due jobs of one priority, first in, first out: a chain through the records. */
 interface Bucket<J> {
   readonly priority: number;
   head: J | null;
@@ -28,18 +27,18 @@ interface Delayed<J> {
 }
 
 /**
- * One queue's waiting jobs. Due ones lie in a bucket for each priority in use, which beats a heap
- * of jobs several times over when many share few priorities, as they mostly do. A job that is
- * cancelled, or delayed anew, leaves its old place behind, which is passed over when its turn comes.
+ * The waiting jobs of one queue. Due jobs are in one bucket for each priority in use. This is several times faster
+ * than a heap of jobs if many jobs share few priorities, which is the usual case. The old entry of a job that is
+ * cancelled, or whose delay begins again, stays, and is skipped when it is reached.
  */
 export class MemoryQueue<J extends QueuedJob<J>> {
   paused = false;
-  /** How many of its jobs are in the store, besides those that wait. */
+  /** The numbers of the queue's jobs by state, for jobs that do not wait. */
   running = 0;
   success = 0;
   failed = 0;
   cancelled = 0;
-  /** Of those that wait, the ones that have failed before. */
+  /** The number of waiting jobs that have failed before. */
   retrying = 0;
   private readonly buckets = new Map<number, Bucket<J>>();
   private readonly priorities = new MinHeap<number>((a, b) => a < b);
@@ -48,15 +47,15 @@ export class MemoryQueue<J extends QueuedJob<J>> {
   );
   private readonly rate: RateWindow | null;
   private readonly concurrency: number;
-  /** The bucket used last: mostly the next one as well. */
+  /** The bucket that was used last, which is usually the next one too. */
   private recent: Bucket<J> | null = null;
   private orders = 0;
   private due = 0;
   private notDue = 0;
 
   /**
-   * @param epoch Milliseconds since the Unix epoch: the store's zero.
-   * @param limits Of the fleet, of which this process is all.
+   * @param epoch The zero of the store's times, in milliseconds since the Unix epoch.
+   * @param limits The limits of the fleet: this process is the whole fleet.
    */
   constructor(
     readonly queue: string,
@@ -67,7 +66,7 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     this.rate = limits.fleetRateLimit === null ? null : new RateWindow(limits.fleetRateLimit);
   }
 
-  /** How many wait, due or not. */
+  /** The number of waiting jobs, due or delayed. */
   get size(): number {
     return this.due + this.notDue;
   }
@@ -80,7 +79,7 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     this.due++;
   }
 
-  /** Before its equals: for a job that was given back. */
+  /** Adds a released job before the jobs of the same priority. */
   pushFront(job: J): void {
     const bucket = this.bucketOf(job.priority);
     job.next = bucket.head;
@@ -89,33 +88,33 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     this.due++;
   }
 
-  /** Takes its place among its equals when it is due. */
+  /** When the job is due, it is added after the jobs of the same priority. */
   pushDelayed(job: J, dueAt: number): void {
     job.delayUntil(dueAt);
     this.delayed.push({ dueAt, order: this.orders++, job });
     this.notDue++;
-    if (this.delayed.size > 2 * this.notDue + FEW) this.delayed.retain(stillCounts);
+    if (this.delayed.size > 2 * this.notDue + FEW) this.delayed.retain(isCurrent);
   }
 
-  /** A delayed job comes due at another time. */
-  delayAnew(job: J, dueAt: number): void {
+  /** Changes the due time of a delayed job. */
+  reschedule(job: J, dueAt: number): void {
     if (job.dueAt === dueAt) return;
     this.notDue--;
     this.pushDelayed(job, dueAt);
   }
 
-  /** A waiting job is taken out; its record stays behind and must be left empty. */
-  takeOut(job: J): void {
+  /** Stops counting a waiting job. Its record stays in the queue as a skipped entry, and must be emptied. */
+  exclude(job: J): void {
     if (job.dueAt === undefined) this.due--;
     else {
       this.notDue--;
       if (this.delayed.size > 2 * this.notDue + FEW)
-        this.delayed.retain((each) => each.job !== job && stillCounts(each));
+        this.delayed.retain((each) => each.job !== job && isCurrent(each));
     }
     if (job.status === 'retrying') this.retrying--;
   }
 
-  /** How many may start now, of `limit` at most. */
+  /** The number of jobs that may start now, at most `limit`. */
   allowed(limit: number, now: number): number {
     if (this.paused) return 0;
     const room = Math.min(limit, this.concurrency - this.running);
@@ -148,7 +147,7 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     return null;
   }
 
-  /** 0 if a job can start now, the time from which one can, or `null` if that depends on something else. */
+  /** The time from which a job can start: 0 for now, `null` if no time is known. */
   nextDue(clock: Pick<Clock, 'now'>): number | null {
     if (this.paused || this.running >= this.concurrency) return null;
     const due = this.due > 0 ? 0 : (this.nextDelayed()?.dueAt ?? null);
@@ -156,7 +155,7 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     return Math.max(due, this.rate.endsAt);
   }
 
-  /** Forgets whatever waits. */
+  /** Removes all waiting jobs. */
   clear(): void {
     this.buckets.clear();
     while (this.priorities.pop() !== undefined);
@@ -174,10 +173,10 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     }
   }
 
-  /** The next one that still counts. */
+  /** The next delayed job whose entry is current. */
   private nextDelayed(): Delayed<J> | undefined {
     for (let next = this.delayed.peek(); next !== undefined; next = this.delayed.peek()) {
-      if (stillCounts(next)) return next;
+      if (isCurrent(next)) return next;
       this.delayed.pop();
     }
     return undefined;
@@ -201,12 +200,63 @@ export class MemoryQueue<J extends QueuedJob<J>> {
   }
 }
 
-/** So many places that were left behind are not worth clearing up. */
+/** The number of skipped entries that are not worth a clean-up. */
 const FEW = 1_000;
 
-/** Whether a place is not one that was left behind. */
-function stillCounts<J extends QueuedJob<J>>({ job, dueAt }: Delayed<J>): boolean {
+/** Whether an entry is the current one of its job. */
+function isCurrent<J extends QueuedJob<J>>({ job, dueAt }: Delayed<J>): boolean {
   return job.dueAt === dueAt && job.status !== 'cancelled';
 }
 
 const NO_LIMITS = { fleetConcurrency: Infinity, fleetRateLimit: null as RateLimit | null };
+
+/** A binary heap: the least element first, in logarithmic time. */
+class MinHeap<T> {
+  private readonly items: T[] = [];
+
+  constructor(private readonly before: (a: T, b: T) => boolean) {}
+
+  get size(): number {
+    return this.items.length;
+  }
+
+  peek(): T | undefined {
+    return this.items[0];
+  }
+
+  push(item: T): void {
+    const { items } = this;
+    let at = items.length;
+    while (at > 0) {
+      const parentAt = (at - 1) >>> 1;
+      const parent = items[parentAt] as T;
+      if (!this.before(item, parent)) break;
+      items[at] = parent;
+      at = parentAt;
+    }
+    items[at] = item;
+  }
+
+  /** Drops the elements that do not pass. */
+  retain(passes: (item: T) => boolean): void {
+    for (const item of this.items.splice(0)) if (passes(item)) this.push(item);
+  }
+
+  pop(): T | undefined {
+    const { items } = this;
+    const first = items[0];
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return first;
+    let at = 0;
+    for (;;) {
+      let childAt = 2 * at + 1;
+      if (childAt >= items.length) break;
+      if (childAt + 1 < items.length && this.before(items[childAt + 1] as T, items[childAt] as T)) childAt++;
+      if (!this.before(items[childAt] as T, last)) break;
+      items[at] = items[childAt] as T;
+      at = childAt;
+    }
+    items[at] = last;
+    return first;
+  }
+}

@@ -1,18 +1,17 @@
-import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
-import { taskResultOf } from '../../job/task-snapshot.js';
-import { AbortListeners } from '../../results/abort-listeners.js';
+import type { Clock } from '../../job/clock.js';
+import { type FinishedTaskResult, type TaskResult, taskResultOf } from '../../job/task-result.js';
+import { AbortListeners, waitUntil } from '../../results/wait-until.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
-import { waitUntil } from '../../results/wait-until.js';
 import type { JobRecord } from './job-record.js';
 
-/** What the results need of the store. */
+/** The part of the store that the results use. */
 interface Jobs {
-  readonly clock: Parameters<typeof waitUntil>[2];
+  readonly clock: Clock;
   find(taskId: string): JobRecord | undefined;
   missing(taskId: string): Error;
 }
 
-/** The memory store's results: snapshots of its own records, so nothing is kept twice. */
+/** The results of the memory store: copies of its job records, so nothing is stored twice. */
 export class MemoryResults extends ResultBackend {
   private readonly aborts = new AbortListeners();
 
@@ -20,7 +19,7 @@ export class MemoryResults extends ResultBackend {
     super();
   }
 
-  /** The record is the result already. */
+  /** The job record is the result. */
   store(): void {}
 
   get(taskId: string): TaskResult | null {

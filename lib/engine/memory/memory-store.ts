@@ -1,52 +1,70 @@
-import { EmbeddedEngine } from '../embedded/embedded-engine.js';
-import { ResultExpiredError, ResultNotFoundError } from '../../job/errors.js';
-import type { FinishedTaskResult } from '../../job/task-result.js';
-import { taskResultOf } from '../../job/task-snapshot.js';
-import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../embedded/job-store.js';
+import type { Clock } from '../../job/clock.js';
+import { ResultNotFoundError } from '../../job/errors.js';
 import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../job/job.js';
 import { nextState, type Outcome } from '../../job/outcome.js';
+import { droppedResult, type FinishedTaskResult, taskResultOf } from '../../job/task-result.js';
+import { EmbeddedEngine } from '../embedded/embedded-engine.js';
+import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../embedded/job-store.js';
 import { DedupeKeys } from './dedupe-keys.js';
-import { JobRecord } from './job-record.js';
+import { FinishedJobs } from './finished-jobs.js';
+import type { JobRecord } from './job-record.js';
 import { MemoryControl } from './memory-control.js';
 import { MemoryJobs } from './memory-jobs.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemoryResults } from './memory-results.js';
-import { FinishedJobs } from './finished-jobs.js';
 
-/** Jobs and results in this process's memory, for as long as it lives. */
-export class MemoryStore implements JobStore, OpenStore {
+/** Stores jobs and results in the memory of this process. They are lost when the process ends. */
+export function memoryEngine(): EmbeddedEngine {
+  return new EmbeddedEngine('memory', new MemoryStore());
+}
+
+export class MemoryStore implements JobStore {
   readonly durable = false;
+  private latest: OpenMemoryStore | null = null;
+
+  /** The jobs of the store that was open before are kept. */
+  open(config: StoreConfig): OpenMemoryStore {
+    this.latest = new OpenMemoryStore(config, this.latest);
+    return this.latest;
+  }
+}
+
+export class OpenMemoryStore implements OpenStore {
   readonly results = new MemoryResults(this);
   readonly control = new MemoryControl(this);
-  private readonly jobs = new MemoryJobs();
-  private readonly queues = new Map<string, MemoryQueue<JobRecord>>();
-  private readonly keys = new DedupeKeys();
-  private finished!: FinishedJobs;
-  private config!: StoreConfig;
-  private epoch = 0;
+  readonly clock: Clock;
+  /** The zero of the times in job records, in milliseconds since the Unix epoch. */
+  private readonly epoch: number;
+  private readonly jobs: MemoryJobs;
+  private readonly queues: Map<string, MemoryQueue<JobRecord>>;
+  private readonly keys: DedupeKeys;
+  private readonly finished: FinishedJobs;
 
-  get clock() {
-    return this.config.clock;
-  }
-
-  open(config: StoreConfig): this {
-    this.config = config;
-    this.epoch ||= config.clock.now();
-    this.finished ??= new FinishedJobs(config.clock, config.retention, (job) => this.forget(job));
+  /** @param earlier The store before, whose jobs this one takes over. */
+  constructor(
+    private readonly config: StoreConfig,
+    earlier: OpenMemoryStore | null,
+  ) {
+    this.clock = config.clock;
+    this.epoch = earlier?.epoch ?? config.clock.now();
+    this.jobs = earlier?.jobs ?? new MemoryJobs();
+    this.queues = earlier?.queues ?? new Map<string, MemoryQueue<JobRecord>>();
+    this.keys = earlier?.keys ?? new DedupeKeys();
+    this.finished =
+      earlier?.finished ?? new FinishedJobs(config.clock, config.retention, (job) => this.drop(job));
     for (const queue of config.queues)
       if (!this.queues.has(queue.name))
         this.queues.set(queue.name, new MemoryQueue(queue.name, this.epoch, queue));
-    return this;
   }
 
   insert(job: NewJob, now: number): Accepted {
     const { dedupe } = job;
     if (job.taskId !== undefined && this.find(job.taskId) !== undefined) return new Duplicate(job.taskId);
     if (dedupe !== undefined) {
-      const standing = this.keys.standing(dedupe, now);
-      if (standing !== null) {
-        if (dedupe.mode === 'debounce') this.debounce(standing.job as JobRecord, job, now);
-        return new Duplicate(standing.taskId);
+      const existing = this.keys.existing(dedupe, now);
+      if (existing !== null) {
+        if (dedupe.mode === 'debounce') this.debounce(existing.job as JobRecord, job, now);
+        return new Duplicate(existing.taskId);
       }
     }
     const record = this.jobs.add(job, this.queue(job.queue), now);
@@ -62,7 +80,7 @@ export class MemoryStore implements JobStore, OpenStore {
 
   hasExisting({ taskId, dedupe }: NewJob, now: number): boolean {
     if (taskId !== undefined && this.find(taskId) !== undefined) return true;
-    return dedupe !== undefined && this.keys.standing(dedupe, now) !== null;
+    return dedupe !== undefined && this.keys.existing(dedupe, now) !== null;
   }
 
   claim(queue: string, limit: number, now: number): readonly Attempt[] {
@@ -114,60 +132,58 @@ export class MemoryStore implements JobStore, OpenStore {
   }
 
   close(): void {
-    this.finished?.close();
+    this.finished.close();
   }
 
-  /** The job of an id, whatever its state; results older than they may be are dropped first. */
+  /** The job with this id, in any state. Expired results are dropped first. */
   find(taskId: string): JobRecord | undefined {
     this.finished.prune(this.clock.now());
     return this.jobs.find(taskId);
   }
 
-  /** Why an id is not found: an id of this store's own making was a job once. */
-  missing(taskId: string): ResultExpiredError | ResultNotFoundError {
+  /** The error for an id that is not found. An id that this store generated had a job. */
+  missing(taskId: string): Error {
     return this.jobs.wasIssued(taskId)
-      ? new ResultExpiredError(
-          `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
-        )
+      ? droppedResult(taskId)
       : new ResultNotFoundError(
-          `No job '${taskId}' is known here. The memory engine forgets its jobs when the process ends.`,
+          `No job '${taskId}' is known here. The memory engine loses its jobs when the process ends.`,
         );
   }
 
   cancelWaiting(job: JobRecord, reason: string): JobRecord {
-    job.home.takeOut(job);
-    const over = this.goOn(job);
+    job.home.exclude(job);
+    const cancelled = this.replace(job);
     job.status = 'cancelled';
-    over.cancel(reason, this.clock.now());
-    this.finish(over);
+    cancelled.cancel(reason, this.clock.now());
+    this.finish(cancelled);
     this.changed();
-    return over;
+    return cancelled;
   }
 
   cancelRunning(job: JobRecord, reason: string): void {
     this.config.notify({ type: 'cancelled', attempt: job, reason });
   }
 
-  /** A failed job becomes one that waits. */
-  restart(job: JobRecord): JobRecord {
+  /** A failed job waits again. */
+  requeue(job: JobRecord): JobRecord {
     job.home.failed--;
-    this.finished.leave();
-    const again = this.goOn(job);
-    again.startAnew();
-    again.home.push(again);
-    if (again.dedupe !== undefined) this.keys.resumed(again, again.dedupe, this.clock.now());
+    this.finished.exclude();
+    const waiting = this.replace(job);
+    waiting.reset();
+    waiting.home.push(waiting);
+    if (waiting.dedupe !== undefined) this.keys.requeued(waiting, waiting.dedupe, this.clock.now());
     this.changed();
-    return again;
+    return waiting;
   }
 
   remove(job: JobRecord): void {
-    this.forget(job);
-    this.finished.leave();
+    this.drop(job);
+    this.finished.exclude();
     job.empty();
   }
 
-  before(place: number): Iterable<[number, JobRecord]> {
-    return this.jobs.before(place);
+  before(slot: number): Iterable<[number, JobRecord]> {
+    return this.jobs.before(slot);
   }
 
   get end(): number {
@@ -190,14 +206,14 @@ export class MemoryStore implements JobStore, OpenStore {
 
   private debounce(job: JobRecord, later: NewJob, now: number): void {
     job.replaceBy(later);
-    job.home.delayAnew(job, now + later.delay);
+    job.home.reschedule(job, now + later.delay);
     this.changed();
   }
 
-  /** Another record in the place of one that cannot be taken from the middle of a chain. */
-  private goOn(job: JobRecord): JobRecord {
+  /** A new record replaces one that cannot be taken from the middle of a chain. */
+  private replace(job: JobRecord): JobRecord {
     const successor = this.jobs.replace(job);
-    this.keys.succeeded(job, successor);
+    this.keys.replaced(job, successor);
     return successor;
   }
 
@@ -217,15 +233,10 @@ export class MemoryStore implements JobStore, OpenStore {
     else home.push(job);
   }
 
-  /** Says `false` of a record that was left behind. */
-  private forget(job: JobRecord): boolean {
+  /** Returns `false` for a record that its job no longer uses. */
+  private drop(job: JobRecord): boolean {
     if (!this.jobs.remove(job)) return false;
     job.home[job.status as 'success' | 'failed' | 'cancelled']--;
     return true;
   }
-}
-
-/** The engine that needs nothing but the process it lives in, and keeps nothing when that ends. */
-export function memoryEngine(): EmbeddedEngine {
-  return new EmbeddedEngine('memory', new MemoryStore());
 }

@@ -2,11 +2,14 @@ import { ExecutorNotRunningError, ResultExpiredError, ResultNotFoundError } from
 import type { Retention } from '../../job/queue.js';
 import type { Clock } from '../../job/clock.js';
 import { isFinal } from '../../job/job.js';
-import type { FinishedTaskResult, TaskResult } from '../../job/task-result.js';
-import { taskResultOf } from '../../job/task-snapshot.js';
-import { AbortListeners } from '../../results/abort-listeners.js';
+import {
+  type FinishedTaskResult,
+  type TaskResult,
+  droppedResult,
+  taskResultOf,
+} from '../../job/task-result.js';
+import { AbortListeners, waitUntil } from '../../results/wait-until.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
-import { waitUntil } from '../../results/wait-until.js';
 import { Waiters } from '../../results/waiters.js';
 import { hasExpired, type SqliteRow, toJobState } from './sql/job-row.js';
 import type { JobReads } from './sql/job-reads.js';
@@ -115,9 +118,7 @@ export class SqliteResults extends ResultBackend {
 
   private missing(taskId: string): Error {
     return this.parts.reads.wasIssued(taskId)
-      ? new ResultExpiredError(
-          `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
-        )
+      ? droppedResult(taskId)
       : new ResultNotFoundError(`This database file has no job '${taskId}'.`);
   }
 

@@ -1,55 +1,52 @@
 import { types } from 'node:util';
+import { ARRAY_BUFFER, VIEW } from './kinds/binary.js';
+import { ERROR } from './kinds/error.js';
+import type { PayloadKind } from './kinds/kind.js';
+import { BIGINT, DATE, MAP, NUMBER, REGEXP, SET, STRING, UNDEFINED, URL_KIND } from './kinds/values.js';
 
-/** How an object travels. `'instance'`: of no built-in class that is carried as itself. */
-export type PayloadKind =
-  | 'array'
-  | 'object'
-  | 'instance'
-  | 'date'
-  | 'map'
-  | 'set'
-  | 'view'
-  | 'buffer'
-  | 'error'
-  | 'url'
-  | 'regexp'
-  | 'boxed';
+/** The kinds of built-in objects. Their order matters for an object that two entries recognise. */
+const OBJECT_KINDS: readonly PayloadKind[] = [DATE, MAP, SET, VIEW, ARRAY_BUFFER, ERROR, URL_KIND, REGEXP];
+
+/** Every kind of value that JSON cannot hold as it is. */
+export const PAYLOAD_KINDS: readonly PayloadKind[] = [STRING, NUMBER, BIGINT, UNDEFINED, ...OBJECT_KINDS];
+
+const KIND_OF_TYPE: ReadonlyMap<string, PayloadKind> = new Map(
+  PAYLOAD_KINDS.flatMap((kind) => kind.types.map((type): [string, PayloadKind] => [type, kind])),
+);
 
 /**
- * Tells built-in objects apart by what they are, not by `instanceof`: an object that comes from
- * another realm (a `vm` context, a test runner's sandbox) is of none of this realm's classes.
- * On a revoked `Proxy` it throws.
+ * The kind of an object:
+ * - `'object'`: copied by its properties. Its prototype is `null` or ends the chain, as `Object.prototype` of
+ *   any realm does;
+ * - `'instance'`: of a class that is not built in; copied by `toJSON()` or by its properties;
+ * - `'boxed'`: a `Number`, `String`, … object; copied as the primitive inside it.
+ *
+ * Throws for a revoked `Proxy`.
  */
-export function kindOf(value: object): PayloadKind {
+export function kindOf(value: object): PayloadKind | 'array' | 'object' | 'instance' | 'boxed' {
   if (Array.isArray(value)) return 'array';
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Any object whose prototype ends the chain counts as plain: another realm's `Object.prototype` does.
   if (prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null)
     return 'object';
-  // Every other kind has an internal slot or a tag that changes this answer, so a DTO is through here.
-  return tagOf(value) === 'Object' ? 'instance' : nativeKindOf(value);
+  // Every built-in kind has its own tag, so an instance of a class needs no look at the table.
+  if (tagOf(value) === 'Object') return 'instance';
+  for (const kind of OBJECT_KINDS) if (kind.is(value)) return kind;
+  return types.isBoxedPrimitive(value) ? 'boxed' : 'instance';
 }
 
-/** Of data that has been through the codec, or was read from a store. */
+/** The kind whose JSON form has this `$type`; `undefined` for an unknown one. */
+export function kindOfType(type: string): PayloadKind | undefined {
+  return KIND_OF_TYPE.get(type);
+}
+
+/** For data from the codec or from a store. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && kindOf(value) === 'object';
 }
 
-/** What `Object.prototype.toString` calls it: `Date`, `Map`, `Promise`, …; `Object` for most. */
+/** The name by which `Object.prototype.toString` calls an object: `Date`, `Map`, `Promise`, …; `Object` for most. */
 export function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1);
-}
-
-function nativeKindOf(value: object): PayloadKind {
-  if (types.isDate(value)) return 'date';
-  if (types.isMap(value)) return 'map';
-  if (types.isSet(value)) return 'set';
-  if (ArrayBuffer.isView(value)) return 'view';
-  if (types.isArrayBuffer(value)) return 'buffer';
-  if (types.isNativeError(value) || value instanceof Error || tagOf(value) === 'DOMException') return 'error';
-  if (value instanceof URL) return 'url';
-  if (types.isRegExp(value)) return 'regexp';
-  return types.isBoxedPrimitive(value) ? 'boxed' : 'instance';
 }
 
 /** The primitive inside a `Number`, `String`, … object. */
@@ -60,9 +57,4 @@ export function unboxed(value: object): unknown {
   return types.isBigIntObject(value)
     ? BigInt.prototype.valueOf.call(value)
     : Symbol.prototype.valueOf.call(value);
-}
-
-/** Sets an own property like an assignment, but even one called `__proto__` reaches no setter. */
-export function setOwn(target: object, key: string, value: unknown, enumerable = true): void {
-  Object.defineProperty(target, key, { value, enumerable, writable: true, configurable: true });
 }

@@ -1,31 +1,59 @@
-import { bigintText } from '../bigint-text.js';
 import { PayloadError } from '../errors.js';
-import { bytesOf, viewNameOf } from './payload-binary.js';
-import { errorParts } from './payload-error-parts.js';
-import { kindOf } from './payload-kind.js';
-import { TAG, type Tagged, escapeText, isSafeText } from './payload-tags.js';
-
-export { payloadFromJson, payloadFromText } from './payload-from-text.js';
-
-const LONGEST_ESCAPED = 1_024;
+import { type Tagged, TAG, invalid, pairsIn, tagged } from './kinds/kind.js';
+import { BIGINT, NUMBER, STRING, UNDEFINED, isSafeText } from './kinds/values.js';
+import { kindOf, kindOfType } from './payload-kind.js';
 
 /**
- * Plain data as JSON text that loses nothing. What JSON has a word for looks like itself, all else is
- * an object with a `$type`: `{"$type":"Date","value":"2030-01-01T00:00:00.000Z"}`. The text holds no
- * NUL and no lone surrogate, raw or escaped, so every database takes it, PostgreSQL's `jsonb` included.
+ * Writes plain data as lossless JSON text. Values that JSON can hold look like themselves; every other value is
+ * an object with a `$type`: `{"$type":"Date","value":"2030-01-01T00:00:00.000Z"}`. The text contains no NUL and
+ * no lone surrogate, raw or escaped, so every database can store it, including PostgreSQL's `jsonb`.
  *
- * @throws {PayloadError} if `plain` has not been through the codec and holds what cannot travel.
+ * @throws {PayloadError} if `plain` is not from the codec and contains a value that has no JSON form.
  */
 export function payloadToText(plain: unknown): string {
   return JSON.stringify(payloadToJson(plain));
 }
 
-/** The same before it becomes text, for storage that makes text itself. May share objects with `plain`. */
+/** Like {@link payloadToText}, for storage that writes the text itself. The result may share objects with `plain`. */
 export function payloadToJson(plain: unknown): unknown {
-  return isJson(plain) ? plain : jsonOf(plain);
+  return isJson(plain) ? plain : toJson(plain);
 }
 
-/** Whether `JSON.stringify` alone would lose nothing: most payloads, which are then not copied. */
+/**
+ * Reads the text of {@link payloadToText}.
+ *
+ * @throws {PayloadError} if Flowrra did not write the text.
+ */
+export function payloadFromText(text: string): unknown {
+  return decoded(() => {
+    const json: unknown = JSON.parse(text);
+    // Flowrra writes this key in one way only, so most texts need no decoding.
+    return text.includes(`"${TAG}"`) ? fromJson(json) : json;
+  });
+}
+
+/**
+ * Reads the value of {@link payloadToJson}, which it may change.
+ *
+ * @throws {PayloadError} if Flowrra did not write the value.
+ */
+export function payloadFromJson(json: unknown): unknown {
+  return decoded(() => fromJson(json));
+}
+
+function decoded(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof PayloadError) throw error;
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new PayloadError('payload', `Flowrra did not write this stored value: ${problem}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Whether `JSON.stringify` loses nothing. Most payloads are such, and are not copied. */
 function isJson(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
@@ -50,7 +78,7 @@ function isJsonObject(value: object): boolean {
   return true;
 }
 
-/** Unlike `every`, it does not pass over holes. */
+/** Unlike `every`, it does not skip holes. */
 function isJsonArray(value: readonly unknown[]): boolean {
   for (let index = 0; index < value.length; index++) {
     if (!isJson(value[index])) return false;
@@ -66,88 +94,71 @@ function isPlainKey(key: string): boolean {
   return key !== TAG && isSafeText(key);
 }
 
-function jsonOf(value: unknown): unknown {
+function toJson(value: unknown): unknown {
   switch (typeof value) {
     case 'string':
-      return isSafeText(value) ? value : unsafeText(value);
+      return isSafeText(value) ? value : STRING.toJson(value, toJson);
     case 'number':
-      return isJsonNumber(value) ? value : tagged('number', Object.is(value, -0) ? '-0' : String(value));
+      return isJsonNumber(value) ? value : NUMBER.toJson(value, toJson);
     case 'bigint':
-      return tagged('bigint', bigintText(value));
+      return BIGINT.toJson(value, toJson);
     case 'undefined':
-      return { [TAG]: 'undefined' };
+      return UNDEFINED.toJson(value, toJson);
     case 'boolean':
       return value;
     case 'object':
-      return value === null ? null : jsonOfObject(value);
+      return value === null ? null : objectToJson(value);
     default:
-      throw new PayloadError(
-        'payload',
-        `a ${typeof value} has no form as text; only what the codec has copied has one`,
-      );
+      return noForm(`a ${typeof value}`);
   }
 }
 
-/** A long one in base64: to escape each character of one that is full of NUL takes seconds, and six times its size. */
-function unsafeText(text: string): Tagged {
-  return text.length <= LONGEST_ESCAPED
-    ? tagged('string', escapeText(text))
-    : tagged('utf16', Buffer.from(text, 'utf16le').toString('base64'));
-}
-
-function jsonOfObject(value: object): unknown {
+function objectToJson(value: object): unknown {
   const kind = kindOf(value);
-  switch (kind) {
-    case 'array':
-      return Array.from(value as unknown[], jsonOf);
-    case 'object':
-      return jsonOfProperties(value as Record<string, unknown>);
-    case 'date': {
-      const time = (value as Date).getTime();
-      return tagged('Date', Number.isNaN(time) ? null : new Date(time).toISOString());
-    }
-    case 'map':
-      return tagged(
-        'Map',
-        Array.from(value as Map<unknown, unknown>, ([key, entry]) => [jsonOf(key), jsonOf(entry)]),
-      );
-    case 'set':
-      return tagged('Set', Array.from(value as Set<unknown>, jsonOf));
-    case 'view':
-      return tagged(viewNameOf(value as ArrayBufferView), base64(bytesOf(value as ArrayBufferView)));
-    case 'buffer':
-      return tagged('ArrayBuffer', base64(new Uint8Array(value as ArrayBuffer)));
-    case 'error':
-      return tagged('Error', jsonOf(errorParts(value, (_key, child) => child)));
-    case 'url':
-      return tagged('URL', (value as URL).href);
-    case 'regexp':
-      return tagged('RegExp', [jsonOf((value as RegExp).source), (value as RegExp).flags]);
-    default:
-      throw new PayloadError(
-        'payload',
-        `an object of kind '${kind}' has no form as text; only what the codec has copied has one`,
-      );
-  }
+  if (kind === 'array') return Array.from(value as unknown[], toJson);
+  if (kind === 'object') return propertiesToJson(value as Record<string, unknown>);
+  return typeof kind === 'string' ? noForm(`an object of kind '${kind}'`) : kind.toJson(value, toJson);
 }
 
-/** An object with a key that JSON text cannot show as itself is written as its entries. */
-function jsonOfProperties(value: Record<string, unknown>): unknown {
+/** An object with a key that JSON text cannot hold as it is becomes a list of entries. */
+function propertiesToJson(value: Record<string, unknown>): unknown {
   const entries = Object.entries(value);
   if (!entries.every(([key]) => isPlainKey(key))) {
     return tagged(
       'Object',
-      entries.map(([key, child]) => [jsonOf(key), jsonOf(child)]),
+      entries.map(([key, child]) => [toJson(key), toJson(child)]),
     );
   }
-  // Defines its properties, so a key `__proto__` is one like any other.
-  return Object.fromEntries(entries.map(([key, child]) => [key, jsonOf(child)]));
+  // `fromEntries` defines properties, so the key `__proto__` reaches no setter.
+  return Object.fromEntries(entries.map(([key, child]) => [key, toJson(child)]));
 }
 
-function tagged(type: string, value: unknown): Tagged {
-  return { [TAG]: type, value };
+function noForm(what: string): never {
+  throw new PayloadError('payload', `${what} cannot be written as text; only data from the codec can be`);
 }
 
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+/** Changes the value in place: `JSON.parse` has created it, so no other code uses it. */
+function fromJson(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) {
+    for (let index = 0; index < json.length; index++) json[index] = fromJson(json[index]);
+    return json;
+  }
+  if (Object.hasOwn(json, TAG)) return untagged(json as Tagged);
+  const object = json as Record<string, unknown>;
+  // `__proto__` is an own property already, so the assignment reaches no setter.
+  for (const key of Object.keys(object)) object[key] = fromJson(object[key]);
+  return object;
+}
+
+function untagged(json: Tagged): unknown {
+  if (json[TAG] === 'Object') return objectFrom(json);
+  const kind = kindOfType(json[TAG]);
+  return kind === undefined ? invalid(json) : kind.fromJson(json, fromJson);
+}
+
+function objectFrom(json: Tagged): Record<string, unknown> {
+  const pairs = pairsIn(json, fromJson);
+  if (!pairs.every((pair): pair is [string, unknown] => typeof pair[0] === 'string')) return invalid(json);
+  return Object.fromEntries(pairs);
 }

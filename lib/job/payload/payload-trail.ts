@@ -1,77 +1,87 @@
 import { PayloadError } from '../errors.js';
-import { type PathStep, formatPath } from './payload-path.js';
-import { messageOf } from './payload-refusal.js';
-import { utf8Bytes } from './payload-size.js';
+import { EntryStep, utf8Bytes } from './kinds/kind.js';
+import { messageOf } from './payload-rejection.js';
 
-const DEEPEST = 500;
+const MAX_DEPTH = 500;
 
-/** What is copied, as errors call it. */
+/** In the path of an error: the longest key that is shown whole, and the number of steps. */
+const LONGEST_KEY = 60;
+const MAX_STEPS = 24;
+const STEPS_AT_START = 12;
+const STEPS_AT_END = 6;
+
+/** The value that is copied, as errors name it. */
 export type PayloadRoot = 'args' | 'result' | 'metadata' | 'context' | 'progress';
 
+/** A step from a container to a value inside it: an index, a property's name, or an {@link EntryStep}. */
+type PathStep = number | string | EntryStep;
+
 /**
- * Where a walk stands, what it may still spend, and how it refuses.
+ * The position of a walk, its byte budget, and its errors.
  *
- * `steps[0..level)` lead to the value at hand, and `ancestors[i]` is the container that `steps[i]`
- * starts from. They are not unwound when something throws: they still say where it was.
+ * `steps[0..level)` lead to the current value, and `ancestors[i]` is the container that `steps[i]` starts from.
+ * If something throws, they are not unwound: they still name the position.
  */
 export abstract class PayloadTrail {
   protected readonly steps: PathStep[] = [];
   protected readonly ancestors: object[] = [];
   protected level: number;
-  /** The first level at which no container may stand. */
+  /** The first level at which a container is rejected. */
   protected readonly tooDeep: number;
+  /** The bytes that are left. */
   protected room: number;
-  private refusal: PayloadError | null = null;
+  private rejection: PayloadError | null = null;
 
   constructor(
     private readonly root: PayloadRoot,
     private readonly maxBytes: number,
   ) {
     this.room = maxBytes;
-    // The list of the arguments is no nesting of the user's: it stands a level above them.
+    // The list of arguments is a level that the user did not create.
     this.level = root === 'args' ? 1 : 0;
-    this.tooDeep = this.level + DEEPEST;
+    this.tooDeep = this.level + MAX_DEPTH;
   }
 
   /** @param container The level of the innermost container that is being copied. */
   protected spend(bytes: number, container = this.level - 1): void {
     this.room -= bytes;
-    if (this.room < 0) this.refuseSize(container);
+    if (this.room < 0) this.rejectSize(container);
   }
 
   protected spendText(text: string): void {
-    // A character takes a byte at least: what is too long already need not be measured.
+    // Each character takes at least one byte, so a text that is too long need not be measured.
     this.spend(text.length > this.room ? text.length : utf8Bytes(text));
   }
 
-  private refuseSize(container: number): never {
-    this.refuseCycle(container);
+  private rejectSize(container: number): never {
+    this.rejectCycle(container);
     const all = this.root === 'args' ? 'the arguments take' : `the ${this.root} takes`;
-    this.refuse(
+    const hasOption = this.root === 'args' || this.root === 'result';
+    this.reject(
       `with this value, ${all} more than ${this.maxBytes} bytes; ` +
-        `pass a reference, such as an id or the name of a file${isBoundedByOption(this.root) ? ', or raise maxPayloadBytes' : ''}`,
+        `pass a reference, such as an id or the name of a file${hasOption ? ', or raise maxPayloadBytes' : ''}`,
     );
   }
 
-  protected refuseDepth(): never {
-    this.refuseCycle(this.level);
-    this.refuse(
-      `the value is nested deeper than ${DEEPEST} levels; pass a flatter structure, such as a list of nodes`,
+  protected rejectDepth(): never {
+    this.rejectCycle(this.level);
+    this.reject(
+      `the value is nested deeper than ${MAX_DEPTH} levels; pass a flatter structure, such as a list of nodes`,
     );
   }
 
   /**
-   * A walk along a cycle ends by depth or size alone, since the walk leaves no container on the way
-   * round. Only then it is worth finding out that a container stands among its own ancestors.
+   * A walk around a cycle always reaches the limit of depth or of size. So only then is it worth checking
+   * whether a container is among its own ancestors.
    */
-  private refuseCycle(last: number): void {
+  private rejectCycle(last: number): void {
     const first = new Map<object, number>();
     for (let at = 0; at <= last; at++) {
       const ancestor = this.ancestors[at] as object;
       const start = first.get(ancestor);
       if (start !== undefined) {
         this.level = at;
-        this.refuse(
+        this.reject(
           `the value refers back to itself (it is ${this.pathTo(start)}, which contains it); ` +
             'pass an id instead of the object',
         );
@@ -80,24 +90,26 @@ export abstract class PayloadTrail {
     }
   }
 
-  protected refuseIf(problem: string | null): void {
-    if (problem !== null) this.refuse(problem);
+  protected rejectIf(problem: string | null | undefined): void {
+    if (typeof problem === 'string') this.reject(problem);
   }
 
-  protected refuse(problem: string, cause?: unknown): never {
-    this.refusal = new PayloadError(this.path(), problem, cause === undefined ? undefined : { cause });
-    throw this.refusal;
+  protected reject(problem: string, cause?: unknown): never {
+    this.rejection = new PayloadError(
+      this.pathTo(this.level),
+      problem,
+      cause === undefined ? undefined : { cause },
+    );
+    throw this.rejection;
   }
 
-  /** What was thrown may come from the user's own code: then it is the cause. */
+  /** The error of a walk. An error that the user's own code has thrown becomes the cause. */
   protected explained(error: unknown): PayloadError {
-    return this.refusal !== null && error === this.refusal
-      ? this.refusal
-      : new PayloadError(this.path(), `reading the value threw: ${messageOf(error)}`, { cause: error });
-  }
-
-  private path(): string {
-    return this.pathTo(this.level);
+    return this.rejection !== null && error === this.rejection
+      ? this.rejection
+      : new PayloadError(this.pathTo(this.level), `reading the value threw: ${messageOf(error)}`, {
+          cause: error,
+        });
   }
 
   private pathTo(level: number): string {
@@ -105,6 +117,25 @@ export abstract class PayloadTrail {
   }
 }
 
-function isBoundedByOption(root: PayloadRoot): boolean {
-  return root === 'args' || root === 'result';
+/** The path as a user would write it: `args[0].user["first name"]`. The middle of a long path is left out. */
+function formatPath(root: string, steps: readonly PathStep[]): string {
+  const parts = steps.map(formatStep);
+  if (parts.length > MAX_STEPS)
+    parts.splice(STEPS_AT_START, parts.length - STEPS_AT_START - STEPS_AT_END, ' … ');
+  return root + parts.join('');
+}
+
+function formatStep(step: PathStep): string {
+  if (typeof step === 'number') return `[${step}]`;
+  if (step instanceof EntryStep)
+    return step.part === 'values' && typeof step.key === 'string'
+      ? `.get(${quote(step.key)})`
+      : `.${step.part}()[${step.index}]`;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) && step.length <= LONGEST_KEY
+    ? `.${step}`
+    : `[${quote(step)}]`;
+}
+
+function quote(key: string): string {
+  return JSON.stringify(key.length > LONGEST_KEY ? `${key.slice(0, LONGEST_KEY)}…` : key);
 }

@@ -1,20 +1,25 @@
-import { types } from 'node:util';
-import { setOwn, type PayloadKind, kindOf, unboxed } from './payload-kind.js';
-import { bytesOf, copyBytes, copyView } from './payload-binary.js';
-import { errorFrom, errorParts } from './payload-error-parts.js';
-import { EntryStep } from './payload-path.js';
-import { messageOf, refusedInstance, refusedPromise } from './payload-refusal.js';
-import { ENTRY_BYTES, OBJECT_BYTES, SCALAR_BYTES, bigintBytes } from './payload-size.js';
+import {
+  ENTRY_BYTES,
+  type EntryStep,
+  type InnerCopy,
+  OBJECT_BYTES,
+  type PayloadKind,
+  SCALAR_BYTES,
+  setOwn,
+} from './kinds/kind.js';
+import { BIGINT } from './kinds/values.js';
+import { kindOf, unboxed } from './payload-kind.js';
+import { instanceProblem, messageOf, promiseProblem } from './payload-rejection.js';
 import { PayloadTrail } from './payload-trail.js';
 
 type Properties = Record<string, unknown>;
 type ToJson = (this: object, key: string) => unknown;
 
 /**
- * One checked copy: of the arguments of one call, or of one result. The values it reads may run code
- * of the user (getters, `toJSON()`, traps of a `Proxy`), so a walk is never shared or used again.
+ * One checked copy: of the arguments of one call, or of one result. The copied values may run the user's code
+ * (getters, `toJSON()`, traps of a `Proxy`), so a walk is never shared or used again.
  */
-export class PayloadWalk extends PayloadTrail {
+export class PayloadWalk extends PayloadTrail implements InnerCopy {
   args(args: readonly unknown[]): unknown[] {
     try {
       this.ancestors[0] = args;
@@ -37,6 +42,24 @@ export class PayloadWalk extends PayloadTrail {
     }
   }
 
+  property(name: string, value: unknown): unknown {
+    this.steps[this.level - 1] = name;
+    this.spend(ENTRY_BYTES);
+    this.spendText(name);
+    return this.value(value);
+  }
+
+  entry(step: EntryStep, value: unknown): unknown {
+    this.steps[this.level - 1] = step;
+    this.spend(ENTRY_BYTES);
+    return this.value(value);
+  }
+
+  entryValue(step: EntryStep, value: unknown): unknown {
+    this.steps[this.level - 1] = step;
+    return this.value(value);
+  }
+
   private value(value: unknown): unknown {
     return typeof value === 'object' && value !== null ? this.container(value) : this.scalar(value);
   }
@@ -47,12 +70,12 @@ export class PayloadWalk extends PayloadTrail {
         this.spendText(value);
         return value;
       case 'bigint':
-        this.spend(bigintBytes(value, this.room));
+        this.spend(BIGINT.size(value, this.room));
         return value;
       case 'function':
-        return this.refuse('a function cannot travel with a job; pass the data it needs instead');
+        return this.reject('a function cannot travel with a job; pass the data it needs instead');
       case 'symbol':
-        return this.refuse('a symbol cannot travel with a job; pass a string instead');
+        return this.reject('a symbol cannot travel with a job; pass a string instead');
       default:
         this.spend(SCALAR_BYTES);
         return value;
@@ -61,36 +84,50 @@ export class PayloadWalk extends PayloadTrail {
 
   private container(value: object): unknown {
     this.ancestors[this.level] = value;
-    if (this.level >= this.tooDeep) this.refuseDepth();
+    if (this.level >= this.tooDeep) this.rejectDepth();
     this.spend(OBJECT_BYTES, this.level);
     const kind = kindOf(value);
-    if (kind === 'array') return this.array(value as unknown[]);
-    if (kind !== 'object' && kind !== 'instance') return this.native(value, kind);
-    if (kind === 'instance') this.refuseIf(refusedPromise(value));
-    const toJson: unknown = (value as Properties).toJSON;
-    if (typeof toJson === 'function') return this.jsonForm(value, toJson as ToJson);
-    return this.object(value, kind);
+    if (kind === 'object' || kind === 'instance') {
+      if (kind === 'instance') this.rejectIf(promiseProblem(value));
+      const toJson: unknown = (value as Properties).toJSON;
+      if (typeof toJson === 'function') return this.jsonForm(value, toJson as ToJson);
+    }
+    return this.ofKind(value, kind);
   }
 
-  /** As in `JSON.stringify`, what `toJSON()` returns is not asked for its own: it may be the same object. */
+  /** Like `JSON.stringify`, it does not call `toJSON()` of what `toJSON()` returned: that may be the same object. */
   private jsonForm(value: object, toJson: ToJson): unknown {
     let form: unknown;
     try {
       form = toJson.call(value, '');
     } catch (error) {
-      this.refuse(`its toJSON() threw: ${messageOf(error)}`, error);
+      this.reject(`its toJSON() threw: ${messageOf(error)}`, error);
     }
     if (typeof form !== 'object' || form === null) return this.scalar(form);
     const kind = kindOf(form);
-    if (kind === 'array') return this.array(form as unknown[]);
-    if (kind !== 'object' && kind !== 'instance') return this.native(form, kind);
-    if (kind === 'instance') this.refuseIf(refusedPromise(form));
-    return this.object(form, kind);
+    if (kind === 'instance') this.rejectIf(promiseProblem(form));
+    return this.ofKind(form, kind);
+  }
+
+  private ofKind(value: object, kind: ReturnType<typeof kindOf>): unknown {
+    switch (kind) {
+      case 'array':
+        return this.array(value as unknown[]);
+      case 'instance':
+        this.rejectIf(instanceProblem(value));
+        return this.object(value);
+      case 'object':
+        return this.object(value);
+      case 'boxed':
+        return this.scalar(unboxed(value));
+      default:
+        return this.builtIn(value, kind);
+    }
   }
 
   private array(value: readonly unknown[]): unknown[] {
     const { length } = value;
-    // Before anything is allocated: a sparse array may claim four billion entries.
+    // Counted before anything is allocated: a sparse array may claim four billion entries.
     this.spend(length * ENTRY_BYTES, this.level);
     const level = this.level++;
     const copy = arrayOf(length);
@@ -102,8 +139,7 @@ export class PayloadWalk extends PayloadTrail {
     return copy;
   }
 
-  private object(value: object, kind: 'object' | 'instance'): Properties {
-    if (kind === 'instance') this.refuseIf(refusedInstance(value));
+  private object(value: object): Properties {
     const level = this.level++;
     const copy: Properties = {};
     for (const key of Object.keys(value)) {
@@ -118,90 +154,17 @@ export class PayloadWalk extends PayloadTrail {
     return copy;
   }
 
-  private native(value: object, kind: Exclude<PayloadKind, 'array' | 'object' | 'instance'>): unknown {
-    switch (kind) {
-      case 'date':
-        return new Date(Date.prototype.getTime.call(value));
-      case 'map':
-        return this.map(value as Map<unknown, unknown>);
-      case 'set':
-        return this.set(value as Set<unknown>);
-      case 'view':
-        return this.view(value as ArrayBufferView);
-      case 'buffer': {
-        const bytes = new Uint8Array(value as ArrayBuffer);
-        this.spend(bytes.length);
-        return copyBytes(bytes);
-      }
-      case 'error':
-        return this.error(value);
-      case 'url':
-        this.spendText((value as URL).href);
-        return new URL((value as URL).href);
-      case 'regexp':
-        this.spendText((value as RegExp).source);
-        return new RegExp((value as RegExp).source, (value as RegExp).flags);
-      case 'boxed':
-        return this.scalar(unboxed(value));
-    }
-  }
-
-  private map(value: Map<unknown, unknown>): Map<unknown, unknown> {
-    const step = new EntryStep();
+  private builtIn(value: object, kind: PayloadKind): unknown {
+    this.rejectIf(kind.problem?.(value));
+    this.spend(kind.size(value, this.room));
     const level = this.level++;
-    this.steps[level] = step;
-    const copy = new Map<unknown, unknown>();
-    for (const [key, entry] of Map.prototype.entries.call(value)) {
-      this.spend(ENTRY_BYTES);
-      step.part = 'keys';
-      step.key = key;
-      const copiedKey = this.value(key);
-      step.part = 'values';
-      copy.set(copiedKey, this.value(entry));
-      step.index++;
-    }
+    const copy = kind.copy(value, this);
     this.level = level;
     return copy;
-  }
-
-  private set(value: Set<unknown>): Set<unknown> {
-    const step = new EntryStep();
-    const level = this.level++;
-    this.steps[level] = step;
-    const copy = new Set<unknown>();
-    for (const entry of Set.prototype.values.call(value)) {
-      this.spend(ENTRY_BYTES);
-      copy.add(this.value(entry));
-      step.index++;
-    }
-    this.level = level;
-    return copy;
-  }
-
-  private view(value: ArrayBufferView): ArrayBufferView {
-    if (types.isSharedArrayBuffer(value.buffer)) {
-      this.refuse(
-        'a view of a SharedArrayBuffer cannot travel with a job, since a copy shares nothing; pass a copy',
-      );
-    }
-    this.spend(bytesOf(value).length);
-    return copyView(value);
-  }
-
-  private error(value: object): Error {
-    const level = this.level++;
-    const parts = errorParts(value, (key, child) => {
-      this.steps[level] = key;
-      this.spend(ENTRY_BYTES);
-      this.spendText(key);
-      return this.value(child);
-    });
-    this.level = level;
-    return errorFrom(parts);
   }
 }
 
-/** Of exactly that capacity: an array that grows keeps room to spare, in a payload that may wait for long. */
+/** Has exactly this capacity: an array that grows reserves more memory, and a payload may wait for a long time. */
 function arrayOf(length: number): unknown[] {
   // oxlint-disable-next-line unicorn/no-new-array -- `Array.from` fills it first, at many times the cost
   return new Array<unknown>(length);

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
-import { FatalTaskError, PayloadError, RetryTaskError, SnoozeTaskError } from '../../job/errors.js';
-import { errorFrom } from '../../job/payload/payload-error-parts.js';
+import { PayloadError } from '../../job/errors.js';
+import { FatalTaskError, RetryTaskError, SnoozeTaskError } from '../../job/task-control-errors.js';
+import { errorFrom } from '../../job/payload/kinds/error.js';
 import { payloadFromText, payloadToText } from '../../job/payload/payload-text.js';
 import { PayloadWalk } from '../../job/payload/payload-walk.js';
 import type { SubmitOptions } from '../../job/submit-options.js';

@@ -1,16 +1,14 @@
-import {
-  ExecutorNotRunningError,
-  PayloadError,
-  ResultExpiredError,
-  ResultNotFoundError,
-} from '../../../job/errors.js';
+import { ExecutorNotRunningError, PayloadError, ResultNotFoundError } from '../../../job/errors.js';
 import type { Clock } from '../../../job/clock.js';
 import { type JobState, isFinal } from '../../../job/job.js';
-import type { FinishedTaskResult, TaskResult } from '../../../job/task-result.js';
-import { taskResultOf } from '../../../job/task-snapshot.js';
-import { AbortListeners } from '../../../results/abort-listeners.js';
+import {
+  type FinishedTaskResult,
+  type TaskResult,
+  droppedResult,
+  taskResultOf,
+} from '../../../job/task-result.js';
+import { AbortListeners, waitUntil } from '../../../results/wait-until.js';
 import { ResultBackend, type WaitOptions } from '../../../results/result-backend.js';
-import { waitUntil } from '../../../results/wait-until.js';
 import { Waiters } from '../../../results/waiters.js';
 import { queueOf } from '../id-generator.js';
 import type { BullQueues } from '../server/bull-queues.js';
@@ -157,8 +155,6 @@ export class BullMqResults extends ResultBackend {
       return new ResultNotFoundError(
         `The job ${taskId} belongs to the queue '${queue}', which this application does not have. Configure the same queues as in the application that submitted it.`,
       );
-    return new ResultExpiredError(
-      `The result of ${taskId} has been dropped, by resultTtl or maxResults. Raise them, or read results sooner.`,
-    );
+    return droppedResult(taskId);
   }
 }

@@ -3,15 +3,15 @@ import { Readable } from 'node:stream';
 import { Observable, of } from 'rxjs';
 import { PayloadError } from '../../lib/job/errors.js';
 import { PayloadCodec } from '../../lib/job/payload/payload-codec.js';
-import { refusalOf } from '../support/payload-refusal.js';
+import { rejectionOf } from '../support/payload-rejection.js';
 
 const MAX_BYTES = 10_000;
 const codec = new PayloadCodec({ maxBytes: MAX_BYTES });
 const roomy = new PayloadCodec({ maxBytes: 1_000_000 });
 
-const refused = (...args: unknown[]): PayloadError => refusalOf(() => codec.copyArgs(args));
+const rejected = (...args: unknown[]): PayloadError => rejectionOf(() => codec.copyArgs(args));
 
-describe('PayloadCodec: what is refused', () => {
+describe('PayloadCodec: rejected values', () => {
   class Secret {
     #key = 'k';
     reveal(): string {
@@ -49,31 +49,31 @@ describe('PayloadCodec: what is refused', () => {
     ],
     ['a proxy of a built-in class', new Proxy(new Map(), {}), /no enumerable properties/],
   ])('%s, wherever it stands', (_name, value, problem) => {
-    expect(refused(value)).toMatchObject({ path: 'args[0]', message: expect.stringMatching(problem) });
-    expect(refused(1, { user: { save: value } }).path).toBe('args[1].user.save');
-    expect(refusalOf(() => codec.copyResult(value)).path).toBe('result');
-    expect(refusalOf(() => codec.copyResult([0, value])).path).toBe('result[1]');
+    expect(rejected(value)).toMatchObject({ path: 'args[0]', message: expect.stringMatching(problem) });
+    expect(rejected(1, { user: { save: value } }).path).toBe('args[1].user.save');
+    expect(rejectionOf(() => codec.copyResult(value)).path).toBe('result');
+    expect(rejectionOf(() => codec.copyResult([0, value])).path).toBe('result[1]');
   });
 
   it('a message port', () => {
     const { port1, port2 } = new MessageChannel();
-    expect(refused(port1).path).toBe('args[0]');
+    expect(rejected(port1).path).toBe('args[0]');
     port1.close();
     port2.close();
   });
 
   it('an emitter with a listener, which is a function', () => {
-    expect(refused(new EventEmitter().on('tick', () => {})).path).toBe('args[0]._events.tick');
+    expect(rejected(new EventEmitter().on('tick', () => {})).path).toBe('args[0]._events.tick');
   });
 
   it('a revoked proxy', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
-    expect(refused({ a: proxy })).toMatchObject({ path: 'args[0].a', cause: expect.any(TypeError) });
+    expect(rejected({ a: proxy })).toMatchObject({ path: 'args[0].a', cause: expect.any(TypeError) });
   });
 
   it('has a code, the path and one message that shows both', () => {
-    const error = refused(0, { user: { save() {} } });
+    const error = rejected(0, { user: { save() {} } });
     expect(error.code).toBe('FLOWRRA_PAYLOAD');
     expect(error.message).toBe(
       'args[1].user.save: a function cannot travel with a job; pass the data it needs instead',
@@ -101,36 +101,36 @@ describe('PayloadCodec: the path', () => {
     ['args[0].in', { toJSON: () => ({ in: bad }) }],
     ['args[0]', { toJSON: () => bad }],
   ])('%s', (path, value) => {
-    expect(refused(value).path).toBe(path);
+    expect(rejected(value).path).toBe(path);
   });
 
-  it('continues behind a container that was left', () => {
+  it('is right after a container has been copied', () => {
     expect(
-      refused([[[1]], { a: { b: 1 } }, new Map([[{}, {}]]), new Set([1]), new Error('e'), bad]).path,
+      rejected([[[1]], { a: { b: 1 } }, new Map([[{}, {}]]), new Set([1]), new Error('e'), bad]).path,
     ).toBe('args[0][5]');
   });
 
-  it('leaves out the middle when it is very long', () => {
+  it('leaves out the middle if it is very long', () => {
     let value: unknown = bad;
     for (let level = 0; level < 100; level++) value = [value];
-    expect(refused(value).path).toBe(`args${'[0]'.repeat(12)} … ${'[0]'.repeat(6)}`);
+    expect(rejected(value).path).toBe(`args${'[0]'.repeat(12)} … ${'[0]'.repeat(6)}`);
   });
 });
 
 describe('PayloadCodec: cycles', () => {
-  it('are told from depth, and by the place where they close', () => {
+  it('are reported instead of depth, with the position where they close', () => {
     const user: Record<string, unknown> = { name: 'Ada' };
     user.posts = [{ author: user }];
-    const error = refused(0, user);
+    const error = rejected(0, user);
     expect(error.path).toBe('args[1].posts[0].author');
     expect(error.message).toContain('refers back to itself (it is args[1], which contains it)');
-    expect(refusalOf(() => codec.copyResult(user)).path).toBe('result.posts[0].author');
+    expect(rejectionOf(() => codec.copyResult(user)).path).toBe('result.posts[0].author');
   });
 
-  it('are told from size', () => {
+  it('are reported instead of size', () => {
     const list: unknown[] = ['x'.repeat(MAX_BYTES / 3)];
     list.push(list);
-    expect(refused(list)).toMatchObject({
+    expect(rejected(list)).toMatchObject({
       path: 'args[0][1]',
       message: expect.stringContaining('refers back'),
     });
@@ -138,7 +138,7 @@ describe('PayloadCodec: cycles', () => {
     for (const spent of [18, 34]) {
       const exact: unknown[] = ['x'.repeat(MAX_BYTES - spent)];
       exact.push(exact);
-      expect(refused(exact)).toMatchObject({
+      expect(rejected(exact)).toMatchObject({
         path: 'args[0][1]',
         message: expect.stringContaining('refers back'),
       });
@@ -148,77 +148,77 @@ describe('PayloadCodec: cycles', () => {
   it('are found through a Map, a Set, an error and a toJSON()', () => {
     const map = new Map<string, unknown>();
     map.set('self', new Set([map]));
-    expect(refused(map).path).toBe('args[0].get("self").values()[0]');
+    expect(rejected(map).path).toBe('args[0].get("self").values()[0]');
     const error = new Error('x');
     error.cause = { error };
-    expect(refused(error).path).toBe('args[0].cause.error');
+    expect(rejected(error).path).toBe('args[0].cause.error');
     class Node {
       toJSON(): unknown {
         return { self: this };
       }
     }
-    expect(refused(new Node())).toMatchObject({
+    expect(rejected(new Node())).toMatchObject({
       path: 'args[0].self',
       message: expect.stringContaining('refers back'),
     });
   });
 
-  it('are not seen in what is only deep', () => {
+  it('are not reported for a value that is only deep', () => {
     let value: unknown = 1;
     for (let level = 0; level < 600; level++) value = [value];
-    expect(refused(value).message).toContain('nested deeper than 500 levels');
+    expect(rejected(value).message).toContain('nested deeper than 500 levels');
   });
 });
 
-describe('PayloadCodec: code of the user that misbehaves', () => {
+describe("PayloadCodec: errors in the user's code", () => {
   const failure = new Error('no database');
 
   it('a getter that throws', () => {
-    const error = refused({ user: { get name() { throw failure; } } }); // prettier-ignore
+    const error = rejected({ user: { get name() { throw failure; } } }); // prettier-ignore
     expect(error).toMatchObject({ path: 'args[0].user.name', cause: failure });
     expect(error.message).toContain('reading the value threw: no database');
   });
 
   it('a toJSON() that throws', () => {
-    const error = refused({ user: { toJSON() { throw failure; } } }); // prettier-ignore
+    const error = rejected({ user: { toJSON() { throw failure; } } }); // prettier-ignore
     expect(error).toMatchObject({ path: 'args[0].user', cause: failure });
     expect(error.message).toContain('its toJSON() threw: no database');
   });
 
   it('a getter that throws a PayloadError of its own', () => {
     const own = new PayloadError('elsewhere', 'mine');
-    expect(refused({ get a() { throw own; } })).toMatchObject({ path: 'args[0].a', cause: own }); // prettier-ignore
+    expect(rejected({ get a() { throw own; } })).toMatchObject({ path: 'args[0].a', cause: own }); // prettier-ignore
   });
 
   it.each([[undefined], [null], [Symbol('s')], [{ toString: null }], [Object.create(null)]])(
     'a getter that throws no error: %#',
     (thrown: unknown) => {
-      expect(refused({ get a() { throw thrown; } }).path).toBe('args[0].a'); // prettier-ignore
+      expect(rejected({ get a() { throw thrown; } }).path).toBe('args[0].a'); // prettier-ignore
     },
   );
 
   it('getters without end', () => {
     const endless = (): object => ({ get next() { return endless(); } }); // prettier-ignore
-    expect(refusalOf(() => roomy.copyArgs([endless()])).message).toContain('nested deeper than 500 levels');
+    expect(rejectionOf(() => roomy.copyArgs([endless()])).message).toContain('nested deeper than 500 levels');
   });
 
   it('a toJSON() without end', () => {
     const endless = (): object => ({ toJSON: () => ({ next: endless() }) });
-    expect(refusalOf(() => roomy.copyArgs([endless()])).message).toContain('nested deeper than 500 levels');
+    expect(rejectionOf(() => roomy.copyArgs([endless()])).message).toContain('nested deeper than 500 levels');
   });
 
   it('a trap of a proxy that throws', () => {
     const proxy = new Proxy({}, { ownKeys() { throw failure; } }); // prettier-ignore
-    expect(refused({ proxy })).toMatchObject({ path: 'args[0].proxy', cause: failure });
+    expect(rejected({ proxy })).toMatchObject({ path: 'args[0].proxy', cause: failure });
   });
 
   it('a getter that submits something itself', () => {
     const outer = { a: { get b() { return codec.copyArgs([{ deep: { er: 1 } }]).length; } }, c: () => {} }; // prettier-ignore
-    expect(refused(outer).path).toBe('args[0].c');
+    expect(rejected(outer).path).toBe('args[0].c');
   });
 
-  it('after a refusal the codec serves on', () => {
-    refused(() => {});
+  it('after a rejection the codec copies the next payload', () => {
+    rejected(() => {});
     expect(codec.copyArgs([{ a: 1 }])).toEqual([{ a: 1 }]);
   });
 });

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { tagOf } from './payload-kind.js';
 
-/** Built-in classes whose state lies outside their properties, or that mean something in one process only. */
+/** Built-in classes whose state is not in their properties, or that work in one process only. */
 const BOUND_TO_THE_PROCESS: ReadonlySet<string> = new Set([
   'WeakMap',
   'WeakSet',
@@ -17,15 +17,15 @@ const BOUND_TO_THE_PROCESS: ReadonlySet<string> = new Set([
 
 const STREAMS: ReadonlySet<string> = new Set(['ReadableStream', 'WritableStream', 'TransformStream']);
 
-/** Why a promise, or what `await` takes for one, cannot travel; `null` if it is none. */
-export function refusedPromise(value: object): string | null {
+/** Why a promise or a thenable is rejected; `null` for every other object. */
+export function promiseProblem(value: object): string | null {
   return types.isPromise(value) || isFunction(value, 'then')
-    ? 'a promise cannot travel with a job; await it, and pass what it resolves to'
+    ? 'a promise cannot travel with a job; await it, and pass its value'
     : null;
 }
 
-/** Why an object that has no `toJSON()` cannot travel by its properties; `null` if it can. */
-export function refusedInstance(value: object): string | null {
+/** Why an instance without `toJSON()` cannot be copied by its properties; `null` if it can. */
+export function instanceProblem(value: object): string | null {
   const tag = tagOf(value);
   if (types.isGeneratorObject(value) || /Iterator$|Generator$/.test(tag) || isOpenIterator(value)) {
     return 'an iterator or generator cannot travel with a job; pass the values it yields, as an array';
@@ -58,7 +58,7 @@ function classNameOf(value: object): string {
   return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'object';
 }
 
-/** What code of the user threw, in words, whatever it is. */
+/** The message of anything that the user's code has thrown. Never throws. */
 export function messageOf(error: unknown): string {
   try {
     return String(error instanceof Error || types.isNativeError(error) ? error.message : error);

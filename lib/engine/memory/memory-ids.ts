@@ -1,11 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 
-/**
- * Ids of the memory store: `m`, a tag of the store, the slot in which the job lies, and 132 random
- * bits. With the slot in the id, no index from id to job is needed, which would be the largest
- * single cost of a job; the random part makes the id unguessable, and comparing the whole id tells
- * a job from a later one in the same slot.
- */
 const DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_', 'latin1');
 const TAG = 3;
 const SLOT = 5;
@@ -15,6 +9,11 @@ const RANDOM_AT = SLOT_AT + SLOT;
 const LENGTH = RANDOM_AT + RANDOM;
 const IDS_PER_REFILL = 512;
 
+/**
+ * Ids of the memory store: `m`, a tag of the store, the job's slot, and 132 random bits. Because the id contains
+ * the slot, no index from id to job is needed, which would be the largest single cost of a job. The random bits
+ * make the id unguessable, and tell a job from a later job in the same slot.
+ */
 export class MemoryIds {
   private readonly text = Buffer.alloc(LENGTH);
   private readonly random = Buffer.alloc(RANDOM * IDS_PER_REFILL);
@@ -27,8 +26,8 @@ export class MemoryIds {
     this.prefix = this.text.toString('latin1', 0, SLOT_AT);
   }
 
-  /** A flat string: one built of pieces would take more than twice the memory. */
-  mint(slot: number): string {
+  /** Returns a flat string: one that is joined from parts would take more than twice the memory. */
+  create(slot: number): string {
     const { text, random } = this;
     for (let at = SLOT_AT, rest = slot; at < RANDOM_AT; at++, rest >>>= 6)
       text[at] = DIGITS[rest & 63] as number;
@@ -42,7 +41,7 @@ export class MemoryIds {
     return text.toString('latin1');
   }
 
-  /** The slot that an id of this store names, or -1 for any other string. */
+  /** The slot in an id of this store; -1 for any other string. */
   slotOf(taskId: string): number {
     if (taskId.length !== LENGTH || !taskId.startsWith(this.prefix)) return -1;
     let slot = 0;
