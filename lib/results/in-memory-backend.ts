@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../job/clock.js';
-import { type Duration, parseDuration } from '../job/duration.js';
-import { FlowrraConfigError, ResultNotFoundError } from '../job/errors.js';
+import type { Duration } from '../job/duration.js';
+import { ResultNotFoundError } from '../job/errors.js';
 import { copyPlain } from '../job/payload/payload-codec.js';
 import {
   type FinishedTaskResult,
@@ -10,6 +10,7 @@ import {
   taskResultOf,
 } from '../job/task-result.js';
 import { isFinal, type JobState } from '../job/job.js';
+import { duration, resolve, type RulesOf, wholeNumber, withMethods } from '../job/rules.js';
 import { AbortListeners, waitUntil } from './wait-until.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
 import { Waiters } from './waiters.js';
@@ -23,6 +24,12 @@ export interface InMemoryBackendOptions {
   /** The clock, for tests. @defaultValue the system's clock */
   clock?: Clock;
 }
+
+const RULES = {
+  resultTtl: duration({ default: '1h' }),
+  maxResults: wholeNumber({ min: 1, default: 100_000 }),
+  clock: withMethods<Clock, Clock>(['now', 'after'], 'It must be an object with now and after.', systemClock),
+} satisfies RulesOf<InMemoryBackendOptions>;
 
 /**
  * Keeps results in the memory of this process. The memory engine does so by itself, so use this backend in tests,
@@ -43,14 +50,15 @@ export class InMemoryBackend extends ResultBackend {
   /** @throws {FlowrraConfigError} if an option is invalid. */
   constructor(options: InMemoryBackendOptions = {}) {
     super();
-    this.clock = options.clock ?? systemClock;
-    this.resultTtl = parseDuration(options.resultTtl ?? '1h', 'InMemoryBackend resultTtl');
-    this.maxResults = options.maxResults ?? 100_000;
-    if (!Number.isInteger(this.maxResults) || this.maxResults < 1) {
-      throw new FlowrraConfigError(
-        `InMemoryBackend maxResults: ${String(options.maxResults)} is no positive whole number.`,
-      );
-    }
+    const { clock, resultTtl, maxResults } = resolve(
+      options,
+      RULES,
+      'InMemoryBackend options',
+      'InMemoryBackend ',
+    );
+    this.clock = clock;
+    this.resultTtl = resultTtl;
+    this.maxResults = maxResults;
   }
 
   store(taskId: string, result: TaskResult): void {
