@@ -171,7 +171,9 @@ export function enhancerCases(beds: Beds): void {
       expect(await run(bed, bed.name, 'forbidden')).toMatchObject({
         status: 'failed',
         retries: 0,
-        errors: [{ code: 'FLOWRRA_FORBIDDEN', message: 'A guard has denied the attempt: Forbidden resource' }],
+        errors: [
+          { code: 'FLOWRRA_FORBIDDEN', message: 'A guard has denied the attempt: Forbidden resource' },
+        ],
       });
       expect(bed.trail.steps.some((step) => step.startsWith('handler'))).toBe(false);
       expect(await run(bed, bed.name, 'forbid')).toMatchObject({

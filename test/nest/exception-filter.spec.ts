@@ -16,6 +16,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { firstValueFrom } from 'rxjs';
 import * as flowrraErrors from '../../lib/job/errors.js';
+import * as taskControlErrors from '../../lib/job/task-control-errors.js';
 import {
   EngineError,
   FlowrraError,
@@ -30,7 +31,7 @@ import { section } from '../readme/documents.js';
 
 /** One error of each kind, by its code. */
 const errors = new Map(
-  Object.entries(flowrraErrors)
+  Object.entries({ ...flowrraErrors, ...taskControlErrors })
     .filter(([name]) => name !== 'FlowrraError')
     .map(([, type]) => new (type as unknown as new (...args: unknown[]) => FlowrraError)('1s', 'a problem'))
     .map((error) => [error.code, error]),
