@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 60_000);
 
 describe.each(['memory', 'sqlite'] as const)('nestjs-cls on %s', (engine) => {
-  it('takes tenant and user of each request into the code of its task, each its own', () => {
+  it('restores the tenant and the user of each request in the code of its task', () => {
     expect(shown[engine].requests).toEqual([
       'first: ada of engines',
       'second: bob of tables',
@@ -31,7 +31,7 @@ describe.each(['memory', 'sqlite'] as const)('nestjs-cls on %s', (engine) => {
     ]);
   });
 
-  it('into its guards and interceptors', () => {
+  it('and in its guards and interceptors', () => {
     expect(shown[engine].intercepted).toEqual(['ada of engines', 'bob of tables', 'cy of engines']);
     expect(shown[engine].denied).toMatchObject({
       status: 'failed',

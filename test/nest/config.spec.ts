@@ -96,7 +96,7 @@ it('from a ConfigModule that is imported where it is asked for, and the environm
   expect(await send(flowrra)).toEqual(['success', 3, 'default']);
 });
 
-it('says what is wrong with what the configuration gives, and where', async () => {
+it('an error names the wrong option and its value from the configuration', async () => {
   process.env['MAIL_RETRIES'] = '2';
   const starting = (options: (config: ConfigService) => object): Promise<unknown> =>
     start(
@@ -117,7 +117,7 @@ it('says what is wrong with what the configuration gives, and where', async () =
   );
 });
 
-it('what is not configured has its default, but for the engine: a missing variable would lose jobs', async () => {
+it('missing variables leave the defaults, except for the engine: a missing URL would lose jobs', async () => {
   const flowrra = await start(
     ConfigModule.forRoot({ isGlobal: true, ignoreEnvFile: true }),
     FlowrraModule.forRootAsync({

@@ -5,8 +5,8 @@ import { ManualClock } from '../support/manual-clock.js';
 import { sqliteEngine } from '../support/sqlite.js';
 
 describe('a configured backend', () => {
-  it('is made by Nest, if it is a class, and hears every change in order', async () => {
-    const heard: string[] = [];
+  it('a class is instantiated by Nest and receives every change in order', async () => {
+    const received: string[] = [];
     @Injectable()
     class Journal extends InMemoryBackend {
       constructor(@Inject('JOURNAL') private readonly journal: string[]) {
@@ -19,7 +19,7 @@ describe('a configured backend', () => {
       }
     }
     @Global()
-    @Module({ providers: [{ provide: 'JOURNAL', useValue: heard }], exports: ['JOURNAL'] })
+    @Module({ providers: [{ provide: 'JOURNAL', useValue: received }], exports: ['JOURNAL'] })
     class JournalModule {}
     const { app, flowrra } = await startApp({ backend: Journal }, { imports: [JournalModule] });
     let attempts = 0;
@@ -29,11 +29,11 @@ describe('a configured backend', () => {
     });
     const id = await flowrra.submit('flaky');
     expect((await flowrra.waitForResult(id)).result).toBe('done');
-    expect(heard).toEqual(['pending', 'running', 'retrying', 'running', 'success']);
+    expect(received).toEqual(['pending', 'running', 'retrying', 'running', 'success']);
     await app.close();
   });
 
-  it('that fails is tried again, that hangs is given up on, and the job runs to its end', async () => {
+  it('a failing write is retried, a hanging one times out, and the job still ends', async () => {
     const clock = new ManualClock();
     const backend = new InMemoryBackend({ clock });
     const store = backend.store.bind(backend);
@@ -57,7 +57,7 @@ describe('a configured backend', () => {
     await app.close();
   });
 
-  it('that cannot record a job refuses the submission, and the job does not run', async () => {
+  it('that cannot record a job rejects the submission, and the job does not run', async () => {
     const backend = new InMemoryBackend();
     backend.store = () => {
       throw new Error('read-only');

@@ -28,7 +28,7 @@ describe('which methods are tasks', () => {
     expect(await run(flowrra, 'Web.fromController')).toBe('controller');
   });
 
-  it('inherited ones, under the name of each subclass, and what a subclass makes of them', async () => {
+  it('inherited tasks have the name of each subclass, and run its overridden methods', async () => {
     const { flowrra } = await start({ providers: [First, Second] });
     expect(await run(flowrra, 'First.name')).toBe('First');
     expect(await run(flowrra, 'Second.name')).toBe('Second');

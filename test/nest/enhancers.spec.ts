@@ -43,7 +43,7 @@ async function start(...providers: Provider[]): Promise<FlowrraService> {
   return app.flowrra;
 }
 
-it('a guard of a class that is bound gets what it asks for of the module', async () => {
+it('a bound guard class has its dependencies injected from the module', async () => {
   const flowrra = await start(Bills);
   const id = await flowrra.submit('Bills.write');
   expect(await flowrra.waitForResult(id)).toMatchObject({ errors: [{ code: 'FLOWRRA_FORBIDDEN' }] });
@@ -62,7 +62,7 @@ it('one that Nest does not make, since it has not made the provider, fails the s
   }
 });
 
-it('an instance that is bound runs whoever has made the provider', async () => {
+it('a bound instance runs for providers of any kind', async () => {
   @UseInterceptors(new Stub())
   class Made {
     @Task()
@@ -89,7 +89,7 @@ function Wrapped(copiesMetadata = false): MethodDecorator {
   };
 }
 
-it('a guard below a decorator that wraps the method fails the start, wherever @Task() stands', async () => {
+it('a guard below a decorator that wraps the method fails the start, for each position of @Task()', async () => {
   @Injectable()
   class Above {
     @Task()

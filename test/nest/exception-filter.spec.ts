@@ -16,14 +16,16 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { firstValueFrom } from 'rxjs';
 import * as flowrraErrors from '../../lib/job/errors.js';
-import * as taskControlErrors from '../../lib/job/task-control-errors.js';
 import {
   EngineError,
+  FatalTaskError,
   FlowrraError,
   FlowrraExceptionFilter,
   FlowrraModule,
   FlowrraService,
   ResultNotFoundError,
+  RetryTaskError,
+  SnoozeTaskError,
   Task,
   TaskNotFoundError,
 } from '../../lib/index.js';
@@ -31,7 +33,7 @@ import { section } from '../readme/documents.js';
 
 /** One error of each kind, by its code. */
 const errors = new Map(
-  Object.entries({ ...flowrraErrors, ...taskControlErrors })
+  Object.entries({ ...flowrraErrors, FatalTaskError, RetryTaskError, SnoozeTaskError })
     .filter(([name]) => name !== 'FlowrraError')
     .map(([, type]) => new (type as unknown as new (...args: unknown[]) => FlowrraError)('1s', 'a problem'))
     .map((error) => [error.code, error]),
@@ -180,14 +182,14 @@ it('leaves messages of microservices and tasks as they are', async () => {
 
 it('answers over a web socket, whose errors Nest would drop', () => {
   const client = new EventEmitter();
-  const heard: unknown[] = [];
-  client.on('exception', (body) => heard.push(body));
+  const received: unknown[] = [];
+  client.on('exception', (body) => received.push(body));
   const host = new ExecutionContextHost([client, {}]);
   host.setType('ws');
   const filter = new FlowrraExceptionFilter();
   filter.catch(new ResultNotFoundError('No such job.'), host);
   filter.catch(new TaskNotFoundError('Known: Secret.task'), host);
-  expect(heard).toEqual([
+  expect(received).toEqual([
     { status: 'error', code: 'FLOWRRA_RESULT_NOT_FOUND', message: 'No such job.' },
     { status: 'error', message: 'Internal server error' },
   ]);

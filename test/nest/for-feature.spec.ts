@@ -67,7 +67,7 @@ async function startWith(root: DynamicModule, imports: (Type | DynamicModule)[])
 const MAIL = { queues: { mail: { concurrency: 3 } } };
 
 describe('forFeature', () => {
-  it('brings a queue with its concurrency, beside those of forRoot', async () => {
+  it('adds a queue with its concurrency to those of forRoot', async () => {
     const mail = feature('MailModule', MAIL, [MailTasks]);
     const flowrra = await start([mail], { queues: { reports: {} } });
     expect(flowrra.queues.names).toEqual(['default', 'cpu', 'reports', 'mail']);
@@ -116,7 +116,7 @@ describe('forFeature', () => {
     expect(flowrra.queues.names).toEqual(['default', 'cpu', 'mail']);
   });
 
-  it('is refused in an application without forRoot()', async () => {
+  it('is rejected in an application without forRoot()', async () => {
     const module = Test.createTestingModule({ imports: [feature('MailModule', MAIL)] });
     await expect(module.compile()).rejects.toMatchObject({
       code: 'FLOWRRA_CONFIG',

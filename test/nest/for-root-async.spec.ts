@@ -46,7 +46,7 @@ describe('forRootAsync', () => {
     );
   });
 
-  it('fails the start with what is wrong', async () => {
+  it('an invalid option fails the start with its name', async () => {
     await expect(
       run(FlowrraModule.forRootAsync({ useFactory: () => ({ numWorker: 3 }) as object })),
     ).rejects.toThrow(FlowrraConfigError);

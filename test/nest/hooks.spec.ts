@@ -68,7 +68,7 @@ abstract class Everywhere
       log.push(`${by}: accepted`);
     } catch (error) {
       if (!(error instanceof ExecutorNotRunningError)) throw error;
-      log.push(`${by}: refused`);
+      log.push(`${by}: rejected`);
     }
   }
 }
@@ -98,7 +98,7 @@ const EVERYBODY: Type[] = [Shared, Feature, Dependent, InRoot];
 const quiet = { logger: ['error', 'warn'] as ('error' | 'warn')[], abortOnError: false };
 
 /** Who was answered so, in which of their hooks. */
-function answered(answer: 'accepted' | 'refused'): string[] {
+function answered(answer: 'accepted' | 'rejected'): string[] {
   return log.filter((line) => line.endsWith(`: ${answer}`)).map((line) => line.slice(0, -answer.length - 2));
 }
 
@@ -150,11 +150,11 @@ const roots: Record<string, (flowrra: ReturnType<typeof FlowrraModule.forRoot>) 
 describe.each(Object.keys(roots))('%s', (place) => {
   const root = roots[place] as (typeof roots)[string];
 
-  it('memory: takes jobs from onModuleInit on, and runs all that it took before anybody is told to stop', async () => {
+  it('memory: accepts jobs from onModuleInit on, and runs all accepted jobs before the hooks of the shutdown', async () => {
     const app = await NestFactory.createApplicationContext(root(FlowrraModule.forRoot()), quiet);
     await app.close();
     expect(answered('accepted').sort()).toEqual(inHooks('init', 'bootstrap').sort());
-    expect(answered('refused').sort()).toEqual(inHooks('destroy', 'before shutdown', 'shutdown').sort());
+    expect(answered('rejected').sort()).toEqual(inHooks('destroy', 'before shutdown', 'shutdown').sort());
     expect(ran().sort()).toEqual(inHooks('init', 'bootstrap').sort());
     expect(first('ran ')).toBeGreaterThan(last('bootstrap: '));
     expect(last('ran ')).toBeLessThan(first('destroy: '));
@@ -169,7 +169,7 @@ describe.each(Object.keys(roots))('%s', (place) => {
       );
     await (await start()).close();
     expect(answered('accepted').sort()).toEqual(inHooks(...HOOKS).sort());
-    expect(answered('refused')).toEqual([]);
+    expect(answered('rejected')).toEqual([]);
     const before = ran();
     if (before.length > 0) expect(last('ran ')).toBeLessThan(first('destroy: '));
 

@@ -46,11 +46,11 @@ class Eager {
 
 @Injectable()
 class Early {
-  readonly heard: string[] = [];
+  readonly received: string[] = [];
 
   @OnTask('succeeded')
   succeeded({ taskName }: TaskEvent<'succeeded'>): void {
-    this.heard.push(taskName);
+    this.received.push(taskName);
   }
 }
 
@@ -104,26 +104,26 @@ describe('a module that is loaded lazily', () => {
     expect(await run(started, 'Eager.work')).toBe('eager');
   });
 
-  it('hears what it listens for, though nobody has listened before', async () => {
+  it('a lazy listener receives its events, though there was no listener at the start', async () => {
     const started = await start([Eager]);
     await run(started, 'Eager.work');
     const loaded = await load(started, [Late, Lazy]);
     await run(started, 'Eager.work');
     await run(started, 'Lazy.work');
-    expect(loaded.get(Late).heard).toEqual(['Eager.work', 'Lazy.work']);
+    expect(loaded.get(Late).received).toEqual(['Eager.work', 'Lazy.work']);
   });
 
-  it('hears it once, however often discover() is called, and so do those that were there before', async () => {
+  it('each listener receives an event once, however often discover() is called', async () => {
     const started = await start([Eager, Early]);
     const loaded = await load(started, [Late]);
     started.flowrra.discover();
     started.flowrra.discover();
     await run(started, 'Eager.work');
-    expect(started.app.get(Early).heard).toEqual(['Eager.work']);
-    expect(loaded.get(Late).heard).toEqual(['Eager.work']);
+    expect(started.app.get(Early).received).toEqual(['Eager.work']);
+    expect(loaded.get(Late).received).toEqual(['Eager.work']);
   });
 
-  it('runs what waited for its task, with the options that the application gives it by name', async () => {
+  it('runs jobs that waited for the lazy task, with its options of forRoot({ tasks })', async () => {
     const clock = new ManualClock();
     const started = await start([Early], {
       clock,
@@ -138,7 +138,7 @@ describe('a module that is loaded lazily', () => {
     await load(started, [Lazy]);
     await clock.advance(10_000);
     expect(await flowrra.getResult(id)).toMatchObject({ result: 'at last', retries: 2 });
-    expect(started.app.get(Early).heard).toEqual(['Lazy.fails']);
+    expect(started.app.get(Early).received).toEqual(['Lazy.fails']);
   });
 
   it('with a task of a name that is taken fails discover(), and changes nothing else', async () => {

@@ -128,7 +128,7 @@ it('keeps a client of the root module open as well', async () => {
   expect(log).toEqual(['row started', 'row written, database open', 'database closed']);
 });
 
-it('answers HTTP while it drains, and refuses loudly what it could not keep', async () => {
+it('answers HTTP while it drains, and rejects submissions that it cannot keep', async () => {
   @Controller()
   class Web {
     constructor(
@@ -167,7 +167,7 @@ it('answers HTTP while it drains, and refuses loudly what it could not keep', as
   ]);
 });
 
-it('refuses submissions before it is connected and after the application has closed', async () => {
+it('rejects submissions before it is connected and after the application has closed', async () => {
   @Injectable()
   class TooEarly {
     readonly outcome: Promise<unknown>;

@@ -29,33 +29,33 @@ class Mail {
 
 @Injectable()
 class Watch {
-  readonly heard: string[] = [];
+  readonly received: string[] = [];
 
   @OnTask('failed', { task: 'Mail.send' })
   failed(event: TaskEvent<'failed'>): void {
-    this.heard.push(`failed: ${event.error.message}`);
+    this.received.push(`failed: ${event.error.message}`);
   }
 
   @OnTask(['submitted', 'succeeded'], { queue: ['mail', 'other'] })
   async ends({ type, taskName }: TaskEvent<'submitted' | 'succeeded'>): Promise<void> {
-    this.heard.push(`${type} ${taskName}`);
+    this.received.push(`${type} ${taskName}`);
   }
 
   @OnTask('started')
   @OnTask('succeeded')
   any({ type, attempt }: TaskEvent<'started' | 'succeeded'>): void {
-    this.heard.push(`any ${type} #${attempt}`);
+    this.received.push(`any ${type} #${attempt}`);
   }
 }
 
-it('hears what it listens for, of the tasks and queues that it names, with each decorator', async () => {
+it('receives the events that match its filter, for each decorator', async () => {
   const { app, flowrra } = await start({ providers: [Mail, Watch] });
   const mail = app.get(Mail);
   await flowrra.waitForResult(await flowrra.submit(mail.send, 'ada'));
   await flowrra.waitForResult(await flowrra.submit(mail.tidy));
   await flowrra.waitForResult(await flowrra.submit(mail.send, 'nobody'));
   await settle();
-  expect(app.get(Watch).heard.sort()).toEqual(
+  expect(app.get(Watch).received.sort()).toEqual(
     [
       'submitted Mail.send',
       'any started #1',
@@ -89,14 +89,14 @@ it('a listener that throws or rejects is logged, and disturbs neither the job no
   const id = await flowrra.submit(app.get(Mail).tidy);
   expect((await flowrra.waitForResult(id)).status).toBe('success');
   await settle();
-  expect(app.get(Watch).heard).toEqual(['any started #1', 'any succeeded #1']);
+  expect(app.get(Watch).received).toEqual(['any started #1', 'any succeeded #1']);
   expect(errors.mock.calls.map(([message]) => message)).toEqual([
     expect.stringMatching(/The listener Broken\.throws in TestModule failed: Error: at once/),
     expect.stringMatching(/Broken\.rejects.*a moment later/),
   ]);
 });
 
-it('hears of what other modules submit while the application starts, and a subclass listens as its base does', async () => {
+it('receives submissions of other modules during the start, and a subclass inherits the listeners', async () => {
   @Injectable()
   class Early {
     constructor(private readonly flowrra: FlowrraService) {}
@@ -108,24 +108,24 @@ it('hears of what other modules submit while the application starts, and a subcl
   @Injectable()
   class Sub extends Watch {
     override failed(event: TaskEvent<'failed'>): void {
-      this.heard.push(`sub ${event.error.message}`);
+      this.received.push(`sub ${event.error.message}`);
     }
   }
   const { app, flowrra } = await start({ providers: [Mail, Sub, Early] });
   await flowrra.waitForResult(await flowrra.submit('Mail.send', 'nobody'));
   await settle();
-  expect(app.get(Sub).heard).toContain('submitted Mail.send');
-  expect(app.get(Sub).heard).toContain('sub no such mailbox');
+  expect(app.get(Sub).received).toContain('submitted Mail.send');
+  expect(app.get(Sub).received).toContain('sub no such mailbox');
 });
 
-it('nobody listens as long as there is no listener: events are not even built', async () => {
+it('without a listener, events are not created', async () => {
   const { app, flowrra } = await start({ providers: [Mail] });
   const hub = (flowrra as unknown as { runtime: { events: { observed: boolean } } }).runtime.events;
   expect(hub.observed).toBe(false);
   expect(app.get(Mail)).toBeDefined();
 });
 
-it('refuses what could not be called', async () => {
+it('rejects invalid listeners', async () => {
   @Injectable({ scope: Scope.REQUEST })
   class PerRequest {
     @OnTask('failed')

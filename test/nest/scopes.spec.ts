@@ -102,7 +102,7 @@ async function run(flowrra: FlowrraService, task: string, tenant?: string): Prom
 }
 
 describe('a request-scoped provider', () => {
-  it('is made anew for each attempt, also of the same job, with the job as its request', async () => {
+  it('is created for each attempt, even of the same job, with the job as its request', async () => {
     const ids: number[] = [];
     @Injectable({ scope: Scope.REQUEST })
     class PerAttempt {
@@ -122,7 +122,7 @@ describe('a request-scoped provider', () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it('shares its context with what it resolves itself, as in a request', async () => {
+  it('shares its context with providers that it resolves, as in a request', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Inner {
       readonly id = ++made;
@@ -147,7 +147,7 @@ describe('a request-scoped provider', () => {
 });
 
 describe('a durable provider', () => {
-  it('is shared by the jobs that the strategy puts together, and gets its payload as the request', async () => {
+  it('is shared by jobs that the strategy groups, and gets the payload of the strategy as the request', async () => {
     ContextIdFactory.apply(new ByTenant());
     const { flowrra } = await start({ providers: [Books] });
     const [ada] = await run(flowrra, 'Books.book', 'ada');
@@ -166,7 +166,7 @@ describe('a durable provider', () => {
     expect(new Set(results.map(([id, tenant]) => `${String(id)} ${String(tenant)}`)).size).toBe(2);
   });
 
-  it('inside a request-scoped one, that one is made anew, and sees the payload in its job', async () => {
+  it('inside a request-scoped one, which is created for each job and reads the payload from its job', async () => {
     ContextIdFactory.apply(new ByTenant());
     const { flowrra } = await start({ providers: [Books, Letters] });
     const [books] = await run(flowrra, 'Books.book', 'ada');
@@ -177,7 +177,7 @@ describe('a durable provider', () => {
     expect(again).toEqual([books, 'its id', 2, 'ada']);
   });
 
-  it('never gets a job as its request that it outlives, also where the strategy has no payload', async () => {
+  it('never gets a job that it outlives as its request, even if the strategy has no payload', async () => {
     const shared = ContextIdFactory.create();
     ContextIdFactory.apply({
       attach: (contextId) => (info: HostComponentInfo) => (info.isTreeDurable ? shared : contextId),
@@ -213,7 +213,7 @@ describe('a durable provider', () => {
     expect(ada).not.toBe(bob);
   });
 
-  it('is made anew for each job without a strategy, with the job as its request', async () => {
+  it('without a strategy, is created for each job, with the job as its request', async () => {
     @Injectable({ scope: Scope.REQUEST, durable: true })
     class Alone {
       readonly id = ++made;

@@ -29,13 +29,13 @@ class Work {
 
 /** Everything that Flowrra logs, each with its level. */
 class Lines implements LoggerService {
-  readonly heard: string[] = [];
+  readonly received: string[] = [];
   log = (message: unknown, context: unknown): void => this.hear('log', message, context);
   warn = (message: unknown, context: unknown): void => this.hear('warn', message, context);
   error = (message: unknown, context: unknown): void => this.hear('error', message, context);
 
   private hear(level: string, message: unknown, context: unknown): void {
-    if (context === 'Flowrra') this.heard.push(`${level}: ${String(message)}`);
+    if (context === 'Flowrra') this.received.push(`${level}: ${String(message)}`);
   }
 }
 
@@ -52,20 +52,20 @@ async function start(options: Parameters<typeof FlowrraModule.forRoot>[0]): Prom
   return logger;
 }
 
-it('says what it is in one line when it starts, and again when it is started again', async () => {
-  const { heard } = await start({
+it('logs one line at each start', async () => {
+  const { received } = await start({
     numWorkers: 10,
     cpuWorkers: 2,
     queues: { mail: { concurrency: 3, fleetConcurrency: 5 } },
   });
   const line = `log: Started: engine memory, role all, queues default (10), cpu (2), mail (3, in all processes 5); 2 tasks; version ${VERSION}`;
-  expect(heard).toEqual([line]);
+  expect(received).toEqual([line]);
   const flowrra = (open[0] as INestApplicationContext).get(FlowrraService);
   await flowrra.start();
-  expect(heard).toEqual([line]);
+  expect(received).toEqual([line]);
   await flowrra.stop();
   await flowrra.start();
-  expect(heard).toEqual([line, line]);
+  expect(received).toEqual([line, line]);
 });
 
 it('names the version of the package', () => {
@@ -95,5 +95,5 @@ it('says nothing in the test kit', async () => {
     .setLogger(logger)
     .compile();
   open.push(await module.init());
-  expect(logger.heard).toEqual([]);
+  expect(logger.received).toEqual([]);
 });

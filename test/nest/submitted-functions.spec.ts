@@ -4,7 +4,7 @@ import { First, Second, startingApps } from './starting-apps.js';
 const start = startingApps();
 
 describe('which task a function means', () => {
-  it('refuses one that two subclasses share, a bound one and a spied one, and names the way out', async () => {
+  it('rejects a method of two subclasses, a bound one and a spied one, and suggests alternatives', async () => {
     const { app, flowrra } = await start({ providers: [First, Second] });
     const first = app.get(First);
     await expect(flowrra.submit(first.name)).rejects.toThrow(/shared.*tasks\(TheClass\)\.name/s);
@@ -16,13 +16,13 @@ describe('which task a function means', () => {
     );
   });
 
-  it('a spy that replaced the method is what runs', async () => {
+  it('runs a spy that has replaced the method', async () => {
     const { app, flowrra } = await start({ providers: [First] });
     app.get(First).overridden = () => 'spied';
     expect((await flowrra.waitForResult(await flowrra.tasks(First).overridden())).result).toBe('spied');
   });
 
-  it('the proxy answers nothing to await and to symbols, and throws for what is no task', async () => {
+  it('the proxy has no `then` and no symbols, and throws for a name that is no task', async () => {
     const { flowrra } = await start({ providers: [First] });
     const proxy = flowrra.tasks(First) as unknown as Record<string | symbol, unknown>;
     expect(await proxy).toBe(proxy);

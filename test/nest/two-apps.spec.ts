@@ -50,11 +50,11 @@ class Work {
 
 @Injectable()
 class Listener {
-  readonly heard: string[] = [];
+  readonly received: string[] = [];
 
   @OnTask(['submitted', 'started', 'succeeded'])
   any({ type, taskName }: TaskEvent<'submitted' | 'started' | 'succeeded'>): void {
-    this.heard.push(`${type} ${taskName}`);
+    this.received.push(`${type} ${taskName}`);
   }
 }
 
@@ -110,9 +110,9 @@ it('listeners, events and counts are those of their own', async () => {
   await run(one, 'Work.who', 'first');
   await settle();
   const all = ['submitted Work.who', 'started Work.who', 'succeeded Work.who'].sort();
-  expect([...one.listener.heard].sort()).toEqual(all);
+  expect([...one.listener.received].sort()).toEqual(all);
   expect([...one.events].sort()).toEqual(all);
-  expect([two.listener.heard, two.events]).toEqual([[], []]);
+  expect([two.listener.received, two.events]).toEqual([[], []]);
   expect((await one.flowrra.jobs.find({})).jobs).toHaveLength(1);
   expect((await two.flowrra.jobs.find({})).jobs).toHaveLength(0);
 });
@@ -136,7 +136,7 @@ it('a task of one that waits for one of the other leaves each with its own job',
   expect(await run(one, 'Work.across', 'its own')).toEqual(['its own', 'two', 'the other']);
 });
 
-it('what is registered, paused or configured in one is not so in the other', async () => {
+it('functions, pauses and options of one application do not affect the other', async () => {
   const one = await start('one', { queues: { mail: {} }, tasks: { 'Work.who': { queue: 'mail' } } });
   const two = await start('two');
   one.flowrra.register({ name: 'extra' }, () => 'extra');

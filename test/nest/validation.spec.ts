@@ -124,7 +124,7 @@ it('a DTO travels as plain data, and is one again in the task', async () => {
   ]);
 });
 
-it('whoever submits what is not valid is told so, as by a controller', async () => {
+it('an invalid submission is rejected with the problems, as by a controller', async () => {
   const { flowrra } = await start();
   const submitted = flowrra.submit('Orders.place', { to: 'nobody', lines: [{ pieces: 0 }] });
   const error: BadRequestException = await submitted.then(
@@ -138,12 +138,12 @@ it('whoever submits what is not valid is told so, as by a controller', async () 
   await expect(flowrra.submit('Orders.place', order, { page: 'one' })).rejects.toThrow(BadRequestException);
 });
 
-it('rest parameters pass, each with what it is', async () => {
+it('pipes get the elements of a rest parameter with their type', async () => {
   const { flowrra } = await start();
   expect(await resultOf(flowrra, flowrra.submit('Orders.rest', 'a', 1, 2, 3))).toEqual(['a', [1, 2, 3]]);
 });
 
-it('each element of a rest parameter is judged and transformed, and so is each of an array', async () => {
+it('checks and transforms each element of a rest parameter and of an array', async () => {
   const { flowrra } = await start();
   const run = (task: string, ...args: unknown[]) =>
     resultOf(flowrra, flowrra.submit(`Orders.${task}`, ...args));
@@ -156,7 +156,7 @@ it('each element of a rest parameter is judged and transformed, and so is each o
   expect(await run('one', fine, 'surplus')).toBe(true);
 });
 
-it('schemas check where jobs are submitted, and hand on what they make of the arguments', async () => {
+it('schemas check at submission, and the task gets the values that they return', async () => {
   const { flowrra } = await start();
   const run = (...args: unknown[]) => resultOf(flowrra, flowrra.submit('Orders.mail', ...args));
   expect(await run('ada@example.com', { page: '7' })).toEqual(['ada@example.com', { page: 7 }]);
@@ -206,7 +206,7 @@ it('a schema may be a function, and may answer with the very list that it was gi
   await expect(flowrra.submit('greet', 1)).rejects.toThrow(/'greet' are not valid: args: no name/);
 });
 
-it('refuses what is no schema', async () => {
+it('rejects values that are no schema', async () => {
   @Injectable()
   class Wrong {
     @Task({ schema: [{}] as never })
@@ -227,7 +227,7 @@ it('a schema of one argument that is given for all of them says so', async () =>
   );
 });
 
-it('a pipe or a schema that never ends holds nobody up for ever, and what it let wait is not submitted', async () => {
+it('the check of arguments has a time limit, after which no job is submitted', async () => {
   const clock = new ManualClock();
   const app = await startApp({ clock }, { providers: [] });
   apps.push(app);
@@ -239,9 +239,9 @@ it('a pipe or a schema that never ends holds nobody up for ever, and what it let
   let runs = 0;
   flowrra.register({ name: 'stuck', schema: [schema] }, () => runs++);
   const submitted = flowrra.submit('stuck', 1);
-  const refused = expect(submitted).rejects.toThrow(/'stuck' have not been checked in time/);
+  const rejected = expect(submitted).rejects.toThrow(/'stuck' have not been checked in time/);
   await clock.advance(30_000);
-  await refused;
+  await rejected;
   gate.open(undefined);
   await clock.advance(1_000);
   expect([runs, await flowrra.pendingCount()]).toEqual([0, 0]);

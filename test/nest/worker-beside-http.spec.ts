@@ -132,7 +132,7 @@ it('the server takes jobs, a worker that is started later runs them, and the ser
   expect(seenByWorker).toContain('succeeded');
 });
 
-it('the server cancels what a worker runs', async () => {
+it('the server cancels a job that a worker runs', async () => {
   await startWorker();
   const id = await ask('POST', 'slow/cat');
   await running.passed;
@@ -140,7 +140,7 @@ it('the server cancels what a worker runs', async () => {
   expect(await result(id)).toMatchObject({ status: 'cancelled', error: 'not needed any more' });
 });
 
-it('a worker that closes finishes what it runs, and leaves what waits for the next one', async () => {
+it('a closing worker ends its running jobs, and leaves waiting jobs to the next worker', async () => {
   const first = await startWorker();
   const slow = await ask('POST', 'slow/cat');
   await running.passed;

@@ -4,7 +4,7 @@ import { compileFixtures, runFixture } from '../support/fixtures.js';
 
 const out = compileFixtures(join(dirname(fileURLToPath(import.meta.url)), 'control'), 'threads-control');
 
-it('what is said in a thread is heard, and what is cancelled there ends, by itself or with its thread', async () => {
+it('progress and log lines of a thread arrive, and a cancelled job ends, with its thread if necessary', async () => {
   const answers = (await runFixture(join(out, 'app.js'))) as Record<
     string,
     { taskId: string; lines: string[] }

@@ -17,7 +17,7 @@ async function ask(...requests: [string, ...unknown[]][]): Promise<Record<string
   return runFixture(join(out, 'app.js'), [JSON.stringify(requests)]);
 }
 
-it('runs a CPU-bound task in a thread, and the process ends by itself', async () => {
+it('runs a CPU-bound task in a thread, which does not keep the process running', async () => {
   const answers = await ask(
     ['where'],
     ['later', { a: [1] }],
@@ -98,7 +98,7 @@ it('contains the death of a thread, and replaces it', async () => {
   expect(answers['later 1']?.result).toBe(1);
 });
 
-it('a rejected promise that nobody awaits ends a thread, and on the main thread the process', async () => {
+it('an unhandled rejection ends a thread, and on the main thread the process', async () => {
   const answers = await ask(['rejectsUnheard'], ['later', 1]);
   expect(answers['rejectsUnheard']).toMatchObject({
     status: 'failed',
@@ -112,7 +112,7 @@ it('a rejected promise that nobody awaits ends a thread, and on the main thread 
   });
 });
 
-it('asks a task to stop when its time is over, and ends the thread of one that does not hear', async () => {
+it('aborts a task after its time-out, and ends its thread if it does not stop', async () => {
   const answers = await ask(['politeLoop'], ['politeWait'], ['deafLoop'], ['count']);
   expect(answers['politeLoop']).toMatchObject({
     status: 'success',
@@ -126,7 +126,7 @@ it('asks a task to stop when its time is over, and ends the thread of one that d
   expect(answers['count']?.result).toBe(1);
 });
 
-it('injects in a thread what its module provides, and submits from there', async () => {
+it('injects the providers of the module in a thread, and submits from it', async () => {
   const answers = await runFixture(join(out, 'injected.js'));
   expect(answers).toMatchObject({ followUp: 'hello from thread 0', fresh: true, error: null });
   expect(answers['gross']).toEqual([120, expect.any(Number)]);
@@ -134,7 +134,7 @@ it('injects in a thread what its module provides, and submits from there', async
   expect(answers['wrong']).toContain("No task is called 'No.such'");
 });
 
-it('refuses a task in the entry file, and names the two ways out', async () => {
+it('rejects a task in the entry file, and suggests two alternatives', async () => {
   const { message } = await runFixture(join(out, 'entry.js'));
   expect(message).toContain('InEntry.work');
   expect(message).toContain('Move the code of the threads into another file.');
@@ -142,7 +142,7 @@ it('refuses a task in the entry file, and names the two ways out', async () => {
   expect(message).toContain("new URL('./cpu.module.js', import.meta.url) in ES modules");
 });
 
-it('runs a registered function, and says when its file has none of that name', async () => {
+it('runs a registered function, and rejects a name that its file does not export', async () => {
   const { sum, missing } = await runFixture(join(out, 'function.js'));
   expect(sum).toBe(328_350);
   expect(missing).toContain("exports no function 'cube'");

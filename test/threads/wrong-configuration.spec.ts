@@ -7,18 +7,18 @@ const out = compileFixtures(join(dirname(fileURLToPath(import.meta.url)), 'wrong
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 /** A configuration error whose message has all of that. */
-const refused = (...parts: string[]) => ({
+const rejected = (...parts: string[]) => ({
   code: 'FLOWRRA_CONFIG',
   message: expect.stringMatching(new RegExp(parts.map((part) => `(?=[^]*${escaped(part)})`).join(''))),
 });
 
 /** A job that failed at once, with a configuration error whose message has all of that. */
 const failedAtOnce = (...parts: string[]) => {
-  const { code, message } = refused(...parts);
+  const { code, message } = rejected(...parts);
   return expect.objectContaining({ retries: 0, code, error: message });
 };
 
-describe('a configuration that no thread could run', () => {
+describe('a configuration that no thread can run', () => {
   let starts: Record<string, unknown>;
   beforeAll(async () => {
     starts = await runFixture(join(out, 'starts.js'));
@@ -42,7 +42,7 @@ describe('a configuration that no thread could run', () => {
     ['registeredFile', ["register('work') file: there is no file", 'nowhere.js']],
     ['registeredEntry', ["register('work') file:", "the application's entry file"]],
   ])('fails the start: %s', (name, parts) => {
-    expect(starts[name]).toEqual(refused(...parts));
+    expect(starts[name]).toEqual(rejected(...parts));
   });
 
   it.each(['inline', 'producer'])('does not matter where there are no threads: %s', (name) => {
@@ -50,7 +50,7 @@ describe('a configuration that no thread could run', () => {
   });
 });
 
-describe('a configuration that only a thread can judge', () => {
+describe('a configuration that only a thread can check', () => {
   let jobs: Record<string, unknown>;
   beforeAll(async () => {
     jobs = await runFixture(join(out, 'jobs.js'));

@@ -38,7 +38,7 @@ describe('checkKeys', () => {
     ['memory:', "'memory:'"],
     [[], 'an array'],
     [function options() {}, 'the function options'],
-  ])('refuses %p for an object', (given, shown) => {
+  ])('rejects %p for an object', (given, shown) => {
     expect(configError(() => checkKeys(given, ['a', 'b'], 'cpu'))).toBe(
       `cpu: ${shown} is not valid. It must be an object with some of: a, b.`,
     );
@@ -56,7 +56,7 @@ describe('checkKeys', () => {
     expect(message).not.toMatch('hunter2');
   });
 
-  it('refuses an unknown key that is undefined, too: it is a mistyped one all the same', () => {
+  it('rejects an unknown key even if its value is undefined', () => {
     expect(configError(() => checkKeys({ rolle: undefined }, KEYS, 'here'))).toMatch(
       "unknown option 'rolle'",
     );

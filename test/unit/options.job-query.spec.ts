@@ -41,7 +41,7 @@ it.each([
   [{ task: '' }, "task: '' is not valid."],
   [{ cursor: {} }, 'cursor: an object is not valid.'],
   [{ states: 'failed' }, "find(): unknown option 'states' (given 'failed'). Did you mean 'status'?"],
-])('refuses %j', (options, message) => {
+])('rejects %j', (options, message) => {
   expect(configError(() => parse(options))).toContain(message);
 });
 

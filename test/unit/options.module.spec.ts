@@ -104,7 +104,7 @@ describe('resolveModuleOptions', () => {
     });
   });
 
-  it('keeps no object of the user: what is changed afterwards changes nothing', () => {
+  it('shares no object with the given options, so later changes have no effect', () => {
     const options = {
       queues: { reports: { concurrency: 3 } },
       cpu: { resourceLimits: { stackSizeMb: 4 } },

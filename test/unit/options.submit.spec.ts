@@ -76,7 +76,7 @@ describe('resolveSubmitOptions', () => {
   );
 });
 
-describe('what is refused', () => {
+describe('invalid options', () => {
   const PRIORITY_NEED = 'It must be a whole number from 0 to 2097151.';
   const ID_NEED =
     "An id is 1 to 255 characters, without ':' and control characters, no whole number, and no name of a part of a queue, such as wait.";

@@ -98,7 +98,7 @@ describe('resolveTaskOptions', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('invalid options', () => {
   const NAME_NEED = 'A task is named by 1 to 200 characters, none a control character.';
   const RETRIES_NEED = 'It must be a whole number of at least 0, or Infinity.';
   const FILE_NEED =

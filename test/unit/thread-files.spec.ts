@@ -1,6 +1,6 @@
 import { rejectEntry } from '../../lib/run/threads/thread-files.js';
 
-it('refuses the entry file, however the command names it', () => {
+it('rejects the entry file for each form of the command', () => {
   const entry = process.argv[1] as string;
   try {
     for (const named of ['/srv/app/dist/index.js', '/srv/app/dist/index', '/srv/app/dist']) {

@@ -15,8 +15,8 @@ import { First, startingApps } from './starting-apps.js';
 
 const start = startingApps();
 
-describe('what fails the start', () => {
-  const refused = async (
+describe('invalid tasks fail the start', () => {
+  const rejected = async (
     metadata: ModuleMetadata,
     message: RegExp,
     options: FlowrraModuleOptions = {},
@@ -37,11 +37,11 @@ describe('what fails the start', () => {
       @Task({ name: 'same' })
       work(): void {}
     }
-    await refused({ providers: [One, Two] }, /'same'.*One\.work.*Two\.work/);
+    await rejected({ providers: [One, Two] }, /'same'.*One\.work.*Two\.work/);
   });
 
   it('one class under two tokens', async () => {
-    await refused({ providers: [First, { provide: 'OTHER', useClass: First }] }, /First.*useExisting/);
+    await rejected({ providers: [First, { provide: 'OTHER', useClass: First }] }, /First.*useExisting/);
   });
 
   it('an unknown queue', async () => {
@@ -50,7 +50,7 @@ describe('what fails the start', () => {
       @Task({ queue: 'report' })
       work(): void {}
     }
-    await refused({ providers: [Lost] }, /Lost\.work.*report.*reports/s, { queues: { reports: {} } });
+    await rejected({ providers: [Lost] }, /Lost\.work.*report.*reports/s, { queues: { reports: {} } });
   });
 
   it('an unknown option of a task', async () => {
@@ -59,7 +59,7 @@ describe('what fails the start', () => {
       @Task({ maxRetry: 3 } as object)
       work(): void {}
     }
-    await refused({ providers: [Typo] }, /maxRetry.*maxRetries/s);
+    await rejected({ providers: [Typo] }, /maxRetry.*maxRetries/s);
   });
 
   it('a context without its decorator, or not in the last place', async () => {
@@ -68,17 +68,17 @@ describe('what fails the start', () => {
       @Task()
       work(_a: string, _ctx: TaskContext): void {}
     }
-    await refused({ providers: [Undecorated] }, /Undecorated\.work.*@TaskCtx\(\)/);
+    await rejected({ providers: [Undecorated] }, /Undecorated\.work.*@TaskCtx\(\)/);
     @Injectable()
     class Misplaced {
       @Task()
       work(@TaskCtx() _ctx: TaskContext, _a: string): void {}
     }
-    await refused({ providers: [Misplaced] }, /Misplaced\.work.*last/);
+    await rejected({ providers: [Misplaced] }, /Misplaced\.work.*last/);
   });
 
   it('a second forRoot in one application', async () => {
-    await refused({ imports: [FlowrraModule.forRoot()] }, /twice/);
+    await rejected({ imports: [FlowrraModule.forRoot()] }, /twice/);
   });
 
   it('FlowrraModule without forRoot, which the error says', async () => {

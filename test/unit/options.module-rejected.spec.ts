@@ -8,7 +8,7 @@ import { configError } from '../support/config-error.js';
 /** Options as a JavaScript user may write them. */
 const resolve = (options: unknown) => resolveModuleOptions(options as FlowrraModuleOptions);
 
-describe('what is refused', () => {
+describe('invalid options', () => {
   const ENGINE_UNSET =
     "Is the environment variable set? Give a URL such as 'memory:', 'sqlite:./tasks.db', 'redis://localhost:6379' or 'postgres://user@localhost/app', or leave the option out for 'memory:'.";
   const ENGINE_NEED =
