@@ -1,6 +1,6 @@
 import type { Duration } from '../job/duration.js';
 import { checkObject, wrong } from '../job/check.js';
-import { duration, resolve, type Resolved, type RulesOf, wholeNumber } from '../job/rules.js';
+import { duration, OptionTable, type Resolved, type RulesOf, wholeNumber } from '../job/rules.js';
 
 /** The limits beyond which Flowrra counts as down. */
 export interface FlowrraHealthOptions {
@@ -31,7 +31,7 @@ export interface FlowrraHealthOptions {
 
 const pendingLimit = wholeNumber({ min: 0, infinite: true, default: Infinity });
 
-const RULES = {
+const RULES = new OptionTable({
   timeout: duration({ min: 1, max: 3_600_000, default: '1s' }),
   maxPending(value: unknown, path): number | ReadonlyMap<string, number> {
     if (typeof value !== 'object') return pendingLimit(value, path);
@@ -48,12 +48,12 @@ const RULES = {
   window: duration({ min: 1_000, max: 3_600_000, default: '5m' }),
   minFinished: wholeNumber({ min: 1, default: 10 }),
   maxWait: duration({ default: Infinity }),
-} satisfies RulesOf<FlowrraHealthOptions>;
+} satisfies RulesOf<FlowrraHealthOptions>);
 
 /** {@link FlowrraHealthOptions}, checked; times in milliseconds, `Infinity` for no limit. */
 export type HealthLimits = Resolved<typeof RULES>;
 
 /** @throws {FlowrraConfigError} for an unknown option and for an invalid value. */
 export function resolveLimits(options: FlowrraHealthOptions): HealthLimits {
-  return resolve(options, RULES, 'isHealthy', '');
+  return RULES.resolve(options, 'isHealthy', '');
 }

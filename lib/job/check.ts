@@ -21,9 +21,10 @@ export function keysOf<T extends object>(keys: {
  * @throws {FlowrraConfigError} that names the unknown key, and the option to use instead or the nearest known key.
  */
 export function checkKeys(value: unknown, known: readonly string[], path: string): void {
-  checkObject(value, path, `It must be an object with some of: ${known.join(', ')}.`);
-  for (const [key, given] of Object.entries(value)) {
+  if (!isObject(value)) throw wrong(path, value, `It must be an object with some of: ${known.join(', ')}.`);
+  for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;
+    const given = (value as Record<string, unknown>)[key];
     // With one wrong letter, the key is a typing error and not an option of another library.
     const instead = known.some((name) => distance(key, name) === 1) ? undefined : insteadOf(key);
     const hint = instead === undefined ? suggest(key, known) : `${instead} Known: ${known.join(', ')}.`;
@@ -33,7 +34,11 @@ export function checkKeys(value: unknown, known: readonly string[], path: string
 
 /** @throws {FlowrraConfigError} unless `value` is an object and no array. */
 export function checkObject(value: unknown, path: string, need: string): asserts value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(path, value, need);
+  if (!isObject(value)) throw wrong(path, value, need);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export function hasMethods<T extends object>(value: unknown, methods: readonly string[]): value is T {

@@ -1,7 +1,7 @@
 import { checkObject, wrong } from './check.js';
 import { PayloadError } from './errors.js';
 import type { PolicyOverrides } from './policy.js';
-import { applyRules, duration, oneOf, optional, type RulesOf, timeLimit, wholeNumber } from './rules.js';
+import { duration, oneOf, optional, OptionTable, type RulesOf, timeLimit, wholeNumber } from './rules.js';
 
 const storableBackoff = oneOf(['fixed', 'exponential']);
 
@@ -20,19 +20,23 @@ export const OVERRIDE_RULES = {
   timeout: optional(timeLimit),
 } satisfies RulesOf<Omit<PolicyOverrides, 'expires' | 'validFrom'>>;
 
-const STORED_RULES = {
+const STORED_RULES = new OptionTable({
   ...OVERRIDE_RULES,
   expires: optional(timeLimit),
   validFrom: wholeNumber({ min: 0 }),
-} satisfies RulesOf<PolicyOverrides>;
+} satisfies RulesOf<PolicyOverrides>);
 
 /**
  * The overrides without those that are `undefined`, which would hide the task's own settings. `undefined` if
  * none is left.
  */
 export function definedOverrides(overrides: PolicyOverrides): PolicyOverrides | undefined {
-  const defined = Object.entries(overrides).filter(([, value]) => value !== undefined);
-  return defined.length === 0 ? undefined : Object.fromEntries(defined);
+  let defined: Record<string, unknown> | undefined;
+  for (const key of STORED_RULES.keys) {
+    const value = (overrides as Readonly<Record<string, unknown>>)[key];
+    if (value !== undefined) (defined ??= {})[key] = value;
+  }
+  return defined;
 }
 
 /**
@@ -43,7 +47,7 @@ export function definedOverrides(overrides: PolicyOverrides): PolicyOverrides | 
 export function overridesFrom(stored: unknown): PolicyOverrides {
   try {
     checkObject(stored, 'overrides', 'They must be an object.');
-    return definedOverrides(applyRules(stored, STORED_RULES, '')) ?? {};
+    return definedOverrides(STORED_RULES.apply(stored, '')) ?? {};
   } catch (cause) {
     throw new PayloadError('overrides', cause instanceof Error ? cause.message : String(cause), { cause });
   }

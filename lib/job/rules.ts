@@ -18,37 +18,57 @@ export type RulesOf<T> = { readonly [K in keyof Required<T>]: Rule<unknown> };
 
 type Rules = Readonly<Record<string, Rule<unknown>>>;
 
+type Values<R extends Rules> = { readonly [K in keyof R]: ReturnType<R[K]> };
+
 /** The options of a table, checked, with all defaults. */
-export type Resolved<R extends Rules> = { readonly [K in keyof R]: ReturnType<R[K]> };
+export type Resolved<T> = T extends OptionTable<infer R> ? Values<R> : never;
 
-/**
- * Checks options by a table of rules and fills in the defaults.
- *
- * @param what Names the options as a whole in errors, such as `queues.reports`.
- * @param prefix Precedes an option's name in errors.
- * @throws {FlowrraConfigError} for an unknown option and for an invalid value.
- */
-export function resolve<R extends Rules>(
-  options: unknown,
-  rules: R,
-  what: string,
-  prefix = `${what}.`,
-): Resolved<R> {
-  checkKeys(options, Object.keys(rules), what);
-  return applyRules(options as object, rules, prefix);
-}
+/** Checks options by a table of rules, and fills in the defaults. */
+export class OptionTable<R extends Rules> {
+  /** The names of the options. */
+  readonly keys: readonly string[];
+  /** Submissions resolve options often, so rules run only for given values and for required options. */
+  private readonly defaults: Record<string, unknown> = {};
+  private readonly required: string[] = [];
 
-/** Like {@link resolve}, but ignores options that are not in the table. */
-export function applyRules<R extends Rules>(options: object, rules: R, prefix: string): Resolved<R> {
-  const resolved: Record<string, unknown> = {};
-  for (const key of Object.keys(rules))
-    resolved[key] = rules[key]?.((options as Record<string, unknown>)[key], prefix + key);
-  return resolved as Resolved<R>;
+  constructor(private readonly rules: R) {
+    this.keys = Object.keys(rules);
+    for (const key of this.keys) {
+      try {
+        this.defaults[key] = rules[key]?.(undefined, key);
+      } catch {
+        // Set, since an object is slower to extend than to change.
+        this.defaults[key] = undefined;
+        this.required.push(key);
+      }
+    }
+  }
+
+  /**
+   * @param what Names the options as a whole in errors, such as `queues.reports`.
+   * @param prefix Precedes an option's name in errors.
+   * @throws {FlowrraConfigError} for an unknown option and for an invalid value.
+   */
+  resolve(options: unknown, what: string, prefix = `${what}.`): Values<R> {
+    checkKeys(options, this.keys, what);
+    return this.apply(options as object, prefix);
+  }
+
+  /** Like {@link resolve}, but ignores options that are not in the table. */
+  apply(options: object, prefix: string): Values<R> {
+    const { rules, required } = this;
+    const resolved = { ...this.defaults };
+    for (const key of this.keys) {
+      const value = (options as Record<string, unknown>)[key];
+      if (value !== undefined || required.includes(key)) resolved[key] = rules[key]?.(value, prefix + key);
+    }
+    return resolved as Values<R>;
+  }
 }
 
 /** Options within an option. Without a value, every option has its default. */
-export function nested<R extends Rules>(rules: R): Rule<Resolved<R>> {
-  return (value = {}, path) => resolve(value, rules, path);
+export function nested<R extends Rules>(table: OptionTable<R>): Rule<Values<R>> {
+  return (value = {}, path) => table.resolve(value, path);
 }
 
 /** A rule that applies only if a value is given; otherwise the result is `fallback`. */

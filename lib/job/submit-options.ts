@@ -12,7 +12,7 @@ import {
   nested,
   oneOf,
   optional,
-  resolve,
+  OptionTable,
   type Resolved,
   type RulesOf,
   timeLimit,
@@ -140,7 +140,7 @@ const MAX_KEY_LENGTH = 300;
 const METADATA_NEED =
   'It must be a plain object of your own data, such as { tenant: 7 }: no Map, no array, no Date and no instance of a class.';
 
-const DEDUPE_RULES = {
+const DEDUPE_RULES = new OptionTable({
   key(value: unknown, path: string): string {
     if (typeof value === 'string' && value !== '' && value.length <= MAX_KEY_LENGTH && !UNFIT.test(value))
       return value;
@@ -148,9 +148,9 @@ const DEDUPE_RULES = {
   },
   mode: oneOf(['ignore', 'throttle', 'debounce'], 'ignore'),
   ttl: duration({ min: 1 }),
-} satisfies RulesOf<DedupeOptions>;
+} satisfies RulesOf<DedupeOptions>);
 
-const SUBMIT_RULES = {
+const SUBMIT_RULES = new OptionTable({
   priority: wholeNumber({ min: 0, max: MAX_PRIORITY, default: 0 }),
   delay: duration(),
   runAt: date,
@@ -165,7 +165,7 @@ const SUBMIT_RULES = {
     if (kind === 'object' || kind === 'instance') return value as Metadata;
     throw wrong(path, value, METADATA_NEED);
   },
-} satisfies RulesOf<SubmitOptions>;
+} satisfies RulesOf<SubmitOptions>);
 
 type Checked = Resolved<typeof SUBMIT_RULES>;
 
@@ -176,7 +176,7 @@ type Checked = Resolved<typeof SUBMIT_RULES>;
  * @throws {FlowrraConfigError} that names the option, its value and the valid values.
  */
 export function resolveSubmitOptions(options: SubmitOptions, now: number): ResolvedSubmit {
-  const checked = resolve(options, SUBMIT_RULES, 'with()', '');
+  const checked = SUBMIT_RULES.resolve(options, 'with()', '');
   if (Object.keys(options).length === 0) return NO_SUBMIT_OPTIONS;
   const { priority, taskId, maxRetries, retryDelay, backoff, timeout, metadata } = checked;
   const dedupe = dedupeOf(checked, options.dedupe?.ttl);

@@ -4,11 +4,11 @@ import { checkTaskName } from './names.js';
 import type { Backoff, ResolvedTask, TaskPolicy } from './policy.js';
 import { CPU_QUEUE, DEFAULT_QUEUE } from './queue.js';
 import {
-  applyRules,
   duration,
   fileUrl,
   flag,
   optional,
+  OptionTable,
   type RulesOf,
   text,
   timeLimit,
@@ -179,7 +179,7 @@ export interface ContextOptions<T = unknown> {
   run(captured: T | undefined, next: () => unknown): unknown;
 }
 
-const POLICY_RULES = {
+const POLICY_RULES = new OptionTable({
   maxRetries: wholeNumber({ min: 0, infinite: true, default: 3 }),
   retryDelay: duration({ default: '1s' }),
   backoff(value: unknown = 'fixed', path): Backoff {
@@ -197,9 +197,9 @@ const POLICY_RULES = {
   expires: timeLimit,
   /** `undefined` for the application's dead letter task. */
   deadLetter: optional((value, path) => (value === null ? null : checkTaskName(value, path))),
-} satisfies RulesOf<TaskPolicyOptions>;
+} satisfies RulesOf<TaskPolicyOptions>);
 
-const OWN_RULES = {
+const OWN_RULES = new OptionTable({
   name: optional(checkTaskName),
   cpuBound: flag(false),
   file: optional(fileUrl('import.meta.url, or __filename in CommonJS')),
@@ -213,11 +213,11 @@ const OWN_RULES = {
       'It must be a Standard Schema, such as z.tuple([…]), or an array of one for each argument.',
     );
   },
-} satisfies RulesOf<Omit<TaskOptions & RegisterOptions, keyof TaskOverrideOptions>>;
+} satisfies RulesOf<Omit<TaskOptions & RegisterOptions, keyof TaskOverrideOptions>>);
 
 /** The option names of `forRoot({ tasks })`. */
-export const OVERRIDE_KEYS: readonly string[] = ['queue', ...Object.keys(POLICY_RULES)];
-const KEYS = [...Object.keys(OWN_RULES), ...OVERRIDE_KEYS];
+export const OVERRIDE_KEYS: readonly string[] = ['queue', ...POLICY_RULES.keys];
+const KEYS = [...OWN_RULES.keys, ...OVERRIDE_KEYS];
 
 /** The settings of an application that apply to all of its tasks. */
 export interface TaskDefaults {
@@ -244,7 +244,7 @@ export function resolveTaskOptions(
   const at = `${what}, `;
   checkKeys(own, KEYS, what);
   const options: TaskOptions & { export?: string } = { ...own, ...defaults.overrides.get(shownName) };
-  const { cpuBound, name } = applyRules(options, OWN_RULES, at);
+  const { cpuBound, name } = OWN_RULES.apply(options, at);
   for (const key of ['file', 'export'] as const)
     if (!cpuBound && options[key] !== undefined)
       throw wrong(at + key, options[key], 'It is for threads only: add cpuBound: true, or leave it out.');
@@ -275,7 +275,7 @@ function resolveQueue(
 }
 
 function resolvePolicy(options: TaskPolicyOptions, deadLetter: string | null, at: string): TaskPolicy {
-  const policy = applyRules(options, POLICY_RULES, at);
+  const policy = POLICY_RULES.apply(options, at);
   if (policy.backoff === 'exponential' && policy.retryDelay > policy.maxRetryDelay)
     throw wrong(
       `${at}retryDelay`,

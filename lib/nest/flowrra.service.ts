@@ -5,7 +5,7 @@ import type { Duration } from '../job/duration.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import type { FlowrraEvent } from '../job/events.js';
 import { lookedUpId } from '../job/names.js';
-import { duration, flag, resolve, type RulesOf, withMethods } from '../job/rules.js';
+import { duration, flag, OptionTable, type RulesOf, withMethods } from '../job/rules.js';
 import { showValue } from '../job/show-value.js';
 import {
   type BatchJob,
@@ -71,19 +71,19 @@ export interface CancelOptions {
 
 const MAX_REASON_LENGTH = 1_000;
 
-const WAIT_RULES = {
+const WAIT_RULES = new OptionTable({
   timeout: duration(),
   signal: withMethods<AbortSignal>(['addEventListener', 'removeEventListener'], 'It must be an AbortSignal.'),
-} satisfies RulesOf<WaitForResultOptions>;
+} satisfies RulesOf<WaitForResultOptions>);
 
-const STOP_RULES = { wait: flag(true), timeout: duration() } satisfies RulesOf<StopOptions>;
+const STOP_RULES = new OptionTable({ wait: flag(true), timeout: duration() } satisfies RulesOf<StopOptions>);
 
-const CANCEL_RULES = {
+const CANCEL_RULES = new OptionTable({
   reason(value: unknown = 'Cancelled', path): string {
     if (typeof value === 'string' && value !== '' && value.length <= MAX_REASON_LENGTH) return value;
     throw wrong(path, value, `It must be 1 to ${MAX_REASON_LENGTH} characters.`);
   },
-} satisfies RulesOf<CancelOptions>;
+} satisfies RulesOf<CancelOptions>);
 
 /**
  * Submits background tasks, and reads, cancels and waits for their jobs.
@@ -168,7 +168,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
       const { results } = this.runtime.parts;
       return results.waitFor(
         knowable(taskId),
-        options && resolve(options, WAIT_RULES, 'waitForResult()', 'waitForResult '),
+        options && WAIT_RULES.resolve(options, 'waitForResult()', 'waitForResult '),
       ) as Promise<FinishedTaskResult>;
     } catch (error) {
       return Promise.reject(error);
@@ -190,7 +190,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    * @throws {EngineError} if the engine cannot be queried.
    */
   async cancel(taskId: string, options: CancelOptions = {}): Promise<boolean> {
-    const { reason } = resolve(options, CANCEL_RULES, 'cancel()', '');
+    const { reason } = CANCEL_RULES.resolve(options, 'cancel()', '');
     const { operations } = this.runtime.parts;
     return operations.cancel(knowable(taskId), reason);
   }
@@ -245,7 +245,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    * @throws any error of a configured backend's `close`.
    */
   async stop(options: StopOptions = {}): Promise<void> {
-    const { wait, timeout } = resolve(options, STOP_RULES, 'stop()', 'stop ');
+    const { wait, timeout } = STOP_RULES.resolve(options, 'stop()', 'stop ');
     await this.runtime.close(wait ? (timeout ?? this.options.shutdownTimeout) : 0);
   }
 

@@ -10,7 +10,7 @@ import {
   taskResultOf,
 } from '../job/task-result.js';
 import { isFinal, type JobState } from '../job/job.js';
-import { duration, resolve, type RulesOf, wholeNumber, withMethods } from '../job/rules.js';
+import { duration, OptionTable, type RulesOf, wholeNumber, withMethods } from '../job/rules.js';
 import { AbortListeners, waitUntil } from './wait-until.js';
 import { ResultBackend, type WaitOptions } from './result-backend.js';
 import { Waiters } from './waiters.js';
@@ -25,11 +25,11 @@ export interface InMemoryBackendOptions {
   clock?: Clock;
 }
 
-const RULES = {
+const RULES = new OptionTable({
   resultTtl: duration({ default: '1h' }),
   maxResults: wholeNumber({ min: 1, default: 100_000 }),
   clock: withMethods<Clock, Clock>(['now', 'after'], 'It must be an object with now and after.', systemClock),
-} satisfies RulesOf<InMemoryBackendOptions>;
+} satisfies RulesOf<InMemoryBackendOptions>);
 
 /**
  * Keeps results in the memory of this process. The memory engine does so by itself, so use this backend in tests,
@@ -50,9 +50,8 @@ export class InMemoryBackend extends ResultBackend {
   /** @throws {FlowrraConfigError} if an option is invalid. */
   constructor(options: InMemoryBackendOptions = {}) {
     super();
-    const { clock, resultTtl, maxResults } = resolve(
+    const { clock, resultTtl, maxResults } = RULES.resolve(
       options,
-      RULES,
       'InMemoryBackend options',
       'InMemoryBackend ',
     );

@@ -5,7 +5,7 @@ import { configured, MODULE_OPTIONS_TOKEN } from '../nest/flowrra.module-definit
 import { FlowrraModule } from '../nest/flowrra.module.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
 import { checkKeys } from '../job/check.js';
-import { applyRules, date, oneOf, type RulesOf } from '../job/rules.js';
+import { date, oneOf, OptionTable, type RulesOf } from '../job/rules.js';
 import {
   type FlowrraModuleOptions,
   MODULE_RULES,
@@ -35,11 +35,11 @@ export interface FlowrraTestingOptions {
   now?: Date;
 }
 
-const TESTING_RULES = {
+const TESTING_RULES = new OptionTable({
   mode: oneOf(['fake', 'inline', 'manual'], 'manual'),
   now: date,
-} satisfies RulesOf<FlowrraTestingOptions>;
-const TESTING_KEYS = Object.keys(TESTING_RULES);
+} satisfies RulesOf<FlowrraTestingOptions>);
+const TESTING_KEYS = TESTING_RULES.keys;
 
 /** The part of Nest's `TestingModuleBuilder` that {@link FlowrraTestingModule.override} uses. */
 interface Overridable {
@@ -57,7 +57,7 @@ export class FlowrraTestingModule {
    * @throws {FlowrraConfigError} if an option is unknown.
    */
   static forRoot(options: FlowrraModuleOptions & FlowrraTestingOptions = {}): DynamicModule {
-    checkKeys(options, [...TESTING_KEYS, ...Object.keys(MODULE_RULES)], 'FlowrraTestingModule options');
+    checkKeys(options, [...TESTING_KEYS, ...MODULE_RULES.keys], 'FlowrraTestingModule options');
     const { mode, now, ...own } = options;
     const real = FlowrraModule.forRoot(own);
     const providers: Provider[] = [
@@ -114,7 +114,7 @@ function testOptions(
   explorer: TaskExplorer,
   options: FlowrraTestingOptions,
 ): ResolvedOptions {
-  const { mode, now } = applyRules(options, TESTING_RULES, '');
+  const { mode, now } = TESTING_RULES.apply(options, '');
   const clock = new TestClock(now);
   const engine = new TestEngine(mode, clock);
   const application = { ...given, engine: 'memory:', role: 'all', clock } as const;

@@ -1,6 +1,5 @@
 import { pathToFileURL } from 'node:url';
 import {
-  applyRules,
   byTaskName,
   date,
   duration,
@@ -9,8 +8,8 @@ import {
   nested,
   oneOf,
   optional,
+  OptionTable,
   required,
-  resolve,
   type Rule,
   type RulesOf,
   text,
@@ -26,16 +25,16 @@ interface Options {
   inner?: { on?: boolean };
 }
 
-const RULES = {
+const RULES = new OptionTable({
   size: wholeNumber({ min: 1, default: 4 }),
   mode: oneOf(['fast', 'slow'], 'fast'),
-  inner: nested({ on: flag(false) }),
-} satisfies RulesOf<Options>;
+  inner: nested(new OptionTable({ on: flag(false) })),
+} satisfies RulesOf<Options>);
 
 describe('a table of rules', () => {
   it('fills in every default, nested ones included', () => {
-    expect(resolve({}, RULES, 'box')).toEqual({ size: 4, mode: 'fast', inner: { on: false } });
-    expect(resolve({ size: 2, inner: { on: true } }, RULES, 'box')).toEqual({
+    expect(RULES.resolve({}, 'box')).toEqual({ size: 4, mode: 'fast', inner: { on: false } });
+    expect(RULES.resolve({ size: 2, inner: { on: true } }, 'box')).toEqual({
       size: 2,
       mode: 'fast',
       inner: { on: true },
@@ -43,22 +42,30 @@ describe('a table of rules', () => {
   });
 
   it('has a result type that is derived from it', () => {
-    const { size, mode, inner } = resolve({}, RULES, 'box');
+    const { size, mode, inner } = RULES.resolve({}, 'box');
     const typed: { size: number; mode: 'fast' | 'slow'; on: boolean } = { size, mode, on: inner.on };
     expect(typed).toEqual({ size: 4, mode: 'fast', on: false });
   });
 
   it('names the option in errors, by default below the name of the whole', () => {
-    expect(configError(() => resolve({ size: 0 }, RULES, 'box'))).toMatch(/^box\.size: 0 is not valid\./);
-    expect(configError(() => resolve({ size: 0 }, RULES, 'box', 'the '))).toMatch(/^the size: 0/);
-    expect(configError(() => resolve({ inner: { on: 1 } }, RULES, 'box'))).toMatch(/^box\.inner\.on: 1/);
+    expect(configError(() => RULES.resolve({ size: 0 }, 'box'))).toMatch(/^box\.size: 0 is not valid\./);
+    expect(configError(() => RULES.resolve({ size: 0 }, 'box', 'the '))).toMatch(/^the size: 0/);
+    expect(configError(() => RULES.resolve({ inner: { on: 1 } }, 'box'))).toMatch(/^box\.inner\.on: 1/);
   });
 
   it('rejects an unknown option with a suggestion, unless told to ignore it', () => {
-    expect(configError(() => resolve({ sise: 1 }, RULES, 'box'))).toBe(
+    expect(configError(() => RULES.resolve({ sise: 1 }, 'box'))).toBe(
       "box: unknown option 'sise' (given 1). Did you mean 'size'? Known: size, mode, inner.",
     );
-    expect(applyRules({ sise: 1 }, RULES, '').size).toBe(4);
+    expect(RULES.apply({ sise: 1 }, '').size).toBe(4);
+  });
+
+  it('requires an option whose rule rejects a missing value', () => {
+    const table = new OptionTable({ size: required(wholeNumber({ min: 1 })) });
+    expect(table.resolve({ size: 2 }, 'box')).toEqual({ size: 2 });
+    expect(configError(() => table.resolve({}, 'box'))).toBe(
+      'box.size: undefined is not valid. It is required.',
+    );
   });
 
   it('reads options of a class, inherited ones included', () => {
@@ -67,7 +74,7 @@ describe('a table of rules', () => {
         return 7;
       }
     }
-    expect(resolve(new Config(), RULES, 'box').size).toBe(7);
+    expect(RULES.resolve(new Config(), 'box').size).toBe(7);
   });
 });
 
@@ -130,7 +137,7 @@ describe('a rule', () => {
   });
 
   it('byTaskName checks each name and its options', () => {
-    const rule = byTaskName(nested({ on: flag(false) }), 'It must be an object of tasks.');
+    const rule = byTaskName(nested(new OptionTable({ on: flag(false) })), 'It must be an object of tasks.');
     expect(rule({ 'A.work': { on: true } }, 'n')).toEqual(new Map([['A.work', { on: true }]]));
     expect(rule(undefined, 'n')).toEqual(new Map());
     expect(rejection(rule, [])).toBe('n: an array is not valid. It must be an object of tasks.');

@@ -6,7 +6,7 @@ import {
   duration,
   flag,
   oneOf,
-  resolve,
+  OptionTable,
   type Resolved,
   type Rule,
   type RulesOf,
@@ -120,12 +120,12 @@ const MAX_MS = 24 * 3_600_000;
 
 const FOR_POSTGRES = 'For PostgreSQL, give a URL or a pool of pg.';
 
-const BULL_RULES = {
+const BULL_RULES = new OptionTable({
   queue: bullOptions(OWN_QUEUE_OPTIONS),
   worker: bullOptions(OWN_WORKER_OPTIONS),
-} satisfies RulesOf<BullMqOptions['bullmq']>;
+} satisfies RulesOf<BullMqOptions['bullmq']>);
 
-const RULES = {
+const RULES = new OptionTable({
   connection: resolveConnection,
   prefix: text(/^[^\s:{}]+$/, 'It may contain no space, colon or brace.', 'flowrra'),
   schema: text(
@@ -139,8 +139,8 @@ const RULES = {
   lease: duration({ min: MIN_MS, max: MAX_MS, default: '30s' }),
   maxRescues: wholeNumber({ min: 0, default: 3 }),
   fleetEvents: flag(false),
-  bullmq: (value: unknown = {}) => resolve(value, BULL_RULES, 'bullmq.bullmq'),
-} satisfies RulesOf<BullMqOptions>;
+  bullmq: (value: unknown = {}) => BULL_RULES.resolve(value, 'bullmq.bullmq'),
+} satisfies RulesOf<BullMqOptions>);
 
 type Checked = Resolved<typeof RULES>;
 
@@ -152,7 +152,7 @@ export interface ResolvedBullMqOptions extends Omit<Checked, 'bullmq'> {
 
 /** @throws {FlowrraConfigError} naming the option, the value and the allowed values. */
 export function resolveBullMqOptions(options: BullMqOptions): ResolvedBullMqOptions {
-  const { bullmq, ...own } = resolve(options, RULES, 'bullmq options', 'bullmq ');
+  const { bullmq, ...own } = RULES.resolve(options, 'bullmq options', 'bullmq ');
   return { ...own, queueOptions: bullmq.queue, workerOptions: bullmq.worker };
 }
 

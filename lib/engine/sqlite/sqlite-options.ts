@@ -1,7 +1,7 @@
 import { resolve as absolute } from 'node:path';
 import type { Duration } from '../../job/duration.js';
 import { wrong } from '../../job/check.js';
-import { duration, oneOf, resolve, type Resolved, type RulesOf, wholeNumber } from '../../job/rules.js';
+import { duration, oneOf, OptionTable, type Resolved, type RulesOf, wholeNumber } from '../../job/rules.js';
 import type { DriverName } from './file/driver.js';
 
 /** Options of the SQLite engine. */
@@ -53,7 +53,7 @@ export interface SqliteOptions {
   driver?: DriverName | 'auto';
 }
 
-const RULES = {
+const RULES = new OptionTable({
   /** Absolute. */
   file: resolveFile,
   durability: oneOf(['full', 'normal'], 'full'),
@@ -63,14 +63,14 @@ const RULES = {
   pollInterval: duration({ min: 1, max: 3_600_000, default: '20ms' }),
   lockTimeout: duration({ default: '5s' }),
   driver: oneOf(['auto', 'node:sqlite', 'better-sqlite3'], 'auto'),
-} satisfies RulesOf<SqliteOptions>;
+} satisfies RulesOf<SqliteOptions>);
 
 /** All options, checked; times in milliseconds. */
 export type ResolvedSqliteOptions = Resolved<typeof RULES>;
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveSqliteOptions(options: SqliteOptions): ResolvedSqliteOptions {
-  return resolve(options, RULES, 'sqlite options', 'sqlite ');
+  return RULES.resolve(options, 'sqlite options', 'sqlite ');
 }
 
 /** The path in a URL such as `sqlite:./data/tasks.db` or `sqlite:///var/lib/app/tasks.db`. */

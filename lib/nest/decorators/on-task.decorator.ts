@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { FlowrraEvent } from '../../job/events.js';
 import { FlowrraConfigError } from '../../job/errors.js';
 import { suggest, wrong } from '../../job/check.js';
-import { resolve, type Rule, type RulesOf } from '../../job/rules.js';
+import { OptionTable, type Rule, type RulesOf } from '../../job/rules.js';
 import { describeMember } from './task-metadata.js';
 
 /** The types of events: `'submitted'`, `'started'`, `'failed'`, … */
@@ -63,7 +63,7 @@ const names: Rule<ReadonlySet<string> | null> = (value, path) => {
   return new Set(list as string[]);
 };
 
-const FILTER_RULES = { task: names, queue: names } satisfies RulesOf<OnTaskFilter>;
+const FILTER_RULES = new OptionTable({ task: names, queue: names } satisfies RulesOf<OnTaskFilter>);
 
 /**
  * Calls a method of a provider or controller with each event of one type or several: `@OnTask('failed')`. The
@@ -81,7 +81,7 @@ export function OnTask<T extends TaskEventType>(type: T | readonly T[], filter: 
     const where = `@OnTask() on ${describeMember(target, key)}`;
     if (typeof target === 'function' || typeof descriptor?.value !== 'function')
       throw new FlowrraConfigError(`${where}: the decorated member must be an instance method.`);
-    const { task: tasks, queue: queues } = resolve(filter, FILTER_RULES, where, `${where}, `);
+    const { task: tasks, queue: queues } = FILTER_RULES.resolve(filter, where, `${where}, `);
     const subscription: Subscription = { key, types: new Set(typesOf(type, where)), tasks, queues };
     Reflect.defineMetadata(LISTENERS, [...ownSubscriptions(target), subscription], target);
   };

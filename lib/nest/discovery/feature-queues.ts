@@ -2,7 +2,7 @@ import { Inject, Module } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { FlowrraConfigError } from '../../job/errors.js';
 import type { ResolvedQueue } from '../../job/queue.js';
-import { resolve, type RulesOf } from '../../job/rules.js';
+import { OptionTable, type RulesOf } from '../../job/rules.js';
 import { RESOLVED_OPTIONS } from '../options/module-options.js';
 import {
   checkQueues,
@@ -26,7 +26,7 @@ export class FlowrraFeatureModule {
   }
 }
 
-const FEATURE_RULES = { queues: checkQueues } satisfies RulesOf<FlowrraFeatureOptions>;
+const FEATURE_RULES = new OptionTable({ queues: checkQueues } satisfies RulesOf<FlowrraFeatureOptions>);
 
 /**
  * The queues that each `forFeature()` declares. Nest knows every module before it creates the first provider,
@@ -42,7 +42,7 @@ export function featuresOf(modules: ModulesContainer): DeclaredQueues[] {
       const importers = all.filter(({ imports }) => imports.has(feature)).map(({ name }) => name);
       const by = importers.length === 0 ? 'forFeature()' : `forFeature() in ${importers.join(' and ')}`;
       const options: unknown = feature.getProviderByKey(FEATURE_OPTIONS).instance;
-      return { by, queues: resolve(options, FEATURE_RULES, by, `${by}: `).queues };
+      return { by, queues: FEATURE_RULES.resolve(options, by, `${by}: `).queues };
     });
 }
 

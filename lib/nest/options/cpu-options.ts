@@ -1,6 +1,6 @@
 import type { ResourceLimits } from 'node:worker_threads';
 import { wrong } from '../../job/check.js';
-import { fileUrl, oneOf, optional, resolve, type Rule, type RulesOf } from '../../job/rules.js';
+import { fileUrl, oneOf, optional, OptionTable, type Rule, type RulesOf } from '../../job/rules.js';
 
 /** Options of the worker threads that run CPU-bound tasks. */
 export interface CpuOptions {
@@ -35,18 +35,18 @@ const megabytes: Rule<number | undefined> = (value, path) => {
   throw wrong(path, value, 'It must be a number of megabytes above 0.');
 };
 
-const LIMIT_RULES = {
+const LIMIT_RULES = new OptionTable({
   maxYoungGenerationSizeMb: megabytes,
   maxOldGenerationSizeMb: megabytes,
   codeRangeSizeMb: megabytes,
   stackSizeMb: megabytes,
-} satisfies RulesOf<ResourceLimits>;
+} satisfies RulesOf<ResourceLimits>);
 
-export const CPU_RULES = {
+export const CPU_RULES = new OptionTable({
   module: optional(
     fileUrl("new URL('./cpu.module.js', import.meta.url), or join(__dirname, 'cpu.module.js') in CommonJS"),
     null,
   ),
   mode: oneOf(['thread', 'inline'], 'thread'),
-  resourceLimits: optional<ResourceLimits, null>((value, path) => resolve(value, LIMIT_RULES, path), null),
-} satisfies RulesOf<CpuOptions>;
+  resourceLimits: optional<ResourceLimits, null>((value, path) => LIMIT_RULES.resolve(value, path), null),
+} satisfies RulesOf<CpuOptions>);

@@ -1,7 +1,7 @@
 import { wrong } from '../../job/check.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';
 import type { JobQuery } from '../../job/query.js';
-import { date, oneOf, optional, resolve, type Rule, type RulesOf, wholeNumber } from '../../job/rules.js';
+import { date, oneOf, optional, OptionTable, type Rule, type RulesOf, wholeNumber } from '../../job/rules.js';
 import type { TaskStatus } from '../../job/job.js';
 
 /** Selects jobs. Options that are left out do not limit the selection. */
@@ -57,7 +57,7 @@ export interface JobFindOptions extends JobFilter {
 /** Milliseconds since the epoch. */
 const time: Rule<number | undefined> = (value, path) => date(value, path)?.getTime();
 
-const FILTER_RULES = {
+const filterRules = {
   task: optional(checkTaskName),
   queue: optional(checkQueueName),
   from: time,
@@ -66,8 +66,10 @@ const FILTER_RULES = {
 
 const oneStatus = oneOf(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled']);
 
-const FIND_RULES = {
-  ...FILTER_RULES,
+const FILTER_RULES = new OptionTable(filterRules);
+
+const FIND_RULES = new OptionTable({
+  ...filterRules,
   status: optional((value, path): readonly TaskStatus[] => {
     const given: unknown[] = Array.isArray(value) ? value : [value];
     return given.map((each) => oneStatus(each ?? null, path) as TaskStatus);
@@ -77,14 +79,14 @@ const FIND_RULES = {
     throw wrong(path, value, 'Give the cursor of the previous page, or null.');
   },
   limit: wholeNumber({ min: 1, max: 1_000, default: 50 }),
-} satisfies RulesOf<JobFindOptions>;
+} satisfies RulesOf<JobFindOptions>);
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveJobFilter(filter: JobFilter): Omit<JobQuery, 'status' | 'cursor' | 'limit'> {
-  return resolve(filter, FILTER_RULES, 'filter', '');
+  return FILTER_RULES.resolve(filter, 'filter', '');
 }
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveJobQuery(options: JobFindOptions): JobQuery {
-  return resolve(options, FIND_RULES, 'find()', '');
+  return FIND_RULES.resolve(options, 'find()', '');
 }

@@ -13,7 +13,7 @@ import {
   nested,
   oneOf,
   optional,
-  resolve,
+  OptionTable,
   type Resolved,
   type RulesOf,
   wholeNumber,
@@ -164,14 +164,13 @@ export interface FlowrraModuleOptions {
   clock?: Clock;
 }
 
-const REMOTE_TASK_RULES = {
+const REMOTE_TASK_RULES = new OptionTable({
   queue: (value = DEFAULT_QUEUE, path) => checkQueueName(value, path),
-} satisfies RulesOf<RemoteTaskOptions>;
+} satisfies RulesOf<RemoteTaskOptions>);
 
-export const MODULE_RULES = {
+export const MODULE_RULES = new OptionTable({
   numWorkers: wholeNumber({ min: 1 }),
-  cpuWorkers: (value: unknown, path: string) =>
-    wholeNumber({ min: 1, max: 1_000, default: availableParallelism() })(value, path),
+  cpuWorkers: wholeNumber({ min: 1, max: 1_000, default: availableParallelism() }),
   cpu: nested(CPU_RULES),
   queues: optional(checkQueues, {}),
   engine: optional(engineOption, 'memory:'),
@@ -199,11 +198,11 @@ export const MODULE_RULES = {
   ),
   deadLetter: optional(checkTaskName, null),
   remoteTasks: byTaskName(
-    (value, path) => resolve(value, REMOTE_TASK_RULES, path),
+    (value, path) => REMOTE_TASK_RULES.resolve(value, path),
     "It must be an object of tasks by name: { 'EmailTasks.sendWelcome': { queue: 'mail' } }.",
   ),
   clock: withMethods<Clock, Clock>(['now', 'after'], 'It must be an object with now and after.', systemClock),
-} satisfies RulesOf<FlowrraModuleOptions>;
+} satisfies RulesOf<FlowrraModuleOptions>);
 
 type Checked = Resolved<typeof MODULE_RULES>;
 
@@ -229,7 +228,7 @@ export function resolveModuleOptions(
   options: FlowrraModuleOptions,
   features: readonly DeclaredQueues[] = [],
 ): ResolvedOptions {
-  const checked = resolve(options, MODULE_RULES, 'FlowrraModule options', '');
+  const checked = MODULE_RULES.resolve(options, 'FlowrraModule options', '');
   const { numWorkers, cpuWorkers, cpu, queues: own, ...rest } = checked;
   if (Object.hasOwn(options, 'engine')) engineOption(options.engine, 'engine');
   const queues = mergeFeatures(resolveQueues(own, numWorkers, cpuWorkers), features);

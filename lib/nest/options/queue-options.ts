@@ -7,8 +7,8 @@ import { CPU_QUEUE, DEFAULT_QUEUE, type RateLimit, type ResolvedQueue } from '..
 import {
   duration,
   optional,
+  OptionTable,
   required,
-  resolve,
   type Rule,
   type RulesOf,
   wholeNumber,
@@ -69,19 +69,19 @@ export interface DeclaredQueues {
   readonly queues: Readonly<Record<string, QueueOptions>>;
 }
 
-const RATE_RULES = {
+const RATE_RULES = new OptionTable({
   max: required(wholeNumber({ min: 1 })),
   per: required(duration({ min: 1 })),
-} satisfies RulesOf<RateLimitOptions>;
+} satisfies RulesOf<RateLimitOptions>);
 
-const rateLimit = optional<RateLimit, null>((value, path) => resolve(value, RATE_RULES, path), null);
+const rateLimit = optional<RateLimit, null>((value, path) => RATE_RULES.resolve(value, path), null);
 
-const QUEUE_RULES = {
+const QUEUE_RULES = new OptionTable({
   concurrency: wholeNumber({ min: 1 }),
   fleetConcurrency: wholeNumber({ min: 1, infinite: true, default: Infinity }),
   rateLimit,
   fleetRateLimit: rateLimit,
-} satisfies RulesOf<QueueOptions>;
+} satisfies RulesOf<QueueOptions>);
 
 /** `numWorkers`, unless it is given. */
 const DEFAULT_WORKERS = 4;
@@ -140,7 +140,7 @@ export const checkQueues: Rule<Readonly<Record<string, QueueOptions>>> = (queues
 
 function resolveQueue(name: string, options: QueueOptions, concurrency: number, path: string): ResolvedQueue {
   checkQueueName(name, path);
-  const resolved = resolve(options, QUEUE_RULES, path);
+  const resolved = QUEUE_RULES.resolve(options, path);
   return { name, ...resolved, concurrency: resolved.concurrency ?? concurrency };
 }
 
