@@ -15,17 +15,14 @@ import { ClientProxyFactory, MessagePattern, Transport } from '@nestjs/microserv
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { firstValueFrom } from 'rxjs';
-import * as flowrraErrors from '../../lib/job/errors.js';
+import * as flowrra from '../../lib/index.js';
 import {
   EngineError,
-  FatalTaskError,
   FlowrraError,
   FlowrraExceptionFilter,
   FlowrraModule,
   FlowrraService,
   ResultNotFoundError,
-  RetryTaskError,
-  SnoozeTaskError,
   Task,
   TaskNotFoundError,
 } from '../../lib/index.js';
@@ -33,8 +30,8 @@ import { section } from '../readme/documents.js';
 
 /** One error of each kind, by its code. */
 const errors = new Map(
-  Object.entries({ ...flowrraErrors, FatalTaskError, RetryTaskError, SnoozeTaskError })
-    .filter(([name]) => name !== 'FlowrraError')
+  Object.entries(flowrra)
+    .filter(([name]) => name.endsWith('Error') && name !== 'FlowrraError')
     .map(([, type]) => new (type as unknown as new (...args: unknown[]) => FlowrraError)('1s', 'a problem'))
     .map((error) => [error.code, error]),
 );
