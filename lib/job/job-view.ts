@@ -80,10 +80,10 @@ class Details extends Summary implements JobDetails {
   readonly args: readonly unknown[] | null;
   readonly logs: readonly JobLogLine[];
 
-  constructor(dossier: JobRow) {
-    super(dossier);
-    this.args = dossier.args ?? null;
-    this.logs = (dossier.logs ?? []).map((line) => ({ ...line, at: new Date(line.at) }));
+  constructor(row: JobRow) {
+    super(row);
+    this.args = row.args ?? null;
+    this.logs = (row.logs ?? []).map((line) => ({ ...line, at: new Date(line.at) }));
   }
 
   override toJSON(): Record<string, unknown> {
@@ -100,6 +100,6 @@ export function jobSummaryOf(info: JobRow): JobSummary {
   return new Summary(info);
 }
 
-export function jobDetailsOf(dossier: JobRow): JobDetails {
-  return new Details(dossier);
+export function jobDetailsOf(row: JobRow): JobDetails {
+  return new Details(row);
 }

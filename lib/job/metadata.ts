@@ -1,51 +1,49 @@
 import type { Metadata } from './job.js';
 import { FlowrraConfigError } from './errors.js';
 
-/** Where what was captured of the submitter's surroundings lies, beside the submitter's own metadata. */
+/** The key of the captured context, beside the submitter's own metadata. Jobs are stored with this name, so it must not change. */
 const CONTEXT = '$context';
-/** Where an instrumentation's mark lies. */
-const MARK = '$mark';
+/** The key of an instrumentation's carrier. Jobs are stored with this name, so it must not change. */
+const TRACE = '$mark';
 
 /**
- * What travels with a job as its metadata: the submitter's own, what was captured, and what an
- * instrumentation has it carry.
+ * The stored metadata of a job: the submitter's own metadata, the captured context, and the carrier of
+ * an instrumentation.
  *
- * @throws {FlowrraConfigError} if the submitter's own has one of their names already.
+ * @throws {FlowrraConfigError} if the submitter's own metadata has a key that Flowrra uses.
  */
-export function carried(
+export function packMetadata(
   metadata: Metadata | undefined,
   context: unknown,
-  mark?: unknown,
+  carrier?: unknown,
 ): Metadata | undefined {
   if (metadata !== undefined)
-    for (const name of [CONTEXT, MARK])
+    for (const name of [CONTEXT, TRACE])
       if (name in metadata)
-        throw new FlowrraConfigError(
-          `metadata: '${name}' is a name that Flowrra uses itself. Choose another one.`,
-        );
-  if (context === undefined && mark === undefined) return metadata;
+        throw new FlowrraConfigError(`metadata: Flowrra uses the key '${name}' itself. Choose another one.`);
+  if (context === undefined && carrier === undefined) return metadata;
   return {
     ...metadata,
     ...(context !== undefined && { [CONTEXT]: context }),
-    ...(mark !== undefined && { [MARK]: mark }),
+    ...(carrier !== undefined && { [TRACE]: carrier }),
   };
 }
 
-/** The submitter's own part. */
+/** The submitter's own metadata; `{}` for none. */
 export function metadataOf(all: Metadata | undefined): Metadata {
-  if (all === undefined || !(CONTEXT in all || MARK in all)) return all ?? NONE;
-  const { [CONTEXT]: _context, [MARK]: _mark, ...own } = all;
+  if (all === undefined || !(CONTEXT in all || TRACE in all)) return all ?? NONE;
+  const { [CONTEXT]: _context, [TRACE]: _carrier, ...own } = all;
   return own;
 }
 
-/** What was captured; `undefined` for nothing. */
+/** The captured context; `undefined` for none. */
 export function contextOf(all: Metadata | undefined): unknown {
   return all?.[CONTEXT];
 }
 
-/** What an instrumentation had it carry; `undefined` for nothing. */
-export function markOf(all: Metadata | undefined): unknown {
-  return all?.[MARK];
+/** The carrier of an instrumentation; `undefined` for none. */
+export function carrierOf(all: Metadata | undefined): unknown {
+  return all?.[TRACE];
 }
 
 const NONE: Metadata = Object.freeze({});

@@ -6,7 +6,7 @@ export interface ResolvedSubmit {
   readonly priority: number;
   /** Milliseconds until the job is due, 0 for now. */
   readonly delay: number;
-  /** `undefined` to have the engine mint one. */
+  /** `undefined` the engine generates one. */
   readonly taskId: string | undefined;
   readonly overrides: PolicyOverrides | undefined;
   readonly metadata: Metadata | undefined;

@@ -12,7 +12,7 @@ import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
 import { LastModule, moduleOf } from './flowrra.module-order.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import { parentLink } from '../run/threads/parent-link.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/resolved-options.js';
 
 /** How long after the start shutdown hooks must have been enabled. */
@@ -65,7 +65,7 @@ class JobsLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   async onApplicationBootstrap(): Promise<void> {
     await this.runtime.start();
     // A thread gets no signals, and a producer runs nothing that could be cut off.
-    if (threadLink() === null && this.options.role !== 'producer')
+    if (parentLink() === null && this.options.role !== 'producer')
       this.cancelCheck = this.options.clock.after(HOOKS_CHECK_MS, warnWithoutShutdownHooks, {
         background: true,
       });

@@ -24,7 +24,7 @@ import { FlowrraService } from './flowrra.service.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/resolved-options.js';
 import type { FlowrraFeatureOptions, FlowrraModuleOptions } from './options/module-options.js';
 import { resolveModuleOptions } from './options/resolve-module-options.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import { parentLink } from '../run/threads/parent-link.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /**
@@ -45,7 +45,7 @@ import type { ResultBackend } from '../results/result-backend.js';
     {
       provide: TaskRegistry,
       inject: [RESOLVED_OPTIONS],
-      useFactory: (options: ResolvedOptions) => new TaskRegistry(options.remoteTasks, threadLink() !== null),
+      useFactory: (options: ResolvedOptions) => new TaskRegistry(options.remoteTasks, parentLink() !== null),
     },
     {
       provide: TaskDiscovery,

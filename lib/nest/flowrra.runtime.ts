@@ -23,8 +23,8 @@ import { resolveSubmitOptions } from './options/resolve-submit-options.js';
 import { CpuRunner } from '../run/cpu-runner.js';
 import { InlineRunner } from '../run/inline-runner.js';
 import type { TaskRunner } from '../run/task-definition.js';
-import { ThreadLinkEngine } from '../run/threads/parent-engine.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import { ParentEngine } from '../run/threads/parent-engine.js';
+import { parentLink } from '../run/threads/parent-link.js';
 
 /** The parts that exist only while the engine is connected. */
 interface Connected {
@@ -66,7 +66,7 @@ export class FlowrraRuntime {
     private readonly createBackend: (type: Type<ResultBackend>) => Promise<ResultBackend>,
     instrument?: Instrument,
   ) {
-    this.instrumentation = threadLink() === null ? this.instrumentedBy(instrument) : null;
+    this.instrumentation = parentLink() === null ? this.instrumentedBy(instrument) : null;
   }
 
   get isRunning(): boolean {
@@ -87,8 +87,8 @@ export class FlowrraRuntime {
 
   /** The engine that was configured, not connected yet. */
   async loadEngine(): Promise<Engine> {
-    const link = threadLink();
-    return (this.engine ??= link ? new ThreadLinkEngine(link) : await resolveEngine(this.options.engine));
+    const link = parentLink();
+    return (this.engine ??= link ? new ParentEngine(link) : await resolveEngine(this.options.engine));
   }
 
   /** Opens the engine and the backend; from here on submissions are taken. */
@@ -112,7 +112,7 @@ export class FlowrraRuntime {
       this.consuming = true;
       if (this.options.role !== 'producer') await this.parts.engine.consume();
       const { name } = await this.loadEngine();
-      if (this.options.quiet !== true && threadLink() === null)
+      if (this.options.quiet !== true && parentLink() === null)
         this.logger.log(startLine(this.options, name, this.registry.taskCount));
     });
   }

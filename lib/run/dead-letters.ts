@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { LazyAbort } from './lazy-abort.js';
 import type { Attempt, AttemptError, Metadata } from '../job/job.js';
 import { NO_SUBMIT_OPTIONS } from '../job/submission.js';
-import { contextOf, markOf, metadataOf } from '../job/metadata.js';
+import { contextOf, carrierOf, metadataOf } from '../job/metadata.js';
 import type { Clock } from '../job/clock.js';
 import { PayloadError } from '../job/errors.js';
 import { printed, shownText } from '../job/show-value.js';
@@ -75,7 +75,7 @@ export class DeadLetters {
       ...NO_SUBMIT_OPTIONS,
       taskId: letterId(attempt),
       context: contextOf(metadata),
-      cause: markOf(metadata),
+      cause: carrierOf(metadata),
       bypassMaxPending: true,
     });
   }

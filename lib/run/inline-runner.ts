@@ -2,7 +2,7 @@ import { type CurrentTaskHook, currentTaskHook } from './current-task-hook.js';
 import { AttemptContext } from './task-context.js';
 import type { TaskDefinition, TaskCall, TaskRunner } from './task-definition.js';
 
-/** Runs a task where the application runs: on the main thread. */
+/** Runs tasks on the main thread. */
 export class InlineRunner implements TaskRunner {
   run(task: TaskDefinition, call: TaskCall): unknown {
     const { args } = call;
@@ -18,7 +18,7 @@ export class InlineRunner implements TaskRunner {
   async close(): Promise<void> {}
 }
 
-/** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
+/** Apart: V8 calls a function that contains a closure more slowly, even if it creates none. */
 function invokeTelling(hook: CurrentTaskHook, task: TaskDefinition, call: TaskCall): unknown {
   return hook(call, () => task.invoke(call.args, call));
 }

@@ -38,8 +38,8 @@ export class JobOperations {
   }
 
   async get(taskId: string): Promise<JobDetails | null> {
-    const dossier = await this.control.job(taskId);
-    return dossier === null ? null : jobDetailsOf(dossier);
+    const row = await this.control.job(taskId);
+    return row === null ? null : jobDetailsOf(row);
   }
 
   async find(query: JobQuery): Promise<RowPage> {

@@ -21,7 +21,7 @@ const LONGEST_PAUSE_MS = 30_000;
 export class ResultRecorder {
   private readonly logger = new Logger('Flowrra');
   /** Whether the last write of an intermediate state failed, which is said once. */
-  private troubled = false;
+  private isFailing = false;
   /** The last write of each job that is under way: the next one waits for it. */
   private readonly writes = new Map<string, Promise<void>>();
   /** What running jobs have said last of their progress. */
@@ -98,13 +98,13 @@ export class ResultRecorder {
   private async tryOnce(state: JobState): Promise<void> {
     try {
       await this.write(state);
-      this.troubled = false;
+      this.isFailing = false;
     } catch (error) {
-      if (!this.troubled)
+      if (!this.isFailing)
         this.logger.warn(
           `The status '${state.status}' of ${shownText(state.taskId)} could not be recorded, and maybe others: ${printed(error)}`,
         );
-      this.troubled = true;
+      this.isFailing = true;
     }
   }
 

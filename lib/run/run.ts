@@ -1,7 +1,7 @@
 import { detached } from '../job/async.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt, Metadata } from '../job/job.js';
-import { markOf, metadataOf } from '../job/metadata.js';
+import { carrierOf, metadataOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
@@ -95,7 +95,7 @@ export class Run extends LazyAbort implements TaskCall {
     if (early !== null) return this.keep(early);
     parts.observer.started(attempt);
     parts.recorder?.started(attempt);
-    this.span = parts.instrumentation?.attempt(attempt, markOf(attempt.metadata)) ?? null;
+    this.span = parts.instrumentation?.attempt(attempt, carrierOf(attempt.metadata)) ?? null;
     this.phase = 'running';
     try {
       this.args = attempt.args();

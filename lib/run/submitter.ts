@@ -3,9 +3,9 @@ import { type Accepted, Duplicate, type Metadata, type NewJob } from '../job/job
 import { type MaybePromise, isPromise } from '../job/async.js';
 import type { ContextOptions } from '../job/task-options.js';
 import type { ResolvedSubmit } from '../job/submission.js';
-import { carried } from '../job/metadata.js';
+import { packMetadata } from '../job/metadata.js';
 import { FlowrraConfigError, SubmitUncertainError } from '../job/errors.js';
-import type { Instrumentation, Mark, SubmittedBatch } from './instrumentation.js';
+import type { Instrumentation, TraceCarrier, SubmittedBatch } from './instrumentation.js';
 import { copyPlain, type PayloadCodec } from '../job/payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
@@ -46,8 +46,8 @@ export class Submitter {
     args: readonly unknown[],
     options: ResolvedSubmit,
   ): MaybePromise<string> {
-    return instrumentation.submit(batchOf(route, 1, options.cause), (mark) =>
-      this.checkAndSend(route, this.job(route, args, options, mark)),
+    return instrumentation.submit(batchOf(route, 1, options.cause), (carry) =>
+      this.checkAndSend(route, this.job(route, args, options, carry)),
     );
   }
 
@@ -71,26 +71,31 @@ export class Submitter {
   /** All in one go: either every job is accepted or, where the engine can, none. */
   async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
     if (this.instrumentation === null) return this.sendMany(route, submissions);
-    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (mark) =>
-      this.sendMany(route, submissions, mark),
+    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (carry) =>
+      this.sendMany(route, submissions, carry),
     );
   }
 
   private async sendMany(
     route: TaskRoute,
     submissions: readonly Submission[],
-    mark?: Mark,
+    carry?: TraceCarrier,
   ): Promise<string[]> {
-    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, mark));
+    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, carry));
     if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
   }
 
-  private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit, mark?: Mark): NewJob {
+  private job(
+    route: TaskRoute,
+    args: readonly unknown[],
+    options: ResolvedSubmit,
+    carry?: TraceCarrier,
+  ): NewJob {
     const { dedupe, delay } = options;
     if (delay > 0) refuseExpired(route, options);
-    const metadata = this.metadata(options, mark?.(options));
+    const metadata = this.metadata(options, carry?.(options));
     return {
       taskId: options.taskId,
       taskName: route.name,
@@ -105,18 +110,18 @@ export class Submitter {
     };
   }
 
-  private metadata({ metadata, context }: ResolvedSubmit, mark: unknown): Metadata | undefined {
+  private metadata({ metadata, context }: ResolvedSubmit, carrier: unknown): Metadata | undefined {
     const captured = this.context === null ? undefined : (context ?? this.context.capture());
-    if (metadata === undefined && captured === undefined && mark === undefined) return undefined;
+    if (metadata === undefined && captured === undefined && carrier === undefined) return undefined;
     // Copied before others' parts are put beside it: what its own toJSON() returns would have none of them.
-    const alone = captured === undefined && mark === undefined;
+    const alone = captured === undefined && carrier === undefined;
     const own = metadata === undefined || alone ? metadata : this.codec.copyMetadata(metadata);
-    return carried(own, captured === undefined ? undefined : this.codec.copyContext(captured), mark);
+    return packMetadata(own, captured === undefined ? undefined : this.codec.copyContext(captured), carrier);
   }
 
   /**
    * A configured backend hears of a job before the engine does, or its first state could overwrite
-   * a later one. So the id has to be known before the engine could mint one.
+   * a later one. So the id has to be known before the engine could generate one.
    */
   private async recorded(recorder: ResultRecorder, jobs: readonly NewJob[]): Promise<string[]> {
     const identified = jobs.map((job) => ({ ...job, taskId: job.taskId ?? randomId() }));

@@ -8,12 +8,12 @@ import type {
   Instrument,
   Instrumentation,
   InstrumentedApplication,
-  Mark,
+  TraceCarrier,
   SubmittedBatch,
 } from '../run/instrumentation.js';
 import type { Attempt } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
-import { threadLink } from '../run/threads/parent-link.js';
+import { parentLink } from '../run/threads/parent-link.js';
 import { JobMetrics } from './job-metrics.js';
 import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
 import type { Carrier } from './trace-context.js';
@@ -56,7 +56,7 @@ export class FlowrraTelemetry implements Instrument, OnModuleInit, OnApplication
 
   /** @throws {FlowrraConfigError} if another FlowrraTelemetryModule instruments the application. */
   onModuleInit(): void {
-    if (this.metrics === null && threadLink() === null)
+    if (this.metrics === null && parentLink() === null)
       throw new FlowrraConfigError('FlowrraTelemetryModule.forRoot() is imported twice. Import it once.');
   }
 
@@ -75,14 +75,14 @@ class TracedJobs implements Instrumentation {
 
   submit<T extends string | string[]>(
     batch: SubmittedBatch,
-    send: (mark: Mark) => MaybePromise<T>,
+    send: (carry: TraceCarrier) => MaybePromise<T>,
   ): MaybePromise<T> {
     const open = this.spans.submission(batch, traceOf(batch.cause));
     const carrier = carrierOf(open);
-    const mark: Mark = ({ delay }): TraceMark => ({ trace: carrier, due: this.clock.now() + delay });
+    const carry: TraceCarrier = ({ delay }): TraceMark => ({ trace: carrier, due: this.clock.now() + delay });
     return context.with(open.context, () =>
       followed(
-        () => send(mark),
+        () => send(carry),
         (accepted) => endSubmission(open.span, accepted),
         (error) => failSubmission(open.span, error),
       ),

@@ -5,10 +5,10 @@ import { newJob, queueOf } from '../support/jobs.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 describe('ids', () => {
-  it('tell their slot, and only to the store that minted them', () => {
+  it('tell their slot, and only to the store that generated them', () => {
     const [ids, others] = [new MemoryIds(), new MemoryIds()];
     for (const slot of [0, 1, 63, 64, 4_095, 4_096, 1_000_000, 64 ** 4]) {
-      const id = ids.mint(slot);
+      const id = ids.generate(slot);
       expect(ids.slotOf(id)).toBe(slot);
       expect(others.slotOf(id)).toBe(-1);
       expect(id).toMatch(/^m[\w-]{30}$/);
@@ -17,13 +17,13 @@ describe('ids', () => {
 
   it('never repeat, even for the same slot', () => {
     const ids = new MemoryIds();
-    const minted = new Set(Array.from({ length: 10_000 }, () => ids.mint(7)));
-    expect(minted.size).toBe(10_000);
+    const generated = new Set(Array.from({ length: 10_000 }, () => ids.generate(7)));
+    expect(generated.size).toBe(10_000);
   });
 
   it('any other text names no slot', () => {
     const ids = new MemoryIds();
-    const id = ids.mint(5);
+    const id = ids.generate(5);
     for (const text of [
       '',
       'm',

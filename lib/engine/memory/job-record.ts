@@ -227,7 +227,7 @@ export class JobRecord implements Attempt {
   }
 
   /** The arguments of a job that has succeeded are not kept: its result lies in their place. */
-  dossier(): JobRow {
+  details(): JobRow {
     const args = this.status === 'success' ? null : this.args();
     return { ...this.info(), args, logs: this.extras?.logs ?? [] };
   }

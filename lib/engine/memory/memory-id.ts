@@ -28,7 +28,7 @@ export class MemoryIds {
   }
 
   /** A flat string: one built of pieces would take more than twice the memory. */
-  mint(slot: number): string {
+  generate(slot: number): string {
     const { text, random } = this;
     for (let at = SLOT_AT, rest = slot; at < RANDOM_AT; at++, rest >>>= 6)
       text[at] = DIGITS[rest & 63] as number;

@@ -13,7 +13,7 @@ export class MemoryJobs {
 
   add(job: NewJob, home: MemoryQueue<JobRecord>, now: number): JobRecord {
     const slot = this.slots.take();
-    const record = new JobRecord(job.taskId ?? this.ids.mint(slot), job, home, now);
+    const record = new JobRecord(job.taskId ?? this.ids.generate(slot), job, home, now);
     if (job.taskId !== undefined) this.named.set(job.taskId, slot);
     this.slots.put(slot, record);
     return record;
@@ -40,7 +40,7 @@ export class MemoryJobs {
     return true;
   }
 
-  /** Whether an id is one that was minted here. */
+  /** Whether an id is one that was generated here. */
   wasIssued(taskId: string): boolean {
     return this.slots.knows(this.ids.slotOf(taskId));
   }
@@ -58,7 +58,7 @@ export class MemoryJobs {
     return this.slots.end;
   }
 
-  /** An id that was minted here may have been chosen for another job once its own was dropped. */
+  /** An id that was generated here may have been chosen for another job once its own was dropped. */
   private slotOf(taskId: string): number {
     const slot = this.ids.slotOf(taskId);
     if (slot >= 0 && this.slots.get(slot)?.taskId === taskId) return slot;

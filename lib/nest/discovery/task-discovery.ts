@@ -11,7 +11,7 @@ import type { RegisterOptions } from '../../job/task-options.js';
 import type { CpuTarget } from '../../run/threads/cpu-target.js';
 import { checkThreadFile, refuseBundledPackage } from '../../run/threads/thread-files.js';
 import { fileUrl } from '../options/file-url.js';
-import { threadLink } from '../../run/threads/parent-link.js';
+import { parentLink } from '../../run/threads/parent-link.js';
 import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
 import { classTarget } from './class-target.js';
 import { refuseNewQueues } from './feature-queues.js';
@@ -144,7 +144,7 @@ export class TaskDiscovery {
   /** A producer runs nothing. Inside a thread of ours there are no further threads: what is called there runs there. */
   private get usesThreads(): boolean {
     const { cpu, role } = this.options;
-    return cpu.mode === 'thread' && role !== 'producer' && threadLink() === null;
+    return cpu.mode === 'thread' && role !== 'producer' && parentLink() === null;
   }
 
   private addAliases(): void {

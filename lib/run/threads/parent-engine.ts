@@ -4,16 +4,16 @@ import { lacks } from '../../engine/capabilities.js';
 import type { Capability, ConnectedEngine, DrainReport, Engine } from '../../engine/engine.js';
 import type { MaybePromise } from '../../job/async.js';
 import type { DedupeOptions } from '../../job/task-options.js';
-import type { ThreadLink } from './parent-link.js';
+import type { ParentLink } from './parent-link.js';
 
-/** The engine of an application inside one of our threads: it runs nothing and submits to its parent. */
-export class ThreadLinkEngine implements Engine, ConnectedEngine {
+/** The engine of an application in a CPU thread: it submits to the parent's engine, and runs no jobs. */
+export class ParentEngine implements Engine, ConnectedEngine {
   readonly name = 'thread';
   readonly durable = false;
   /** The parent runs the jobs, and applies the limits. */
   readonly supports: ReadonlySet<Capability> = new Set(['shared', 'fleetLimits']);
 
-  constructor(private readonly link: ThreadLink) {}
+  constructor(private readonly link: ParentLink) {}
 
   connect(): this {
     return this;
@@ -27,7 +27,7 @@ export class ThreadLinkEngine implements Engine, ConnectedEngine {
 
   enqueue({ taskName, args, taskId, priority, delay, overrides, metadata, dedupe }: NewJob): Promise<string> {
     const debounced = dedupe?.mode === 'debounce';
-    // As it was given: what the core has added is the parent's to add.
+    // The parent adds `validFrom` itself.
     const { validFrom: _validFrom, ...given } = overrides ?? {};
     const own = metadataOf(metadata);
     return this.link.submit(taskName, [...args], {
@@ -51,7 +51,7 @@ export class ThreadLinkEngine implements Engine, ConnectedEngine {
   close(): void {}
 }
 
-/** As it was given: the parent puts the task's name before the key, and finds a `ttl` where none belongs wrong. */
+/** The dedupe options as the task gave them: the parent puts the task's name before the key, and rejects a `ttl` with `ignore`. */
 function submitted(taskName: string, { key, mode, ttl }: Dedupe): DedupeOptions {
   const own = { key: key.slice(taskName.length + 1), mode };
   return mode === 'ignore' ? own : { ...own, ttl };

@@ -1,13 +1,13 @@
 import type { SubmitOptions } from '../../job/task-options.js';
 
 /** What code inside one of our threads can reach. */
-export interface ThreadLink {
+export interface ParentLink {
   /** Submits a task through the application that owns the thread. */
   submit(taskName: string, args: unknown[], options: SubmitOptions): Promise<string>;
 }
 
 interface ThreadGlobals {
-  readonly link: ThreadLink;
+  readonly link: ParentLink;
   /** Hears of each CPU-bound task whose class is defined in the thread. */
   announce(prototype: object, file: string | null): void;
 }
@@ -16,7 +16,7 @@ interface ThreadGlobals {
 const KEY = Symbol.for('flowrra:thread');
 
 /** Non-null only inside one of our threads. */
-export function threadLink(): ThreadLink | null {
+export function parentLink(): ParentLink | null {
   return globals()?.link ?? null;
 }
 

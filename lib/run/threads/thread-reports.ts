@@ -5,9 +5,9 @@ type Report = FromThread & { kind: 'progress' | 'log' };
 
 interface Reporting {
   readonly call: TaskCall;
-  heard: number;
+  received: number;
   /** Called at each report, while somebody waits for the last one. */
-  onHeard: (() => void) | null;
+  onReceived: (() => void) | null;
 }
 
 /**
@@ -18,7 +18,7 @@ export class ThreadReports {
   private readonly calls = new Map<number, Reporting>();
 
   begin(callId: number, call: TaskCall): void {
-    this.calls.set(callId, { call, heard: 0, onHeard: null });
+    this.calls.set(callId, { call, received: 0, onReceived: null });
   }
 
   end(callId: number): void {
@@ -30,16 +30,16 @@ export class ThreadReports {
     if (reporting === undefined) return;
     if (report.kind === 'progress') reporting.call.progress(unwire(report.value));
     else reporting.call.log(report.line);
-    reporting.heard++;
-    reporting.onHeard?.();
+    reporting.received++;
+    reporting.onReceived?.();
   }
 
-  /** Resolves when so many reports of a call have been heard. */
+  /** Resolves when `count` reports of a call have been received. */
   async all(callId: number, count: number): Promise<void> {
     const reporting = this.calls.get(callId);
-    if (reporting === undefined || reporting.heard >= count) return;
+    if (reporting === undefined || reporting.received >= count) return;
     await new Promise<void>((resolve) => {
-      reporting.onHeard = () => reporting.heard >= count && resolve();
+      reporting.onReceived = () => reporting.received >= count && resolve();
     });
   }
 }

@@ -1,7 +1,7 @@
-import { carried } from '../../lib/job/metadata.js';
+import { packMetadata } from '../../lib/job/metadata.js';
 import { resolveSubmitOptions } from '../../lib/nest/options/resolve-submit-options.js';
 import type { SubmitOptions } from '../../lib/job/task-options.js';
-import { ThreadLinkEngine } from '../../lib/run/threads/parent-engine.js';
+import { ParentEngine } from '../../lib/run/threads/parent-engine.js';
 import { newJob } from '../support/jobs.js';
 
 it.each<SubmitOptions>([
@@ -13,7 +13,7 @@ it.each<SubmitOptions>([
   const now = 1_700_000_000_000;
   const { dedupe, metadata, ...resolved } = resolveSubmitOptions(options, now);
   const passedOn: SubmitOptions[] = [];
-  const engine = new ThreadLinkEngine({
+  const engine = new ParentEngine({
     submit: async (_taskName, _args, given) => {
       passedOn.push(given);
       return 'id';
@@ -21,7 +21,7 @@ it.each<SubmitOptions>([
   });
   const job = newJob({
     ...resolved,
-    metadata: carried(metadata, 'what was captured in the thread'),
+    metadata: packMetadata(metadata, 'what was captured in the thread'),
     dedupe: dedupe && { ...dedupe, key: `task/${dedupe.key}` },
   });
   expect(await engine.enqueue(job)).toBe('id');
