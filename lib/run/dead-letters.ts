@@ -42,16 +42,16 @@ export class DeadLetters {
   ) {}
 
   /**
-   * Resolves when the letter is kept, however long the engine does not take it; with `false` if the
-   * attempt is to end before.
+   * Resolves with `true` when the dead letter is stored, however long the engine rejects it, and with
+   * `false` if `end` is aborted before.
    */
-  async send(receiver: string, attempt: Attempt, error: AttemptError, abort: LazyAbort): Promise<boolean> {
-    // What fails to receive letters is not sent one about that.
-    if (attempt.taskName === receiver) return true;
+  async send(handler: string, attempt: Attempt, error: AttemptError, end: LazyAbort): Promise<boolean> {
+    // A failed handler gets no dead letter about its own failure.
+    if (attempt.taskName === handler) return true;
     let letter = letterOf(attempt, error);
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
-        await this.submit(receiver, attempt, letter);
+        await this.submit(handler, attempt, letter);
         return true;
       } catch (cause) {
         if (cause instanceof PayloadError && letter.args !== null) {
@@ -60,18 +60,18 @@ export class DeadLetters {
         }
         if (pause === FIRST_PAUSE_MS)
           this.logger.error(
-            `The dead letter of ${attempt.taskName} ${shownText(attempt.taskId)} could not be submitted to '${receiver}'; it is tried again until it is: ${printed(cause)}`,
+            `The dead letter of ${attempt.taskName} ${shownText(attempt.taskId)} could not be submitted to '${handler}'. It is tried again until it is stored: ${printed(cause)}`,
           );
-        if (abort.aborted) return false;
-        await this.pause(pause, abort);
+        if (end.aborted) return false;
+        await this.pause(pause, end);
       }
     }
   }
 
-  /** Under an id of its own, so that a try that was taken for a failure counts. `maxPending` is not for it. */
-  private async submit(receiver: string, attempt: Attempt, letter: DeadLetter): Promise<void> {
+  /** With a derived id, so that a repeated submission adds no second job. It bypasses `maxPending`. */
+  private async submit(handler: string, attempt: Attempt, letter: DeadLetter): Promise<void> {
     const { metadata } = attempt;
-    await this.submitter.submit(this.registry.route(receiver), [letter], {
+    await this.submitter.submit(this.registry.route(handler), [letter], {
       ...NO_SUBMIT_OPTIONS,
       taskId: letterId(attempt),
       context: contextOf(metadata),
@@ -80,10 +80,10 @@ export class DeadLetters {
     });
   }
 
-  private pause(ms: number, abort: LazyAbort): Promise<void> {
+  private pause(ms: number, end: LazyAbort): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.clock.after(ms, resolve);
-      abort.onAbort(() => {
+      end.onAbort(() => {
         cancel();
         resolve();
       });
