@@ -44,7 +44,7 @@ export function contextOf(all: Metadata | undefined): unknown {
 }
 
 /** The trace data of an instrumentation; `undefined` for none. */
-export function traceCarrierOf(all: Metadata | undefined): unknown {
+export function carrierOf(all: Metadata | undefined): unknown {
   return all?.[TRACE];
 }
 

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { LazyAbort } from './lazy-abort.js';
 import type { Attempt, AttemptError, Metadata } from '../job/job.js';
 import { NO_SUBMIT_OPTIONS } from '../job/submit-options.js';
-import { contextOf, metadataOf, traceCarrierOf } from '../job/metadata.js';
+import { contextOf, metadataOf, carrierOf } from '../job/metadata.js';
 import type { Clock } from '../job/clock.js';
 import { PayloadError } from '../job/errors.js';
 import { printed, shownText } from '../job/show-value.js';
@@ -43,9 +43,9 @@ export class DeadLetters {
 
   /**
    * Retries until the engine has accepted the dead letter, and resolves with `true`; with `false` if
-   * the attempt is aborted before.
+   * `end` is aborted before.
    */
-  async send(handler: string, attempt: Attempt, error: AttemptError, abort: LazyAbort): Promise<boolean> {
+  async send(handler: string, attempt: Attempt, error: AttemptError, end: LazyAbort): Promise<boolean> {
     // A handler that fails is not sent its own failure.
     if (attempt.taskName === handler) return true;
     let deadLetter = deadLetterOf(attempt, error);
@@ -62,8 +62,8 @@ export class DeadLetters {
           this.logger.error(
             `The dead letter of ${attempt.taskName} ${shownText(attempt.taskId)} could not be submitted to '${handler}'. The submission is retried until it succeeds: ${printed(cause)}`,
           );
-        if (abort.aborted) return false;
-        await this.pause(pause, abort);
+        if (end.aborted) return false;
+        await this.pause(pause, end);
       }
     }
   }
@@ -75,15 +75,15 @@ export class DeadLetters {
       ...NO_SUBMIT_OPTIONS,
       taskId: deadLetterId(attempt),
       context: contextOf(metadata),
-      cause: traceCarrierOf(metadata),
+      cause: carrierOf(metadata),
       bypassMaxPending: true,
     });
   }
 
-  private pause(ms: number, abort: LazyAbort): Promise<void> {
+  private pause(ms: number, end: LazyAbort): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.clock.after(ms, resolve);
-      abort.onAbort(() => {
+      end.onAbort(() => {
         cancel();
         resolve();
       });

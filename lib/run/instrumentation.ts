@@ -41,7 +41,7 @@ export interface Instrumentation {
   /** @param send Submits, within the captured context. Call it once, and return its answer. */
   submit<T extends string | string[]>(
     batch: SubmittedBatch,
-    send: (carrier: TraceCarrier) => MaybePromise<T>,
+    send: (carry: TraceCarrier) => MaybePromise<T>,
   ): MaybePromise<T>;
   /** Called when an attempt starts. */
   attempt(attempt: Attempt, trace: unknown): AttemptSpan;

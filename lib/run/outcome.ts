@@ -119,10 +119,15 @@ function isFinal(error: unknown, code: string | null): boolean {
   return FINAL_CODES.has(code) || (error instanceof PayloadError && error.path.startsWith('result'));
 }
 
-/** The delay that a RetryTaskError or SnoozeTaskError asks for; `null` if it is not a delay. */
+/**
+ * The delay that an error with the code of RetryTaskError or SnoozeTaskError asks for, in whole milliseconds,
+ * since not every engine can store a fraction; `null` if it is not a delay.
+ */
 function requestedDelay(error: unknown): number | null {
   const { delay } = (error ?? {}) as { delay?: unknown };
-  return typeof delay === 'number' && Number.isFinite(delay) && delay >= 0 ? delay : null;
+  return typeof delay === 'number' && delay >= 0 && delay <= Number.MAX_SAFE_INTEGER
+    ? Math.round(delay)
+    : null;
 }
 
 function backoffDelay(error: unknown, policy: TaskPolicy, attempt: Attempt, parts: OutcomeParts): number {

@@ -1,7 +1,7 @@
 import { detached } from '../job/async.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt, Metadata } from '../job/job.js';
-import { traceCarrierOf, metadataOf } from '../job/metadata.js';
+import { carrierOf, metadataOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
@@ -65,6 +65,8 @@ export class Run extends LazyAbort implements TaskCall {
   /** The timer of the time-out, and then, of the grace after the time-out or the cancellation. */
   private cancelTimer: (() => void) | null = null;
   private inGrace = false;
+  /** Ends the attempts to send a dead letter; a time-out does not. */
+  private sending: LazyAbort | null = null;
 
   constructor(
     readonly attempt: Attempt,
@@ -95,7 +97,7 @@ export class Run extends LazyAbort implements TaskCall {
     if (early !== null) return this.keep(early);
     parts.observer.started(attempt);
     parts.recorder?.started(attempt);
-    this.span = parts.instrumentation?.attempt(attempt, traceCarrierOf(attempt.metadata)) ?? null;
+    this.span = parts.instrumentation?.attempt(attempt, carrierOf(attempt.metadata)) ?? null;
     this.phase = 'running';
     try {
       this.args = attempt.args();
@@ -117,12 +119,12 @@ export class Run extends LazyAbort implements TaskCall {
     if (this.cancelReason !== null || this.phase === 'over') return;
     this.cancelReason = reason;
     if (this.phase !== 'waiting') this.startGrace();
-    this.abort(new TaskCancelledError(reason));
+    this.interrupt(new TaskCancelledError(reason));
   }
 
   /** Asks the code to end because the application stops: then its job is released. A result still counts. */
   stop(reason: unknown): void {
-    this.abort(reason);
+    this.interrupt(reason);
   }
 
   /** The lease ended before it was renewed: another worker may run the job, and this outcome does not count. */
@@ -137,7 +139,13 @@ export class Run extends LazyAbort implements TaskCall {
     const outcome = this.cancelled() ?? RELEASED;
     if (this.phase === 'running') this.span?.ended(outcome);
     this.outcome = outcome;
+    this.sending?.abort(outcome);
     if (this.ended !== null) this.end(outcome);
+  }
+
+  private interrupt(reason: unknown): void {
+    this.abort(reason);
+    this.sending?.abort(reason);
   }
 
   private outcomeBeforeStart(policy: TaskPolicy): Outcome | null {
@@ -224,7 +232,9 @@ export class Run extends LazyAbort implements TaskCall {
   private async store(outcome: Outcome, deadLetter: string | null): Promise<void> {
     const { deadLetters, recorder } = this.parts;
     if (outcome.kind === 'failed' && deadLetter !== null) {
-      const sent = await deadLetters.send(deadLetter, this.attempt, outcome.error, this);
+      this.sending = new LazyAbort();
+      if (this.aborted && !(this.reason instanceof TaskRunTimeoutError)) this.sending.abort(this.reason);
+      const sent = await deadLetters.send(deadLetter, this.attempt, outcome.error, this.sending);
       if (this.outcome !== outcome) return;
       const cancelled = this.cancelled();
       // The job fails again in another process, or after the next start, and is sent then.

@@ -46,8 +46,8 @@ export class Submitter {
     args: readonly unknown[],
     options: ResolvedSubmit,
   ): MaybePromise<string> {
-    return instrumentation.submit(batchOf(route, 1, options.cause), (carrier) =>
-      this.checkAndSend(route, this.job(route, args, options, carrier)),
+    return instrumentation.submit(batchOf(route, 1, options.cause), (carry) =>
+      this.checkAndSend(route, this.job(route, args, options, carry)),
     );
   }
 
@@ -71,17 +71,17 @@ export class Submitter {
   /** Submits all jobs in one operation. If one is rejected, all are; except on engines that cannot do this. */
   async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
     if (this.instrumentation === null) return this.sendMany(route, submissions);
-    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (carrier) =>
-      this.sendMany(route, submissions, carrier),
+    return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (carry) =>
+      this.sendMany(route, submissions, carry),
     );
   }
 
   private async sendMany(
     route: TaskRoute,
     submissions: readonly Submission[],
-    carrier?: TraceCarrier,
+    carry?: TraceCarrier,
   ): Promise<string[]> {
-    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, carrier));
+    const jobs = submissions.map(({ args, options }) => this.job(route, args, options, carry));
     if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
@@ -91,11 +91,11 @@ export class Submitter {
     route: TaskRoute,
     args: readonly unknown[],
     options: ResolvedSubmit,
-    carrier?: TraceCarrier,
+    carry?: TraceCarrier,
   ): NewJob {
     const { dedupe, delay } = options;
     if (delay > 0) rejectExpired(route, options);
-    const metadata = this.metadata(options, carrier?.(options));
+    const metadata = this.metadata(options, carry?.(options));
     return {
       taskId: options.taskId,
       taskName: route.name,

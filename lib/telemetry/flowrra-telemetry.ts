@@ -75,7 +75,7 @@ class TracedJobs implements Instrumentation {
 
   submit<T extends string | string[]>(
     batch: SubmittedBatch,
-    send: (carrier: TraceCarrier) => MaybePromise<T>,
+    send: (carry: TraceCarrier) => MaybePromise<T>,
   ): MaybePromise<T> {
     const open = this.spans.submission(batch, traceOf(batch.cause));
     const propagated = carrierOf(open);

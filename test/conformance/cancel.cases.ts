@@ -54,6 +54,29 @@ const REMOTE = { remoteTasks: { 'Long.note': {}, 'Long.obedient': {}, 'Long.deaf
 
 /** Cancelling by id, whatever the job is about. */
 export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
+  it('a job that is cancelled between its claim and its start ends as cancelled', async () => {
+    const { flowrra, advance, app } = await beds.start([Long], { numWorkers: 4 });
+    const long = app.get(Long);
+    await flowrra.queues.pause('default');
+    const first = await flowrra.submit(long.note, 'first');
+    const second = await flowrra.submit(long.obedient);
+    let cancelled: Promise<boolean> | undefined;
+    flowrra.events$.subscribe(({ type, taskId }) => {
+      if (type === 'started' && taskId === first)
+        cancelled = flowrra.cancel(second, { reason: 'by the first' });
+    });
+    await flowrra.queues.resume('default');
+    await advance(0);
+    await flowrra.waitForResult(first);
+    expect(await cancelled).toBe(true);
+    await advance(1_000);
+    expect(await flowrra.waitForResult(second)).toMatchObject({
+      status: 'cancelled',
+      error: 'by the first',
+      retries: 0,
+    });
+  });
+
   it('a job that waits is over at once, for everybody, and never runs', async () => {
     const bed = await beds.start([Long], { numWorkers: 1 });
     const { flowrra, advance, seen } = bed;

@@ -47,13 +47,13 @@ export function ownIdCases(beds: Beds, engine: EngineUnderTest): void {
 
   it('is free again whoever made it, and whatever queue its next job is of', async () => {
     const { flowrra, mixed, advance } = await startMixed(beds, BRIEF);
-    const minted = await flowrra.submit(mixed.fine, 1);
+    const generated = await flowrra.submit(mixed.fine, 1);
     await flowrra.with({ taskId: 'moves' }).submit(mixed.fine, 1);
     await advance(TTL);
-    expect(await flowrra.with({ taskId: minted }).submit(mixed.fine, 2)).toBe(minted);
+    expect(await flowrra.with({ taskId: generated }).submit(mixed.fine, 2)).toBe(generated);
     mixed.healed = true;
     expect(await flowrra.with({ taskId: 'moves' }).submit(mixed.broken, { id: 1 })).toBe('moves');
-    expect(await flowrra.waitForResult(minted)).toMatchObject({ result: 2 });
+    expect(await flowrra.waitForResult(generated)).toMatchObject({ result: 2 });
     expect(await flowrra.waitForResult('moves')).toMatchObject({ result: 'healed' });
     expect(await flowrra.getResult('moves')).toMatchObject({ result: 'healed' });
   });

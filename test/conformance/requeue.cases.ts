@@ -41,6 +41,7 @@ export function requeueCases(beds: Beds): void {
     });
     expect(await flowrra.jobs.retry(id)).toBe(false);
     expect(types(seen, id).filter((type) => type === 'requeued')).toHaveLength(2);
+    expect(types(seen, id).filter((type) => type === 'redriven')).toHaveLength(2);
   });
 
   it('a job that runs again has made no progress yet, and its log goes on', async () => {

@@ -68,6 +68,13 @@ class Flaky {
   }
 
   @Task()
+  delayed(code: 'FLOWRRA_RETRY' | 'FLOWRRA_SNOOZE', delay: number): string {
+    this.at.push(this.now());
+    if (this.at.length === 1) throw Object.assign(new Error('later'), { code, delay });
+    return code;
+  }
+
+  @Task()
   snoozingForEver(what: 'class' | 'object'): void {
     this.at.push(this.now());
     throw what === 'class' ? new SnoozeTaskError(0) : { code: 'FLOWRRA_SNOOZE', delay: 0 };
@@ -82,6 +89,28 @@ export function retryCases(beds: Beds): void {
     const delays = (): number[] => flaky.at.slice(1).map((at, n) => at - (flaky.at[n] as number));
     return { ...bed, flaky, delays };
   }
+
+  it.each([
+    ['FLOWRRA_RETRY', 1_000.4, 1_000],
+    ['FLOWRRA_SNOOZE', 1_000.6, 1_001],
+  ] as const)(
+    'a thrown object with the code %s may ask for a delay of %d ms',
+    async (code, delay, rounded) => {
+      const { flowrra, flaky, advance, delays } = await start();
+      const id = await flowrra.submit(flaky.delayed, code, delay);
+      await advance(0);
+      await advance(rounded);
+      expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'success', result: code });
+      expect(delays()).toEqual([rounded]);
+    },
+  );
+
+  it('a delay that no clock reaches is no delay: the attempt fails as usual', async () => {
+    const { flowrra, flaky, advance } = await start();
+    const id = await flowrra.with({ maxRetries: 0 }).submit(flaky.delayed, 'FLOWRRA_SNOOZE', 1e300);
+    await advance(0);
+    expect(await flowrra.waitForResult(id)).toMatchObject({ status: 'failed', error: 'Error: later' });
+  });
 
   it('tries again after a fixed delay until it succeeds, and remembers what failed', async () => {
     const { flowrra, flaky, advance, delays, seen } = await start();

@@ -42,7 +42,7 @@ export function submissionCases(beds: Beds): void {
     expect((await flowrra.waitForResult(await flowrra.submit('sums/all'))).result).toBe(0);
   });
 
-  it('mints ids that are unguessable flat strings, without a colon and not of digits alone', async () => {
+  it('generates ids that are unguessable flat strings, without a colon and not of digits alone', async () => {
     const { flowrra, app } = await beds.start([Sums]);
     const ids = await flowrra.submitMany(
       app.get(Sums).add,

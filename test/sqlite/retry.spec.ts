@@ -15,6 +15,17 @@ async function fail(worker: OpenStore): Promise<void> {
   await worker.store.settle(attempt, { kind: 'failed', error: ERROR }, worker.clock.now());
 }
 
+/** An attempt of one worker whose lease has ended, so that another worker may claim the job. */
+async function lostAttempt() {
+  const file = tempFile();
+  const worker = await openStore({ file, lease: LEASE });
+  const other = await openStore({ file, lease: LEASE });
+  const id = await submit(worker);
+  const [stale] = (await claim(worker)) as [Attempt];
+  await other.clock.advance(2 * LEASE);
+  return { worker, other, id, stale };
+}
+
 async function rowsIn(file: string, table: string): Promise<number> {
   const database = (await loadDriver(DRIVER)).open(file);
   const row = database.prepare<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`).get();
@@ -65,12 +76,7 @@ describe('retry', () => {
   });
 
   it('outcomes and reports of an attempt before the retry are ignored', async () => {
-    const file = tempFile();
-    const worker = await openStore({ file, lease: LEASE });
-    const other = await openStore({ file, lease: LEASE });
-    const id = await submit(worker);
-    const [stale] = (await claim(worker)) as [Attempt];
-    await other.clock.advance(2 * LEASE);
+    const { worker, other, id, stale } = await lostAttempt();
     await fail(other);
     await other.store.control.retry(id);
     await claim(other);
@@ -154,12 +160,7 @@ describe('reports of a running job', () => {
   });
 
   it('are ignored from a worker that has lost the job', async () => {
-    const file = tempFile();
-    const worker = await openStore({ file, lease: LEASE });
-    const other = await openStore({ file, lease: LEASE });
-    const id = await submit(worker);
-    const [stale] = (await claim(worker)) as [Attempt];
-    await other.clock.advance(2 * LEASE);
+    const { worker, other, id, stale } = await lostAttempt();
     await worker.store.control.report(stale, { progress: 'stale', lines: lines(1) });
     await claim(other);
     await worker.store.control.report(stale, { progress: 'stale', lines: lines(1) });

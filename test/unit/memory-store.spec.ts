@@ -8,7 +8,7 @@ describe('ids', () => {
   it('contain their slot, which only the store that generated them can read', () => {
     const [ids, others] = [new MemoryIds(), new MemoryIds()];
     for (const slot of [0, 1, 63, 64, 4_095, 4_096, 1_000_000, 64 ** 4]) {
-      const id = ids.create(slot);
+      const id = ids.generate(slot);
       expect(ids.slotOf(id)).toBe(slot);
       expect(others.slotOf(id)).toBe(-1);
       expect(id).toMatch(/^m[\w-]{30}$/);
@@ -17,13 +17,13 @@ describe('ids', () => {
 
   it('never repeat, even for the same slot', () => {
     const ids = new MemoryIds();
-    const created = new Set(Array.from({ length: 10_000 }, () => ids.create(7)));
+    const created = new Set(Array.from({ length: 10_000 }, () => ids.generate(7)));
     expect(created.size).toBe(10_000);
   });
 
   it('no other text contains a slot', () => {
     const ids = new MemoryIds();
-    const id = ids.create(5);
+    const id = ids.generate(5);
     for (const text of [
       '',
       'm',

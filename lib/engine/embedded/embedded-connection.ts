@@ -35,6 +35,8 @@ export class EmbeddedConnection implements ConnectedEngine {
   private consuming = false;
   private accepting = true;
   private loggedAt = -Infinity;
+  /** Reasons of cancellations between the claim and the start of an attempt; `null` before the first. */
+  private cancelledEarly: WeakMap<Attempt, string> | null = null;
 
   constructor(
     private readonly name: string,
@@ -158,7 +160,7 @@ export class EmbeddedConnection implements ConnectedEngine {
       case 'lost':
         return this.runs.of(event.attempt)?.lose();
       case 'cancelled':
-        return this.runs.of(event.attempt)?.cancel(event.reason);
+        return this.cancel(event.attempt, event.reason);
     }
   }
 
@@ -169,11 +171,20 @@ export class EmbeddedConnection implements ConnectedEngine {
     }
     const run = this.host.run(attempt);
     this.runs.add(run);
+    const reason = this.cancelledEarly?.get(attempt);
+    if (reason !== undefined) run.cancel(reason);
     const ended = (outcome: Outcome): void => this.ended(run, runner, outcome);
     if (this.admission.unbounded) return run.start(ended);
     run.start(ended, this.admission.asTask);
     this.admission.left();
   };
+
+  /** A batch of claimed jobs starts one after the other: the code of the first may cancel the second. */
+  private cancel(attempt: Attempt, reason: string): void {
+    const run = this.runs.of(attempt);
+    if (run === undefined) (this.cancelledEarly ??= new WeakMap()).set(attempt, reason);
+    else run.cancel(reason);
+  }
 
   /** The place is free now, even if storing the outcome takes a while. */
   private ended(run: Run, runner: QueueRunner, outcome: Outcome): void {

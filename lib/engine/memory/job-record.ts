@@ -228,7 +228,7 @@ export class JobRecord implements Attempt {
   }
 
   /** With arguments and log. If the job has succeeded, its arguments are no longer kept: the result replaced them. */
-  fullRow(): JobRow {
+  details(): JobRow {
     const args = this.status === 'success' ? null : this.args();
     return { ...this.row(), args, logs: this.extras?.logs ?? [] };
   }

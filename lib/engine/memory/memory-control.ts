@@ -44,7 +44,7 @@ export class MemoryControl implements JobControl {
   }
 
   job(taskId: string): JobRow | null {
-    return this.jobs.find(taskId)?.fullRow() ?? null;
+    return this.jobs.find(taskId)?.details() ?? null;
   }
 
   find(query: JobQuery): RowPage {

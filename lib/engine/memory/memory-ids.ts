@@ -27,7 +27,7 @@ export class MemoryIds {
   }
 
   /** Returns a flat string: one that is joined from parts would take more than twice the memory. */
-  create(slot: number): string {
+  generate(slot: number): string {
     const { text, random } = this;
     for (let at = SLOT_AT, rest = slot; at < RANDOM_AT; at++, rest >>>= 6)
       text[at] = DIGITS[rest & 63] as number;

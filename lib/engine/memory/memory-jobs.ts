@@ -12,7 +12,7 @@ export class MemoryJobs {
 
   add(job: NewJob, home: MemoryQueue<JobRecord>, now: number): JobRecord {
     const slot = this.slots.take();
-    const record = new JobRecord(job.taskId ?? this.ids.create(slot), job, home, now);
+    const record = new JobRecord(job.taskId ?? this.ids.generate(slot), job, home, now);
     if (job.taskId !== undefined) this.named.set(job.taskId, slot);
     this.slots.put(slot, record);
     return record;

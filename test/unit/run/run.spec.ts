@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
 import { ExecutorStoppingError } from '../../../lib/job/errors.js';
 import type { Outcome } from '../../../lib/job/outcome.js';
-import { Run } from '../../../lib/run/run.js';
+import type { LazyAbort } from '../../../lib/run/lazy-abort.js';
+import { Run, type RunParts } from '../../../lib/run/run.js';
 import { Gate } from '../../support/gate.js';
 import { settle } from '../../support/manual-clock.js';
 import { attemptOf, partsOf, started } from '../../support/run-parts.js';
@@ -239,6 +240,24 @@ describe('before the engine hears of the outcome', () => {
       outcomes.push(ended.mock.calls[0]?.[0]);
     }
     expect(outcomes).toMatchObject([{ kind: 'failed' }, RELEASED]);
+  });
+
+  it('a dead letter is sent after a time-out as well, until the application stops', async () => {
+    const sending: LazyAbort[] = [];
+    const send: RunParts['deadLetters']['send'] = (_handler, _attempt, _error, end) => {
+      sending.push(end);
+      return new Promise((resolve) => end.onAbort(() => resolve(false)));
+    };
+    const parts = partsOf(never, { deadLetter: 'letters', timeout: 100 }, { deadLetters: { send } });
+    const { run, ended } = started(parts);
+    await parts.clock.advance(100);
+    await parts.clock.advance(5_000);
+    await settle();
+    expect(sending.map(({ aborted }) => aborted)).toEqual([false]);
+    expect(ended).not.toHaveBeenCalled();
+    run.stop(new Error('the application stops'));
+    await settle();
+    expect(ended.mock.calls).toEqual([[RELEASED]]);
   });
 
   it('a cancelled job does not wait for its dead letter longer than its killGrace', async () => {

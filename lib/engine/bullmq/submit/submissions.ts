@@ -44,17 +44,16 @@ export class Submissions {
     const taskIds = entries.map(({ queued }) => queued.options.jobId);
     this.fleet?.submitting(taskIds);
     const accepted: Accepted[] = taskIds;
-    let anyAdded = false;
+    const progress = { anyAdded: false };
     this.running++;
     try {
       for (const batch of batchesOf(entries)) {
-        const answers = await this.add(batch);
-        anyAdded = true;
+        const answers = await this.add(batch, progress);
         batch.forEach(({ index }, n) => (accepted[index] = answers[n] as Accepted));
       }
       return accepted;
     } catch (cause) {
-      throw this.errorOf(cause, entries, anyAdded);
+      throw this.errorOf(cause, entries, progress.anyAdded);
     } finally {
       this.ended();
     }
@@ -90,12 +89,16 @@ export class Submissions {
     if (this.running === 0) this.idle?.();
   }
 
-  /** @param batch Jobs of one queue; or a single debounced job. */
-  private async add(batch: readonly Entry[]): Promise<Accepted[]> {
+  /**
+   * @param batch Jobs of one queue; or a single debounced job.
+   * @param progress Told of the addition, which counts even if a look-up after it fails.
+   */
+  private async add(batch: readonly Entry[], progress: { anyAdded: boolean }): Promise<Accepted[]> {
     const [{ job, queued }] = batch as readonly [Entry];
     const ids = isDebounced(job)
       ? [await this.adds.debounce(queued)]
       : await this.adds.add(batch.map((entry) => entry.queued));
+    progress.anyAdded = true;
     if (batch.every((entry) => isPlain(entry.job))) return ids;
     const answers = batch.map(async ({ job, queued: { queue, options } }, n) => {
       const id = ids[n] as string;
