@@ -4,7 +4,6 @@ import {
   ResultExpiredError,
   ResultNotFoundError,
 } from '../../../job/errors.js';
-import type { Clock } from '../../../job/clock.js';
 import type { JobState } from '../../../job/job.js';
 import { isFinal } from '../../../job/status.js';
 import type { FinishedTaskResult, TaskResult } from '../../../job/task-result.js';
@@ -13,13 +12,9 @@ import { AbortListeners } from '../../../results/abort-listeners.js';
 import { ResultBackend, type WaitOptions } from '../../../results/result-backend.js';
 import { waitUntil } from '../../../results/wait-until.js';
 import { Waiters } from '../../../results/waiters.js';
+import type { BullMqParts } from '../bullmq-parts.js';
 import { queueOf } from '../id-generator.js';
-import type { BullQueues } from '../server/bull-queues.js';
-import type { ServerReads } from '../server/call-limiter.js';
-import type { OutageLog } from '../server/outage-log.js';
-import type { BullRuns } from '../work/bull-runs.js';
 import { stateOf } from './job-row.js';
-import type { QueueListeners } from './queue-events.js';
 
 /** The most jobs that {@link BullMqResults.checkSome} reads, whatever the number of waits. */
 const MAX_CHECKED = 200;
@@ -36,15 +31,6 @@ interface Check {
   readonly over: Promise<void>;
 }
 
-export interface ResultsParts {
-  readonly clock: Clock;
-  readonly queues: BullQueues;
-  readonly reads: ServerReads;
-  readonly listeners: QueueListeners;
-  readonly runs: BullRuns;
-  readonly outages: OutageLog;
-}
-
 /** The results that BullMQ stores in its jobs, and waits for them. */
 export class BullMqResults extends ResultBackend {
   private readonly waiters = new Waiters<string>();
@@ -53,7 +39,7 @@ export class BullMqResults extends ResultBackend {
   private readonly checks = new Map<string, Check>();
   private closed = false;
 
-  constructor(private readonly parts: ResultsParts) {
+  constructor(private readonly parts: BullMqParts) {
     super();
     parts.listeners.subscribe((taskId) => this.mayHaveEnded(taskId));
   }
@@ -68,7 +54,7 @@ export class BullMqResults extends ResultBackend {
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
     if (this.closed) throw new ExecutorNotRunningError('The engine was closed: it returns no results.');
-    return waitUntil(taskId, options, this.parts.clock, this.aborts, (waiter) => {
+    return waitUntil(taskId, options, this.parts.host.clock, this.aborts, (waiter) => {
       const isFirst = !this.waiters.has(taskId);
       const leave = this.waiters.add(taskId, waiter);
       // All waits for a job share its checks.
