@@ -4,25 +4,25 @@ import { type BackPressure } from '../job/queue.js';
 import { isPlain, type NewJob } from '../job/job.js';
 import { type MaybePromise } from '../job/async.js';
 
-/** How often waiting jobs are counted again because some have gone in meanwhile. */
+/** Waiting jobs are counted at most this often, if jobs were inserted during the count. */
 const MAX_COUNTS = 5;
 
 interface Waiting {
   readonly size: number;
   admit(): void;
-  refuse(error: Error): void;
+  reject(error: Error): void;
 }
 
 /**
- * Holds submissions back while `maxPending` jobs wait, first come, first served. What a running
- * task submits is never made to wait: it holds a place that the queue needs to empty.
+ * Delays or rejects submissions while `maxPending` jobs wait. Delayed submissions are admitted in their order.
+ * A submission of a running task is never delayed: the task occupies a place that the queue needs.
  */
 export class Admission {
   private readonly waiting: Waiting[] = [];
-  /** Places promised to submissions that are on their way into the store. */
+  /** Places of admitted submissions that are not in the store yet. */
   private reserved = 0;
-  /** Submissions that have gone in: they may or may not be in a count that was under way. */
-  private inserted = 0;
+  /** The number of finished submissions. A count during which it has changed may miss some jobs. */
+  private finished = 0;
   private turn: Promise<unknown> = Promise.resolve();
   private readonly insideTask = new AsyncLocalStorage<true>();
 
@@ -37,13 +37,13 @@ export class Admission {
     return this.bound.maxPending === Infinity;
   }
 
-  /** Runs a task's code so that its own submissions are recognised. */
+  /** Runs a task's code, so that its submissions are recognised. */
   readonly asTask = <R>(code: () => R): R => this.insideTask.run(true, code);
 
   /**
-   * Lets a submission in when there is room for its jobs, or when it adds none.
+   * Inserts when there is room for the jobs, or when they all exist already.
    *
-   * @throws {QueueFullError} if there is none, or never can be, or `whenFull` is `'reject'`.
+   * @throws {QueueFullError} if there is no room and `whenFull` is `'reject'`, or the jobs can never fit.
    */
   async enter<R>(jobs: readonly NewJob[], insert: () => MaybePromise<R>): Promise<R> {
     const size = jobs.length;
@@ -59,7 +59,7 @@ export class Admission {
       let pending = await this.pendingAndReserved();
       if (!this.fits(size, pending) && !jobs.some(isPlain)) {
         if (await this.allExist(jobs)) return { room: null, places: 0 };
-        // Whoever has left since then has seen nobody wait.
+        // A job that left during the look-up has found no waiting submission to admit.
         pending = await this.pendingAndReserved();
       }
       if (this.fits(size, pending)) {
@@ -76,21 +76,21 @@ export class Admission {
       return await insert();
     } finally {
       this.reserved -= places;
-      this.inserted++;
+      this.finished++;
       this.left();
     }
   }
 
-  /** To be called when jobs have left the queue. */
+  /** Call it when jobs have left the queue. */
   left(): void {
     if (this.waiting.length === 0) return;
-    // A count that fails is asked for again when the next job leaves.
+    // After a failed count, the next job that leaves causes another one.
     void this.admitNext().catch(() => undefined);
   }
 
   close(): void {
-    for (const { refuse } of this.waiting.splice(0)) {
-      refuse(
+    for (const { reject } of this.waiting.splice(0)) {
+      reject(
         new ExecutorNotRunningError(
           'The executor stopped while this submission waited for room in the queue.',
         ),
@@ -107,7 +107,7 @@ export class Admission {
     return this.waiting.length === 0 && pending + size <= this.bound.maxPending;
   }
 
-  /** Answers to a count may overtake each other; submissions do not. */
+  /** Counts may be answered out of order; submissions are decided in order. */
   private inTurn<R>(decide: () => Promise<R>): Promise<R> {
     const decided = this.turn.then(decide);
     this.turn = decided.catch(() => undefined);
@@ -116,21 +116,21 @@ export class Admission {
 
   private async pendingAndReserved(): Promise<number> {
     for (let tries = 1; ; tries++) {
-      const { inserted } = this;
+      const { finished } = this;
       const pending = await this.pendingCount();
-      if (inserted === this.inserted || tries === MAX_COUNTS) return pending + this.reserved;
+      if (finished === this.finished || tries === MAX_COUNTS) return pending + this.reserved;
     }
   }
 
   private async admitNext(): Promise<void> {
-    const { inserted } = this;
+    const { finished } = this;
     const pending = await this.pendingCount();
-    // What has gone in meanwhile may be missing in the count; it asks for another one itself.
-    if (inserted === this.inserted) this.admit(pending);
+    // The count may miss a submission that ended meanwhile, which causes another count itself.
+    if (finished === this.finished) this.admit(pending);
   }
 
   private roomFor(size: number): Promise<void> {
-    return new Promise((admit, refuse) => this.waiting.push({ size, admit, refuse }));
+    return new Promise((admit, reject) => this.waiting.push({ size, admit, reject }));
   }
 
   private admit(pending: number): void {

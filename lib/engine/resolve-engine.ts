@@ -2,7 +2,7 @@ import { FlowrraConfigError } from '../job/errors.js';
 import { masked } from '../job/show-value.js';
 import type { Engine } from './engine.js';
 
-/** Loads the engine that a URL names, and nothing of the others. */
+/** Loads the engine of a URL, and no code of the other engines. */
 export async function resolveEngine(engine: string | Engine): Promise<Engine> {
   if (typeof engine !== 'string') return engine;
   const scheme = /^([a-z]+):/i.exec(engine)?.[1]?.toLowerCase();
@@ -20,7 +20,7 @@ export async function resolveEngine(engine: string | Engine): Promise<Engine> {
     return bullmq({ connection: engine });
   }
   throw new FlowrraConfigError(
-    `engine: '${masked(engine)}' names no engine of this version. Known: 'memory:', 'sqlite:./path/to/file.db', 'redis://host:6379', 'postgres://user@host/database', or an Engine object.`,
+    `engine: '${masked(engine)}' is not the URL of a known engine. Known: 'memory:', 'sqlite:./path/to/file.db', 'redis://host:6379', 'postgres://user@host/database', or an Engine object.`,
   );
 }
 

@@ -20,9 +20,7 @@ import type { ResolvedOptions } from './options/resolved-options.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { SettledResults } from '../results/settled-results.js';
 import { resolveSubmitOptions } from './options/resolve-submit-options.js';
-import { CpuRunner } from '../run/cpu-runner.js';
-import { InlineRunner } from '../run/inline-runner.js';
-import type { TaskRunner } from '../run/task-runner.js';
+import { CpuRunner, InlineRunner, type TaskRunner } from '../run/task-runner.js';
 import { ThreadLinkEngine } from '../run/threads/parent-engine.js';
 import { threadLink } from '../run/threads/parent-link.js';
 
@@ -39,12 +37,12 @@ interface Connected {
   readonly backend: ResultBackend | null;
 }
 
-/** After the deadline of a stop, how long aborted attempts get to end by themselves. */
+/** The time that aborted attempts have to end after the deadline of a stop. */
 const KILL_GRACE_MS = 5_000;
 
 /**
- * One application's executor, put together and taken through its states: connected (takes
- * submissions), consuming (runs them), drained, and closed. Each step may be asked for again.
+ * Creates the parts of one application and takes them through their states: connected (accepts
+ * submissions), consuming (runs jobs), drained, closed. A repeated step does nothing.
  */
 export class FlowrraRuntime {
   readonly events = new EventHub();
@@ -55,11 +53,11 @@ export class FlowrraRuntime {
   private draining: Promise<void> | null = null;
   private consuming = false;
   private closing = new AbortController();
-  /** The same after a stop and a start, so that it keeps what it knows. */
+  /** The same engine after a stop and a start: the memory engine keeps its results. */
   private engine: Engine | null = null;
   private turn: Promise<void> = Promise.resolve();
 
-  /** @param createBackend Makes a backend that was configured as a class, with its dependencies. */
+  /** @param createBackend Creates a backend that was configured as a class, with its dependencies. */
   constructor(
     private readonly options: ResolvedOptions,
     private readonly registry: TaskRegistry,
@@ -81,17 +79,17 @@ export class FlowrraRuntime {
   get parts(): Connected {
     if (this.connected !== null) return this.connected;
     throw new ExecutorNotRunningError(
-      'Flowrra is not running, so it takes no jobs and answers for none. Use it from onModuleInit on, not in a constructor or a factory, and before the application has shut down; after stop(), call start() again.',
+      'Flowrra is not running: jobs can be neither submitted nor queried. Use it from onModuleInit on, not in a constructor or a factory, and before the application has shut down; after stop(), call start() again.',
     );
   }
 
-  /** The engine that was configured, not connected yet. */
+  /** The configured engine, before it is connected. */
   async loadEngine(): Promise<Engine> {
     const link = threadLink();
     return (this.engine ??= link ? new ThreadLinkEngine(link) : await resolveEngine(this.options.engine));
   }
 
-  /** Opens the engine and the backend; from here on submissions are taken. */
+  /** Opens the engine and the backend. Afterwards submissions are accepted. */
   async connect(): Promise<void> {
     this.connecting ??= this.open();
     try {
@@ -102,7 +100,7 @@ export class FlowrraRuntime {
     }
   }
 
-  /** Starts running jobs, unless this process only produces them. */
+  /** Starts to run jobs, unless the role is `producer`. */
   start(): Promise<void> {
     return this.inTurn(async () => {
       if (this.consuming) return;
@@ -117,13 +115,13 @@ export class FlowrraRuntime {
     });
   }
 
-  /** Hands out no more and lets running attempts finish; submissions are still taken where they are kept. */
+  /** Starts no more jobs and waits for running attempts. A durable engine still accepts submissions. */
   drain(graceMs: number): Promise<void> {
     if (this.connected === null) return Promise.resolve();
     return (this.draining ??= this.runDrain(this.connected, graceMs));
   }
 
-  /** Drains what is not drained yet, and releases everything. */
+  /** Drains, if that has not been done, and releases everything. */
   close(graceMs: number): Promise<void> {
     this.closing.abort();
     return this.inTurn(async () => {
@@ -142,7 +140,7 @@ export class FlowrraRuntime {
     });
   }
 
-  /** One start or stop at a time, in the order in which they were asked for. */
+  /** Runs starts and stops one after the other, in the order of the calls. */
   private inTurn(step: () => Promise<void>): Promise<void> {
     const done = this.turn.then(step);
     this.turn = done.catch(() => undefined);
@@ -170,7 +168,7 @@ export class FlowrraRuntime {
         if (runParts === null) throw new Error('An engine runs attempts only after consume().');
         return new Run(attempt, runParts);
       },
-      notify: (event) => this.hear(event, observer, recorder),
+      notify: (event) => this.handle(event, observer, recorder),
     });
     checkConnected(engine, connected);
     const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
@@ -209,7 +207,7 @@ export class FlowrraRuntime {
     };
   }
 
-  private hear(event: EngineEvent, observer: RunObserver, recorder: ResultRecorder | null): void {
+  private handle(event: EngineEvent, observer: RunObserver, recorder: ResultRecorder | null): void {
     switch (event.type) {
       case 'settled':
         return observer.settled(event.attempt, event.outcome);
@@ -217,7 +215,7 @@ export class FlowrraRuntime {
         void recorder?.changed(event.row);
         return observer.cancelled(event.row);
       case 'remote':
-        return this.events.hear(event.event);
+        return this.events.emitRemote(event.event);
     }
   }
 

@@ -9,10 +9,10 @@ import type { RunObserver } from './run-observer.js';
 import { printed } from '../job/printed.js';
 import { shownText } from '../job/show-value.js';
 
-/** How often, at most, what an attempt says is stored. */
+/** The shortest time between two writes of an attempt's reports. */
 const INTERVAL_MS = 250;
 const LONGEST_LINE = 2_000;
-/** The longest that the last report may hold an attempt's outcome up. */
+/** The last report delays the outcome at most this long. */
 const LAST_MS = 5_000;
 
 export interface ReportParts {
@@ -24,12 +24,12 @@ export interface ReportParts {
 }
 
 /**
- * What one attempt says of itself while it runs: stored at once, and then a few times a second,
- * however often it speaks. A store that does not take it never disturbs the task.
+ * Progress and log lines of one attempt. The first report is stored at once, further ones at most a
+ * few times a second. A store that fails never disturbs the task.
  */
 export class AttemptReports {
   private readonly number: number;
-  private progressed: unknown = undefined;
+  private pendingProgress: unknown = undefined;
   private lines: LogLine[] = [];
   private cancelTimer: (() => void) | null = null;
   private storing: Promise<void> | null = null;
@@ -42,12 +42,12 @@ export class AttemptReports {
     this.number = attempt.retries + 1;
   }
 
-  /** @throws {PayloadError} if the value cannot travel, or is too large. */
+  /** @throws {PayloadError} if the value cannot be serialized, or is too large. */
   progress(value: unknown): void {
     const copy = this.parts.codec.copyProgress(value);
     if (this.ended) return;
-    this.progressed = copy === undefined ? null : copy;
-    this.parts.observer.progress(this.attempt, this.progressed);
+    this.pendingProgress = copy === undefined ? null : copy;
+    this.parts.observer.progress(this.attempt, this.pendingProgress);
     this.soon();
   }
 
@@ -60,13 +60,13 @@ export class AttemptReports {
     this.soon();
   }
 
-  /** Stores what is left. What the task says from now on, it says too late. */
+  /** Stores the remaining reports. Later ones are ignored. */
   async end(): Promise<void> {
     this.ended = true;
     this.cancelTimer?.();
     let cancel = (): void => {};
-    const patience = new Promise<void>((resolve) => (cancel = this.parts.clock.after(LAST_MS, resolve)));
-    await Promise.race([this.rest(), patience]);
+    const timeout = new Promise<void>((resolve) => (cancel = this.parts.clock.after(LAST_MS, resolve)));
+    await Promise.race([this.rest(), timeout]);
     cancel();
   }
 
@@ -87,22 +87,22 @@ export class AttemptReports {
     this.cancelTimer = detached(() =>
       this.parts.clock.after(INTERVAL_MS, () => {
         this.cancelTimer = null;
-        if (this.progressed !== undefined || this.lines.length > 0) this.soon();
+        if (this.pendingProgress !== undefined || this.lines.length > 0) this.soon();
       }),
     );
   }
 
   private async store(): Promise<void> {
-    const { progressed: progress, lines } = this;
+    const { pendingProgress: progress, lines } = this;
     if (progress === undefined && lines.length === 0) return;
-    this.progressed = undefined;
+    this.pendingProgress = undefined;
     this.lines = [];
     try {
       await this.parts.control?.report(this.attempt, { progress, lines });
       if (progress !== undefined) this.parts.recorder?.progressed(this.attempt, progress);
     } catch (error) {
       new Logger('Flowrra').warn(
-        `What ${this.attempt.taskName} ${shownText(this.attempt.taskId)} says of its progress could not be stored: ${printed(error)}`,
+        `A report of ${shownText(this.attempt.taskName)} ${shownText(this.attempt.taskId)} could not be stored: ${printed(error)}`,
       );
     }
   }

@@ -1,10 +1,16 @@
 /**
- * What of the submitter's surroundings travels with each job, and how an attempt runs in it: a
- * tenant, a user, a trace, from an `AsyncLocalStorage` of yours or of `nestjs-cls`.
+ * Carries a part of the submitter's context with each job, and runs its attempts in it: a tenant, a
+ * user or a trace, from your own `AsyncLocalStorage` or from `nestjs-cls`.
+ *
+ * @example
+ * context: {
+ *   capture: () => ({ tenant: tenants.getStore() }),
+ *   run: ({ tenant } = {}, next) => tenants.run(tenant, next),
+ * }
  */
 export interface ContextOptions<T = unknown> {
-  /** Called where a job is submitted. Plain data of at most 16 KiB, or `undefined` for nothing. */
+  /** Called at each submission. Returns plain data of at most 16 KiB, or `undefined` for none. */
   capture(): T | undefined;
-  /** Called for each attempt: runs `next` within what was captured, and returns what that returns. */
+  /** Called for each attempt: calls `next` in the captured context, and returns its result. */
   run(captured: T | undefined, next: () => unknown): unknown;
 }

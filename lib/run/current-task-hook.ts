@@ -1,23 +1,22 @@
 import type { ContextSource } from './task-context.js';
 
-/** Runs code so that `currentTask()` tells of its job. */
+/** Runs code so that `currentTask()` returns its context. */
 export type CurrentTaskHook = <R>(call: ContextSource, run: () => R) => R;
 
 /**
- * On the global object, which every copy of this package that may be loaded shares. It is empty as
- * long as `flowrra/current-task` has not been imported: following every asynchronous step has its
- * price, which only those pay who ask.
+ * On the global object, which all loaded copies of this package share. Empty until
+ * `flowrra/current-task` is imported: applications that do not import it do not pay for `AsyncLocalStorage`.
  */
 const KEY = Symbol.for('flowrra:current-task');
 const holder = ((globalThis as Record<symbol, unknown>)[KEY] ??= {}) as { hook?: CurrentTaskHook };
 
-/** Each copy of the package tells its own. */
+/** Each loaded copy of the package adds its own hook. */
 export function installCurrentTask(hook: CurrentTaskHook): void {
   const before = holder.hook;
   holder.hook = (call, run) => hook(call, () => (before ? before(call, run) : run()));
 }
 
-/** `undefined` as long as nobody can ask. */
+/** `undefined` until `flowrra/current-task` is imported. */
 export function currentTaskHook(): CurrentTaskHook | undefined {
   return holder.hook;
 }

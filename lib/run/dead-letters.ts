@@ -13,26 +13,26 @@ import type { TaskRegistry } from './task-registry.js';
 import type { TaskError } from '../job/task-result.js';
 import { errorsAfter } from '../job/outcome.js';
 
-/** What a dead-letter task is given: a job that has failed for good. */
+/** A job that has failed for good: the argument of a dead letter task. */
 export interface DeadLetter {
-  /** The id of the job that has failed. */
+  /** The id of the failed job. */
   readonly taskId: string;
   readonly taskName: string;
-  /** Where it had waited. */
+  /** The queue of the failed job. */
   readonly queue: string;
-  /** Its arguments; `null` if they could not be read, or are too large to travel in a letter. */
+  /** Its arguments; `null` if they could not be read, or are too large for a dead letter. */
   readonly args: readonly unknown[] | null;
-  /** What its submitter gave with it; `{}` for nothing. */
+  /** The submitter's metadata; `{}` for none. */
   readonly metadata: Metadata;
-  /** What each failed attempt threw, oldest first; at most the last ten. */
+  /** The errors of its attempts, oldest first; at most the last ten. */
   readonly errors: readonly TaskError[];
   readonly submittedAt: Date;
 }
 
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 15_000;
+const MIN_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 15_000;
 
-/** Hands what has failed for good to the task that is to receive it, before the failure is stored. */
+/** Submits a failed job to its dead letter handler, before the failure is stored. */
 export class DeadLetters {
   private readonly logger = new Logger('Flowrra');
 
@@ -43,25 +43,25 @@ export class DeadLetters {
   ) {}
 
   /**
-   * Resolves when the letter is kept, however long the engine does not take it; with `false` if the
-   * attempt is to end before.
+   * Retries until the engine has accepted the dead letter, and resolves with `true`; with `false` if
+   * the attempt is aborted before.
    */
-  async send(receiver: string, attempt: Attempt, error: AttemptError, abort: LazyAbort): Promise<boolean> {
-    // What fails to receive letters is not sent one about that.
-    if (attempt.taskName === receiver) return true;
-    let letter = letterOf(attempt, error);
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+  async send(handler: string, attempt: Attempt, error: AttemptError, abort: LazyAbort): Promise<boolean> {
+    // A handler that fails is not sent its own failure.
+    if (attempt.taskName === handler) return true;
+    let deadLetter = deadLetterOf(attempt, error);
+    for (let pause = MIN_PAUSE_MS; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
       try {
-        await this.submit(receiver, attempt, letter);
+        await this.submit(handler, attempt, deadLetter);
         return true;
       } catch (cause) {
-        if (cause instanceof PayloadError && letter.args !== null) {
-          letter = { ...letter, args: null };
+        if (cause instanceof PayloadError && deadLetter.args !== null) {
+          deadLetter = { ...deadLetter, args: null };
           continue;
         }
-        if (pause === FIRST_PAUSE_MS)
+        if (pause === MIN_PAUSE_MS)
           this.logger.error(
-            `The dead letter of ${attempt.taskName} ${shownText(attempt.taskId)} could not be submitted to '${receiver}'; it is tried again until it is: ${printed(cause)}`,
+            `The dead letter of ${attempt.taskName} ${shownText(attempt.taskId)} could not be submitted to '${handler}'. The submission is retried until it succeeds: ${printed(cause)}`,
           );
         if (abort.aborted) return false;
         await this.pause(pause, abort);
@@ -69,12 +69,12 @@ export class DeadLetters {
     }
   }
 
-  /** Under an id of its own, so that a try that was taken for a failure counts. `maxPending` is not for it. */
-  private async submit(receiver: string, attempt: Attempt, letter: DeadLetter): Promise<void> {
+  /** The id is derived from the attempt, so that a retry after an uncertain submission adds no second job. `maxPending` does not apply. */
+  private async submit(handler: string, attempt: Attempt, deadLetter: DeadLetter): Promise<void> {
     const { metadata } = attempt;
-    await this.submitter.submit(this.registry.route(receiver), [letter], {
+    await this.submitter.submit(this.registry.route(handler), [deadLetter], {
       ...NO_SUBMIT_OPTIONS,
-      taskId: letterId(attempt),
+      taskId: deadLetterId(attempt),
       context: contextOf(metadata),
       cause: markOf(metadata),
       bypassMaxPending: true,
@@ -92,11 +92,11 @@ export class DeadLetters {
   }
 }
 
-function letterId({ taskId, startedAt }: Attempt): string {
+function deadLetterId({ taskId, startedAt }: Attempt): string {
   return `d${createHash('sha256').update(`${startedAt} ${taskId}`).digest('base64url')}`;
 }
 
-function letterOf(attempt: Attempt, error: AttemptError): DeadLetter {
+function deadLetterOf(attempt: Attempt, error: AttemptError): DeadLetter {
   const { taskId, taskName, queue, submittedAt, errors } = attempt;
   return {
     taskId,

@@ -4,13 +4,13 @@ import type { FlowrraEvent } from '../job/events.js';
 import { printed } from '../job/printed.js';
 
 /**
- * An Observable whose subscribers cannot disturb whoever emits. rxjs throws what a subscriber
- * throws, or an error nobody handles, out of a timer, which would end the process: here it is logged.
+ * An Observable that logs the errors of its subscribers. rxjs throws an error of a subscriber, or an
+ * unhandled error, in a timer, which would end the process.
  */
 class GuardedObservable<T> extends Observable<T> {
   private readonly logger = new Logger('FlowrraEvents');
 
-  /** Operators build on `lift`, so that what they return is guarded as well. */
+  /** Operators call `lift`, so that the Observables they return are guarded as well. */
   override lift<R>(operator?: Parameters<Observable<T>['lift']>[0]): Observable<R> {
     const lifted = new GuardedObservable<R>();
     lifted.source = this;
@@ -22,7 +22,7 @@ class GuardedObservable<T> extends Observable<T> {
     observer?: Partial<Observer<T>> | ((value: T) => void) | null,
     ..._deprecated: unknown[]
   ): Subscription {
-    // rxjs's own operators subscribe with a Subscriber, which hands errors on by itself.
+    // rxjs's operators subscribe with a Subscriber, which forwards errors itself.
     if (isSubscriber(observer)) return super.subscribe(observer as Observer<T>);
     const given = typeof observer === 'function' ? { next: observer } : (observer ?? {});
     return super.subscribe({
@@ -52,14 +52,14 @@ function isSubscriber(observer: unknown): observer is Observer<never> {
   return typeof observer === 'object' && observer !== null && 'closed' in observer && 'add' in observer;
 }
 
-/** Where the core announces what happens. Ask `observed` before building an event: mostly nobody listens. */
+/** Emits the events of the application. Check `observed` before creating an event: often there is no subscriber. */
 export class EventHub {
   private readonly subject = new Subject<FlowrraEvent>();
   private readonly own = new Subject<FlowrraEvent>();
   readonly events$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) =>
     this.subject.subscribe(subscriber),
   );
-  /** Without those of other processes, for what is counted in each of them. */
+  /** Without the events of other processes, which count their own. */
   readonly own$: Observable<FlowrraEvent> = new GuardedObservable<FlowrraEvent>((subscriber) =>
     this.own.subscribe(subscriber),
   );
@@ -73,8 +73,8 @@ export class EventHub {
     this.subject.next(event);
   }
 
-  /** What another process has done. */
-  hear(event: FlowrraEvent): void {
+  /** Emits an event of another process. */
+  emitRemote(event: FlowrraEvent): void {
     this.subject.next(event);
   }
 

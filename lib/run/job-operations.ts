@@ -6,11 +6,11 @@ import { showValue } from '../job/show-value.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 
-const FOUND_AT_ONCE = 100;
-/** So many failed jobs are put back at a time. */
-const RETRIED_AT_ONCE = 20;
+const PAGE_SIZE = 100;
+/** The number of failed jobs that are retried at the same time. */
+const RETRY_BATCH = 20;
 
-/** What is done to jobs from outside: the engine does it, and whoever else has to hears of it. */
+/** Operations on jobs and queues: on the engine, in the configured backend, and with their events. */
 export class JobOperations {
   constructor(
     private readonly control: JobControl,
@@ -18,7 +18,7 @@ export class JobOperations {
     private readonly recorder: ResultRecorder | null,
   ) {}
 
-  /** Whether the job is over, or has been told to end: `false` if it had ended before. */
+  /** `true` if the job has ended as cancelled or its signal is aborted; `false` if it had ended before. */
   async cancel(taskId: string, reason: string): Promise<boolean> {
     const cancellation: Cancellation = await this.control.cancel(taskId, reason);
     switch (cancellation.kind) {
@@ -32,14 +32,14 @@ export class JobOperations {
         return false;
       case 'unknown':
         throw new ResultNotFoundError(
-          `No job ${showValue(taskId)} is known, or its result has been dropped, so there is nothing to cancel.`,
+          `cancel(): no job ${showValue(taskId)} is known, or its result has been dropped.`,
         );
     }
   }
 
   async get(taskId: string): Promise<JobDetails | null> {
-    const dossier = await this.control.job(taskId);
-    return dossier === null ? null : jobDetailsOf(dossier);
+    const row = await this.control.job(taskId);
+    return row === null ? null : jobDetailsOf(row);
   }
 
   async find(query: JobQuery): Promise<RowPage> {
@@ -61,19 +61,19 @@ export class JobOperations {
     return true;
   }
 
-  /** Those that failed before the call; a job that fails again meanwhile is left. */
+  /** Retries the jobs that failed before the call. A job that fails again meanwhile is not retried twice. */
   async retryAll(filter: Omit<JobQuery, 'status' | 'cursor' | 'limit'>, now: number): Promise<number> {
     const found: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: RowPage = await this.find({ ...filter, status: ['failed'], cursor, limit: FOUND_AT_ONCE });
+      const page: RowPage = await this.find({ ...filter, status: ['failed'], cursor, limit: PAGE_SIZE });
       for (const { taskId, finishedAt } of page.rows)
         if (finishedAt !== null && finishedAt <= now) found.push(taskId);
       cursor = page.cursor;
     } while (cursor !== null);
     let count = 0;
-    for (let from = 0; from < found.length; from += RETRIED_AT_ONCE) {
-      const some = found.slice(from, from + RETRIED_AT_ONCE);
+    for (let from = 0; from < found.length; from += RETRY_BATCH) {
+      const some = found.slice(from, from + RETRY_BATCH);
       const retried = await Promise.all(some.map((taskId) => this.retry(taskId)));
       count += retried.filter(Boolean).length;
     }
@@ -81,8 +81,8 @@ export class JobOperations {
   }
 
   /**
-   * A backend hears of it before the engine puts the job back, or it would hear of the next attempt
-   * first. Returns what undoes that.
+   * The backend is written before the engine retries the job: otherwise the next attempt could be
+   * recorded first. Returns a function that restores the failed state.
    */
   private async recordRetry(taskId: string): Promise<(() => Promise<void>) | null> {
     const { recorder } = this;

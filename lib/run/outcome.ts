@@ -84,12 +84,13 @@ export function lostOutcome(attempt: Attempt, now: number): Outcome {
  * start a parameter is not recognised as a context if its type was imported by `import type`.
  */
 export function withContextHint(outcome: Outcome, task: TaskDefinition, attempt: Attempt): Outcome {
-  if (task.untoldParameters === 0 || (outcome.kind !== 'retry' && outcome.kind !== 'failed')) return outcome;
+  if (task.undecoratedParameters === 0 || (outcome.kind !== 'retry' && outcome.kind !== 'failed'))
+    return outcome;
   const { error } = outcome;
   if (error.name !== 'TypeError' || !error.message.includes('undefined')) return outcome;
   const given = attempt.args().length;
-  if (given >= task.untoldParameters) return outcome;
-  const hint = `(${task.name} has ${task.untoldParameters} parameters and was given ${given} arguments. If the last parameter is the TaskContext, decorate it: \`@TaskCtx() ctx: TaskContext\`.)`;
+  if (given >= task.undecoratedParameters) return outcome;
+  const hint = `(${task.name} has ${task.undecoratedParameters} parameters and was given ${given} arguments. If the last parameter is the TaskContext, decorate it: \`@TaskCtx() ctx: TaskContext\`.)`;
   return { ...outcome, error: { ...error, message: `${error.message} ${hint}` } };
 }
 

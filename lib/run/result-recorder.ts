@@ -8,24 +8,24 @@ import { taskResultOf } from '../job/task-snapshot.js';
 import { printed } from '../job/printed.js';
 import { shownText } from '../job/show-value.js';
 
-/** The longest that one write may take before it counts as failed. */
+/** A write that takes longer counts as failed. */
 const WRITE_TIMEOUT_MS = 5_000;
-/** A final result is tried this often, waiting 100 ms, 200 ms, … 30 s in between: about three minutes. */
+/** Writes of a final result, with pauses of 100 ms, 200 ms, … 30 s between them: about three minutes. */
 const TRIES = 15;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 30_000;
+const MIN_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 30_000;
 
 /**
- * Writes a configured backend: every change of a job's status, in order. A backend that fails or
- * hangs never stops a job: intermediate states are written once, the final one again and again.
+ * Writes each change of a job's status to the configured backend, in order. A backend that fails or
+ * hangs never stops a job: an intermediate state is written once, a final state is retried.
  */
 export class ResultRecorder {
   private readonly logger = new Logger('Flowrra');
-  /** Whether the last write of an intermediate state failed, which is said once. */
-  private troubled = false;
-  /** The last write of each job that is under way: the next one waits for it. */
+  /** Whether the last write of an intermediate state failed, and this has been logged. */
+  private isFailing = false;
+  /** The unfinished last write of each job, which the job's next write waits for. */
   private readonly writes = new Map<string, Promise<void>>();
-  /** What running jobs have said last of their progress. */
+  /** The last progress of each running job. */
   private readonly progress = new Map<string, unknown>();
 
   constructor(
@@ -34,10 +34,9 @@ export class ResultRecorder {
   ) {}
 
   /**
-   * Records a new job before the engine has it, unless a job of that id is recorded already. Says
-   * whether it has.
+   * Records a new job before the engine accepts it. `false` if a job with that id is recorded already.
    *
-   * @throws {BackendError} if it could not be recorded: the job is then not to be submitted.
+   * @throws {BackendError} if the job could not be recorded: then it must not be submitted.
    */
   async submitted(taskId: string, job: NewJob): Promise<boolean> {
     try {
@@ -55,18 +54,18 @@ export class ResultRecorder {
     void this.next(attempt.taskId, () => this.tryOnce({ ...this.known(attempt), status: 'running' }));
   }
 
-  /** What a running attempt has said of its progress. */
+  /** Records the progress of a running attempt. */
   progressed(attempt: Attempt, progress: unknown): void {
     this.progress.set(attempt.taskId, progress);
     void this.next(attempt.taskId, () => this.tryOnce({ ...this.known(attempt), status: 'running' }));
   }
 
-  /** A job that somebody has cancelled, or put back into line. */
+  /** Records a job that an operator has cancelled or retried. */
   async changed(state: JobState): Promise<void> {
     await this.next(state.taskId, () => this.tryHard(state));
   }
 
-  /** There is no job of that id, or not any more. A backend that cannot forget drops it in its own time. */
+  /** Deletes the record of a job that does not exist. A backend without `delete` drops it by its own rules. */
   async forget(taskId: string): Promise<void> {
     await this.next(taskId, async () => {
       try {
@@ -77,7 +76,7 @@ export class ResultRecorder {
     });
   }
 
-  /** Resolves when the outcome has been written, or given up on. */
+  /** Resolves when the outcome has been written, or its last retry has failed. */
   async ended(attempt: Attempt, outcome: Outcome): Promise<void> {
     const state = this.after(attempt, outcome);
     this.progress.delete(attempt.taskId);
@@ -99,18 +98,18 @@ export class ResultRecorder {
   private async tryOnce(state: JobState): Promise<void> {
     try {
       await this.write(state);
-      this.troubled = false;
+      this.isFailing = false;
     } catch (error) {
-      if (!this.troubled)
+      if (!this.isFailing)
         this.logger.warn(
-          `The status '${state.status}' of ${shownText(state.taskId)} could not be recorded, and maybe others: ${printed(error)}`,
+          `The status '${state.status}' of ${shownText(state.taskId)} could not be recorded, and perhaps others: ${printed(error)}`,
         );
-      this.troubled = true;
+      this.isFailing = true;
     }
   }
 
   private async tryHard(state: JobState): Promise<void> {
-    for (let tried = 1, pause = FIRST_PAUSE_MS; ; tried++, pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    for (let tried = 1, pause = MIN_PAUSE_MS; ; tried++, pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
       try {
         return await this.write(state);
       } catch (error) {
@@ -122,7 +121,7 @@ export class ResultRecorder {
         }
         if (tried === 1)
           this.logger.warn(
-            `The result of ${shownText(state.taskId)} could not be recorded and is tried again: ${printed(error)}`,
+            `The result of ${shownText(state.taskId)} could not be recorded. It is retried ${TRIES - 1} times: ${printed(error)}`,
           );
         await new Promise<void>((resolve) => this.clock.after(pause, resolve));
       }
@@ -134,7 +133,7 @@ export class ResultRecorder {
       const cancel = this.clock.after(WRITE_TIMEOUT_MS, () =>
         reject(new BackendError(`The backend took longer than ${WRITE_TIMEOUT_MS} ms`)),
       );
-      // In an async function, so that a backend that throws at once is a rejection as well.
+      // The async function turns an error that the backend throws into a rejection.
       (async () => this.backend.store(state.taskId, taskResultOf(state)))()
         .then(resolve, reject)
         .finally(cancel);

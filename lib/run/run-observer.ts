@@ -5,7 +5,7 @@ import type { EventHub } from './event-hub.js';
 import type { FlowrraEvent } from '../job/events.js';
 import type { TaskError } from '../job/task-result.js';
 
-/** Announces what happens to jobs. Builds nothing while nobody listens. */
+/** Emits the events of jobs. Creates no event while there is no subscriber. */
 export class RunObserver {
   constructor(
     private readonly hub: EventHub,
@@ -18,7 +18,7 @@ export class RunObserver {
     this.hub.emit({ type: 'submitted', taskId, taskName, queue, at: this.now(), priority, delay });
   }
 
-  /** @param key As it was given, without the task's name. */
+  /** @param key The submitter's key, without the task's name. */
   deduplicated(taskId: string, { taskName, queue }: NewJob, key: string): void {
     if (!this.hub.observed) return;
     this.hub.emit({ type: 'deduplicated', taskId, taskName, queue, at: this.now(), key });
@@ -28,7 +28,7 @@ export class RunObserver {
     if (this.hub.observed) this.hub.emit({ type: 'started', ...this.about(attempt) });
   }
 
-  /** To be called when the outcome has been stored, so that whoever hears of it can read it. */
+  /** Call it once the outcome is stored, so that a subscriber can read the result. */
   settled(attempt: Attempt, outcome: Outcome): void {
     if (this.hub.observed) this.hub.emit(this.eventOf(attempt, outcome));
   }
@@ -41,7 +41,7 @@ export class RunObserver {
     if (this.hub.observed) this.hub.emit({ type: 'log', ...this.about(attempt), line });
   }
 
-  /** A job that waited is over. */
+  /** A job has ended as cancelled without an outcome of an attempt. */
   cancelled({ taskId, taskName, queue, retries, reason }: JobRow): void {
     if (!this.hub.observed) return;
     const about = { taskId, taskName, queue, attempt: retries + 1, at: this.now() };
@@ -64,7 +64,7 @@ export class RunObserver {
       case 'failed':
         return { type: 'failed', ...about, error: dated(outcome.error) };
       case 'retry':
-        // The store may have counted the retry on the very object it handed out.
+        // The memory store has counted the retry in this same object.
         return {
           type: 'retrying',
           ...about,

@@ -39,7 +39,7 @@ export interface RunParts extends OutcomeParts, CallParts {
 const RELEASED: Outcome = { kind: 'released', delay: 0 };
 const NO_ARGS = Object.freeze([]) as unknown as unknown[];
 
-/** In this order; `running`: the task's code runs; `ending`: its outcome is known and not yet stored with dead letter and backend. */
+/** `running`: the task's code runs. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
 type Phase = 'waiting' | 'running' | 'ending' | 'over';
 
 /**
@@ -74,11 +74,6 @@ export class Run extends LazyAbort implements TaskCall {
     const task = parts.registry.definition(attempt.taskName);
     this.task = task;
     this.policy = task === undefined ? null : effectivePolicy(task.policy, attempt.overrides);
-  }
-
-  /** Whether the outcome has been handed to the engine. */
-  get isOver(): boolean {
-    return this.phase === 'over';
   }
 
   /** Whether another worker may run the job: this attempt's outcome does not count. */
@@ -154,11 +149,10 @@ export class Run extends LazyAbort implements TaskCall {
 
   private outcomeBeforeStart(policy: TaskPolicy): Outcome | null {
     const { attempt, parts } = this;
-    const cancelled = this.cancelled();
-    if (cancelled !== null) return cancelled;
-    const expired = policy.expires === Infinity ? null : expiredOutcome(attempt, policy, parts.clock.now());
-    if (expired !== null) return expired;
-    return attempt.lost ? lostOutcome(attempt, parts.clock.now()) : null;
+    if (this.cancelReason !== null) return this.cancelled();
+    if (policy.expires === Infinity && !attempt.lost) return null;
+    const now = parts.clock.now();
+    return expiredOutcome(attempt, policy, now) ?? (attempt.lost ? lostOutcome(attempt, now) : null);
   }
 
   private cancelled(): Outcome | null {
@@ -166,19 +160,17 @@ export class Run extends LazyAbort implements TaskCall {
   }
 
   private awaitValue(value: Promise<unknown>, timeout: number): void {
-    if (timeout !== Infinity && !this.inGrace) this.startTimeout(timeout);
+    if (timeout !== Infinity && !this.inGrace)
+      this.cancelTimer = this.parts.clock.after(timeout, () => this.timeOut(timeout));
     value.then(
       (result) => this.returned(result),
       (error: unknown) => this.threw(error),
     );
   }
 
-  private startTimeout(timeout: number): void {
-    this.cancelTimer = this.parts.clock.after(timeout, () => {
-      this.cancelTimer = null;
-      this.startGrace();
-      this.abort(new TaskRunTimeoutError(`The attempt ran for longer than its timeout of ${timeout} ms`));
-    });
+  private timeOut(timeout: number): void {
+    this.startGrace();
+    this.abort(new TaskRunTimeoutError(`The attempt ran for longer than its timeout of ${timeout} ms`));
   }
 
   /** Once: if the attempt times out and is cancelled, the grace of the first counts. */
@@ -192,9 +184,8 @@ export class Run extends LazyAbort implements TaskCall {
   private graceOver(): void {
     if (this.phase === 'running') return this.threw(this.reason);
     // A cancelled job does not wait for its dead letter.
-    const cancelled = this.cancelled();
-    if (this.phase === 'ending' && cancelled !== null && this.outcome?.kind !== 'cancelled')
-      this.keep(cancelled);
+    const cancelled = this.outcome?.kind === 'cancelled' ? null : this.cancelled();
+    if (this.phase === 'ending' && cancelled !== null) this.keep(cancelled);
   }
 
   private returned(value: unknown): void {
@@ -210,9 +201,8 @@ export class Run extends LazyAbort implements TaskCall {
         ? new TaskRunTimeoutError(reason.message, { cause: thrown })
         : thrown;
     this.thrown = { error };
-    const cancelled = this.cancelled();
-    if (cancelled !== null || task === undefined || policy === null)
-      return this.conclude(cancelled ?? RELEASED);
+    if (this.cancelReason !== null || task === undefined || policy === null)
+      return this.conclude(this.cancelled() ?? RELEASED);
     this.conclude(withContextHint(errorOutcome(error, reason, policy, attempt, parts), task, attempt));
   }
 
@@ -224,22 +214,20 @@ export class Run extends LazyAbort implements TaskCall {
     this.outcome = outcome;
     this.span?.ended(outcome);
     if (this.reports === null) this.keep(outcome);
-    else this.keepAfterReports(this.reports, outcome);
+    else void this.keepAfterReports(this.reports, outcome);
   }
 
-  private keepAfterReports(reports: AttemptReports, outcome: Outcome): void {
-    void reports.end().then(() => {
-      if (this.outcome === outcome) this.keep(outcome);
-    });
+  private async keepAfterReports(reports: AttemptReports, outcome: Outcome): Promise<void> {
+    await reports.end();
+    if (this.outcome === outcome) this.keep(outcome);
   }
 
   /** Stores the dead letter and the backend's result before the engine acknowledges the job. */
   private keep(outcome: Outcome): void {
     this.phase = 'ending';
     this.outcome = outcome;
-    const { recorder } = this.parts;
     const deadLetter = outcome.kind === 'failed' ? (this.policy?.deadLetter ?? null) : null;
-    if (recorder === null && deadLetter === null) this.end(outcome);
+    if (this.parts.recorder === null && deadLetter === null) this.end(outcome);
     else void this.store(outcome, deadLetter);
   }
 

@@ -39,7 +39,7 @@ export class Submitter {
     return this.instrumented(this.instrumentation, route, args, options);
   }
 
-  /** Apart, since a function that holds a closure costs more to call, whether it makes it or not. */
+  /** Apart: V8 calls a function that contains a closure more slowly, even if it creates none. */
   private instrumented(
     instrumentation: Instrumentation,
     route: TaskRoute,
@@ -68,7 +68,7 @@ export class Submitter {
     return this.announce(accepted, job);
   }
 
-  /** All in one go: either every job is accepted or, where the engine can, none. */
+  /** Submits all jobs in one operation. If one is rejected, all are; except on engines that cannot do this. */
   async submitMany(route: TaskRoute, submissions: readonly Submission[]): Promise<string[]> {
     if (this.instrumentation === null) return this.sendMany(route, submissions);
     return this.instrumentation.submit(batchOf(route, submissions.length, undefined), (mark) =>
@@ -89,7 +89,7 @@ export class Submitter {
 
   private job(route: TaskRoute, args: readonly unknown[], options: ResolvedSubmit, mark?: Mark): NewJob {
     const { dedupe, delay } = options;
-    if (delay > 0) refuseExpired(route, options);
+    if (delay > 0) rejectExpired(route, options);
     const metadata = this.metadata(options, mark?.(options));
     return {
       taskId: options.taskId,
@@ -108,15 +108,15 @@ export class Submitter {
   private metadata({ metadata, context }: ResolvedSubmit, mark: unknown): Metadata | undefined {
     const captured = this.context === null ? undefined : (context ?? this.context.capture());
     if (metadata === undefined && captured === undefined && mark === undefined) return undefined;
-    // Copied before others' parts are put beside it: what its own toJSON() returns would have none of them.
+    // Copied before the other parts are added: a toJSON() of the metadata would leave them out.
     const alone = captured === undefined && mark === undefined;
     const own = metadata === undefined || alone ? metadata : this.codec.copyMetadata(metadata);
     return carried(own, captured === undefined ? undefined : this.codec.copyContext(captured), mark);
   }
 
   /**
-   * A configured backend hears of a job before the engine does, or its first state could overwrite
-   * a later one. So the id has to be known before the engine could mint one.
+   * A configured backend records a job before the engine accepts it: otherwise the first state could
+   * overwrite a later one. So the id is generated here.
    */
   private async recorded(recorder: ResultRecorder, jobs: readonly NewJob[]): Promise<string[]> {
     const identified = jobs.map((job) => ({ ...job, taskId: job.taskId ?? randomId() }));
@@ -128,18 +128,18 @@ export class Submitter {
     });
     for (const [index, { taskId }] of identified.entries()) {
       const answer = accepted[index];
-      // What stands in its place has been recorded under its own id.
+      // The existing job is recorded under its own id.
       if (answer instanceof Duplicate && answer.taskId !== taskId) void recorder.forget(taskId);
     }
     return this.announceAll(accepted, identified);
   }
 
-  /** @param refused Called if the engine certainly has none of them. */
-  private async accepted(jobs: readonly NewJob[], refused: () => void): Promise<Accepted[]> {
+  /** @param rejected Called if the engine has certainly accepted no job. */
+  private async accepted(jobs: readonly NewJob[], rejected: () => void): Promise<Accepted[]> {
     try {
       return await this.engine.enqueueMany(jobs);
     } catch (error) {
-      if (!(error instanceof SubmitUncertainError)) refused();
+      if (!(error instanceof SubmitUncertainError)) rejected();
       throw error;
     }
   }
@@ -160,11 +160,11 @@ export class Submitter {
   }
 }
 
-/** What is said of `expires` in the submission itself has been checked with it. */
-function refuseExpired({ name, policy }: TaskRoute, { delay, overrides }: ResolvedSubmit): void {
+/** An `expires` of the submission itself was checked with its options. */
+function rejectExpired({ name, policy }: TaskRoute, { delay, overrides }: ResolvedSubmit): void {
   if (policy === undefined || delay < policy.expires || overrides?.expires !== undefined) return;
   throw new FlowrraConfigError(
-    `delay: a job of '${name}' expires ${policy.expires} ms after its submission, and this one comes due after ${delay} ms, so it would never run. Shorten the delay, or raise expires: with({ expires }).`,
+    `delay: a job of '${name}' expires ${policy.expires} ms after its submission, and this one is due after ${delay} ms, so it would never run. Use a shorter delay or a longer expires: with({ expires }).`,
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Metadata } from '../job/job.js';
 
-/** What a {@link TaskContext} is made of. */
+/** The source of a {@link TaskContext}. */
 export interface ContextSource {
   readonly taskId: string;
   readonly taskName: string;
@@ -15,40 +15,40 @@ export interface ContextSource {
 }
 
 /**
- * What a running task knows of its job, and what it may say of itself. Ask for it with a last
- * parameter decorated with `@TaskCtx()`; callers leave that argument out.
+ * The job of a running task, its signal, and its progress and log. To get it, decorate the last parameter
+ * of the task with `@TaskCtx()`; callers leave that argument out.
  */
 export abstract class TaskContext {
-  /** Makes the type nominal, so that only a real context is left out of a task's arguments. */
+  /** Makes the type nominal: only a real context is removed from a task's arguments. */
   declare private readonly _taskContext: true;
 
   /** The job's id, as `submit` returned it. */
   abstract readonly taskId: string;
   /** The name of its task. */
   abstract readonly taskName: string;
-  /** The number of this attempt, from 1. A snoozed job comes back with the same number. */
+  /** The number of this attempt, from 1. Snoozing does not change the number. */
   abstract readonly attempt: number;
   /** When the job was submitted, by the submitter's clock. */
   abstract readonly submittedAt: Date;
-  /** As it was given with the job; 0 otherwise. */
+  /** The job's priority; 0 if the submission gave none. */
   abstract readonly priority: number;
-  /** What the submitter gave with the job; `{}` for nothing. */
+  /** The submitter's metadata; `{}` for none. */
   abstract readonly metadata: Metadata;
   /**
-   * Aborted when the attempt should end: its `timeout` is over, its job has been cancelled, or the
-   * application is stopping and its deadline has come. Pass it to whatever can be interrupted.
+   * Aborted when the attempt should end: after its `timeout`, when its job is cancelled, and at the
+   * deadline of a stopping application. Pass it to every call that accepts an `AbortSignal`.
    */
   abstract readonly signal: AbortSignal;
 
   /**
-   * Says how far the task is: a number, or any plain data of at most 16 KiB. Anybody may read it
-   * while the job runs, as `progress` of its result and in `events$`; the latest is kept. Calling it
-   * often is fine: at most a few a second are stored.
+   * Reports the progress of the task: a number, or any plain data of at most 16 KiB. It is readable
+   * while the job runs, as `progress` of its result and in `events$`; the latest value is stored. Call
+   * it as often as you like: at most a few values a second are stored.
    *
-   * @throws {PayloadError} if the value cannot travel, or is too large.
+   * @throws {PayloadError} if the value cannot be serialized, or is too large.
    */
   abstract progress(value: unknown): void;
-  /** Keeps a line with the job, for `flowrra.jobs.get(taskId)`: the last 200 of a job, 2,000 characters each. */
+  /** Adds a line to the job's log, which `flowrra.jobs.get(taskId)` returns: the last 200 lines, of 2,000 characters each. */
   abstract log(line: string): void;
 }
 

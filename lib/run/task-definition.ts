@@ -2,34 +2,34 @@ import type { ResolvedTask } from '../job/policy.js';
 import type { CpuTarget } from './threads/cpu-target.js';
 import type { ContextSource } from './task-context.js';
 
-/** What runs around a task's code. */
+/** The enhancers around a task's code. */
 export interface TaskEnhancement {
   run(call: TaskCall, next: () => unknown): Promise<unknown>;
 }
 
-/** A task as the executor knows it: its name and policy, and how to call its code. */
+/** A task that runs here: its name and policy, and how to call its code. */
 export interface TaskDefinition extends ResolvedTask {
-  /** Where `@TaskCtx()` stands among the parameters, or `null`. */
+  /** The index of the `@TaskCtx()` parameter; `null` for none. */
   readonly contextIndex: number | null;
-  /** The number of parameters, if the last may be a context without `@TaskCtx()`; otherwise 0. */
-  readonly untoldParameters: number;
+  /** The number of parameters, if the last may be a context that lacks `@TaskCtx()`; otherwise 0. */
+  readonly undecoratedParameters: number;
   /** Calls the code on this thread, on the provider that Nest made. */
   invoke(args: unknown[], call: TaskCall): unknown;
-  /** What runs around the code: guards and their like; `null` for a task that has nothing of it. */
+  /** Guards, pipes, interceptors and filters; `null` if the task has none. */
   readonly pipeline: TaskEnhancement | null;
-  /** Checks arguments where they are submitted: a copy, of which nothing is kept; `null` for a task that checks nothing. */
+  /** Checks a copy of the arguments at the submission; `null` if the task checks none. */
   readonly validate: ((args: unknown[]) => Promise<void>) | null;
-  /** Where a thread finds the code; `null` for a task that runs on the main thread. */
+  /** The location of the code for a thread; `null` for a task that runs on the main thread. */
   readonly target: CpuTarget | null;
 }
 
-/** One call of a task's code: also what its context is made of. */
+/** One call of a task's code. */
 export interface TaskCall extends ContextSource {
   /** A fresh copy that the task may change. */
   readonly args: unknown[];
   /** The reason of the abort; `undefined` before. */
   readonly reason: unknown;
-  /** After an abort, the milliseconds the code may take to end by itself. */
+  /** The milliseconds that the code has to end after an abort. */
   readonly killGrace: number;
   onAbort(listener: (reason: unknown) => void): void;
 }

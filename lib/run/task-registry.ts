@@ -2,32 +2,32 @@ import { FlowrraConfigError, TaskNotFoundError } from '../job/errors.js';
 import { DEFAULT_QUEUE } from '../job/queue.js';
 import type { TaskDefinition } from './task-definition.js';
 
-/** Where a task can be submitted: one that runs here, or one that another application runs. */
+/** A task that can be submitted: it runs here or in another application. */
 export interface TaskRoute {
   readonly name: string;
   readonly queue: string;
   /** Checks arguments before they are accepted. */
   readonly validate?: ((args: unknown[]) => Promise<void>) | null;
-  /** Of a task that runs here. */
+  /** Present for a task that runs here. */
   readonly policy?: { readonly expires: number };
 }
 
-/** A task under one name, with what it may be called by when it is submitted. */
+/** A task that runs here, and the functions by which it is submitted. */
 export interface TaskRegistration {
   readonly definition: TaskDefinition;
-  /** Names the task's home in errors: `EmailTasks.sendWelcome in MailModule`. */
+  /** For errors: `EmailTasks.sendWelcome in MailModule`. */
   readonly origin: string;
-  /** Every function that stands for the task, such as the prototype's and the instance's. */
+  /** The functions of the task, such as the method of the prototype and that of the instance. */
   readonly functions: readonly unknown[];
 }
 
-/** Knows every task of one application: by name, by function, and by class and method. */
+/** The tasks of one application, by name, by function, and by class and method. */
 export class TaskRegistry {
   private readonly byName = new Map<string, TaskRegistration>();
   private readonly byFunction = new Map<unknown, TaskRegistration[]>();
   private readonly byClass = new Map<unknown, ReadonlyMap<string, TaskRoute>>();
 
-  /** @param passOn Whether any other name may be submitted, since somebody else will judge it: in a thread, its parent. */
+  /** @param passOn Whether any other name may be submitted: in a thread, the parent checks it. */
   constructor(
     private readonly remote: ReadonlyMap<string, { readonly queue: string }>,
     private readonly passOn = false,
@@ -50,7 +50,7 @@ export class TaskRegistry {
     }
   }
 
-  /** Lets `tasks(token)` find the tasks of the provider behind that token. */
+  /** Adds the tasks of a provider, for `tasks(token)`. */
   addClass(token: unknown, tasks: ReadonlyMap<string, TaskRoute>): void {
     this.byClass.set(token, tasks);
   }
@@ -63,7 +63,7 @@ export class TaskRegistry {
     return this.byName.get(name)?.definition;
   }
 
-  /** How many tasks run here. */
+  /** The number of tasks that run here. */
   get taskCount(): number {
     return this.byName.size;
   }
@@ -73,9 +73,9 @@ export class TaskRegistry {
   }
 
   /**
-   * What a submission means by a name or a function.
+   * The task of a name or a function.
    *
-   * @throws {TaskNotFoundError} if nothing, or more than one task, is meant.
+   * @throws {TaskNotFoundError} if there is none, or more than one.
    */
   route(task: unknown): TaskRoute {
     return typeof task === 'string' ? this.routeByName(task) : this.routeByFunction(task);
@@ -89,21 +89,20 @@ export class TaskRegistry {
     }
   }
 
-  /** @throws {FlowrraConfigError} if a task's dead letters go to a task that nobody knows. */
+  /** @throws {FlowrraConfigError} if the dead letter handler of a task is unknown, or handlers form a circle. */
   checkDeadLetters(): void {
     for (const { name, policy } of this.definitions()) {
-      const receiver = policy.deadLetter;
-      this.refuseCircle(name);
-      if (receiver === null || this.byName.has(receiver) || this.remote.has(receiver) || this.passOn)
-        continue;
+      const handler = policy.deadLetter;
+      this.rejectCircle(name);
+      if (handler === null || this.byName.has(handler) || this.remote.has(handler) || this.passOn) continue;
       throw new FlowrraConfigError(
-        `Task '${name}', deadLetter: no task is called '${receiver}'. ${this.known()} If another application runs it, declare it: forRoot({ remoteTasks: { '${receiver}': {} } }).`,
+        `Task '${name}', deadLetter: no task is called '${handler}'. ${this.known()} If another application runs it, declare it: forRoot({ remoteTasks: { '${handler}': {} } }).`,
       );
     }
   }
 
-  /** Letters about letters would go round for ever. To oneself none are sent. */
-  private refuseCircle(first: string): void {
+  /** In a circle a failing job would be sent on without end. A handler is never sent its own failures. */
+  private rejectCircle(first: string): void {
     const seen = [first];
     for (let name = first; ;) {
       const next = this.definition(name)?.policy.deadLetter ?? null;
@@ -152,7 +151,7 @@ export class TaskRegistry {
     if (only && !another) return only.definition;
     if (only && another) {
       throw new TaskNotFoundError(
-        `The function ${nameOf(task)} is shared by ${only.origin} and ${another.origin}, so it does not tell which is meant. Submit through the class, flowrra.tasks(TheClass).${nameOf(task)}(…), or by its name.`,
+        `The function ${nameOf(task)} is shared by ${only.origin} and ${another.origin}, so the task is ambiguous. Submit through the class, flowrra.tasks(TheClass).${nameOf(task)}(…), or by its name.`,
       );
     }
     if (typeof task !== 'function') {
@@ -174,7 +173,7 @@ export class TaskRegistry {
 function unknownFunction(name: string): string {
   if (name.startsWith('bound ')) {
     const method = name.slice('bound '.length);
-    return `${name} is a bound copy of a method, so it does not tell which task is meant. Pass the method itself, or submit through the class: flowrra.tasks(TheClass).${method}(…).`;
+    return `${name} is a bound copy of a method, so its task is unknown. Pass the method itself, or submit through the class: flowrra.tasks(TheClass).${method}(…).`;
   }
   return `The function ${name} is no task of this application. If it is a task's method that was bound, wrapped or spied on after the start, submit through the class: flowrra.tasks(TheClass).method(…). Otherwise add @Task() to it, or register() it.`;
 }

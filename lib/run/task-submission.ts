@@ -13,32 +13,32 @@ import type {
   TaskSubmitters,
 } from './task-types.js';
 
-/** A class whose instances have tasks; an abstract one does, if it is an injection token. */
+/** A class with tasks. It may be abstract, if it is an injection token. */
 export type TaskClass<T> = abstract new (...args: never) => T;
 
-/** Every way to submit a task. `flowrra` and `flowrra.with({ … })` both offer it. */
+/** The ways to submit a task, of `flowrra` and of `flowrra.with({ … })`. */
 export abstract class TaskSubmission {
   constructor(protected readonly registry: TaskRegistry) {}
 
   /**
-   * Submits a task by its name. Throws otherwise as a submission by the method does.
+   * Submits a task by its name. All other errors are those of a submission by the method.
    *
    * @throws {TaskNotFoundError} for a name that is neither a task here nor a declared remote one.
    */
   submit<N extends TaskName>(name: N, ...args: NamedArgs<N>): Promise<TaskId<NamedOutput<N>>>;
   /**
    * Submits a task by its method, such as `this.emails.sendWelcome`. Resolves with the job's id
-   * when the engine keeps the job; the task itself runs later.
+   * once the engine has stored the job; the task itself runs later.
    *
-   * Of an overloaded method the last signature counts.
+   * For an overloaded method, TypeScript checks the arguments against the last signature.
    *
-   * @throws {TaskNotFoundError} if the function is no task, or does not tell which one is meant.
-   * @throws {PayloadError} if an argument cannot travel.
-   * @throws {TaskArgumentsError} if a schema of the task refuses them. What a pipe of the task throws.
+   * @throws {TaskNotFoundError} if the function is not a task, or belongs to several tasks.
+   * @throws {PayloadError} if an argument cannot be serialized, or is too large.
+   * @throws {TaskArgumentsError} if a schema of the task rejects the arguments. Errors of the task's pipes are thrown unchanged.
    * @throws {QueueFullError} if `maxPending` is reached and `whenFull` is `'reject'`.
    * @throws {BackendError} if a configured backend could not record the job.
-   * @throws {EngineError} if the engine could not keep the job.
-   * @throws {SubmitUncertainError} if nobody can tell whether it keeps it.
+   * @throws {EngineError} if the engine could not store the job.
+   * @throws {SubmitUncertainError} if the server did not answer, so that the job may or may not be stored.
    * @throws {ExecutorNotRunningError} before Flowrra's `onModuleInit`, and after its shutdown.
    */
   submit<A extends unknown[], R>(
@@ -47,7 +47,7 @@ export abstract class TaskSubmission {
   ): Promise<TaskId<TaskOutput<R>>>;
   submit(task: unknown, ...args: unknown[]): Promise<TaskId> {
     try {
-      // First, since no task is known before the start.
+      // First: before the start no task is known.
       this.assertConnected();
       return this.send(this.registry.route(task), args);
     } catch (error) {
@@ -56,10 +56,10 @@ export abstract class TaskSubmission {
   }
 
   /**
-   * Submits one task many times, in one go; the ids come in the order of the jobs. A job is its
-   * arguments, or an object of them and of options of its own: `{ args: ['ada'], priority: 1 }`.
-   * If one of them cannot be accepted, none is: on every engine but BullMQ on Redis, where those
-   * before it may have been. Throws as `submit` does.
+   * Submits many jobs of one task in one operation; the ids are in the order of the jobs. A job is the array of
+   * its arguments, or an object with options of its own: `{ args: ['ada'], priority: 1 }`.
+   * If one job is rejected, none is stored; on BullMQ with Redis, the jobs before it may be stored.
+   * The errors are those of `submit`.
    */
   submitMany<N extends TaskName>(
     name: N,
@@ -72,8 +72,8 @@ export abstract class TaskSubmission {
   submitMany(task: unknown, jobs: readonly unknown[]): Promise<TaskId[]> {
     try {
       this.assertConnected();
-      if (!Array.isArray(jobs)) throw noBatch('the second argument', jobs);
-      // Unlike `map`, it does not pass over holes.
+      if (!Array.isArray(jobs)) throw badBatch('the second argument', jobs);
+      // Unlike `map`, `Array.from` does not skip holes.
       return this.sendMany(this.registry.route(task), Array.from(jobs as unknown[], batchJob));
     } catch (error) {
       return Promise.reject(error);
@@ -81,19 +81,19 @@ export abstract class TaskSubmission {
   }
 
   /**
-   * A class's tasks as typed submissions, which need no instance:
-   * `flowrra.tasks(EmailTasks).sendWelcome('ada@example.com', 'Ada')`. Of a generic method the
-   * arguments and the result are `unknown` here.
+   * The tasks of a class as typed submissions, without an instance:
+   * `flowrra.tasks(EmailTasks).sendWelcome('ada@example.com', 'Ada')`. The arguments and the result of
+   * a generic method are `unknown`.
    *
-   * It may be called before the start, such as in a constructor; the tasks may be submitted after it.
+   * May be called before the start, such as in a constructor; submit only after the start.
    *
-   * @throws {TaskNotFoundError} if the class has no tasks here, or for a name that is none of them.
+   * @throws {TaskNotFoundError} if the class has no tasks here, or no task of that name.
    */
   tasks<T extends object>(type: TaskClass<T>): TaskSubmitters<T> {
     if (this.isConnected) this.registry.tasksOf(type);
     return new Proxy(Object.create(null) as TaskSubmitters<T>, {
       get: (_target, key) => {
-        // `then`: awaiting the proxy by mistake must not submit anything. Symbols: inspection does not, either.
+        // To await or to inspect the proxy must not submit a job.
         if (typeof key === 'symbol' || key === 'then') return undefined;
         if (this.isConnected) this.registry.routeOf(type, key);
         return (...args: unknown[]) => this.sendOf(type, key, args);
@@ -101,7 +101,7 @@ export abstract class TaskSubmission {
     });
   }
 
-  /** Whether submissions are taken, and all tasks known. */
+  /** Whether submissions are accepted, and all tasks known. */
   protected abstract readonly isConnected: boolean;
   /** @throws {ExecutorNotRunningError} unless {@link isConnected}. */
   protected abstract assertConnected(): void;
@@ -121,10 +121,10 @@ export abstract class TaskSubmission {
 function batchJob(job: unknown, index: number): BatchJob<unknown[]> {
   if (Array.isArray(job)) return { args: job };
   if (Array.isArray((job as { args?: unknown } | null)?.args)) return job as BatchJob<unknown[]>;
-  throw noBatch(`job ${index}`, job);
+  throw badBatch(`job ${index}`, job);
 }
 
-function noBatch(what: string, given: unknown): FlowrraConfigError {
+function badBatch(what: string, given: unknown): FlowrraConfigError {
   return new FlowrraConfigError(
     `submitMany: ${what}, ${showValue(given)}, is not valid. Give an array of jobs, each the array of its arguments, or { args: […] } with options of its own: [[1], { args: [2], priority: 1 }].`,
   );

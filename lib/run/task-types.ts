@@ -36,7 +36,7 @@ type WithoutContext<A extends readonly unknown[]> = A extends readonly []
           : [Head?, ...WithoutContext<Tail>]
       : A;
 
-/** `any` is no context: it would swallow real arguments. */
+/** `any` does not count as a context: a real argument would be lost. */
 type IsContext<T> = 0 extends 1 & T
   ? false
   : [NonNullable<T>] extends [never]
@@ -45,7 +45,7 @@ type IsContext<T> = 0 extends 1 & T
       ? true
       : false;
 
-/** What a task's result is once it has travelled: awaited, an Observable's last value, plain data. */
+/** The type of a task's result after serialization: awaited, an Observable's last value, plain data. */
 export type TaskOutput<R> = Awaited<R> extends Observable<infer V> ? Plain<V> | undefined : Plain<Awaited<R>>;
 
 type Atom =
@@ -63,7 +63,7 @@ type Atom =
   | ArrayBuffer
   | ArrayBufferView;
 
-/** A value after it has travelled: class instances have become their data. */
+/** A value after serialization: class instances have become plain data. */
 export type Plain<T> = unknown extends T
   ? T
   : T extends Atom
@@ -85,7 +85,7 @@ export type Plain<T> = unknown extends T
 /** The names of a class's methods. */
 type MethodsOf<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T];
 
-/** A class's methods as submissions: what `flowrra.tasks(EmailTasks)` answers. */
+/** The methods of a class as submissions: the type of `flowrra.tasks(EmailTasks)`. */
 export type TaskSubmitters<T> = {
   readonly [K in MethodsOf<T>]: T[K] extends (...args: infer A) => infer R
     ? (...args: TaskArgs<A>) => Promise<TaskId<TaskOutput<R>>>
@@ -93,7 +93,7 @@ export type TaskSubmitters<T> = {
 };
 
 /**
- * Tasks that are submitted by name, for those who want such calls typed. Augment it:
+ * The types of tasks that are submitted by name. Augment it:
  *
  * ```ts
  * declare module 'flowrra' {

@@ -11,7 +11,8 @@ import type { FlowrraModuleOptions } from '../nest/options/module-options.js';
 import { MODULE_KEYS, resolveModuleOptions } from '../nest/options/resolve-module-options.js';
 import { FlowrraTesting } from './flowrra-testing.js';
 import { TestClock } from './test-clock.js';
-import { TestEngine, type TestMode } from './test-engine.js';
+import type { TestMode } from './test-connection.js';
+import { TestEngine } from './test-engine.js';
 
 /** How jobs are treated in a test. */
 export interface FlowrraTestingOptions {

@@ -9,7 +9,8 @@ import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/resolved-options.js';
 import type { TestClock } from './test-clock.js';
-import { type Recorded, TestEngine } from './test-engine.js';
+import type { Recorded } from './test-connection.js';
+import type { TestEngine } from './test-engine.js';
 
 /** One job that the code under test has submitted. */
 export interface SubmittedJob<A extends readonly unknown[] = unknown[]> {

@@ -16,7 +16,7 @@ export class TestClock implements Clock {
   private time: number;
   private timers: Timer[] = [];
   /** Tells when something comes due by itself next. */
-  private nextDue: () => number | null = () => null;
+  private nextDue: () => Promise<number | null> = async () => null;
   /** Lets happen what has come due. */
   private settle: () => Promise<void> = turns;
 
@@ -50,7 +50,7 @@ export class TestClock implements Clock {
     await this.settle();
     for (;;) {
       const timer = this.next(end);
-      const job = this.nextDue();
+      const job = await this.nextDue();
       if (job !== null && job > this.time && job <= Math.min(end, timer?.due ?? end)) this.time = job;
       else if (timer === undefined) break;
       else this.fire(timer);
@@ -61,7 +61,7 @@ export class TestClock implements Clock {
   }
 
   /** Called by the engine that lives by this clock. */
-  drive(nextDue: () => number | null, settle: () => Promise<void>): void {
+  drive(nextDue: () => Promise<number | null>, settle: () => Promise<void>): void {
     this.nextDue = nextDue;
     this.settle = async () => {
       await turns();

@@ -50,7 +50,7 @@ it('tells what other processes do to whoever listens, and not among its own', ()
   expect(hub.observed).toBe(true);
   hub.events$.subscribe(({ taskId }) => all.push(taskId));
   hub.emit(event);
-  hub.hear({ ...event, taskId: 'of another process' });
+  hub.emitRemote({ ...event, taskId: 'of another process' });
   expect(own).toEqual(['id']);
   expect(all).toEqual(['id', 'of another process']);
 });

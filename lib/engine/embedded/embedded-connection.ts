@@ -52,7 +52,7 @@ export class EmbeddedConnection implements ConnectedEngine {
     );
     this.idle = new Idle(clock, () => this.isIdle);
     this.outcomes = new OutcomeWriter(store, clock, this.idle);
-    const budget = new LoopBudget(() => this.runners.forEach((runner) => runner.pump()));
+    const budget = new LoopBudget(() => this.startDue());
     const { idle, outcomes, start, failed } = this;
     for (const queue of queues)
       this.runners.set(
@@ -65,6 +65,32 @@ export class EmbeddedConnection implements ConnectedEngine {
     this.consuming = true;
     this.store.consume?.();
     for (const runner of this.runners.values()) runner.resume();
+  }
+
+  /** Starts no more jobs, until `consume`; running ones go on. */
+  pause(): void {
+    this.consuming = false;
+    for (const runner of this.runners.values()) runner.pause();
+  }
+
+  /** Starts due jobs now, without waiting for the wake-ups of the queues. */
+  startDue(): void {
+    for (const runner of this.runners.values()) runner.pump();
+  }
+
+  get runningCount(): number {
+    return this.runs.size;
+  }
+
+  /** Resolves when nothing runs and every outcome is stored. */
+  untilIdle(): Promise<void> {
+    return this.idle.until(Infinity);
+  }
+
+  /** When the next job of each queue may start; 0 for now. Queues without a job that comes due are left out. */
+  async dueTimes(): Promise<number[]> {
+    const dues = await Promise.all([...this.runners.values()].map((runner) => runner.nextDue()));
+    return dues.filter((due) => due !== null);
   }
 
   enqueue(job: NewJob): MaybePromise<Accepted> {
@@ -103,9 +129,9 @@ export class EmbeddedConnection implements ConnectedEngine {
     const runAll = !this.durable && this.consuming && graceMs > 0;
     if (runAll) {
       const deadline = clock.now() + graceMs;
-      await this.idle.until(graceMs, () => this.nothingDueBy(deadline));
+      await this.idle.until(graceMs, async () => (await this.dueTimes()).every((due) => due > deadline));
     }
-    this.pauseAll();
+    this.pause();
     if (!this.durable) this.accepting = false;
     const unfinished = await this.runs.drain(runAll ? 0 : graceMs, killMs, this.idle);
     const reason = 'The application stopped before the job was finished, and its engine keeps nothing.';
@@ -116,7 +142,7 @@ export class EmbeddedConnection implements ConnectedEngine {
   async close(): Promise<void> {
     this.accepting = false;
     this.admission.close();
-    this.pauseAll();
+    this.pause();
     this.runners.clear();
     await this.store.close();
     // Events of the store's last writes are sent before the end.
@@ -166,19 +192,6 @@ export class EmbeddedConnection implements ConnectedEngine {
     if (this.runs.size > 0 || this.outcomes.size > 0) return false;
     for (const runner of this.runners.values()) if (runner.isClaiming) return false;
     return true;
-  }
-
-  private async nothingDueBy(deadline: number): Promise<boolean> {
-    for (const queue of this.runners.keys()) {
-      const due = await this.store.nextDue(queue);
-      if (due !== null && due <= deadline) return false;
-    }
-    return true;
-  }
-
-  private pauseAll(): void {
-    this.consuming = false;
-    for (const runner of this.runners.values()) runner.pause();
   }
 
   private wake(queue: string): void {

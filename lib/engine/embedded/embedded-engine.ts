@@ -1,4 +1,4 @@
-import type { Capability, ConnectedEngine, Engine, EngineHost } from '../engine.js';
+import type { Capability, Engine, EngineHost } from '../engine.js';
 import { EmbeddedConnection } from './embedded-connection.js';
 import type { JobStore, StoreEvent } from './job-store.js';
 
@@ -18,7 +18,7 @@ export class EmbeddedEngine implements Engine {
     return this.store.durable;
   }
 
-  async connect(host: EngineHost): Promise<ConnectedEngine> {
+  async connect(host: EngineHost): Promise<EmbeddedConnection> {
     const { clock, retention, queues } = host;
     let connection: EmbeddedConnection | null = null;
     const notify = (event: StoreEvent): void => {

@@ -1,3 +1,5 @@
+// Not the global one, which a test runner's fake timers replace.
+import { setImmediate } from 'node:timers';
 import { detached } from '../../job/async.js';
 
 /** Milliseconds of one turn of the event loop in which attempts may start. */

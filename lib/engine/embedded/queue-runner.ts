@@ -62,6 +62,14 @@ export class QueueRunner {
     this.cancelWakeUp();
   }
 
+  /** When the next job may start, in milliseconds since the epoch; `null` if none comes due. */
+  async nextDue(): Promise<number | null> {
+    const due = await this.parts.store.nextDue(this.queue);
+    const { rate } = this;
+    if (due === null || rate === null || rate.left(this.parts.clock.now()) > 0) return due;
+    return Math.max(due, rate.endsAt);
+  }
+
   /** Claims in a microtask, so that a job never runs inside its `submit`. */
   wake(): void {
     if (this.woken || !this.open || this.active >= this.concurrency) return;

@@ -10,7 +10,7 @@ export interface TaskMetadata {
   /** Where `@TaskCtx()` stands among the parameters, or `null`. */
   readonly contextIndex: number | null;
   /** The number of parameters, if the last may be a context without `@TaskCtx()`; otherwise 0. */
-  readonly untoldParameters: number;
+  readonly undecoratedParameters: number;
   /** CPU-bound only: the `file:` URL of the class's file, or `null` where it could not be told. */
   readonly file: string | null;
 }
@@ -60,8 +60,8 @@ export function taskMetadataOf(prototype: object | null): Map<string, TaskMetada
     for (const [key, { options, file }] of declared ?? []) {
       if (found.has(key)) continue;
       const contextIndex = contextIndexOf(prototype as object, key);
-      const untoldParameters = contextIndex === null ? untoldParametersOf(prototype as object, key) : 0;
-      found.set(key, { key, options, file, contextIndex, untoldParameters });
+      const undecoratedParameters = contextIndex === null ? undecoratedParametersOf(prototype as object, key) : 0;
+      found.set(key, { key, options, file, contextIndex, undecoratedParameters });
     }
   }
   return found;
@@ -110,7 +110,7 @@ function contextIndexOf(prototype: object, key: string): number | null {
 }
 
 /** Of a type that is imported by `import type` compilers note `Function` or, as of every interface, `Object`. */
-function untoldParametersOf(prototype: object, key: string): number {
+function undecoratedParametersOf(prototype: object, key: string): number {
   const types = Reflect.getMetadata('design:paramtypes', prototype, key) as unknown[] | undefined;
   if (types === undefined) return (Reflect.get(prototype, key) as { length: number }).length;
   const last = types.at(-1);

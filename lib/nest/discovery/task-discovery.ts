@@ -71,7 +71,7 @@ export class TaskDiscovery {
     const definition: TaskDefinition = {
       ...resolved,
       contextIndex: null,
-      untoldParameters: 0,
+      undecoratedParameters: 0,
       invoke: (args) => (fn as (...args: unknown[]) => unknown)(...args),
       ...this.enhancements.ofFunction(resolved.name, options.schema ?? null),
       target: resolved.cpuBound ? this.functionTarget(options) : null,
@@ -99,7 +99,7 @@ export class TaskDiscovery {
     return {
       ...resolved,
       contextIndex: metadata.contextIndex,
-      untoldParameters: metadata.untoldParameters,
+      undecoratedParameters: metadata.undecoratedParameters,
       invoke: callerOf(scopes, key),
       ...this.enhancements.of(host, key, resolved.name, metadata.options.schema ?? null, scopes),
       target: resolved.cpuBound && this.usesThreads ? this.classTarget(host, metadata, resolved) : null,

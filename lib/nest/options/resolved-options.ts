@@ -4,7 +4,6 @@ import type { Clock } from '../../job/clock.js';
 import type { Engine } from '../../engine/engine.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type { ContextOptions } from '../../run/context.js';
-import type { TaskPolicy } from '../../job/policy.js';
 import type { ResolvedQueue } from '../../job/queue.js';
 import type { TaskOverrideOptions } from '../../job/task-options.js';
 
