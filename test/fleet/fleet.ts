@@ -39,7 +39,7 @@ export class Fleet {
 
   constructor(private readonly settings: WorkerSettings) {}
 
-  /** Starts a further worker. Resolves with its number when it is ready. */
+  /** Starts a further worker. Resolves with its number when it is ready, or has been killed by a job. */
   async start(env: Record<string, string> = {}): Promise<number> {
     const number = this.members.length;
     const journal = join(this.folder, `journal-${number}`);
@@ -51,7 +51,9 @@ export class Fleet {
     const ended = once(child, 'close') as Promise<End>;
     this.members.push({ journal, child, ended, killed: false });
     const ready = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
-    if (!ready) throw new Error(`Worker ${number} ended with ${String(child.exitCode)} before it was ready`);
+    // A job may kill the worker before it is ready.
+    if (!ready && child.signalCode !== 'SIGKILL')
+      throw new Error(`Worker ${number} ended with ${String(child.exitCode)} before it was ready`);
     return number;
   }
 
