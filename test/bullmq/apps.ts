@@ -6,7 +6,7 @@ import { startApp, type TestApp } from '../support/app.js';
 const open: { close(): Promise<void> }[] = [];
 let places = 0;
 
-/** A prefix that nobody else uses, on a server that others may use as well. */
+/** A unique prefix, for a server that other specs may use. */
 export function place(): string {
   return `p${process.pid}-${Math.trunc(performance.now())}-${places++}`;
 }
@@ -26,7 +26,7 @@ afterEach(async () => {
   for (const app of open.splice(0)) await app.close();
 });
 
-/** The least that shows that an application works. */
+/** A task that shows that an application works. */
 @Injectable()
 export class Work {
   @Task()

@@ -4,7 +4,7 @@ import { SharedTimeout } from '../../lib/engine/bullmq/server/shared-timeout.js'
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
 
-/** Nothing else happens in this process meanwhile. */
+/** Blocks the event loop. */
 function block(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
@@ -59,13 +59,13 @@ await onBoth(({ url }) => {
       { role: 'producer', queues: { other: {} } },
     );
     flowrra.register({ name: 'other', queue: 'other' }, () => {});
-    // More at a time than there are connections in a pool so far.
+    // More concurrent calls than the pool has connections so far.
     const submitted = Array.from({ length: 50 }, (_, n) => [
       flowrra.submit('Work.double', n),
       flowrra.submit('other'),
       flowrra.getResult('unknown').then(() => 'read'),
     ]).flat();
-    // By then all is on its way that needs no answer first.
+    // By then all calls are sent that need no answer first.
     await new Promise(setImmediate);
     block(SUBMIT_TIMEOUT + 1_000);
     for (const answer of await Promise.all(submitted)) expect(answer).toEqual(expect.any(String));

@@ -40,8 +40,8 @@ class Work {
 
 const REMOTE = { 'Work.note': {}, 'Work.hold': {}, 'Work.fails': {} };
 
-/** Tells the order of everything that is heard about a job. */
-function heard(flowrra: FlowrraService): (taskId: string) => string[] {
+/** Returns the types of the events of a job, in their order. */
+function eventTypes(flowrra: FlowrraService): (taskId: string) => string[] {
   const events: FlowrraEvent[] = [];
   flowrra.events$.subscribe((event) => events.push(event));
   return (taskId) => events.filter((event) => event.taskId === taskId).map(({ type }) => type);
@@ -81,7 +81,7 @@ await onBoth((server) => {
 
   it('a job that is released before its signal is aborted ends at once, not when it is due', async () => {
     const { flowrra, other, work } = await setUp();
-    const events = heard(flowrra);
+    const events = eventTypes(flowrra);
     const id = await other.submit('Work.fails');
     await work.started.passed;
     expect(await other.cancel(id, { reason: 'from afar' })).toBe(true);
@@ -91,7 +91,9 @@ await onBoth((server) => {
       error: 'from afar',
     });
     expect(work.ran).toEqual(['fails']);
-    await until(() => events(id).includes('cancelled'), { describe: 'the cancellation is heard' });
+    await until(() => events(id).includes('cancelled'), {
+      describe: 'the event of the cancellation arrives',
+    });
     expect(events(id).filter((type) => type === 'cancelled')).toHaveLength(1);
   });
 
@@ -137,15 +139,15 @@ await onBoth((server) => {
   it('with fleetEvents, a cancellation is one event', async () => {
     const { engine, flowrra, other } = await setUp({ fleetEvents: true }, { queues: { slow: {} } });
     const third = await startOn(engine, Work, { role: 'producer', remoteTasks: REMOTE });
-    const hearing = [flowrra, other, third.flowrra].map(heard);
+    const streams = [flowrra, other, third.flowrra].map(eventTypes);
     const id = await other.with({ delay: '1h' }).submit('Work.note', 'later');
     await other.cancel(id);
     const waiting = await Promise.all([flowrra.waitForResult(id), third.flowrra.waitForResult(id)]);
     expect(waiting.map(({ status }) => status)).toEqual(['cancelled', 'cancelled']);
     await other.submit('Work.note', 'now').then((now) => other.waitForResult(now));
-    for (const events of hearing)
+    for (const events of streams)
       expect(events(id).filter((type) => type === 'cancelled').length).toBeLessThanOrEqual(1);
-    expect(hearing[1]?.(id)).toEqual(['submitted', 'cancelled']);
+    expect(streams[1]?.(id)).toEqual(['submitted', 'cancelled']);
   });
 
   it('a job that a rate limit holds is cancelled without a run, and released when its process stops', async () => {
@@ -184,7 +186,7 @@ await onBoth((server) => {
 
   it('a chosen id of an existing job is recognised, whatever the state of that job', async () => {
     const { flowrra, other, work } = await setUp();
-    const events = heard(other);
+    const events = eventTypes(other);
     const submit = (name: string) => other.with({ taskId: 'chosen' }).submit('Work.note', name);
     expect(await Promise.all([submit('a'), submit('b'), submit('c')])).toEqual(Array(3).fill('chosen'));
     await flowrra.waitForResult('chosen');

@@ -8,6 +8,7 @@ import {
   isWithoutConnection,
   maxSilence,
   onDuplicate,
+  rejectUnanswered,
   SilenceWatch,
   writeTogether,
 } from '../../lib/engine/bullmq/server/ioredis-internals.js';
@@ -173,6 +174,24 @@ describe('the internals of ioredis that Flowrra uses', () => {
     const error = (await answer) as Error;
     expect(isBrokenConnection(error.message)).toBe(true);
     expect(isNotWritten(error)).toBe(false);
+  });
+
+  it('`flushQueue` rejects unanswered commands when their connection ends, though ioredis connects again', async () => {
+    client.disconnect();
+    const port = (server.address() as AddressInfo).port;
+    client = rejectUnanswered(
+      new Redis(port, '127.0.0.1', { ...PLAIN, autoResendUnfulfilledCommands: false }),
+    );
+    client.on('error', () => {});
+    await connected();
+    answering = false;
+    const error = client.get('a').catch((cause: unknown) => cause);
+    const again = once(client, 'ready');
+    client.stream.destroy();
+    expect(isBrokenConnection(((await error) as Error).message)).toBe(true);
+    answering = true;
+    await again;
+    expect(await client.get('b')).toBe('OK');
   });
 
   it('BullMQ duplicates a client by its method `duplicate`', async () => {

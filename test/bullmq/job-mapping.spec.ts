@@ -47,7 +47,7 @@ const failure = (attempt: number, message = 'no'): AttemptError => ({
   at: NOW,
 });
 
-/** What BullMQ does with data on its way through a server. */
+/** Data as it returns from a server. */
 const throughServer = (data: unknown): unknown => JSON.parse(JSON.stringify(data));
 
 const queueName = fc.stringMatching(/^[\w.-]{1,100}$/);
@@ -268,7 +268,7 @@ describe('what a submission may carry', () => {
     ['ignore', 0, { id: 'k' }],
     ['throttle', 5_000, { id: 'k', ttl: 5_000 }],
     ['debounce', 5_000, { id: 'k' }],
-  ] as const)('%s is told to BullMQ', (mode, ttl, deduplication) => {
+  ] as const)('%s is passed to BullMQ', (mode, ttl, deduplication) => {
     const options = optionsOf(job({ dedupe: { key: 'k', mode, ttl } }), 'id', NOW, { age: 1, count: 1 });
     expect(options.deduplication).toEqual(deduplication);
   });

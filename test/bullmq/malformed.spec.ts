@@ -33,7 +33,7 @@ async function ended(flowrra: FlowrraService, taskId: string): Promise<JobDetail
 }
 
 await onBoth((server) => {
-  /** An application whose queue stands still, for jobs to be looked at, and that queue as others see it. */
+  /** An application with a paused queue, and that queue as another program sees it. */
   async function paused() {
     const prefix = place();
     const app = await startOn({ connection: server.url, prefix, lease: '1s' }, Echo, { numWorkers: 1 });

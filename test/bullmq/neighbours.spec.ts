@@ -113,16 +113,16 @@ await onBoth((server) => {
     web.flowrra.events$.subscribe((event) => seen.push(event));
     const types = (taskId: string): string[] =>
       seen.filter((event) => event.taskId === taskId).map(({ type }) => type);
-    const heard = (taskId: string, type: string): Promise<void> =>
-      until(() => types(taskId).includes(type), { describe: `${type} of ${taskId} is heard` });
+    const arrived = (taskId: string, type: string): Promise<void> =>
+      until(() => types(taskId).includes(type), { describe: `${type} of ${taskId} has arrived` });
 
     const mine = await web.flowrra.submit('sum', 4, 5);
-    await heard(mine, 'succeeded');
+    await arrived(mine, 'succeeded');
     expect(types(mine).sort()).toEqual(['started', 'submitted', 'succeeded']);
 
     const theirs = await server.queue(prefix, 'default').add('Mail.bounce', { args: [] }, { priority: 3 });
     const taskId = theirs.id as string;
-    await heard(taskId, 'failed');
+    await arrived(taskId, 'failed');
     expect(types(taskId)[0]).toBe('submitted');
     expect(seen.find((event) => event.taskId === taskId)).toMatchObject({
       priority: 3,
@@ -144,7 +144,7 @@ await onBoth((server) => {
     flowrra.events$.subscribe(({ type }) => seen.push(type));
     await flowrra.waitForResult(await flowrra.submit('sum', 1));
     await flowrra.waitForResult(await flowrra.submit('sum', 1));
-    // Each may start before its submitter hears that it is accepted.
+    // A job may start before its submitter has the answer.
     expect(seen.sort()).toEqual(['started', 'started', 'submitted', 'submitted', 'succeeded', 'succeeded']);
   });
 });

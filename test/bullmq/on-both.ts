@@ -3,11 +3,11 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import { startServices } from '../../scripts/services/services.mjs';
 
-/** A server, and how another program that uses BullMQ sees its queues. */
+/** A server, with its queues as another program that uses BullMQ sees them. */
 export interface BothServer {
   readonly url: string;
   queue(prefix: string, name: string): Queue;
-  /** Makes a job look as if that many workers had died after they had taken it. */
+  /** Gives a job the state after that many workers have died that had claimed it. */
   haveDied(prefix: string, name: string, taskId: string, workers: number): Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export async function onBoth(cases: (server: BothServer) => void): Promise<void>
   const services = await startServices();
   const client = new Redis(services.redisUrl, { maxRetriesPerRequest: null });
   const pool = new pg.Pool({ connectionString: services.postgresUrl, options: '-c search_path=bullmq' });
-  // A pool counts as ended before its connections are: the server may go first.
+  // `pool.end()` resolves before all connections have ended: the server may stop first.
   pool.on('error', () => undefined);
   const queues: Queue[] = [];
   const kept = (queue: Queue): Queue => {

@@ -17,11 +17,11 @@ import { startApp } from '../support/app.js';
 import { Gate } from '../support/gate.js';
 import { until } from '../support/until.js';
 
-/** Where only the end of an outage is waited for: on a busy machine no call is to count as unanswered. */
+/** For tests that wait for the end of an outage: even on a busy machine, no call times out. */
 const PATIENT = { submitTimeout: '1h', lease: '1h' } as const;
 /**
- * Where the server is silent: short, so that a test takes no longer than it has to. Silence at the start, such as
- * a busy machine brings, is waited for.
+ * For tests with a silent server: short, so that a test ends soon. The start waits for a server that a busy machine
+ * makes silent.
  */
 const IMPATIENT = { submitTimeout: '1s', whenUnreachable: 'wait' } as const;
 
@@ -48,7 +48,7 @@ function sockets(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
 }
 
-/** What is promised while a server is away, for either of them. */
+/** The guarantees during an outage, for both servers. */
 export function outageCases(server: () => ServiceControls): void {
   const started: { close(): Promise<void> }[] = [];
   let places = 0;
@@ -90,7 +90,7 @@ export function outageCases(server: () => ServiceControls): void {
       (error: unknown) => error,
     );
 
-  /** The first call after a crash may be the one in which it is noticed. */
+  /** The first call after a crash may be the one that notices it. */
   async function refusedFor(flowrra: FlowrraService, word: string): Promise<unknown> {
     for (;;) {
       const error = await rejection(submit(flowrra, word));
@@ -98,7 +98,7 @@ export function outageCases(server: () => ServiceControls): void {
     }
   }
 
-  /** Until the server is back in use. What may have been accepted keeps its id, so that it is one job. */
+  /** Submits until the server accepts. An uncertain submission is repeated with its id, so that it is one job. */
   async function accepted(
     flowrra: FlowrraService,
     word: string,
@@ -247,7 +247,7 @@ export function outageCases(server: () => ServiceControls): void {
       work.gate.open();
       await app.close();
       await expect(waiting).rejects.toBeInstanceOf(FlowrraError);
-      // They would keep the process from ending.
+      // They would keep the process alive.
       await until(() => sockets() <= before, { describe: 'all sockets are closed' });
       server().resume();
     });

@@ -127,7 +127,7 @@ it('a server that accepts no connection has not added the job', async () => {
   await admin.query(`ALTER ROLE ${role} CONNECTION LIMIT 0`);
   await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
   let refusal: unknown;
-  // The first one may be what finds out that its connection has ended.
+  // The first submission may be the one that notices the end of its connection.
   do refusal = await flowrra.submit('Work.double', 7).catch((error: unknown) => error);
   while (refusal instanceof SubmitUncertainError);
   expect(refusal).toMatchObject({
@@ -154,7 +154,7 @@ describe('a pool of the application', () => {
     await app.close();
     expect((await given.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     expect(given.waitingCount).toBe(0);
-    // What BullMQ still asked when it was told to close comes back as well.
+    // Queries of BullMQ that were sent before the close are answered as well.
     await until(() => given.idleCount === given.totalCount, { describe: 'all connections are idle' });
     expect(given.listenerCount('error')).toBe(0);
   });
@@ -186,7 +186,7 @@ it('an application has one pool for all queues, and leaves no connection behind'
     queues: { a: {}, b: {}, c: {} },
   });
   expect(await doubles(flowrra, 8)).toBe(16);
-  // Five queues: at most a worker and a listener each, and what queries need.
+  // Five queues: at most a worker and a listener each, and the connections for queries.
   expect((await connections()) - before).toBeLessThanOrEqual(15);
   await app.close();
   await until(async () => (await connections()) <= before, { describe: 'its connections are closed' });

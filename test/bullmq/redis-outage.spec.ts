@@ -11,10 +11,11 @@ outageCases(() => services.redis);
 it('while there is no connection, the error of a submission says so', async () => {
   const { flowrra } = await startOn({ connection: services.redisUrl, prefix: place() }, Work);
   await services.redis.kill();
-  const refusal = (): Promise<unknown> => flowrra.submit('Work.double', 1).catch((error: unknown) => error);
-  let error = await refusal();
-  // The first ones may be what finds out that the connection has ended.
-  while (error instanceof SubmitUncertainError) error = await refusal();
+  const errorOfSubmit = (): Promise<unknown> =>
+    flowrra.submit('Work.double', 1).catch((error: unknown) => error);
+  let error = await errorOfSubmit();
+  // The first submissions may be those that notice the end of the connection.
+  while (error instanceof SubmitUncertainError) error = await errorOfSubmit();
   expect(error).toMatchObject({
     code: 'FLOWRRA_ENGINE',
     message: 'Redis is unreachable: Redis is not connected',

@@ -8,7 +8,7 @@ import { RedisServer } from '../../lib/engine/bullmq/server/redis-server.js';
 import { until } from '../support/until.js';
 import { doubles, place, startOn, Work } from './apps.js';
 
-// Some of these change how the server is set.
+// Some tests change settings of the server.
 const services = await startServices({ postgres: false, own: true });
 const url = services.redisUrl;
 const admin = new Redis(url);
@@ -22,7 +22,7 @@ async function clients(): Promise<number> {
   return ((await admin.client('LIST')) as string).trim().split('\n').length;
 }
 
-/** The timers that are armed from now on and keep the process from ending, with their milliseconds. */
+/** The timers that are started from now on and keep the process alive, with their milliseconds. */
 function armedTimeouts(): Map<unknown, number> {
   const armed = new Map<unknown, number>();
   const { setTimeout: arm, clearTimeout: disarm } = globalThis;
@@ -45,7 +45,7 @@ function armedTimeouts(): Map<unknown, number> {
   return armed;
 }
 
-// The first one, so that no other application's timers are counted.
+// This is the first test, so that timers of other applications do not count.
 it('leaves nothing behind that keeps the process alive', async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
@@ -53,7 +53,7 @@ it('leaves nothing behind that keeps the process alive', async () => {
   const { app, flowrra } = await startOn({ connection: url, prefix: place() }, Work);
   expect(await doubles(flowrra, 4)).toBe(8);
   await app.close();
-  // ioredis by itself would hold the process for 2,000 ms.
+  // ioredis by itself would keep the process alive for 2,000 ms.
   expect([...armed.values()].filter((ms) => ms >= 1_000)).toEqual([]);
   await until(() => timers() <= before, { describe: 'no timer is left' });
   jest.restoreAllMocks();
@@ -187,7 +187,7 @@ it('forgets cancelled jobs that are gone, also if they are never counted', async
     now += 1_000;
     await jobs.noteCancelled({ queue: 'q', taskId: `job${n}` });
   }
-  // Those of the last minute may not have failed yet.
+  // Jobs noted within the last minute may not have failed yet.
   expect(await admin.zcard(`${prefix}:q:flowrra:cancelled`)).toBeLessThan(70);
 });
 

@@ -9,11 +9,11 @@ import { place } from './apps.js';
 import type { BothServer } from './on-both.js';
 
 export const TEXT = cancelText('no longer wanted');
-/** No worker of these cases dies: none may lose a job, however busy the machine. */
+/** No worker of these tests dies: even on a busy machine, none may lose a job. */
 const LONG_LEASE = { stalledInterval: 3_600_000, lockDuration: 3_600_000 };
 export const KEEP = { age: 3_600, count: 5 };
 
-/** For the cases on one server: sets up a queue of its own, as BullMQ sees it and as the engine does. */
+/** Returns a function that opens a queue for one test, for BullMQ and for the engine. */
 export function serverJobsBed({ url, queue: openQueue }: BothServer) {
   let server: BullServer;
   const workers: AnyWorker[] = [];

@@ -16,7 +16,7 @@ const ORDERS: Act[][] = [
 ];
 const turn = (act: Act, n: number): number => ORDERS[n % ORDERS.length]?.indexOf(act) ?? 0;
 
-/** What these do to a failed job, and how it stands then, if they come one after the other. */
+/** The effects of operations on a failed job, one after the other, and its state afterwards. */
 function inOrder(order: readonly Act[]): object {
   let state = 'failed';
   let cancelled = false;
@@ -56,7 +56,7 @@ await onBoth((both) => {
       undefined,
     ]);
     expect(await jobs.retry(at('plain'))).toBe(false);
-    // It stands for its key again.
+    // The job holds its key again.
     expect(await add('other', { deduplication: { id: 'key' } })).toBe('plain');
     work(async () => 'healed');
     await until(async () => (await queue.getJobCountByTypes('completed')) === 2, {
@@ -105,7 +105,7 @@ await onBoth((both) => {
     expect(await jobs.cancelledCount('q')).toBe(0);
     await add('broken');
     expect((await queue.getJobLogs('broken')).logs).toEqual([]);
-    // A key that has a time to live outlives its job.
+    // A key with a time to live outlives its job.
     expect(await queue.getDeduplicationJobId('throttled')).toBe('broken');
   });
 

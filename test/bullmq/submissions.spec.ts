@@ -18,7 +18,7 @@ it('a job that was added is not reported as unsent, though the look-up of its id
   const host = { clock: new ManualClock(), retention: { resultTtl: 1_000, maxResults: 10 } };
   const server = { name: 'PostgreSQL', ordered: false, isOutage: () => true, failureOf: () => 'not sent' };
   const outages = { report: () => undefined };
-  const submissions = new Submissions(host as never, server as never, adds as never, null, outages as never);
+  const submissions = new Submissions({ host, server, outages, fleet: null } as never, adds as never);
   const error = await submissions.insert([JOB]).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SubmitUncertainError);
   expect((error as SubmitUncertainError).taskIds).toEqual(['own']);

@@ -41,7 +41,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     fleet = new Fleet({
       connection: server.url,
       prefix,
-      // No living worker stands still for so long, however busy the machine.
+      // No live worker is blocked for that long, even on a busy machine.
       lease: '15s',
       stalledInterval: 500,
       maxRescues: 1_000,
@@ -66,7 +66,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     };
     const steps = {
       kill: () => replaced(Math.trunc(random() * WORKERS), (worker) => fleet.kill(worker)),
-      // The one that has seen the most.
+      // The worker with the most runs.
       stop: () => replaced(working.indexOf(Math.min(...working)), (worker) => fleet.stop(worker)),
       outage: async () => {
         const from = Date.now();
@@ -91,10 +91,10 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
     expect(lost).toEqual([]);
     expect(problems(journals, outages)).toEqual([]);
     expect(producer.accepted.size).toBe(JOBS);
-    // What was refused for certain has not turned up later.
+    // No rejected job was added later.
     expect(strangers.size).toBeLessThanOrEqual(producer.uncertain);
     expect(ends.filter((end) => end !== undefined)).toEqual(Array(WORKERS + 1).fill([0, null]));
-    // The harness has tried what it is for.
+    // The kills have hit running jobs.
     const interrupted = journals.flatMap(({ runs, killed }) =>
       runs.filter((run) => isInterrupted(run, killed, outages)),
     );
@@ -123,7 +123,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
       retries: 0,
     });
     expect(await producer.problems()).toEqual([]);
-    // A producer may hear of an end before the worker has written it down.
+    // A producer may receive the event of an end before the worker has written the journal.
     expect(await fleet.stop(worker)).toEqual([0, null]);
     const journals = fleet.journals();
     expect(journals.flatMap(({ runs }) => runs.filter(({ taskId }) => taskId === killer))).toHaveLength(3);
@@ -134,7 +134,7 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
   });
 
   it('releases a job that a stopping worker cannot finish, and another worker runs it', async () => {
-    // So long a lease that nothing which waited for it would ever end here.
+    // With such a lease, a test that waits for its end does not end.
     await setUp({ lease: '1h', shutdownTimeout: '200ms' });
     const stopping = await fleet.start({ FLEET_DEAF: 'yes' });
     const deaf = await Promise.all(Array.from({ length: 4 }, () => producer.one('deaf')));
@@ -150,14 +150,14 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
   });
 
   it('settles a wait in another process when the job ends, by an event', async () => {
-    // The engine looks after what is awaited in an interval, too, which is taken from it here.
+    // The engine also checks awaited jobs at an interval, which is disabled here.
     const look = jest.spyOn(globalThis, 'setInterval').mockReturnValue(setTimeout(() => {}));
     await setUp();
     expect(look).toHaveBeenCalled();
     look.mockRestore();
     await fleet.start();
     const delayed = producer.flowrra.with({ delay: 100 });
-    const told = async (timeout?: string): Promise<string> => {
+    const statusOfNext = async (timeout?: string): Promise<string> => {
       const taskId = await delayed.submit('Work.slow', 0);
       const waiting = producer.flowrra.waitForResult(taskId, { timeout: timeout as '5s' });
       return waiting.then(
@@ -165,8 +165,8 @@ describe.each(['redis', 'postgres'] as const)('a fleet over %s', (kind) => {
         (error: Error) => error.name,
       );
     };
-    // What ends before the first listening has really begun is not heard of.
-    await until(async () => (await told('5s')) === 'success', { describe: 'the listening has begun' });
-    for (let job = 0; job < 5; job++) expect(await told()).toBe('success');
+    // The end of a job before the first listener is ready causes no event.
+    await until(async () => (await statusOfNext('5s')) === 'success', { describe: 'the listener is ready' });
+    for (let job = 0; job < 5; job++) expect(await statusOfNext()).toBe('success');
   });
 });

@@ -11,7 +11,7 @@ import { endLeases } from './leases.js';
 /** Code and signal that a process ended with. */
 export type End = [code: number | null, signal: string | null];
 
-/** How every worker of a fleet is set up. */
+/** The settings of every worker of a fleet. */
 export interface WorkerSettings {
   readonly connection: string;
   readonly prefix: string;
@@ -19,7 +19,7 @@ export interface WorkerSettings {
   readonly maxRescues: number;
   readonly numWorkers: number;
   readonly shutdownTimeout: string;
-  /** How often each worker looks for jobs whose lease has ended, in milliseconds. */
+  /** Milliseconds between a worker's checks for jobs whose lease has ended. */
   readonly stalledInterval: number;
 }
 
@@ -32,7 +32,7 @@ interface Member {
 
 const fixtures = compileFixtures(join(dirname(fileURLToPath(import.meta.url)), 'fixtures'), 'fleet');
 
-/** Worker processes that share one server, and what they wrote about themselves. */
+/** Worker processes that share one server, and their journals. */
 export class Fleet {
   private readonly folder = mkdtempSync(join(tmpdir(), 'flowrra-fleet-'));
   private readonly members: Member[] = [];
@@ -65,14 +65,14 @@ export class Fleet {
     member.killed = true;
   }
 
-  /** Asks it to end, as a rolling deployment does, and resolves with how it did. */
+  /** Sends SIGTERM, like a rolling deployment. Resolves with code and signal of the exit. */
   async stop(number: number): Promise<End> {
     const { child, ended } = this.member(number);
     child.kill('SIGTERM');
     return ended;
   }
 
-  /** Resolves when this worker is killed by what it runs. */
+  /** Resolves when a job has killed this worker. */
   async death(number: number): Promise<void> {
     const member = this.member(number);
     const [code] = await member.ended;
@@ -80,7 +80,7 @@ export class Fleet {
     member.killed = true;
   }
 
-  /** Ends the leases of a worker that was killed, as time would. */
+  /** Ends the leases of a killed worker at once. */
   async endLeases(number: number): Promise<void> {
     const { connection, prefix } = this.settings;
     await endLeases(connection, prefix, this.member(number).child.pid as number);

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** One attempt in one process, as far as that process got with it. */
+/** One attempt in one process, until its end or that of the process. */
 export interface Run {
   readonly taskId: string;
   readonly attempt: number;
   readonly started: number;
-  /** Whether the task's code came to its end. */
+  /** Whether the task's code has ended. */
   readonly ended: boolean;
   /** How it was announced to have ended, which is after that was stored, and when. */
   readonly announced: Announcement | null;
@@ -23,7 +23,7 @@ export interface Journal {
   readonly finished: readonly string[];
 }
 
-/** From when to when the server was down. */
+/** The beginning and the end of an outage. */
 export type Outage = readonly [from: number, to: number];
 
 type Line = [word: string, taskId: string, attempt: string, at: string];
@@ -69,7 +69,7 @@ export function problems(journals: readonly Journal[], outages: readonly Outage[
     for (const run of runs) {
       const { taskId, attempt, announced, ended } = run;
       if (announced === null && !isInterrupted(run, killed, outages))
-        found.push(`${taskId} ${attempt} ran, and nobody heard what became of it`);
+        found.push(`${taskId} ${attempt} ran, and its end was not announced`);
       if ((announced?.word === 'succeeded' || announced?.word === 'retrying') && !ended)
         found.push(`${taskId} ${attempt} did not run to its end and was announced as ${announced.word}`);
     }

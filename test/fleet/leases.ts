@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
 
-/** Ends the leases of a process that was killed, as time would. */
+/** Ends the leases of a killed process at once. */
 export async function endLeases(connection: string, prefix: string, pid: number): Promise<void> {
   if (connection.startsWith('redis')) await onRedis(connection, prefix, pid);
   else await onPostgres(connection, prefix, pid);

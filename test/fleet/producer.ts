@@ -7,20 +7,20 @@ import { startApp } from '../support/app.js';
 const KINDS = ['fast', 'slow', 'fast', 'failsOnce', 'fast', 'sum', 'fast', 'slow', 'fast', 'fast'] as const;
 export type Kind = (typeof KINDS)[number] | 'kill' | 'deaf';
 
-/** Lanes that submit at the same time. */
-const LANES = 6;
-/** Jobs of one `submitMany`, and of a lane's turn. */
+/** Concurrent submitters. */
+const SUBMITTERS = 6;
+/** Jobs of one `submitMany`, and of one turn of a submitter. */
 const TURN = 25;
-/** With more than this waiting the producer holds back, so that it is at work as long as the workers are. */
+/** The producer pauses while more jobs wait, so that it submits for as long as the workers run. */
 const BACKLOG = 800;
 const AGAIN_MS = 20;
-/** Waiters at a time, and how long each waits before a job counts as lost. */
+/** Concurrent waits, and how long each waits before a job counts as lost. */
 const WAITERS = 100;
 const PATIENCE = '5m';
 
-/** An application that submits and never runs. It submits again what its server did not take. */
+/** An application that submits jobs and runs none. It repeats rejected submissions. */
 export class Producer {
-  /** Every job that was accepted. */
+  /** All accepted jobs. */
   readonly accepted = new Map<string, Kind>();
   /** Jobs of batches that may have been accepted or not. */
   uncertain = 0;
@@ -43,10 +43,10 @@ export class Producer {
     return new Producer(app, flowrra);
   }
 
-  /** Submits jobs of all kinds, one by one and in batches, until that many more are accepted. */
+  /** Submits jobs of all kinds, one by one and in batches, until that many further jobs are accepted. */
   async feed(jobs: number): Promise<void> {
     let left = jobs;
-    const lane = async (batches: boolean): Promise<void> => {
+    const submitInTurns = async (batches: boolean): Promise<void> => {
       while (left > 0) {
         const size = Math.min(TURN, left);
         left -= size;
@@ -55,10 +55,10 @@ export class Producer {
         else for (let job = 0; job < size; job++) await this.one(this.nextKind());
       }
     };
-    await Promise.all(Array.from({ length: LANES }, (_, index) => lane(index % 2 === 0)));
+    await Promise.all(Array.from({ length: SUBMITTERS }, (_, index) => submitInTurns(index % 2 === 0)));
   }
 
-  /** What was perhaps accepted is submitted with its id, so that it is one job in any case. */
+  /** An uncertain submission is repeated with its id, so that it is one job in any case. */
   async one(kind: Kind): Promise<string> {
     let taskId: string | undefined;
     for (;;) {
@@ -87,7 +87,7 @@ export class Producer {
     }
   }
 
-  /** Waits for every job that was accepted, and says of which it did not get what it should. */
+  /** Waits for all accepted jobs. Returns those without the expected result. */
   async problems(): Promise<string[]> {
     const found: string[] = [];
     const jobs = this.accepted.entries();
@@ -119,7 +119,7 @@ export class Producer {
   }
 
   private async room(): Promise<void> {
-    // During an outage nobody can say, and submitting shows what happens.
+    // During an outage the number is unknown; then the producer submits.
     while ((await this.flowrra.pendingCount().catch(() => 0)) > BACKLOG) await pause(AGAIN_MS);
   }
 }

@@ -6,12 +6,11 @@ import { ConnectedBullMq } from './connected-bullmq.js';
 import { keepRuleOf } from './job-mapping.js';
 import { FleetEvents, QueueListeners } from './read/queue-events.js';
 import { BullQueues } from './server/bull-queues.js';
+import { ServerReads } from './server/call-limiter.js';
 import { openServer, startSteps } from './server/open-server.js';
 import { OutageLog } from './server/outage-log.js';
-import { atMost } from './server/shared-timeout.js';
-
-/** The longest that the end of a failed start waits for the server. */
-const CLOSE_MS = 1_000;
+import { SharedTimeout, untilClosed } from './server/shared-timeout.js';
+import { BullRuns } from './work/bull-runs.js';
 
 /** The engine for many machines: BullMQ over Redis or PostgreSQL. */
 export class BullMqEngine implements Engine {
@@ -25,46 +24,32 @@ export class BullMqEngine implements Engine {
   async connect(host: EngineHost): Promise<ConnectedEngine> {
     const { options } = this;
     const { clock, retention } = host;
+    const names = host.queues.map(({ name }) => name);
     // The server connects, and may report errors, only after the log exists.
-    const server = await openServer(options, host.queues.length, (error) => outages.report(error));
+    const server = await openServer(options, names.length, (error) => outages.report(error));
+    const open: { close(): Promise<void> }[] = [server];
     const outages = new OutageLog(server);
     const step = startSteps(server, options, outages, host.closing);
     const jobs = server.jobs(keepRuleOf(retention), clock.now);
-    // BullMQ shows this name as the worker that ran a job.
-    const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+    const droppedUntil = (): number => clock.now() - retention.resultTtl;
     try {
       const queues = await step(async () => {
         await server.connect();
-        const names = host.queues.map(({ name }) => name);
-        const droppedUntil = (): number => clock.now() - retention.resultTtl;
         return BullQueues.open(names, server, jobs, droppedUntil, outages.report);
       });
+      open.unshift(queues);
+      const worker = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
       const listeners = new QueueListeners(server, outages);
-      let fleet: FleetEvents | null = null;
-      if (options.fleetEvents) {
-        const events = new FleetEvents(
-          worker,
-          queues,
-          (event) => host.notify({ type: 'remote', event }),
-          outages,
-        );
-        await step(() => events.start(listeners));
-        fleet = events;
-      }
-      return new ConnectedBullMq({
-        worker,
-        options,
-        host,
-        server,
-        jobs,
-        queues,
-        listeners,
-        fleet,
-        outages,
-        step,
-      });
+      open.unshift(listeners);
+      const fleet = options.fleetEvents ? new FleetEvents(worker, queues, host, outages) : null;
+      if (fleet !== null) await step(() => fleet.start(listeners));
+      const runs = new BullRuns(names, clock);
+      const timeout = new SharedTimeout(options.submitTimeout);
+      const reads = new ServerReads(server, timeout);
+      const opened = { server, jobs, queues, listeners, fleet, runs, reads, timeout, outages, step };
+      return new ConnectedBullMq({ host, options, worker, ...opened });
     } catch (error) {
-      await atMost(CLOSE_MS, server.close());
+      for (const part of open) await untilClosed(part.close());
       throw error;
     }
   }

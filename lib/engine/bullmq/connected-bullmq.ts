@@ -2,54 +2,26 @@ import { ExecutorNotRunningError } from '../../job/errors.js';
 import { type Accepted, isPlain, type NewJob } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
 import { Admission } from '../admission.js';
-import type { ConnectedEngine, DrainReport, EngineHost } from '../engine.js';
-import type { ResolvedBullMqOptions } from './bullmq-options.js';
+import type { ConnectedEngine, DrainReport } from '../engine.js';
+import type { BullMqParts } from './bullmq-parts.js';
 import { BullMqControl } from './read/bullmq-control.js';
 import { BullMqResults } from './read/bullmq-results.js';
-import type { FleetEvents, QueueListeners } from './read/queue-events.js';
-import type { BullQueues } from './server/bull-queues.js';
-import type { BullServer, ServerJobs } from './server/bull-server.js';
-import { ServerReads } from './server/call-limiter.js';
-import type { StartStep } from './server/open-server.js';
-import type { OutageLog } from './server/outage-log.js';
-import { atMost, SharedTimeout } from './server/shared-timeout.js';
+import { SharedTimeout, untilClosed } from './server/shared-timeout.js';
 import { JobAdds } from './submit/job-adds.js';
 import { Submissions } from './submit/submissions.js';
 import type { BullAttempt } from './work/bull-attempt.js';
-import { BullRuns } from './work/bull-runs.js';
 import { CancelWatch } from './work/cancel-watch.js';
 import { limitFleet, QueueWorkers } from './work/queue-workers.js';
 
 /** Events of the server may be lost: awaited results and waiting submissions are checked at this interval. */
 const CHECK_MS = 1_000;
-/** The longest that a step of closing waits for the server. */
-const CLOSE_MS = 1_000;
 /** If the server does not answer within this time, the workers close without it. */
 const PING_MS = 500;
-
-export interface ConnectedParts {
-  /** The name of this process's workers. */
-  readonly worker: string;
-  readonly options: ResolvedBullMqOptions;
-  readonly host: EngineHost;
-  readonly server: BullServer;
-  readonly jobs: ServerJobs;
-  readonly queues: BullQueues;
-  readonly listeners: QueueListeners;
-  /** `null` unless the option `fleetEvents` is set. */
-  readonly fleet: FleetEvents | null;
-  readonly outages: OutageLog;
-  /** Runs a step of the start. */
-  readonly step: StartStep;
-}
 
 /** The BullMQ engine on a server that answers. */
 export class ConnectedBullMq implements ConnectedEngine {
   readonly results: BullMqResults;
   readonly control: BullMqControl;
-  private readonly timeout: SharedTimeout;
-  private readonly reads: ServerReads;
-  private readonly runs: BullRuns;
   private readonly submissions: Submissions;
   private readonly admission: Admission;
   private readonly watch: CancelWatch;
@@ -57,28 +29,20 @@ export class ConnectedBullMq implements ConnectedEngine {
   private workers = QueueWorkers.none;
   private accepting = true;
 
-  constructor(private readonly parts: ConnectedParts) {
-    const { options, host, server, jobs, queues, listeners, fleet, outages } = parts;
-    const { clock } = host;
-    const timeout = new SharedTimeout(options.submitTimeout);
-    const reads = new ServerReads(server, timeout);
-    const runs = new BullRuns(queues.names, clock);
-    const adds = new JobAdds(server, jobs, queues, timeout);
-    this.timeout = timeout;
-    this.reads = reads;
-    this.runs = runs;
-    this.submissions = new Submissions(host, server, adds, fleet, outages);
+  constructor(private readonly parts: BullMqParts) {
+    const { host, jobs, reads, runs, outages } = parts;
+    const adds = new JobAdds(parts);
+    this.submissions = new Submissions(parts, adds);
     this.admission = new Admission(
       host.backPressure,
       () => this.pendingCount(),
       (job) => reads.run(() => adds.hasExisting(job)),
     );
-    this.results = new BullMqResults({ clock, queues, reads, listeners, runs, outages });
-    const cancelled = (taskId: string): void => {
+    this.results = new BullMqResults(parts);
+    this.control = new BullMqControl(parts, (taskId) => {
       this.admission.left();
       this.results.mayHaveEnded(taskId);
-    };
-    this.control = new BullMqControl({ clock, queues, jobs, reads, runs, fleet, outages, cancelled });
+    });
     this.watch = new CancelWatch(jobs, runs, outages, (attempt, reason) =>
       this.settled(attempt, { kind: 'cancelled', reason }),
     );
@@ -87,12 +51,10 @@ export class ConnectedBullMq implements ConnectedEngine {
   }
 
   async consume(): Promise<void> {
-    const { worker, host, server, jobs, queues, options, outages, step } = this.parts;
-    const { runs, admission, settled } = this;
+    const { parts, admission, settled } = this;
+    const { queues, host, step } = parts;
     await step(() => limitFleet(queues, host.queues));
-    this.workers = await step(() =>
-      QueueWorkers.open({ worker, host, server, jobs, options, runs, admission, outages, settled }),
-    );
+    this.workers = await step(() => QueueWorkers.open({ ...parts, admission, settled }));
     this.watch.start();
     this.workers.start();
   }
@@ -112,31 +74,33 @@ export class ConnectedBullMq implements ConnectedEngine {
   }
 
   pendingCount(): Promise<number> {
-    return this.reads.run(() => this.parts.queues.pendingCount());
+    const { reads, queues } = this.parts;
+    return reads.run(() => queues.pendingCount());
   }
 
   async drain(graceMs: number, killMs: number): Promise<DrainReport> {
     await this.workers.pause();
-    const unfinished = await this.runs.live.drain(graceMs, killMs, this.runs.idle);
+    const { live, idle } = this.parts.runs;
+    const unfinished = await live.drain(graceMs, killMs, idle);
     await this.workers.close(!(await this.serverAnswers()));
     this.watch.stop();
     return { unfinished, dropped: 0 };
   }
 
   async close(): Promise<void> {
-    const { outages, queues, listeners, server } = this.parts;
+    const { outages, queues, listeners, server, reads, timeout } = this.parts;
     this.accepting = false;
     outages.stop();
     this.admission.close();
     clearInterval(this.checkTimer);
     this.watch.stop();
     // The server may accept a submission that was sent: its submitter needs the answer.
-    await this.timeout.limit(this.submissions.close()).catch(() => undefined);
-    await atMost(CLOSE_MS, this.results.checked());
-    this.reads.close();
+    await timeout.limit(this.submissions.close()).catch(() => undefined);
+    await untilClosed(this.results.checked());
+    reads.close();
     this.results.close();
-    await atMost(CLOSE_MS, Promise.all([listeners.close(), queues.close()]));
-    await atMost(CLOSE_MS, server.close());
+    await untilClosed(Promise.all([listeners.close(), queues.close()]));
+    await untilClosed(server.close());
   }
 
   /** If the server does not answer, a worker of BullMQ would wait for it without limit. */

@@ -1,42 +1,29 @@
-import type { Clock } from '../../../job/clock.js';
 import { EngineError } from '../../../job/errors.js';
 import type { Attempt, JobReport, JobRow } from '../../../job/job.js';
 import type { JobQuery, QueueCounts, RowPage } from '../../../job/query.js';
 import { StoredFields } from '../../../job/stored-fields.js';
 import type { Cancellation, JobControl } from '../../control.js';
+import type { BullMqParts } from '../bullmq-parts.js';
 import { argsOf, cancelReasonIn, cancelText, logLineOf, logRowOf, progressText } from '../job-mapping.js';
 import { isMalformed } from '../malformed-job.js';
-import { type BullQueues, type FoundJob, PENDING } from '../server/bull-queues.js';
-import type { ServerJobs } from '../server/bull-server.js';
-import type { ServerReads } from '../server/call-limiter.js';
-import type { OutageLog } from '../server/outage-log.js';
-import type { BullRuns } from '../work/bull-runs.js';
+import { type FoundJob, PENDING } from '../server/bull-queues.js';
 import { JobFinder } from './job-finder.js';
 import { rowOf } from './job-row.js';
-import type { FleetEvents } from './queue-events.js';
-
-export interface ControlParts {
-  readonly clock: Clock;
-  readonly queues: BullQueues;
-  readonly jobs: ServerJobs;
-  readonly reads: ServerReads;
-  readonly runs: BullRuns;
-  readonly fleet: FleetEvents | null;
-  readonly outages: OutageLog;
-  /** Called when a waiting job has been cancelled. */
-  cancelled(taskId: string): void;
-}
 
 /** Queries and operations on the server's jobs and queues. */
 export class BullMqControl implements JobControl {
   private readonly finder: JobFinder;
 
-  constructor(private readonly parts: ControlParts) {
+  /** @param cancelled Called when a waiting job has been cancelled. */
+  constructor(
+    private readonly parts: BullMqParts,
+    private readonly cancelled: (taskId: string) => void,
+  ) {
     this.finder = new JobFinder(parts.queues, parts.jobs);
   }
 
   async cancel(taskId: string, reason: string): Promise<Cancellation> {
-    const { reads, jobs, clock, fleet, cancelled, runs } = this.parts;
+    const { reads, jobs, host, fleet, runs } = this.parts;
     const found = await this.found(taskId);
     if (found === null) return { kind: 'unknown' };
     if (isFinished(found)) return { kind: 'finished' };
@@ -49,8 +36,8 @@ export class BullMqControl implements JobControl {
       if (kind === 'signalled') runs.cancel(taskId, first);
       return { kind };
     }
-    cancelled(taskId);
-    const changes = { status: kind, reason: first, finishedAt: clock.now() } as const;
+    this.cancelled(taskId);
+    const changes = { status: kind, reason: first, finishedAt: host.clock.now() } as const;
     return { kind, job: await this.rowAfter(found, changes) };
   }
 

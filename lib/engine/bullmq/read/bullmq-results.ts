@@ -1,5 +1,4 @@
 import { ExecutorNotRunningError, PayloadError, ResultNotFoundError } from '../../../job/errors.js';
-import type { Clock } from '../../../job/clock.js';
 import { type JobState, isFinal } from '../../../job/job.js';
 import {
   type FinishedTaskResult,
@@ -10,13 +9,9 @@ import {
 import { AbortListeners, waitUntil } from '../../../results/wait-until.js';
 import { ResultBackend, type WaitOptions } from '../../../results/result-backend.js';
 import { Waiters } from '../../../results/waiters.js';
+import type { BullMqParts } from '../bullmq-parts.js';
 import { queueOf } from '../id-generator.js';
-import type { BullQueues } from '../server/bull-queues.js';
-import type { ServerReads } from '../server/call-limiter.js';
-import type { OutageLog } from '../server/outage-log.js';
-import type { BullRuns } from '../work/bull-runs.js';
 import { stateOf } from './job-row.js';
-import type { QueueListeners } from './queue-events.js';
 
 /** The most jobs that {@link BullMqResults.checkSome} reads, whatever the number of waits. */
 const MAX_CHECKED = 200;
@@ -33,15 +28,6 @@ interface Check {
   readonly over: Promise<void>;
 }
 
-export interface ResultsParts {
-  readonly clock: Clock;
-  readonly queues: BullQueues;
-  readonly reads: ServerReads;
-  readonly listeners: QueueListeners;
-  readonly runs: BullRuns;
-  readonly outages: OutageLog;
-}
-
 /** The results that BullMQ stores in its jobs, and waits for them. */
 export class BullMqResults extends ResultBackend {
   private readonly waiters = new Waiters<string>();
@@ -50,7 +36,7 @@ export class BullMqResults extends ResultBackend {
   private readonly checks = new Map<string, Check>();
   private closed = false;
 
-  constructor(private readonly parts: ResultsParts) {
+  constructor(private readonly parts: BullMqParts) {
     super();
     parts.listeners.subscribe((taskId) => this.mayHaveEnded(taskId));
   }
@@ -65,7 +51,7 @@ export class BullMqResults extends ResultBackend {
 
   async waitFor(taskId: string, options: WaitOptions = {}): Promise<FinishedTaskResult> {
     if (this.closed) throw new ExecutorNotRunningError('The engine was closed: it returns no results.');
-    return waitUntil(taskId, options, this.parts.clock, this.aborts, (waiter) => {
+    return waitUntil(taskId, options, this.parts.host.clock, this.aborts, (waiter) => {
       const isFirst = !this.waiters.has(taskId);
       const leave = this.waiters.add(taskId, waiter);
       // All waits for a job share its checks.

@@ -1,6 +1,7 @@
 import type { FlowrraEvent } from '../../../job/events.js';
 import type { AttemptError } from '../../../job/job.js';
 import type { TaskError } from '../../../job/task-result.js';
+import type { EngineHost } from '../../engine.js';
 import type { BullQueues } from '../server/bull-queues.js';
 import type { AnyEvents, AnyQueue, BullServer } from '../server/bull-server.js';
 import type { OutageLog } from '../server/outage-log.js';
@@ -73,7 +74,7 @@ export class FleetEvents {
   constructor(
     private readonly worker: string,
     private readonly queues: BullQueues,
-    private readonly report: (event: FlowrraEvent) => void,
+    private readonly host: Pick<EngineHost, 'notify'>,
     private readonly outages: OutageLog,
   ) {}
 
@@ -111,7 +112,7 @@ export class FleetEvents {
     if (type === 'failed' && this.cancelledHere.delete(taskId)) return;
     const job = await this.queues.get(queue).getJob(taskId);
     if (job === undefined || (type !== 'added' && job.processedBy === this.worker)) return;
-    this.report(eventOf(type, queue, job));
+    this.host.notify({ type: 'remote', event: eventOf(type, queue, job) });
   }
 }
 

@@ -85,7 +85,10 @@ export class SharedTimeout {
   };
 }
 
-/** Waits at most `ms` milliseconds for work of which the failure does not matter. */
-export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  await new SharedTimeout(ms).limit(work).catch(() => undefined);
+/** Closing waits at most this many milliseconds for each thing to be closed. */
+const CLOSE_MS = 1_000;
+
+/** Waits for the end of something that is being closed, but at most for a second. Its failure does not matter. */
+export async function untilClosed(closing: Promise<unknown>): Promise<void> {
+  await new SharedTimeout(CLOSE_MS).limit(closing).catch(() => undefined);
 }

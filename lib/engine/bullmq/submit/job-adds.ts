@@ -1,9 +1,8 @@
 import type { NewJob } from '../../../job/job.js';
+import type { BullMqParts } from '../bullmq-parts.js';
 import type { QueuedJob } from '../job-mapping.js';
-import type { BullQueues } from '../server/bull-queues.js';
-import type { AnyQueue, BullServer, ServerJobs } from '../server/bull-server.js';
+import type { AnyQueue } from '../server/bull-server.js';
 import { CallLimiter } from '../server/call-limiter.js';
-import type { SharedTimeout } from '../server/shared-timeout.js';
 import { OrderedAdds } from './ordered-adds.js';
 
 /** The most concurrent calls if the server executes them in order. */
@@ -15,12 +14,8 @@ export class JobAdds {
   /** By queue; empty if the server executes calls in order. */
   private readonly ordered: ReadonlyMap<string, OrderedAdds>;
 
-  constructor(
-    private readonly server: BullServer,
-    private readonly jobs: ServerJobs,
-    private readonly queues: BullQueues,
-    private readonly timeout: SharedTimeout,
-  ) {
+  constructor(private readonly parts: BullMqParts) {
+    const { server, queues, timeout } = parts;
     this.limiter = new CallLimiter(MAX_CALLS, timeout);
     const isRejected = (error: unknown): boolean => server.failureOf(error) === 'rejected';
     this.ordered = new Map(
@@ -46,7 +41,7 @@ export class JobAdds {
     const by = { data: JSON.stringify(data), delay: options.delay ?? 0 };
     for (;;) {
       const holder = await this.limiter.run(() =>
-        this.jobs.debounce(queue, options.deduplication?.id as string, by),
+        this.parts.jobs.debounce(queue, options.deduplication?.id as string, by),
       );
       if (holder !== null) return holder;
       // Another process may add a job with that key first.
@@ -58,10 +53,10 @@ export class JobAdds {
   /** Whether a submission of this job would find an existing job with its id or key now. */
   async hasExisting({ queue: name, taskId, dedupe }: NewJob): Promise<boolean> {
     if (taskId !== undefined) {
-      const job = await this.queues.job(name, taskId);
-      return job !== undefined && !this.queues.isDropped(job);
+      const job = await this.parts.queues.job(name, taskId);
+      return job !== undefined && !this.parts.queues.isDropped(job);
     }
-    const queue = this.queues.get(name);
+    const queue = this.parts.queues.get(name);
     const holder = dedupe && (await queue.getDeduplicationJobId(dedupe.key));
     if (!holder || dedupe.mode !== 'debounce') return Boolean(holder);
     const [state, job] = [await queue.getJobState(holder), await queue.getJob(holder)];
@@ -71,7 +66,7 @@ export class JobAdds {
   /** Whether the job with that id was added by that submission. */
   async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
     // If the connection has broken after the job was added, this call may never settle by itself.
-    const job = await this.timeout.limit(this.queues.job(queue, taskId));
+    const job = await this.parts.timeout.limit(this.parts.queues.job(queue, taskId));
     // A job that is gone may have been this one.
     return job === undefined || Reflect.get(job.opts ?? {}, 'submission') === submission;
   }
@@ -84,11 +79,11 @@ export class JobAdds {
 
   /** A chosen id is free again if its job's result counts as dropped, though BullMQ may still keep it. */
   private addTo(name: string, jobs: readonly QueuedJob[]): Promise<string[]> {
-    const queue = this.queues.get(name);
-    const until = this.queues.droppedUntil;
+    const queue = this.parts.queues.get(name);
+    const until = this.parts.queues.droppedUntil;
     if (until === -Infinity || !jobs.some(isChosen)) return addJobs(queue, jobs);
     const taskIds = jobs.filter(isChosen).map(({ options }) => options.jobId);
-    return this.jobs.dropFinished(name, taskIds, until).then(() => addJobs(queue, jobs));
+    return this.parts.jobs.dropFinished(name, taskIds, until).then(() => addJobs(queue, jobs));
   }
 }
 

@@ -1,12 +1,10 @@
 import { EngineError, ExecutorNotRunningError, SubmitUncertainError } from '../../../job/errors.js';
 import { type Accepted, Duplicate, isPlain, type NewJob } from '../../../job/job.js';
-import type { EngineHost } from '../../engine.js';
+import type { BullMqParts } from '../bullmq-parts.js';
 import { IdGenerator, submissionToken } from '../id-generator.js';
 import { dataOf, type KeepRule, keepRuleOf, optionsOf, type QueuedJob } from '../job-mapping.js';
-import type { FleetEvents } from '../read/queue-events.js';
-import type { BullServer } from '../server/bull-server.js';
 import { NotSentError } from '../server/call-limiter.js';
-import { isOutage, messageOf, type OutageLog, withoutCommand } from '../server/outage-log.js';
+import { isOutage, messageOf, withoutCommand } from '../server/outage-log.js';
 import type { JobAdds } from './job-adds.js';
 
 /** A job, the job for BullMQ, and its index in the submission. */
@@ -24,13 +22,10 @@ export class Submissions {
   private idle: (() => void) | null = null;
 
   constructor(
-    private readonly host: EngineHost,
-    private readonly server: BullServer,
+    private readonly parts: BullMqParts,
     private readonly adds: JobAdds,
-    private readonly fleet: FleetEvents | null,
-    private readonly outages: OutageLog,
   ) {
-    this.keep = keepRuleOf(host.retention);
+    this.keep = keepRuleOf(parts.host.retention);
   }
 
   /**
@@ -42,7 +37,7 @@ export class Submissions {
   async insert(jobs: readonly NewJob[]): Promise<Accepted[]> {
     const entries = this.entriesOf(jobs);
     const taskIds = entries.map(({ queued }) => queued.options.jobId);
-    this.fleet?.submitting(taskIds);
+    this.parts.fleet?.submitting(taskIds);
     const accepted: Accepted[] = taskIds;
     const progress = { anyAdded: false };
     this.running++;
@@ -61,9 +56,9 @@ export class Submissions {
 
   /** A shorter {@link insert} for most submissions: one job of which no existing job can take the place. */
   async insertPlain(job: NewJob): Promise<Accepted> {
-    const entry = this.entryOf(job, 0, this.host.clock.now());
+    const entry = this.entryOf(job, 0, this.parts.host.clock.now());
     const { jobId } = entry.queued.options;
-    this.fleet?.submitting([jobId]);
+    this.parts.fleet?.submitting([jobId]);
     this.running++;
     try {
       await this.adds.add([entry.queued]);
@@ -111,22 +106,23 @@ export class Submissions {
   }
 
   private errorOf(error: unknown, entries: readonly Entry[], anyAdded: boolean): Error {
+    const { server, outages } = this.parts;
+    const { name } = server;
     const cause = withoutCommand(error);
     if (!anyAdded && cause instanceof ExecutorNotRunningError) return cause;
-    if (isOutage(this.server, cause)) this.outages.report(cause);
-    const { name } = this.server;
-    const failure = cause instanceof NotSentError ? 'not sent' : this.server.failureOf(cause);
+    if (isOutage(server, cause)) outages.report(cause);
+    const failure = cause instanceof NotSentError ? 'not sent' : server.failureOf(cause);
     if (!anyAdded && failure === 'not sent')
       return new EngineError(`${name} is unreachable: ${messageOf(cause)}`, { cause });
     // In a pipeline, jobs before the rejected one may have been added.
-    if (!anyAdded && failure === 'rejected' && (entries.length === 1 || !this.server.ordered))
+    if (!anyAdded && failure === 'rejected' && (entries.length === 1 || !server.ordered))
       return new EngineError(`${name} has rejected the submission: ${messageOf(cause)}`, { cause });
     const taskIds = entries.map(({ queued }) => queued.options.jobId);
     return new SubmitUncertainError(taskIds, `${name}: ${messageOf(cause)}.`, { cause });
   }
 
   private entriesOf(jobs: readonly NewJob[]): Entry[] {
-    const now = this.host.clock.now();
+    const now = this.parts.host.clock.now();
     return jobs.map((job, index) => this.entryOf(job, index, now));
   }
 

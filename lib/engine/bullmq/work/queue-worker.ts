@@ -2,16 +2,14 @@ import { detached } from '../../../job/async.js';
 import type { Outcome } from '../../../job/outcome.js';
 import type { ResolvedQueue } from '../../../job/queue.js';
 import type { Admission } from '../../admission.js';
-import type { EngineHost } from '../../engine.js';
-import type { ResolvedBullMqOptions } from '../bullmq-options.js';
+import type { BullMqParts } from '../bullmq-parts.js';
 import { cancelReasonIn, type KeepRule, keepRuleOf } from '../job-mapping.js';
 import { isMalformed } from '../malformed-job.js';
-import type { AnyJob, AnyWorker, BullServer, JobPlace, ServerJobs } from '../server/bull-server.js';
+import type { AnyJob, AnyWorker, JobPlace } from '../server/bull-server.js';
 import { isLeaseError, UNLIMITED } from '../server/bullmq-internals.js';
-import type { OutageLog } from '../server/outage-log.js';
 import { countResultsRarely, replaceInvalidRules, StartChecks } from './before-start.js';
 import { BullAttempt } from './bull-attempt.js';
-import { BullRun, type BullRuns } from './bull-runs.js';
+import { BullRun } from './bull-runs.js';
 import type { OutcomeWriteParts } from './outcome-write.js';
 import { RateGate } from './rate-gate.js';
 
@@ -23,18 +21,10 @@ const WHILE_RUNNING_MS = 1_000;
 
 const RELEASED: Outcome = { kind: 'released', delay: 0 };
 
-export interface QueueWorkerParts {
-  /** The name of this process's workers. */
-  readonly worker: string;
-  readonly host: EngineHost;
-  readonly server: BullServer;
-  readonly jobs: ServerJobs;
-  readonly options: ResolvedBullMqOptions;
-  readonly runs: BullRuns;
+export interface WorkParts extends BullMqParts {
   readonly admission: Admission;
-  readonly outages: OutageLog;
   /** Called when an outcome is stored. */
-  settled(attempt: BullAttempt, outcome: Outcome): void;
+  readonly settled: (attempt: BullAttempt, outcome: Outcome) => void;
 }
 
 /** The BullMQ worker of one queue. */
@@ -49,7 +39,7 @@ export class QueueWorker {
 
   constructor(
     { name, concurrency, rateLimit, fleetRateLimit }: ResolvedQueue,
-    private readonly parts: QueueWorkerParts,
+    private readonly parts: WorkParts,
   ) {
     const { server, options, host, jobs, outages } = parts;
     this.queue = name;

@@ -1,11 +1,8 @@
 import type { ResolvedQueue } from '../../../job/queue.js';
 import type { BullQueues } from '../server/bull-queues.js';
 import { limitConcurrency } from '../server/bullmq-internals.js';
-import { atMost } from '../server/shared-timeout.js';
-import { QueueWorker, type QueueWorkerParts } from './queue-worker.js';
-
-/** The longest that closing waits for the server. */
-const CLOSE_MS = 1_000;
+import { untilClosed } from '../server/shared-timeout.js';
+import { QueueWorker, type WorkParts } from './queue-worker.js';
 
 /** This process's workers, one for each queue. */
 export class QueueWorkers {
@@ -14,13 +11,13 @@ export class QueueWorkers {
   static readonly none = new QueueWorkers([]);
 
   /** Connects the workers. Rejects, and leaves nothing behind, if the server is unreachable. */
-  static async open(parts: QueueWorkerParts): Promise<QueueWorkers> {
+  static async open(parts: WorkParts): Promise<QueueWorkers> {
     const workers = parts.host.queues.map((queue) => new QueueWorker(queue, parts));
     try {
       await Promise.all(workers.map((worker) => worker.ready()));
       return new QueueWorkers(workers);
     } catch (error) {
-      for (const worker of workers) void atMost(CLOSE_MS, worker.close(true));
+      for (const worker of workers) void untilClosed(worker.close(true));
       throw error;
     }
   }
@@ -35,7 +32,7 @@ export class QueueWorkers {
 
   /** @param force Whether to close without the server, for which BullMQ might wait without limit. */
   async close(force: boolean): Promise<void> {
-    await atMost(CLOSE_MS, Promise.all(this.workers.map((worker) => worker.close(force))));
+    await untilClosed(Promise.all(this.workers.map((worker) => worker.close(force))));
   }
 }
 
