@@ -55,6 +55,8 @@ export class Run extends LazyAbort implements TaskCall {
   cancelReason: string | null = null;
   /** What the task's code threw, as it is; `null` if it has not thrown. */
   thrown: { readonly error: unknown } | null = null;
+  /** The index in {@link Runs}, which sets it. */
+  index = -1;
   private phase: Phase = 'waiting';
   private outcome: Outcome | null = null;
   private ended: ((outcome: Outcome) => void) | null = null;

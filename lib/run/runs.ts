@@ -9,34 +9,42 @@ export interface IdleSignal {
   until(ms: number): Promise<void>;
 }
 
-/** The runs of this process that have no outcome yet. */
+/**
+ * The runs of this process that have no outcome yet.
+ *
+ * An array in which each run knows its index, and not a `Set`: at each rehash, V8 links the former table of a `Set`
+ * to the new one, so that ended runs survive minor garbage collections. That made a job on memory 6% slower.
+ */
 export class Runs implements Iterable<Run> {
-  private readonly runs = new Set<Run>();
+  private readonly runs: Run[] = [];
 
   get size(): number {
-    return this.runs.size;
+    return this.runs.length;
   }
 
   has(run: Run): boolean {
-    return this.runs.has(run);
+    return this.runs[run.index] === run;
   }
 
   add(run: Run): void {
-    this.runs.add(run);
+    run.index = this.runs.push(run) - 1;
   }
 
   delete(run: Run): void {
-    this.runs.delete(run);
+    if (!this.has(run)) return;
+    const last = this.runs.pop() as Run;
+    if (last === run) return;
+    this.runs[run.index] = last;
+    last.index = run.index;
   }
 
   [Symbol.iterator](): Iterator<Run> {
-    return this.runs.values();
+    return [...this.runs].values();
   }
 
   /** The run of that very attempt; `undefined` if it is over. */
   of(attempt: Attempt): Run | undefined {
-    for (const run of this.runs) if (run.attempt === attempt) return run;
-    return undefined;
+    return this.runs.find((run) => run.attempt === attempt);
   }
 
   /** Waits until the engine is idle, then ends the runs that are left. Returns how many it has abandoned. */
@@ -51,10 +59,10 @@ export class Runs implements Iterable<Run> {
       const reason = new ExecutorStoppingError(
         'The application is stopping, and the deadline for running tasks has passed.',
       );
-      for (const run of this.runs) run.stop(reason);
+      for (const run of this) run.stop(reason);
     }
     if (killMs > 0 && !idle.isIdle) await idle.until(killMs);
-    const left = [...this.runs];
+    const left = [...this];
     for (const run of left) run.abandon();
     return left.length;
   }

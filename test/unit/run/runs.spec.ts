@@ -34,6 +34,20 @@ it('finds the run of an attempt, while it has no outcome', () => {
   expect(runs.of(run.attempt)).toBeUndefined();
 });
 
+it('keeps all other runs when one is deleted, in any order', () => {
+  const runs = new Runs();
+  const all = [0, 1, 2, 3].map(() => new Run(attemptOf(), partsOf(never)));
+  for (const run of all) runs.add(run);
+  const [first, second, third, last] = all as [Run, Run, Run, Run];
+  runs.delete(second);
+  runs.delete(second);
+  expect(new Set(runs)).toEqual(new Set([first, third, last]));
+  runs.delete(last);
+  runs.delete(first);
+  expect([...runs]).toEqual([third]);
+  expect([runs.has(third), runs.has(first), runs.has(last)]).toEqual([true, false, false]);
+});
+
 it('drain() waits for runs that end within the grace', async () => {
   const gate = new Gate<number>();
   const { parts, runs, idle, outcomes } = running(() => gate.passed);
