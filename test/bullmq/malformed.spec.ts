@@ -106,8 +106,8 @@ await onBoth((server) => {
       const client = new Redis(server.url);
       await client.hset(`${prefix}:default:${id}`, 'returnvalue', '{"$type":"nonsense"}');
       client.disconnect();
-      await expect(flowrra.getResult(id)).rejects.toThrow(/no payload/);
-      await expect(flowrra.waitForResult(id)).rejects.toThrow(/no payload/);
+      await expect(flowrra.getResult(id)).rejects.toThrow(/did not write this stored value/);
+      await expect(flowrra.waitForResult(id)).rejects.toThrow(/did not write this stored value/);
       expect((await flowrra.jobs.find()).jobs).toMatchObject([{ result: null, unreadable: ['result'] }]);
     }
   });
