@@ -41,7 +41,8 @@ export interface PayloadKind<T = unknown> {
   readonly types: readonly string[];
   /**
    * Recognises the kind by an internal slot or by `typeof`, not by `instanceof`: an object from
-   * another realm (a `vm` context, a test runner's sandbox) has none of this realm's classes.
+   * another realm (a `vm` context, a test runner's sandbox) has none of this realm's classes. Classes of Node
+   * itself, such as `URL`, are not in other realms, so there `instanceof` is right.
    */
   is(value: unknown): boolean;
   /** Why this value cannot be copied; `null` if it can. */

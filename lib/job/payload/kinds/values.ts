@@ -162,7 +162,7 @@ export const URL_KIND: PayloadKind<URL> = {
   view: ({ href }) => href,
 };
 
-/** As for a `URL`, Node has one class of it for all realms. Its text is ASCII: it escapes everything else. */
+/** Its text is ASCII: it escapes everything else. */
 export const URL_SEARCH_PARAMS: PayloadKind<URLSearchParams> = {
   types: ['URLSearchParams'],
   is: (value) => value instanceof URLSearchParams,
