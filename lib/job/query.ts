@@ -1,7 +1,7 @@
 import { within } from './async.js';
 import type { Clock } from './clock.js';
 import { FlowrraConfigError } from './errors.js';
-import type { JobRow, TaskStatus } from './job.js';
+import { isFinal, type JobRow, type TaskStatus } from './job.js';
 import { showValue } from './show-value.js';
 
 /** A filter of jobs, and a position in the list of those that match. */
@@ -14,11 +14,16 @@ export interface JobQuery {
   readonly from: number | undefined;
   /** The latest time of submission, exclusive, in milliseconds since the epoch. */
   readonly to: number | undefined;
+  /** The latest time of the end, exclusive, in milliseconds since the epoch. Unfinished jobs do not match. */
+  readonly finishedBefore: number | undefined;
   /** The `cursor` of the previous page; `null` for the first page. */
   readonly cursor: string | null;
   /** 1 to 1,000. */
   readonly limit: number;
 }
+
+/** The filters that `retryAll` takes too. */
+export type JobSelection = Omit<JobQuery, 'status' | 'finishedBefore' | 'cursor' | 'limit'>;
 
 /** An engine reads a bounded number of jobs for one page, so a page may hold fewer than `limit`, even none. */
 export interface RowPage {
@@ -63,14 +68,20 @@ export function badCursor(cursor: string): FlowrraConfigError {
 
 /** Whether a job passes the filter of a query. */
 export function matches(
-  { status, task, queue, from, to }: JobQuery,
-  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt'>,
+  { status, task, queue, from, to, finishedBefore }: JobQuery,
+  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt' | 'finishedAt'>,
 ): boolean {
   return (
     (status === undefined || status.includes(job.status)) &&
     (task === undefined || task === job.taskName) &&
     (queue === undefined || queue === job.queue) &&
     (from === undefined || job.submittedAt >= from) &&
-    (to === undefined || job.submittedAt < to)
+    (to === undefined || job.submittedAt < to) &&
+    (finishedBefore === undefined || endedBefore(finishedBefore, job))
   );
+}
+
+/** A job that has not ended has no meaningful `finishedAt` on the memory engine. */
+function endedBefore(time: number, { status, finishedAt }: Pick<JobRow, 'status' | 'finishedAt'>): boolean {
+  return isFinal(status) && finishedAt !== null && finishedAt < time;
 }

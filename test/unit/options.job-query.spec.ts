@@ -15,6 +15,7 @@ it('takes everything that can be said', () => {
       queue: 'mail',
       from: new Date(5),
       to: new Date(7),
+      finishedBefore: new Date(9),
       cursor: 'abc',
       limit: 1_000,
     }),
@@ -24,6 +25,7 @@ it('takes everything that can be said', () => {
     queue: 'mail',
     from: 5,
     to: 7,
+    finishedBefore: 9,
     cursor: 'abc',
     limit: 1_000,
   });
@@ -37,6 +39,7 @@ it.each([
   [{ limit: 1_001 }, 'limit: 1001 is not valid. It must be a whole number from 1 to 1000.'],
   [{ to: new Date(NaN) }, 'to: '],
   [{ from: 5 }, 'from: 5 is not valid. It must be a valid Date.'],
+  [{ finishedBefore: 5 }, 'finishedBefore: 5 is not valid. It must be a valid Date.'],
   [{ queue: 'a:b' }, "queue: 'a:b' is not valid."],
   [{ task: '' }, "task: '' is not valid."],
   [{ cursor: {} }, 'cursor: an object is not valid.'],
@@ -48,5 +51,8 @@ it.each([
 it('a filter knows no status and no page', () => {
   expect(configError(() => resolveJobFilter({ status: 'failed' } as never))).toContain(
     "unknown option 'status'",
+  );
+  expect(configError(() => resolveJobFilter({ finishedBefore: new Date(5) } as never))).toContain(
+    "unknown option 'finishedBefore'",
   );
 });
