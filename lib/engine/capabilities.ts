@@ -4,6 +4,7 @@ import type { ResolvedQueue } from '../job/queue.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { JobControl } from './control.js';
 import type { Capability, ConnectedEngine, Engine } from './engine.js';
+import type { ScheduleStore } from './schedule-store.js';
 
 /** The settings that may need a capability. */
 export interface EngineUse {
@@ -11,7 +12,7 @@ export interface EngineUse {
   readonly queues: readonly ResolvedQueue[];
 }
 
-const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control'>>({
+const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules'>>({
   enqueue: true,
   enqueueMany: true,
   pendingCount: true,
@@ -31,6 +32,7 @@ const CONTROL = keysOf<JobControl>({
   pause: true,
   resume: true,
 });
+const SCHEDULES = keysOf<ScheduleStore>({ earliest: true, get: true, page: true, put: true, remove: true });
 
 /** @throws {FlowrraConfigError} naming the engine and the first setting in use that it does not support. */
 export function checkCapabilities(engine: Engine, { role, queues }: EngineUse): void {
@@ -51,7 +53,8 @@ export function checkConnected(engine: Engine, connected: ConnectedEngine): void
   const missing =
     missingMethod(connected, '', METHODS) ??
     (supports.has('results') ? missingMethod(connected.results, 'results.', RESULTS) : null) ??
-    (supports.has('control') ? missingMethod(connected.control, 'control.', CONTROL) : null);
+    (supports.has('control') ? missingMethod(connected.control, 'control.', CONTROL) : null) ??
+    (supports.has('schedules') ? missingMethod(connected.schedules, 'schedules.', SCHEDULES) : null);
   if (missing === null) return;
   throw new FlowrraConfigError(
     `engine: the method ${missing}() is missing. What connect() of the engine '${engine.name}' returns must implement ConnectedEngine, with the members that the engine supports.`,

@@ -6,6 +6,7 @@ import type { Outcome } from '../job/outcome.js';
 import type { BackPressure, ResolvedQueue, Retention } from '../job/queue.js';
 import type { Run } from '../run/run.js';
 import type { JobControl } from './control.js';
+import type { ScheduleStore } from './schedule-store.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /** A feature that not every engine has. Flowrra checks at the start that the engine supports the features in use. */
@@ -17,7 +18,9 @@ export type Capability =
   /** {@link ConnectedEngine.results} */
   | 'results'
   /** {@link ConnectedEngine.control} */
-  | 'control';
+  | 'control'
+  /** {@link ConnectedEngine.schedules} */
+  | 'schedules';
 
 /** Stores jobs and delivers them to workers. A {@link Run} decides the outcome of an attempt; the engine stores it. */
 export interface Engine {
@@ -39,6 +42,8 @@ export interface ConnectedEngine {
   readonly results?: ResultBackend;
   /** Queries and operations on jobs and queues. Present if the engine supports `control`. */
   readonly control?: JobControl;
+  /** The stored schedules. Present if the engine supports `schedules`. */
+  readonly schedules?: ScheduleStore;
   /**
    * Stores a job, or finds the existing job with the same id or key. A promise resolves when the job
    * is as safe as the engine promises.

@@ -65,6 +65,10 @@ export class TestConnection implements ConnectedEngine {
     return this.engine.control;
   }
 
+  get schedules() {
+    return this.engine.schedules;
+  }
+
   enqueue(job: NewJob): Promise<Accepted> {
     return this.enqueueMany([job]).then(([accepted]) => accepted as Accepted);
   }

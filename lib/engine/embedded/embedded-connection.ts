@@ -10,6 +10,7 @@ import { Runs } from '../../run/runs.js';
 import { Admission } from '../admission.js';
 import type { JobControl } from '../control.js';
 import type { ConnectedEngine, DrainReport, EngineHost } from '../engine.js';
+import type { ScheduleStore } from '../schedule-store.js';
 import { Idle } from '../idle.js';
 import type { OpenStore, StoreEvent } from './job-store.js';
 import { LoopBudget } from './loop-budget.js';
@@ -26,6 +27,7 @@ const LOG_AGAIN_MS = 30_000;
 export class EmbeddedConnection implements ConnectedEngine {
   readonly results: ResultBackend;
   readonly control: JobControl;
+  readonly schedules: ScheduleStore;
   private readonly logger = new Logger('Flowrra');
   private readonly runs = new Runs();
   private readonly runners = new Map<string, QueueRunner>();
@@ -47,6 +49,7 @@ export class EmbeddedConnection implements ConnectedEngine {
     const { clock, queues, backPressure } = host;
     this.results = store.results;
     this.control = store.control;
+    this.schedules = store.schedules;
     this.admission = new Admission(
       backPressure,
       () => store.pendingCount(),

@@ -10,7 +10,7 @@ export class EmbeddedEngine implements Engine {
     readonly name: string,
     private readonly store: JobStore,
   ) {
-    const everywhere = ['fleetLimits', 'results', 'control'] as const;
+    const everywhere = ['fleetLimits', 'results', 'control', 'schedules'] as const;
     this.supports = new Set(store.durable ? [...everywhere, 'shared'] : everywhere);
   }
 

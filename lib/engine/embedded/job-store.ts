@@ -5,6 +5,7 @@ import type { Accepted, Attempt, NewJob, JobRow } from '../../job/job.js';
 import type { MaybePromise } from '../../job/async.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { JobControl } from '../control.js';
+import type { ScheduleStore } from '../schedule-store.js';
 
 /** Storage for the embedded engine. */
 export interface JobStore {
@@ -45,6 +46,7 @@ export interface OpenStore {
   readonly results: ResultBackend;
   /** Sends `changed` if there may be jobs to claim afterwards. */
   readonly control: JobControl;
+  readonly schedules: ScheduleStore;
   /** Called when this process starts to run jobs: it stays alive, and watches for jobs of other processes. */
   consume?(): void;
   /** Stores a job, or finds the existing job with its id or its key. A promise resolves when the job is safe. */

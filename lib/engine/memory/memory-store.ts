@@ -12,6 +12,7 @@ import { MemoryControl } from './memory-control.js';
 import { MemoryJobs } from './memory-jobs.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemoryResults } from './memory-results.js';
+import { MemorySchedules } from './memory-schedules.js';
 
 /** Stores jobs and results in the memory of this process. They are lost when the process ends. */
 export function memoryEngine(): EmbeddedEngine {
@@ -32,6 +33,7 @@ export class MemoryStore implements JobStore {
 export class OpenMemoryStore implements OpenStore {
   readonly results = new MemoryResults(this);
   readonly control = new MemoryControl(this);
+  readonly schedules: MemorySchedules;
   readonly clock: Clock;
   /** The zero of the times in job records, in milliseconds since the Unix epoch. */
   private readonly epoch: number;
@@ -48,6 +50,7 @@ export class OpenMemoryStore implements OpenStore {
     this.clock = config.clock;
     this.epoch = earlier?.epoch ?? config.clock.now();
     this.jobs = earlier?.jobs ?? new MemoryJobs();
+    this.schedules = earlier?.schedules ?? new MemorySchedules();
     this.queues = earlier?.queues ?? new Map<string, MemoryQueue<JobRecord>>();
     this.keys = earlier?.keys ?? new DedupeKeys();
     this.finished =
