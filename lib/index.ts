@@ -5,7 +5,7 @@ export type { Clock } from './job/clock.js';
 export type { DeadLetter } from './run/dead-letters.js';
 export type { FlowrraEvent } from './job/events.js';
 export type { JobDetails, JobLogLine, JobSummary } from './job/job-view.js';
-export { TaskContext } from './run/task-context.js';
+export { TaskContext, type TaskSchedule } from './run/task-context.js';
 export type { FinishedTaskResult, TaskError, TaskResult } from './job/task-result.js';
 export type { TaskStatus } from './job/job.js';
 export { type TaskClass, TaskSubmission } from './run/task-submission.js';
@@ -16,6 +16,13 @@ export {
   type TaskEvent,
   type TaskEventType,
 } from './nest/decorators/on-task.decorator.js';
+export { CronExpression } from './nest/decorators/cron-expression.js';
+export {
+  Cron,
+  type CronOptions,
+  Interval,
+  type IntervalOptions,
+} from './nest/decorators/schedule.decorators.js';
 export { Task, TaskCtx } from './nest/decorators/task.decorator.js';
 export { TaskExecutionContext } from './nest/enhancers/task-execution-context.js';
 export type { Engine } from './engine/engine.js';
@@ -23,6 +30,9 @@ export type { QueueCounts } from './job/query.js';
 export { FlowrraExceptionFilter } from './nest/flowrra.exception-filter.js';
 export type { FlowrraJobs, JobPage } from './nest/flowrra.jobs.js';
 export type { FlowrraQueues } from './nest/flowrra.queues.js';
+export type { FlowrraSchedules, PauseScheduleOptions } from './nest/flowrra.schedules.js';
+export type { ScheduleOptions, ScheduleRuleOptions } from './job/schedule/schedule-options.js';
+export type { ScheduleDetails, ScheduleHistoryEntry, ScheduleInfo } from './job/schedule/schedule-view.js';
 export { FlowrraModule } from './nest/flowrra.module.js';
 export type { FlowrraModuleExtras, FlowrraOptionsFactory } from './nest/flowrra.module-definition.js';
 export {
@@ -34,7 +44,11 @@ export {
 export type { StandardSchema } from './job/standard-schema.js';
 export type { JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
 export type { CpuOptions } from './nest/options/cpu-options.js';
-export type { FlowrraModuleOptions, RemoteTaskOptions } from './nest/options/module-options.js';
+export type {
+  FlowrraModuleOptions,
+  RemoteTaskOptions,
+  ScheduleOverrideOptions,
+} from './nest/options/module-options.js';
 export type { FlowrraFeatureOptions, QueueOptions, RateLimitOptions } from './nest/options/queue-options.js';
 export type { Backoff } from './job/policy.js';
 export type { BatchJob, DedupeOptions, SubmitOptions } from './job/submit-options.js';

@@ -33,6 +33,15 @@ export class TaskNotFoundError extends FlowrraError {
 }
 
 /**
+ * `schedules.pause`, `resume`, `trigger` or `preview` names a schedule that is not stored.
+ *
+ * Set it with `schedules.set()`, declare it with `@Cron()` or `@Interval()`, or correct the name.
+ */
+export class ScheduleNotFoundError extends FlowrraError {
+  readonly code = 'FLOWRRA_SCHEDULE_NOT_FOUND';
+}
+
+/**
  * `waitForResult` reached its `timeout` before the job ended. The job continues.
  *
  * Wait again with the same id, or ask later with `getResult`.

@@ -31,6 +31,25 @@ export type FlowrraEvent =
   /** The attempt does not count, and the job waits again: its process stops, or does not know the task. */
   | (AttemptEvent & { readonly type: 'released'; readonly delay: number })
   | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string })
+  /** An occurrence of a schedule was submitted, `lateness` milliseconds after its time and its jitter. */
+  | (JobEvent & {
+      readonly type: 'scheduled';
+      readonly schedule: string;
+      readonly occurrence: Date;
+      readonly lateness: number;
+      /** The number of missed occurrences that the job makes up for. */
+      readonly missed: number;
+    })
+  /** Occurrences of a schedule were skipped. No job has the `taskId`. */
+  | (JobEvent & {
+      readonly type: 'occurrenceSkipped';
+      readonly schedule: string;
+      /** The last one of them. */
+      readonly occurrence: Date;
+      /** `missed`: more than a minute late. `overlap`: the previous job was unfinished. */
+      readonly reason: 'missed' | 'overlap';
+      readonly count: number;
+    })
   /** An operator has retried a failed job: it waits again. */
   | (JobEvent & { readonly type: 'requeued' })
   /**

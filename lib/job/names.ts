@@ -4,6 +4,7 @@ import { wrong } from './check.js';
 
 export const LONGEST_TASK_NAME = 200;
 const LONGEST_TASK_ID = 255;
+const LONGEST_SCHEDULE_NAME = 255;
 
 /** Without `:`, which engines use between the parts of their keys. */
 const QUEUE_NAME = /^[\w.-]{1,100}$/;
@@ -43,6 +44,17 @@ export function checkTaskName(name: unknown, path: string): string {
     path,
     name,
     `A task is named by 1 to ${LONGEST_TASK_NAME} characters, none a control character.`,
+  );
+}
+
+/** @throws {FlowrraConfigError} unless every engine accepts it as the name of a schedule. */
+export function checkScheduleName(name: unknown, path: string): string {
+  if (typeof name === 'string' && name !== '' && name.length <= LONGEST_SCHEDULE_NAME && !UNFIT.test(name))
+    return name;
+  throw wrong(
+    path,
+    name,
+    `A schedule is named by 1 to ${LONGEST_SCHEDULE_NAME} characters, none a control character.`,
   );
 }
 

@@ -3,7 +3,6 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import { checkKeys, checkObject, hasMethods, suggest, wrong } from './check.js';
 import { type Duration, parseDuration } from './duration.js';
-import { checkTaskName } from './names.js';
 
 /**
  * Checks one option and returns its resolved value. The value is `undefined` if the option was not given;
@@ -87,14 +86,18 @@ export function required<T>(rule: Rule<T | undefined>): Rule<T> {
   };
 }
 
-/** Options by task name, resolved to a Map. `need` says what the object must look like. */
-export function byTaskName<T>(rule: Rule<T>, need: string): Rule<ReadonlyMap<string, T>> {
+/** Options by name, resolved to a Map. `need` says what the object must look like. */
+export function byName<T>(
+  checkName: Rule<string>,
+  rule: Rule<T>,
+  need: string,
+): Rule<ReadonlyMap<string, T>> {
   return (value = {}, path) => {
     checkObject(value, path, need);
     return new Map(
       Object.entries(value).map(([name, options]) => {
         const at = `${path}['${name}']`;
-        return [checkTaskName(name, at), rule(options, at)];
+        return [checkName(name, at), rule(options, at)];
       }),
     );
   };

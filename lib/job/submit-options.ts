@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { checkObject, wrong } from './check.js';
 import type { Duration } from './duration.js';
 import type { Dedupe, Metadata } from './job.js';
+import type { ScheduleMark } from './metadata.js';
 import { checkTaskId, UNFIT } from './names.js';
 import { definedOverrides, OVERRIDE_RULES } from './overrides.js';
 import { kindOf } from './payload/payload-kind.js';
@@ -120,6 +121,8 @@ export interface ResolvedSubmit {
   readonly bypassMaxPending?: boolean;
   /** Replaces the context that would be captured. */
   readonly context?: unknown;
+  /** The occurrence of a schedule that this submission is for. */
+  readonly schedule?: ScheduleMark;
   /** The packed metadata of the job whose end causes this submission. */
   readonly cause?: unknown;
 }

@@ -10,7 +10,9 @@ import { ResultRecorder } from '../run/result-recorder.js';
 import { Run, type RunParts } from '../run/run.js';
 import { RunObserver } from '../run/run-observer.js';
 import { UnknownTasks } from '../run/unknown-tasks.js';
+import { checkOverrides } from './discovery/declared-schedules.js';
 import { startLine } from './start-line.js';
+import { Schedules } from '../run/schedules/schedules.js';
 import { Submitter } from '../run/submitter.js';
 import type { TaskRegistry } from '../run/task-registry.js';
 import { checkCapabilities, checkConnected, lacks } from '../engine/capabilities.js';
@@ -32,6 +34,8 @@ interface Connected {
   readonly results: ResultBackend;
   /** @throws {FlowrraConfigError} if the engine does not support them. */
   readonly operations: JobOperations;
+  /** @throws {FlowrraConfigError} if the engine does not support them. */
+  readonly schedules: Schedules;
   readonly submitter: Submitter;
   readonly cpu: TaskRunner;
   /** A configured backend, which is closed with the engine. */
@@ -107,10 +111,15 @@ export class FlowrraRuntime {
       if (this.consuming) return;
       this.registry.checkNames(this.options.tasks.keys());
       this.registry.checkDeadLetters();
+      checkOverrides(this.options.schedules, this.registry.schedules);
       await this.connect();
       this.consuming = true;
-      if (this.options.role !== 'producer') await this.parts.engine.consume();
-      const { name } = await this.loadEngine();
+      const { name, supports } = await this.loadEngine();
+      if (this.options.role !== 'producer') {
+        await this.parts.engine.consume();
+        if (supports.has('schedules') || this.registry.schedules.length > 0)
+          await this.parts.schedules.start();
+      }
       if (this.options.quiet !== true && parentLink() === null)
         this.logger.log(startLine(this.options, name, this.registry.taskCount));
     });
@@ -192,6 +201,11 @@ export class FlowrraRuntime {
     };
     const operations = control && new JobOperations(control, observer, recorder);
     const results = resultsOf(backend, connected.results, clock);
+    const { schedules: store } = connected;
+    const shared = engine.supports.has('shared');
+    const { registry } = this;
+    const schedules =
+      store && control && new Schedules({ store, control, registry, submitter, observer, clock, shared });
     return {
       engine: connected,
       submitter,
@@ -204,6 +218,10 @@ export class FlowrraRuntime {
       get operations() {
         if (operations === undefined) throw lacks(engine, 'control');
         return operations;
+      },
+      get schedules() {
+        if (schedules === undefined) throw lacks(engine, 'schedules');
+        return schedules;
       },
     };
   }
@@ -244,7 +262,9 @@ export class FlowrraRuntime {
     return typeof backend === 'function' ? this.createBackend(backend) : backend;
   }
 
-  private async runDrain({ engine }: Connected, graceMs: number): Promise<void> {
+  private async runDrain(connected: Connected, graceMs: number): Promise<void> {
+    const { engine } = connected;
+    if (this.engine?.supports.has('schedules')) await connected.schedules.stop();
     const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS);
     if (unfinished > 0)
       this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);

@@ -23,6 +23,7 @@ import { TaskListeners } from './discovery/task-listeners.js';
 import { FlowrraJobs } from './flowrra.jobs.js';
 import { FlowrraQueues } from './flowrra.queues.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
+import { FlowrraSchedules } from './flowrra.schedules.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
 import { sendBatch, SubmissionWith } from './submission-with.js';
 
@@ -98,6 +99,8 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   readonly jobs: FlowrraJobs;
   /** Pauses and resumes queues. */
   readonly queues: FlowrraQueues;
+  /** Sets, reads, pauses and triggers schedules. */
+  readonly schedules: FlowrraSchedules;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -109,6 +112,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     super(registry);
     this.jobs = new FlowrraJobs(runtime, options.clock);
     this.queues = new FlowrraQueues(runtime, options.queues);
+    this.schedules = new FlowrraSchedules(runtime, registry, options);
   }
 
   /** Whether Flowrra is started and not stopping. */

@@ -3,6 +3,7 @@ import type { Outcome } from '../job/outcome.js';
 import type { Clock } from '../job/clock.js';
 import type { EventHub } from './event-hub.js';
 import type { FlowrraEvent } from '../job/events.js';
+import { dueAt, occurrenceId, type PastOccurrence, type Schedule } from '../job/schedule/schedule.js';
 import type { TaskError } from '../job/task-result.js';
 
 /** Emits the events of jobs. Creates no event while there is no subscriber. */
@@ -54,6 +55,18 @@ export class RunObserver {
     this.hub.emit({ type: 'requeued', ...about });
     // The former name, for one version.
     this.hub.emit({ type: 'redriven', ...about });
+  }
+
+  /** An occurrence was submitted or skipped. */
+  occurrence(of: Schedule, past: PastOccurrence): void {
+    if (!this.hub.observed) return;
+    const { name: schedule, taskName, queue } = of;
+    const { at, handledAt, kind, missed } = past;
+    const taskId = past.taskId ?? occurrenceId(schedule, at);
+    const about = { taskId, taskName, queue, at: this.now(), schedule, occurrence: new Date(at) };
+    if (kind === 'missed' || kind === 'overlap')
+      this.hub.emit({ type: 'occurrenceSkipped', ...about, reason: kind, count: Math.max(1, missed) });
+    else this.hub.emit({ type: 'scheduled', ...about, lateness: handledAt - dueAt(of, at), missed });
   }
 
   private eventOf(attempt: Attempt, outcome: Outcome): FlowrraEvent {

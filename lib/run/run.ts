@@ -1,7 +1,7 @@
 import { detached } from '../job/async.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt, Metadata } from '../job/job.js';
-import { carrierOf, metadataOf } from '../job/metadata.js';
+import { carrierOf, metadataOf, type ScheduleMark, scheduleOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
@@ -282,6 +282,10 @@ export class Run extends LazyAbort implements TaskCall {
 
   get metadata(): Metadata {
     return metadataOf(this.attempt.metadata);
+  }
+
+  get schedule(): ScheduleMark | undefined {
+    return scheduleOf(this.attempt.metadata);
   }
 
   get killGrace(): number {

@@ -110,13 +110,14 @@ export class Submitter {
     };
   }
 
-  private metadata({ metadata, context }: ResolvedSubmit, carrier: unknown): Metadata | undefined {
+  private metadata({ metadata, context, schedule }: ResolvedSubmit, trace: unknown): Metadata | undefined {
     const captured = this.context === null ? undefined : (context ?? this.context.capture());
-    if (metadata === undefined && captured === undefined && carrier === undefined) return undefined;
+    const alone = captured === undefined && trace === undefined && schedule === undefined;
+    if (metadata === undefined && alone) return undefined;
     // Copied before the other parts are added: a toJSON() of the metadata would leave them out.
-    const alone = captured === undefined && carrier === undefined;
     const own = metadata === undefined || alone ? metadata : this.codec.copyMetadata(metadata);
-    return packMetadata(own, captured === undefined ? undefined : this.codec.copyContext(captured), carrier);
+    const copied = captured === undefined ? undefined : this.codec.copyContext(captured);
+    return packMetadata(own, { context: copied, trace, schedule });
   }
 
   /**

@@ -1,4 +1,17 @@
 import type { Metadata } from '../job/job.js';
+import type { ScheduleMark } from '../job/metadata.js';
+
+/** The occurrence of a schedule that a job runs for. */
+export interface TaskSchedule {
+  /** The schedule's name. */
+  readonly name: string;
+  /** The time of the occurrence, by the schedule: the attempt starts later. For a triggered job, the time of the trigger. */
+  readonly at: Date;
+  /** The number of missed occurrences that this job makes up for; 0 for a job that is on time. */
+  readonly missed: number;
+  /** Whether `schedules.trigger` submitted the job. */
+  readonly manual: boolean;
+}
 
 /** The source of a {@link TaskContext}. */
 export interface ContextSource {
@@ -9,6 +22,7 @@ export interface ContextSource {
   readonly submittedAt: number;
   readonly priority: number;
   readonly metadata: Metadata;
+  readonly schedule: ScheduleMark | undefined;
   readonly signal: AbortSignal;
   progress(value: unknown): void;
   log(line: string): void;
@@ -34,6 +48,8 @@ export abstract class TaskContext {
   abstract readonly priority: number;
   /** The submitter's metadata; `{}` for none. */
   abstract readonly metadata: Metadata;
+  /** The occurrence of a schedule; `null` for a job that was submitted otherwise. */
+  abstract readonly schedule: TaskSchedule | null;
   /**
    * Aborted when the attempt should end: after its `timeout`, when its job is cancelled, and at the
    * deadline of a stopping application. Pass it to every call that accepts an `AbortSignal`.
@@ -80,6 +96,11 @@ export class AttemptContext extends TaskContext {
 
   get metadata(): Metadata {
     return this.source.metadata;
+  }
+
+  get schedule(): TaskSchedule | null {
+    const { schedule } = this.source;
+    return schedule === undefined ? null : { ...schedule, at: new Date(schedule.at) };
   }
 
   get signal(): AbortSignal {

@@ -1,5 +1,6 @@
 import { FlowrraConfigError, TaskNotFoundError } from '../job/errors.js';
 import { DEFAULT_QUEUE } from '../job/queue.js';
+import type { DeclaredSchedule } from './schedules/declarations.js';
 import type { TaskDefinition } from './task-definition.js';
 
 /** A task that can be submitted: it runs here or in another application. */
@@ -26,6 +27,7 @@ export class TaskRegistry {
   private readonly byName = new Map<string, TaskRegistration>();
   private readonly byFunction = new Map<unknown, TaskRegistration[]>();
   private readonly byClass = new Map<unknown, ReadonlyMap<string, TaskRoute>>();
+  private readonly schedulesByName = new Map<string, DeclaredSchedule>();
 
   /** @param passOn Whether any other name may be submitted: in a thread, the parent checks it. */
   constructor(
@@ -53,6 +55,22 @@ export class TaskRegistry {
   /** Adds the tasks of a provider, for `tasks(token)`. */
   addClass(token: unknown, tasks: ReadonlyMap<string, TaskRoute>): void {
     this.byClass.set(token, tasks);
+  }
+
+  /** @throws {FlowrraConfigError} if the name is taken. */
+  addSchedule(schedule: DeclaredSchedule): void {
+    const { name, taskName } = schedule;
+    const taken = this.schedulesByName.get(name);
+    if (taken !== undefined)
+      throw new FlowrraConfigError(
+        `Two schedules are called '${name}': of the tasks '${taken.taskName}' and '${taskName}'. Give one of them another name: @Cron('…', { name: '…' }).`,
+      );
+    this.schedulesByName.set(name, schedule);
+  }
+
+  /** The schedules of decorators. */
+  get schedules(): readonly DeclaredSchedule[] {
+    return [...this.schedulesByName.values()];
   }
 
   hasClass(token: unknown): boolean {

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import {
-  byTaskName,
+  byName,
   date,
   duration,
   fileUrl,
@@ -17,6 +17,7 @@ import {
   wholeNumber,
   withMethods,
 } from '../../lib/job/rules.js';
+import { checkTaskName } from '../../lib/job/names.js';
 import { configError } from '../support/config-error.js';
 
 interface Options {
@@ -137,7 +138,11 @@ describe('a rule', () => {
   });
 
   it('byTaskName checks each name and its options', () => {
-    const rule = byTaskName(nested(new OptionTable({ on: flag(false) })), 'It must be an object of tasks.');
+    const rule = byName(
+      checkTaskName,
+      nested(new OptionTable({ on: flag(false) })),
+      'It must be an object of tasks.',
+    );
     expect(rule({ 'A.work': { on: true } }, 'n')).toEqual(new Map([['A.work', { on: true }]]));
     expect(rule(undefined, 'n')).toEqual(new Map());
     expect(rejection(rule, [])).toBe('n: an array is not valid. It must be an object of tasks.');

@@ -21,7 +21,7 @@ it.each<SubmitOptions>([
   });
   const job = newJob({
     ...resolved,
-    metadata: packMetadata(metadata, 'what was captured in the thread'),
+    metadata: packMetadata(metadata, { context: 'captured in the thread' }),
     dedupe: dedupe && { ...dedupe, key: `task/${dedupe.key}` },
   });
   expect(await engine.enqueue(job)).toBe('id');

@@ -51,6 +51,8 @@ const TYPES = Object.keys({
   snoozed: true,
   released: true,
   cancelled: true,
+  scheduled: true,
+  occurrenceSkipped: true,
   requeued: true,
   redriven: true,
 } satisfies Record<TaskEventType, true>);

@@ -13,6 +13,16 @@ export interface TaskMetadata {
   readonly undecoratedParameters: number;
   /** CPU-bound only: the `file:` URL of the class's file; `null` if it is unknown. */
   readonly file: string | null;
+  /** Its `@Cron()` or `@Interval()`; `null` for none. */
+  readonly schedule: ScheduleDecoration | null;
+}
+
+/** The options of a `@Cron()` or `@Interval()`. They are checked when the application starts. */
+export interface ScheduleDecoration {
+  /** `undefined` for the name of the task. */
+  readonly name: string | undefined;
+  readonly disabled: boolean;
+  readonly rule: object;
 }
 
 interface Declared extends Pick<TaskMetadata, 'options' | 'file'> {
@@ -23,6 +33,7 @@ interface Declared extends Pick<TaskMetadata, 'options' | 'file'> {
 // Symbol.for, since the application and one of its dependencies may each load a copy of this package.
 const TASKS = Symbol.for('flowrra:tasks');
 const CONTEXT = Symbol.for('flowrra:context');
+const SCHEDULES = Symbol.for('flowrra:schedules');
 
 /** Stores a task's metadata on the prototype, not on the method, which other decorators may wrap. */
 export function defineTask(prototype: object, key: string, declared: Declared): void {
@@ -31,6 +42,16 @@ export function defineTask(prototype: object, key: string, declared: Declared): 
     throw new FlowrraConfigError(`${describeMember(prototype, key)} has two @Task() decorators. Keep one.`);
   }
   Reflect.defineMetadata(TASKS, tasks.set(key, declared), prototype);
+}
+
+/** Stores the schedule of a method, which is a task even without `@Task()`. */
+export function defineSchedule(prototype: object, key: string, schedule: ScheduleDecoration): void {
+  const schedules = new Map(ownSchedules(prototype));
+  if (schedules.has(key))
+    throw new FlowrraConfigError(
+      `${describeMember(prototype, key)} has two schedules. Keep one, and set the other one at run time: flowrra.schedules.set().`,
+    );
+  Reflect.defineMetadata(SCHEDULES, schedules.set(key, schedule), prototype);
 }
 
 /** Stores the index of the parameter that takes the context. */
@@ -56,12 +77,14 @@ export function taskMetadataOf(prototype: object | null): Map<string, TaskMetada
     level !== null && level !== Object.prototype;
     level = Object.getPrototypeOf(level)
   ) {
-    for (const [key, { options, file }] of ownTasks(level)) {
+    for (const key of new Set([...ownTasks(level).keys(), ...ownSchedules(level).keys()])) {
       if (found.has(key)) continue;
+      const { options, file } = declaredTask(prototype as object, key);
       const contextIndex = contextIndexOf(prototype as object, key);
       const undecoratedParameters =
         contextIndex === null ? undecoratedParametersOf(prototype as object, key) : 0;
-      found.set(key, { key, options, file, contextIndex, undecoratedParameters });
+      const schedule = scheduleOf(prototype as object, key);
+      found.set(key, { key, options, file, contextIndex, undecoratedParameters, schedule });
     }
   }
   return found;
@@ -72,12 +95,9 @@ export function defaultNameOf(prototype: object, key: string): string {
   return `${prototype.constructor.name}.${key}`;
 }
 
-/** The prototype, of the class or of an ancestor, whose method has `@Task()`; `null` if none has. */
+/** The prototype, of the class or of an ancestor, whose method has `@Task()` or a schedule; `null` if none has. */
 export function taskHomeOf(prototype: object, key: string): object | null {
-  for (let level = prototype; level !== null; level = Object.getPrototypeOf(level) as object) {
-    if (ownTasks(level).has(key)) return level;
-  }
-  return null;
+  return nearest(prototype, (level) => ownTasks(level).has(key) || ownSchedules(level).has(key));
 }
 
 /** The functions that decorators above `@Task()` may have wrapped. */
@@ -88,6 +108,30 @@ export function methodsBelow(home: object, key: string): readonly object[] {
 
 function ownTasks(prototype: object): Map<string, Declared> {
   return (Reflect.getOwnMetadata(TASKS, prototype) as Map<string, Declared> | undefined) ?? new Map();
+}
+
+function ownSchedules(prototype: object): Map<string, ScheduleDecoration> {
+  return (
+    (Reflect.getOwnMetadata(SCHEDULES, prototype) as Map<string, ScheduleDecoration> | undefined) ?? new Map()
+  );
+}
+
+/** The nearest `@Task()` of a method; a task without options for a method that has only a schedule. */
+function declaredTask(prototype: object, key: string): Pick<TaskMetadata, 'options' | 'file'> {
+  const home = nearest(prototype, (level) => ownTasks(level).has(key));
+  return (home === null ? undefined : ownTasks(home).get(key)) ?? { options: {}, file: null };
+}
+
+function scheduleOf(prototype: object, key: string): ScheduleDecoration | null {
+  const home = nearest(prototype, (level) => ownSchedules(level).has(key));
+  return (home === null ? undefined : ownSchedules(home).get(key)) ?? null;
+}
+
+/** The prototype, or the nearest of its ancestors, that passes a test; `null` if none does. */
+function nearest(prototype: object, test: (level: object) => boolean): object | null {
+  for (let level: object | null = prototype; level !== null; level = Object.getPrototypeOf(level) as object)
+    if (test(level)) return level;
+  return null;
 }
 
 /** Names a member of a class in errors. */

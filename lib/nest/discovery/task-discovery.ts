@@ -14,6 +14,7 @@ import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
 import { isShared } from '../nest-internals.js';
 import type { ResolvedOptions } from '../options/module-options.js';
 import { classTarget } from './class-target.js';
+import { declaredSchedule } from './declared-schedules.js';
 import { rejectNewQueues } from './feature-queues.js';
 import { originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
 import { callerOf, TaskScopes } from './task-scopes.js';
@@ -93,6 +94,8 @@ export class TaskDiscovery {
       const definition = this.definition(host, key, metadata);
       this.registry.add({ definition, origin: originOf(host, key), functions: functionsOf(host, key) });
       tasks.set(key, definition);
+      if (metadata.schedule !== null)
+        this.registry.addSchedule(declaredSchedule(metadata.schedule, definition, this.options.schedules));
     }
     this.known.set(prototype, host);
     this.registry.addClass(prototype.constructor, tasks);

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import type { Type } from '@nestjs/common';
 import type { Engine } from '../../engine/engine.js';
-import { checkKeys, suggest, wrong } from '../../job/check.js';
+import { checkKeys, checkObject, suggest, wrong } from '../../job/check.js';
 import { type Clock, systemClock } from '../../job/clock.js';
 import type { Duration } from '../../job/duration.js';
-import { checkQueueName, checkTaskName } from '../../job/names.js';
+import { checkQueueName, checkScheduleName, checkTaskName } from '../../job/names.js';
 import { DEFAULT_QUEUE, type ResolvedQueue } from '../../job/queue.js';
 import {
-  byTaskName,
+  byName,
   duration,
   flag,
   nested,
@@ -19,6 +19,7 @@ import {
   wholeNumber,
   withMethods,
 } from '../../job/rules.js';
+import type { ScheduleOptions } from '../../job/schedule/schedule-options.js';
 import { type ContextOptions, OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import { backendOption, engineOption } from './engine-option.js';
@@ -40,6 +41,22 @@ export interface RemoteTaskOptions {
    */
   queue?: string;
 }
+
+/** Options of a declared schedule that `forRoot({ schedules })` overrides. */
+export type ScheduleOverrideOptions = ScheduleOptions & {
+  /**
+   * Replaces the decorator's times.
+   *
+   * @defaultValue those of the decorator
+   */
+  cron?: string;
+  /**
+   * Replaces the decorator's times. Not together with `cron`.
+   *
+   * @defaultValue those of the decorator
+   */
+  every?: Duration;
+};
 
 /** Options of `FlowrraModule.forRoot()`. */
 export interface FlowrraModuleOptions {
@@ -132,6 +149,13 @@ export interface FlowrraModuleOptions {
    */
   tasks?: Record<string, TaskOverrideOptions>;
   /**
+   * Options by schedule name, which take precedence over those of `@Cron()` and `@Interval()`; `false` turns a schedule
+   * off: `{ 'ReportTasks.daily': { cron: env.DAILY }, 'SyncTasks.poll': false }`.
+   *
+   * @defaultValue `{}`
+   */
+  schedules?: Record<string, ScheduleOverrideOptions | false>;
+  /**
    * Whether global guards, interceptors, pipes and filters apply to tasks too. Most of them expect an HTTP
    * request.
    *
@@ -182,13 +206,22 @@ export const MODULE_RULES = new OptionTable({
   maxResults: wholeNumber({ min: 1, default: 100_000 }),
   maxPayloadBytes: wholeNumber({ min: 1, default: 1_048_576 }),
   shutdownTimeout: duration({ default: '30s' }),
-  tasks: byTaskName(
+  tasks: byName(
+    checkTaskName,
     // The other checks need the task itself: resolveTaskOptions().
     (value, path): TaskOverrideOptions => {
       checkKeys(value, OVERRIDE_KEYS, path);
       return { ...(value as TaskOverrideOptions) };
     },
     "It must be an object of options by task name: { 'EmailTasks.sendWelcome': { maxRetries: 10 } }.",
+  ),
+  schedules: byName(
+    checkScheduleName,
+    (value, path): object | false => {
+      if (value !== false) checkObject(value, path, 'It must be an object of options, or false.');
+      return value;
+    },
+    "It must be an object of options by schedule name: { 'ReportTasks.daily': { cron: '0 6 * * *' } }.",
   ),
   globalEnhancers: flag(false),
   context: withMethods<ContextOptions, null>(
@@ -197,7 +230,8 @@ export const MODULE_RULES = new OptionTable({
     null,
   ),
   deadLetter: optional(checkTaskName, null),
-  remoteTasks: byTaskName(
+  remoteTasks: byName(
+    checkTaskName,
     (value, path) => REMOTE_TASK_RULES.resolve(value, path),
     "It must be an object of tasks by name: { 'EmailTasks.sendWelcome': { queue: 'mail' } }.",
   ),

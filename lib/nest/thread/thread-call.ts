@@ -1,4 +1,5 @@
 import type { Metadata } from '../../job/job.js';
+import type { ScheduleMark } from '../../job/metadata.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import type { LazyAbort } from '../../run/lazy-abort.js';
 import type { TaskCall } from '../../run/task-definition.js';
@@ -48,6 +49,10 @@ export class RunningCall implements TaskCall {
   get metadata(): Metadata {
     const { metadata } = this.call;
     return metadata === null ? NO_METADATA : (unwire(metadata) as Metadata);
+  }
+
+  get schedule(): ScheduleMark | undefined {
+    return this.call.schedule;
   }
 
   get signal(): AbortSignal {

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { PayloadError } from '../../job/errors.js';
+import type { ScheduleMark } from '../../job/metadata.js';
 import { FatalTaskError, RetryTaskError, SnoozeTaskError } from '../../job/task-control-errors.js';
 import { errorFrom } from '../../job/payload/kinds/error.js';
 import { payloadFromText, payloadToText } from '../../job/payload/payload-text.js';
@@ -42,6 +43,7 @@ export interface ThreadCall {
   readonly submittedAt: number;
   readonly priority: number;
   readonly metadata: Wired | null;
+  readonly schedule: ScheduleMark | undefined;
 }
 
 /** A thread's answer to a call. A task's error is an answer too: a rejection means that the thread itself failed. */

@@ -60,7 +60,7 @@ export class ThreadPool {
 
   async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
     const pool = (this.pool ??= this.startPool());
-    const { taskId, taskName, attemptNumber, submittedAt, priority, metadata } = call;
+    const { taskId, taskName, attemptNumber, submittedAt, priority, metadata, schedule } = call;
     const callId = ++this.lastCall;
     const killer = new EventEmitter();
     const message: ThreadCall = {
@@ -73,6 +73,7 @@ export class ThreadPool {
       submittedAt,
       priority,
       metadata: Object.keys(metadata).length === 0 ? null : wire(metadata),
+      schedule,
     };
     const killed = this.endAfterAbort(call, callId, killer);
     this.reports.begin(callId, call);
