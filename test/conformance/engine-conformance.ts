@@ -18,6 +18,7 @@ import { reportCases } from './report.cases.js';
 import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
 import { scheduleCases } from './schedule.cases.js';
+import { scheduleStoreCases } from './schedule-store.cases.js';
 import { stopCases } from './stop.cases.js';
 import { submissionCases } from './submission.cases.js';
 
@@ -49,6 +50,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('enhancers', () => enhancerCases(beds));
     describe('enhancers among themselves', () => interplayCases(beds));
     describe('schedules', () => scheduleCases(beds, engine));
+    describe('stored schedules', () => scheduleStoreCases(beds, engine));
     describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));
   });

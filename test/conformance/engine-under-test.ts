@@ -1,6 +1,9 @@
 import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
 import type { Engine, FlowrraEvent, FlowrraModuleOptions, FlowrraService } from '../../lib/index.js';
+import { resolveEngine } from '../../lib/engine/resolve-engine.js';
+import type { ScheduleStore } from '../../lib/engine/schedule-store.js';
 import { startApp } from '../support/app.js';
+import { queueOf } from '../support/jobs.js';
 import { ManualClock, type World } from '../support/manual-clock.js';
 
 /** What an engine may say that it cannot do. The suite then checks that it says so. */
@@ -19,6 +22,8 @@ export interface EngineUnderTest {
   world?(storage: string): World;
   /** For an engine that reads the system's clock: sets it. */
   live?(clock: ManualClock): void;
+  /** How another process makes the engine, if the storage is shared: a function of a module, and its options. */
+  elsewhere?(storage: string): { readonly from: string; readonly create: string; readonly options: object };
 }
 
 /** A started application on the engine under test. */
@@ -33,9 +38,16 @@ export interface Bed {
   advance(ms: number): Promise<void>;
 }
 
+/** A connection to the engine under test, without an application. It runs no jobs. */
+export interface Connection extends Pick<Bed, 'clock' | 'storage'> {
+  readonly schedules: ScheduleStore;
+  close(): Promise<void>;
+}
+
 /** Starts applications on one engine, and closes after each test whatever it started. */
 export class Beds {
   private readonly open: Bed[] = [];
+  private readonly connections: Connection[] = [];
   private storages = 0;
 
   constructor(private readonly engine: EngineUnderTest) {}
@@ -59,6 +71,30 @@ export class Beds {
     return bed;
   }
 
+  /** @param beside A connection whose storage and time the new one shares. */
+  async connect(beside?: Pick<Bed, 'clock' | 'storage'>): Promise<Connection> {
+    const { clock, storage } = beside ?? this.place();
+    this.engine.live?.(clock);
+    const engine = await resolveEngine(this.engine.create(storage));
+    const connected = await engine.connect({
+      queues: [queueOf('default')],
+      clock,
+      retention: { resultTtl: 3_600_000, maxResults: 1_000 },
+      backPressure: { maxPending: Infinity, whenFull: 'wait' },
+      closing: new AbortController().signal,
+      run: () => {
+        throw new Error('This connection runs no jobs.');
+      },
+      notify: () => undefined,
+    });
+    if (connected.schedules === undefined) throw new Error('The engine keeps no schedules.');
+    let closing: Promise<void> | null = null;
+    const close = (): Promise<void> => (closing ??= Promise.resolve(connected.close()));
+    const connection: Connection = { clock, storage, schedules: connected.schedules, close };
+    this.connections.push(connection);
+    return connection;
+  }
+
   /** A time and a storage for one test. */
   private place(): Pick<Bed, 'clock' | 'storage'> {
     const storage = `storage-${this.storages++}`;
@@ -74,7 +110,9 @@ export class Beds {
       await stopped;
       await app.close();
     }
-    for (const { clock } of open) expect(clock.armed).toBe(0);
+    const connections = this.connections.splice(0);
+    for (const { close } of connections) await close();
+    for (const { clock } of [...open, ...connections]) expect(clock.armed).toBe(0);
   }
 }
 

@@ -12,6 +12,7 @@ import { encodeJob } from './sql/submission-writes.js';
 import { SqliteControl } from './sqlite-control.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
+import { SqliteSchedules } from './sqlite-schedules.js';
 import { ClaimedJobs } from './work/claimed-jobs.js';
 import { Maintenance } from './work/maintenance.js';
 
@@ -22,6 +23,7 @@ const MAX_SHARED = 20;
 export class OpenSqliteStore implements OpenStore {
   readonly results: SqliteResults;
   readonly control: SqliteControl;
+  readonly schedules: SqliteSchedules;
   private readonly claimed: ClaimedJobs;
   private readonly maintenance: Maintenance;
   private readonly watch: FileWatch;
@@ -40,6 +42,7 @@ export class OpenSqliteStore implements OpenStore {
     this.claimed = claimed;
     this.results = results;
     this.control = new SqliteControl({ file, config, claimed, results });
+    this.schedules = new SqliteSchedules(file);
     this.maintenance = new Maintenance({ file, config, lease: options.lease, claimed, results, ended });
     this.watch = new FileWatch({
       pollInterval: options.pollInterval,
@@ -134,6 +137,7 @@ export class OpenSqliteStore implements OpenStore {
     this.claimed.close();
     await this.file.close();
     this.control.close();
+    this.schedules.close();
     this.results.close();
   }
 

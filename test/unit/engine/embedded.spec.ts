@@ -16,6 +16,7 @@ class FakeStore {
   readonly settled: Outcome[] = [];
   readonly results = {} as never;
   readonly control = {} as never;
+  readonly schedules = {} as never;
   begins: (attempt: Attempt) => boolean = () => true;
   stop = jest.fn(() => 0);
   close = jest.fn(() => undefined);

@@ -12,6 +12,7 @@ import { LeaseWrites } from '../sql/lease-writes.js';
 import { OutcomeWrites } from '../sql/outcome-writes.js';
 import { QueueLimits } from '../sql/queue-limits.js';
 import { RetentionWrites } from '../sql/retention-writes.js';
+import { ScheduleRows } from '../sql/schedule-rows.js';
 import { SubmissionWrites } from '../sql/submission-writes.js';
 import type { ResolvedSqliteOptions } from '../sqlite-options.js';
 import { openDatabaseFile } from './database-file.js';
@@ -34,6 +35,7 @@ export class JobsFile {
   readonly retention: RetentionWrites;
   readonly queues: QueueLimits;
   readonly control: ControlWrites;
+  readonly schedules: ScheduleRows;
 
   private readonly transaction: FileTransaction;
   private readonly presence: FilePresence;
@@ -57,6 +59,7 @@ export class JobsFile {
     this.outcomes = new OutcomeWrites(database, counters);
     this.leases = new LeaseWrites(database, counters, this.control);
     this.queues = new QueueLimits(database, counters, queues);
+    this.schedules = new ScheduleRows(database);
     this.transaction = new FileTransaction(database, counters, () => this.retention.dropExcess());
     this.commit = new GroupCommit(this.transaction, file, lockTimeout);
     this.presence = new FilePresence(file);

@@ -112,6 +112,16 @@ const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE jobs ADD COLUMN own_key TEXT;   -- the key that the job holds again after a retry by an operator; NULL for none
   `,
+  `
+  -- Schedules, which are no jobs: each one submits a job when it is due.
+  CREATE TABLE schedules (
+    name    TEXT    PRIMARY KEY NOT NULL,
+    version INTEGER NOT NULL,   -- the number of its writes: a write names the version that it replaces
+    due     INTEGER,            -- when a worker must look at it next; NULL for never
+    body    TEXT    NOT NULL    -- JSON
+  ) STRICT;
+  CREATE INDEX schedules_due ON schedules (due, name) WHERE due IS NOT NULL;
+  `,
 ];
 
 /**
