@@ -311,7 +311,7 @@ function sharedCases(beds: Beds): void {
     const worker = await beds.start([Reports], {}, producer);
     await worker.advance(MINUTE);
     const { tenants } = worker.app.get(Reports);
-    expect(tenants.filter((each) => each === 'acme sync 0')).toHaveLength(2);
+    expect(tenants.filter((each) => each === 'acme sync 0')).toHaveLength(3);
   });
 
   it('a schedule that no worker declares any more stops, and goes on when one does', async () => {
