@@ -30,7 +30,7 @@ export interface ScheduleStore {
   page(after: string, limit: number): MaybePromise<readonly StoredSchedule[]>;
   /**
    * Writes schedules, each on its own: the answer says for each one whether its version was the expected one. A
-   * promise resolves when the writes are as safe as a job. At most 500 writes.
+   * promise resolves when the writes are as safe as a job. At most 500 writes, each with a name of its own.
    */
   put(writes: readonly ScheduleWrite[]): MaybePromise<readonly boolean[]>;
   /** Whether a schedule with that name was stored, and has been removed. */

@@ -3,11 +3,13 @@ import { startServices } from '../../scripts/services/services.mjs';
 import { until } from '../support/until.js';
 import { doubles, place, startOn, Work } from './apps.js';
 import { outageCases } from './outage.cases.js';
+import { scheduleOutageCases } from './schedule-outage.cases.js';
 
 const services = await startServices({ redis: false, own: true, durable: true });
 afterAll(() => services.stop());
 
 outageCases(() => services.postgres);
+scheduleOutageCases(() => services.postgres);
 
 it('a server that dies in the middle of the start is waited for', async () => {
   const { url } = services.postgres;

@@ -2,11 +2,13 @@ import { startServices } from '../../scripts/services/services.mjs';
 import { SubmitUncertainError } from '../../lib/index.js';
 import { place, startOn, Work } from './apps.js';
 import { outageCases } from './outage.cases.js';
+import { scheduleOutageCases } from './schedule-outage.cases.js';
 
 const services = await startServices({ postgres: false, own: true, durable: true });
 afterAll(() => services.stop());
 
 outageCases(() => services.redis);
+scheduleOutageCases(() => services.redis);
 
 it('while there is no connection, the error of a submission says so', async () => {
   const { flowrra } = await startOn({ connection: services.redisUrl, prefix: place() }, Work);

@@ -3,7 +3,7 @@ import type { Engine, FlowrraEvent, FlowrraModuleOptions, FlowrraService } from 
 import { resolveEngine } from '../../lib/engine/resolve-engine.js';
 import type { ScheduleStore } from '../../lib/engine/schedule-store.js';
 import { startApp } from '../support/app.js';
-import { queueOf } from '../support/jobs.js';
+import { hostWithoutRuns } from '../support/engine-host.js';
 import { ManualClock, type World } from '../support/manual-clock.js';
 
 /** What an engine may say that it cannot do. The suite then checks that it says so. */
@@ -76,17 +76,7 @@ export class Beds {
     const { clock, storage } = beside ?? this.place();
     this.engine.live?.(clock);
     const engine = await resolveEngine(this.engine.create(storage));
-    const connected = await engine.connect({
-      queues: [queueOf('default')],
-      clock,
-      retention: { resultTtl: 3_600_000, maxResults: 1_000 },
-      backPressure: { maxPending: Infinity, whenFull: 'wait' },
-      closing: new AbortController().signal,
-      run: () => {
-        throw new Error('This connection runs no jobs.');
-      },
-      notify: () => undefined,
-    });
+    const connected = await engine.connect(hostWithoutRuns(clock));
     if (connected.schedules === undefined) throw new Error('The engine keeps no schedules.');
     let closing: Promise<void> | null = null;
     const close = (): Promise<void> => (closing ??= Promise.resolve(connected.close()));

@@ -23,5 +23,10 @@ export function describeEngineOn(
     cannot: [],
     world: (storage) => server.world(`${run}-${storage}`),
     live: (clock) => server.live(clock),
+    elsewhere: (storage) => ({
+      from: 'flowrra/bullmq',
+      create: 'bullmq',
+      options: { connection: server.connection(), prefix: `${run}-${storage}` },
+    }),
   });
 }

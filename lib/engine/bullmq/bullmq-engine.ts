@@ -16,7 +16,13 @@ import { BullRuns } from './work/bull-runs.js';
 export class BullMqEngine implements Engine {
   readonly name = 'bullmq';
   readonly durable = true;
-  readonly supports: ReadonlySet<Capability> = new Set(['shared', 'fleetLimits', 'results', 'control']);
+  readonly supports: ReadonlySet<Capability> = new Set([
+    'shared',
+    'fleetLimits',
+    'results',
+    'control',
+    'schedules',
+  ]);
 
   constructor(private readonly options: ResolvedBullMqOptions) {}
 

@@ -6,6 +6,7 @@ import type { ConnectedEngine, DrainReport } from '../engine.js';
 import type { BullMqParts } from './bullmq-parts.js';
 import { BullMqControl } from './read/bullmq-control.js';
 import { BullMqResults } from './read/bullmq-results.js';
+import { BullMqSchedules } from './read/bullmq-schedules.js';
 import { SharedTimeout, untilClosed } from './server/shared-timeout.js';
 import { JobAdds } from './submit/job-adds.js';
 import { Submissions } from './submit/submissions.js';
@@ -22,6 +23,7 @@ const PING_MS = 500;
 export class ConnectedBullMq implements ConnectedEngine {
   readonly results: BullMqResults;
   readonly control: BullMqControl;
+  readonly schedules: BullMqSchedules;
   private readonly submissions: Submissions;
   private readonly admission: Admission;
   private readonly watch: CancelWatch;
@@ -43,6 +45,7 @@ export class ConnectedBullMq implements ConnectedEngine {
       this.admission.left();
       this.results.mayHaveEnded(taskId);
     });
+    this.schedules = new BullMqSchedules(parts);
     this.watch = new CancelWatch(jobs, runs, outages, (attempt, reason) =>
       this.settled(attempt, { kind: 'cancelled', reason }),
     );

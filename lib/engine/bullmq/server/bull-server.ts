@@ -1,4 +1,5 @@
 import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
+import type { ScheduleStore } from '../../schedule-store.js';
 import type { BullJob, KeepRule } from '../job-mapping.js';
 
 /** BullMQ's classes, for either server. */
@@ -47,6 +48,8 @@ export interface BullServer {
   events(name: string): AnyEvents;
   /** @param keep The rule for failed jobs. */
   jobs(keep: KeepRule, now: () => number): ServerJobs;
+  /** Each call is one atomic step on the server, and rejects with the server's errors. */
+  schedules(): ScheduleStore;
   close(): Promise<void>;
 }
 

@@ -2,12 +2,14 @@ import { assertSchemaCompatibility, Queue, QueueEvents, runMigrations, Worker } 
 import type { Pool, PoolClient } from 'pg';
 import { FlowrraConfigError } from '../../../job/errors.js';
 import { isPool, type ResolvedBullMqOptions } from '../bullmq-options.js';
+import type { ScheduleStore } from '../../schedule-store.js';
 import type { KeepRule } from '../job-mapping.js';
 import type { AnyEvents, AnyQueue, BullServer, CallFailure, ServerJobs } from './bull-server.js';
 import { pooledBackend } from './bullmq-internals.js';
 import { messageOf } from './outage-log.js';
 import { PostgresJobs } from './postgres-jobs.js';
 import { type Pg, PoolGuard, timeoutPool } from './postgres-pool.js';
+import { PostgresSchedules, prepareSchedules } from './postgres-schedules.js';
 
 /** Connections for queries. Each worker and each listener holds a further one. */
 const QUERY_CONNECTIONS = 5;
@@ -121,6 +123,11 @@ export class PostgresServer implements BullServer {
     return new PostgresJobs(this.pool, (queue) => this.named(queue), keep, now);
   }
 
+  schedules(): ScheduleStore {
+    const { prefix, schema } = this.options;
+    return new PostgresSchedules(this.pool, prefix, schema);
+  }
+
   async close(): Promise<void> {
     await this.guard.close();
   }
@@ -142,8 +149,9 @@ export class PostgresServer implements BullServer {
 
   private async prepareSchema(client: PoolClient): Promise<void> {
     const { migrate, schema } = this.options;
-    if (migrate) await runMigrations(client, schema);
-    else await assertSchemaCompatibility(client, schema);
+    if (!migrate) return void (await assertSchemaCompatibility(client, schema));
+    await runMigrations(client, schema);
+    await prepareSchedules(client, schema);
   }
 
   private async checkSearchPath(client: PoolClient): Promise<void> {

@@ -175,7 +175,7 @@ export class RedisJobs implements ServerJobs {
 }
 
 /** Defines a script as a command of this client. ioredis sends the text of a script once, and then its digest. */
-function defineScript(client: Redis, name: string, lua: string): Script {
+export function defineScript(client: Redis, name: string, lua: string): Script {
   const command = `flowrra:${name}`;
   client.defineCommand(command, { numberOfKeys: 0, lua });
   const call = (client as unknown as Readonly<Record<string, Script>>)[command] as Script;

@@ -2,6 +2,7 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import { FlowrraConfigError } from '../../../job/errors.js';
 import { isRedisClient, type ResolvedBullMqOptions } from '../bullmq-options.js';
+import type { ScheduleStore } from '../../schedule-store.js';
 import type { KeepRule } from '../job-mapping.js';
 import type { AnyEvents, AnyQueue, BullServer, CallFailure, ServerJobs } from './bull-server.js';
 import {
@@ -14,6 +15,7 @@ import {
   writeTogether,
 } from './ioredis-internals.js';
 import { RedisJobs } from './redis-jobs.js';
+import { RedisSchedules } from './redis-schedules.js';
 
 const MAX_RECONNECT_MS = 2_000;
 /** How long a closed connection may take to end: it keeps the process alive until then. */
@@ -112,6 +114,10 @@ export class RedisServer implements BullServer {
 
   jobs(keep: KeepRule, now: () => number): ServerJobs {
     return new RedisJobs(this.producer, this.options.prefix, keep, now);
+  }
+
+  schedules(): ScheduleStore {
+    return new RedisSchedules(this.producer, this.options.prefix);
   }
 
   async close(): Promise<void> {
