@@ -2,6 +2,7 @@
 export type { Capability, ConnectedEngine, DrainReport, Engine, EngineEvent, EngineHost } from './engine.js';
 export type { Cancellation, JobControl } from './control.js';
 export type { Run } from '../run/run.js';
+export type { Within } from '../run/call-task.js';
 
 // The embedded engine, over a store
 export { EmbeddedEngine } from './embedded/embedded-engine.js';

@@ -12,7 +12,7 @@ import {
 } from 'flowrra/engine';
 import type { DirectoryJobs } from './directory-jobs.js';
 
-/** What the control needs from the engine. */
+/** The parts of an engine that the control uses. */
 export interface ControlParts {
   readonly jobs: DirectoryJobs;
   /** Cancels the run of an attempt. */

@@ -81,23 +81,25 @@ class ConnectedDirectory implements ConnectedEngine {
 
   // #region enqueue
   enqueue(job: NewJob): MaybePromise<Accepted> {
-    return this.admitted([job], () => this.insert(job));
+    return this.admitted([job], () => {
+      const accepted = this.jobs.insert(job);
+      this.loops.get(job.queue)?.wake();
+      return accepted;
+    });
   }
 
   enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]> {
-    return this.admitted(jobs, () => jobs.map((job) => this.insert(job)));
+    return this.admitted(jobs, () => {
+      const accepted = this.jobs.insertMany(jobs);
+      for (const { queue } of jobs) this.loops.get(queue)?.wake();
+      return accepted;
+    });
   }
 
   private admitted<R>(jobs: readonly NewJob[], insert: () => R): MaybePromise<R> {
     if (!this.accepting) throw new ExecutorNotRunningError('The directory is closed.');
     const free = this.admission.unbounded || jobs.every(({ bypassMaxPending }) => bypassMaxPending === true);
     return free ? insert() : this.admission.enter(jobs, insert);
-  }
-
-  private insert(job: NewJob): Accepted {
-    const accepted = this.jobs.insert(job);
-    this.loops.get(job.queue)?.wake();
-    return accepted;
   }
   // #endregion
 

@@ -39,13 +39,18 @@ export class DirectoryJobs {
   /** @param ended Called when a job has finished. */
   constructor(
     path: string,
-    private readonly host: EngineHost,
+    private readonly host: Pick<EngineHost, 'clock' | 'retention' | 'queues'>,
     private readonly ended: (taskId: string) => void,
   ) {
     this.directory = new JobDirectory(path);
     for (const { name } of host.queues) this.queue(name);
-    for (const name of this.directory.readPaused()) this.queue(name).paused = true;
-    this.load();
+    try {
+      for (const name of this.directory.readPaused()) this.queue(name).paused = true;
+      this.load();
+    } catch (error) {
+      this.directory.close();
+      throw error;
+    }
   }
 
   insert(job: NewJob): Accepted {
@@ -71,6 +76,18 @@ export class DirectoryJobs {
     if (dedupe) this.keys.put(dedupe, added, now);
     this.dropped.delete(taskId);
     return taskId;
+  }
+
+  /** All jobs or none; if the process crashes meanwhile, some of them. */
+  insertMany(jobs: readonly NewJob[]): Accepted[] {
+    const answers: Accepted[] = [];
+    try {
+      for (const job of jobs) answers.push(this.insert(job));
+      return answers;
+    } catch (error) {
+      for (const answer of answers) if (typeof answer === 'string') this.takeBack(answer);
+      throw error;
+    }
   }
 
   hasExisting({ taskId, dedupe }: NewJob): boolean {
@@ -223,6 +240,16 @@ export class DirectoryJobs {
     if (job.dedupe) this.keys.ended(job, job.dedupe);
     this.ended(job.taskId);
     return stored;
+  }
+
+  private takeBack(taskId: string): void {
+    const job = this.byId.get(taskId) as IndexedJob;
+    this.queue(job.queue).delete(job);
+    this.remove(job);
+    if (job.dedupe === undefined) return;
+    // The end of a job frees a key with this mode, and not a throttled one.
+    this.keys.put({ ...job.dedupe, mode: 'ignore' }, job, job.submittedAt);
+    this.keys.ended(job, job.dedupe);
   }
 
   private debounce(job: IndexedJob, { args, overrides, metadata, delay }: NewJob, now: number): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from 'flowrra';
 import {
@@ -78,6 +78,7 @@ export class JobDirectory {
     this.replace(join(this.path, 'paused'), JSON.stringify(queues));
   }
 
+  /** Lets another process use the directory. */
   close(): void {
     rmSync(join(this.path, 'lock'), { force: true });
   }
@@ -91,16 +92,14 @@ export class JobDirectory {
 
   private lock(): void {
     const file = join(this.path, 'lock');
-    try {
-      writeFileSync(file, String(process.pid), { flag: 'wx' });
-    } catch (error) {
+    const pid = String(process.pid);
+    stored(`The job directory ${this.path} cannot be locked`, () => {
+      if (!existsSync(file)) return writeFileSync(file, pid, { flag: 'wx' });
       const owner = Number(readFileSync(file, 'utf8'));
       if (isAlive(owner))
-        throw new EngineError(`The process ${owner} uses the job directory ${this.path}. Use another one.`, {
-          cause: error,
-        });
-      writeFileSync(file, String(process.pid));
-    }
+        throw new Error(`the process ${owner} uses it. Give each process its own directory`);
+      writeFileSync(file, pid);
+    });
   }
 
   private fileOf(number: number): string {
@@ -113,7 +112,8 @@ function stored<T>(problem: string, operation: () => T): T {
   try {
     return operation();
   } catch (cause) {
-    throw new EngineError(`${problem}: ${String(cause)}`, { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineError(`${problem}: ${reason}`, { cause });
   }
 }
 

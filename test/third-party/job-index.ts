@@ -89,9 +89,10 @@ export class QueueIndex {
     return this.paused ? undefined : this.ready[0];
   }
 
-  /** When the next delayed job is due; `null` if there is none, or the queue is paused. */
+  /** When the next job is due; 0 for now, `null` if no job waits or the queue is paused. */
   get nextDue(): number | null {
-    return this.paused ? null : (this.delayed[0]?.dueAt ?? null);
+    if (this.paused) return null;
+    return this.ready.length > 0 ? 0 : (this.delayed[0]?.dueAt ?? null);
   }
 }
 

@@ -4,7 +4,7 @@ import { type Attempt, detached, RateWindow, type ResolvedQueue } from 'flowrra/
 export interface QueueLoopParts {
   readonly clock: Clock;
   claim(queue: string): Attempt | null;
-  /** When the next delayed job is due, in milliseconds since the epoch. */
+  /** When the next job is due, in milliseconds since the epoch; `null` if none comes due. */
   nextDue(queue: string): number | null;
   start(attempt: Attempt, loop: QueueLoop): void;
   /** A job could not be claimed. */

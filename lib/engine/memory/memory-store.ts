@@ -20,6 +20,7 @@ export function memoryEngine(): EmbeddedEngine {
 
 export class MemoryStore implements JobStore {
   readonly durable = false;
+  readonly supports: JobStore['supports'] = new Set(['fleetLimits']);
   private latest: OpenMemoryStore | null = null;
 
   /** The jobs of the store that was open before are kept. */
