@@ -13,6 +13,7 @@ import { DirectoryControl } from './directory-control.js';
 import { DirectoryJobs } from './directory-jobs.js';
 import { DirectoryResults } from './directory-results.js';
 
+// #region embedded
 /** The embedded engine over the same directory that `DirectoryEngine` uses. */
 export function embeddedDirectory(path: string): EmbeddedEngine {
   return new EmbeddedEngine('directory', new DirectoryStore(path));
@@ -29,6 +30,7 @@ class DirectoryStore implements JobStore {
     return new OpenDirectory(this.path, config);
   }
 }
+// #endregion
 
 class OpenDirectory implements OpenStore {
   readonly results: DirectoryResults;
