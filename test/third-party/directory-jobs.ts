@@ -19,6 +19,20 @@ import { IndexedJob, QueueIndex } from './job-index.js';
 /** A job that has killed its process this often is not started again. */
 const MAX_DEATHS = 3;
 
+/** The fields of a job that has not started. */
+const NEW = {
+  status: 'pending',
+  startedAt: null,
+  finishedAt: null,
+  retries: 0,
+  result: null,
+  errors: [],
+  reason: null,
+  progress: null,
+  logs: [],
+  deaths: 0,
+} as const;
+
 /**
  * The jobs of a directory. An index of all jobs is in memory; a job's data is read when it is needed. Every change
  * is written first, and then applied to the index, so a failed write changes nothing.
@@ -64,13 +78,9 @@ export class DirectoryJobs {
       return new Duplicate(existing.taskId);
     }
     const number = ++this.last;
-    const { taskName, queue, priority, args, overrides, metadata } = job;
-    const stored: StoredJob = {
-      ...{ taskId, taskName, queue, priority, args, overrides, metadata, dedupe },
-      ...{ status: 'pending', submittedAt: now, dueAt: job.delay > 0 ? now + job.delay : null },
-      ...{ startedAt: null, finishedAt: null, retries: 0, result: null, errors: [], reason: null },
-      ...{ progress: null, logs: [], order: number, deaths: 0 },
-    };
+    const { delay, bypassMaxPending: _, ...given } = job;
+    const dueAt = delay > 0 ? now + delay : null;
+    const stored: StoredJob = { ...NEW, ...given, taskId, submittedAt: now, dueAt, order: number };
     this.directory.write(number, stored);
     const added = this.add(number, stored);
     if (dedupe) this.keys.put(dedupe, added, now);
@@ -105,14 +115,12 @@ export class DirectoryJobs {
     const now = this.host.clock.now();
     const job = this.queue(queue).next(now);
     if (job === undefined) return null;
-    const { number } = job;
     const stored = this.change(job, { status: 'running', startedAt: now, dueAt: null });
-    const { taskId, taskName, priority, submittedAt, retries, errors, overrides, metadata, deaths } = stored;
     job.attempt = {
-      ...{ taskId, taskName, queue, priority, submittedAt, retries, errors, overrides, metadata },
+      ...stored,
       startedAt: now,
-      lost: deaths > MAX_DEATHS,
-      args: () => this.directory.read(number).args as unknown[],
+      lost: stored.deaths > MAX_DEATHS,
+      args: () => this.directory.read(job.number).args as unknown[],
     };
     return job.attempt;
   }
