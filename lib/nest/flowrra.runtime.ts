@@ -13,7 +13,7 @@ import { UnknownTasks } from '../run/unknown-tasks.js';
 import { startLine } from './start-line.js';
 import { Submitter } from '../run/submitter.js';
 import type { TaskRegistry } from '../run/task-registry.js';
-import { checkCapabilities, checkConnected, lacks } from '../engine/capabilities.js';
+import { checkCapabilities, checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
 import { resolveEngine } from '../engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/module-options.js';
@@ -192,17 +192,18 @@ export class FlowrraRuntime {
     };
     const operations = control && new JobOperations(control, observer, recorder);
     const results = resultsOf(backend, connected.results, clock);
+    const missing = parentLink() === null ? lacks : lacksInThread;
     return {
       engine: connected,
       submitter,
       cpu,
       backend,
       get results() {
-        if (results === undefined) throw lacks(engine, 'results');
+        if (results === undefined) throw missing(engine, 'results');
         return results;
       },
       get operations() {
-        if (operations === undefined) throw lacks(engine, 'control');
+        if (operations === undefined) throw missing(engine, 'control');
         return operations;
       },
     };
