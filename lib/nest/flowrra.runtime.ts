@@ -15,7 +15,7 @@ import { startLine } from './start-line.js';
 import { Schedules } from '../run/schedules/schedules.js';
 import { Submitter } from '../run/submitter.js';
 import type { TaskRegistry } from '../run/task-registry.js';
-import { checkCapabilities, checkConnected, lacks } from '../engine/capabilities.js';
+import { checkCapabilities, checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
 import { resolveEngine } from '../engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/module-options.js';
@@ -201,6 +201,7 @@ export class FlowrraRuntime {
     };
     const operations = control && new JobOperations(control, observer, recorder);
     const results = resultsOf(backend, connected.results, clock);
+    const missing = parentLink() === null ? lacks : lacksInThread;
     const { schedules: store } = connected;
     const shared = engine.supports.has('shared');
     const { registry } = this;
@@ -212,15 +213,15 @@ export class FlowrraRuntime {
       cpu,
       backend,
       get results() {
-        if (results === undefined) throw lacks(engine, 'results');
+        if (results === undefined) throw missing(engine, 'results');
         return results;
       },
       get operations() {
-        if (operations === undefined) throw lacks(engine, 'control');
+        if (operations === undefined) throw missing(engine, 'control');
         return operations;
       },
       get schedules() {
-        if (schedules === undefined) throw lacks(engine, 'schedules');
+        if (schedules === undefined) throw missing(engine, 'schedules');
         return schedules;
       },
     };

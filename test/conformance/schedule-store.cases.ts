@@ -37,7 +37,8 @@ async function putAll(schedules: ScheduleStore, writes: readonly ScheduleWrite[]
 
 /** The store of schedules, without the scheduler on top of it. */
 export function scheduleStoreCases(beds: Beds, engine: EngineUnderTest): void {
-  const shares = !engine.cannot.includes('keeps jobs across processes');
+  if (engine.cannot.includes('schedule')) return;
+  const shares = !engine.cannot.includes('share jobs');
 
   /** Two connections to the same store; the same one twice if an engine has only one. */
   async function two(): Promise<[ScheduleStore, ScheduleStore]> {

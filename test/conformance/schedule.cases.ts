@@ -61,7 +61,8 @@ class Slow {
 
 /** Schedules, of decorators and of run time. */
 export function scheduleCases(beds: Beds, engine: EngineUnderTest): void {
-  if (!engine.cannot.includes('keeps jobs across processes')) sharedCases(beds);
+  if (engine.cannot.includes('schedule')) return rejectedCases(beds);
+  if (!engine.cannot.includes('share jobs')) sharedCases(beds);
 
   it('a method with @Cron() or @Interval() is a task that runs at its times', async () => {
     const { app, advance, clock, flowrra } = await beds.start([Reports]);
@@ -285,6 +286,16 @@ export function scheduleCases(beds: Beds, engine: EngineUnderTest): void {
     clock.jump(-30 * DAY);
     await advance(3 * HOUR);
     expect(tenants).toHaveLength(4);
+  });
+}
+
+/** On an engine without schedules. */
+function rejectedCases(beds: Beds): void {
+  it('a declared schedule fails the start, and a set one is rejected', async () => {
+    await expect(beds.start([Reports])).rejects.toThrow(/does not support schedules/);
+    const { app, flowrra } = await beds.start([Slow]);
+    const set = flowrra.schedules.set('slow', { every: '1h' }, app.get(Slow).work);
+    await expect(set).rejects.toThrow(/does not support schedules/);
   });
 }
 

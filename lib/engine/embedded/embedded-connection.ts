@@ -27,7 +27,7 @@ const LOG_AGAIN_MS = 30_000;
 export class EmbeddedConnection implements ConnectedEngine {
   readonly results: ResultBackend;
   readonly control: JobControl;
-  readonly schedules: ScheduleStore;
+  readonly schedules?: ScheduleStore;
   private readonly logger = new Logger('Flowrra');
   private readonly runs = new Runs();
   private readonly runners = new Map<string, QueueRunner>();
@@ -49,7 +49,7 @@ export class EmbeddedConnection implements ConnectedEngine {
     const { clock, queues, backPressure } = host;
     this.results = store.results;
     this.control = store.control;
-    this.schedules = store.schedules;
+    if (store.schedules !== undefined) this.schedules = store.schedules;
     this.admission = new Admission(
       backPressure,
       () => store.pendingCount(),

@@ -11,6 +11,8 @@ import type { ScheduleStore } from '../schedule-store.js';
 export interface JobStore {
   /** Whether jobs outlive the process. An engine runs jobs that would be lost before it stops. */
   readonly durable: boolean;
+  /** Whether several processes may use the storage, and whether `claim` applies the limits of all processes. */
+  readonly supports: ReadonlySet<'shared' | 'fleetLimits' | 'schedules'>;
   /** May be called again after the open store has been closed; a store that is not durable keeps its jobs meanwhile. */
   open(config: StoreConfig): MaybePromise<OpenStore>;
 }
@@ -46,7 +48,8 @@ export interface OpenStore {
   readonly results: ResultBackend;
   /** Sends `changed` if there may be jobs to claim afterwards. */
   readonly control: JobControl;
-  readonly schedules: ScheduleStore;
+  /** Present if the store supports `schedules`. */
+  readonly schedules?: ScheduleStore;
   /** Called when this process starts to run jobs: it stays alive, and watches for jobs of other processes. */
   consume?(): void;
   /** Stores a job, or finds the existing job with its id or its key. A promise resolves when the job is safe. */
@@ -56,7 +59,7 @@ export interface OpenStore {
   hasExisting(job: NewJob, now: number): MaybePromise<boolean>;
   /**
    * Marks up to `limit` due jobs of a queue as running and returns their attempts, in running order: none of
-   * a paused queue, and no more than the fleet's concurrency and rate allow.
+   * a paused queue, and no more than `fleetConcurrency` and `fleetRateLimit` allow, if the store supports them.
    */
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]>;
   /**
