@@ -28,7 +28,11 @@ export function prose(text: string): string {
 
 /** What stands below a heading that begins so, up to the next heading of any level. */
 export function section(heading: string): string {
-  const parts = [...documents.values()].flatMap((text) => prose(text).split(/^#{2,} /m).slice(1));
+  const parts = [...documents.values()].flatMap((text) =>
+    prose(text)
+      .split(/^#{2,} /m)
+      .slice(1),
+  );
   const part =
     parts.find((candidate) => candidate.startsWith(`${heading}\n`)) ??
     parts.find((candidate) => candidate.startsWith(heading));
