@@ -11,7 +11,7 @@ export interface EngineUse {
   readonly queues: readonly ResolvedQueue[];
 }
 
-const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control'>>({
+const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'watch'>>({
   enqueue: true,
   enqueueMany: true,
   pendingCount: true,

@@ -5,6 +5,7 @@ import { ExecutorNotRunningError } from '../job/errors.js';
 import { DeadLetters } from '../run/dead-letters.js';
 import type { Instrument, Instrumentation } from '../run/instrumentation.js';
 import { JobOperations } from '../run/job-operations.js';
+import { JobWatches } from '../run/job-watches.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { ResultRecorder } from '../run/result-recorder.js';
 import { Run, type RunParts } from '../run/run.js';
@@ -32,6 +33,7 @@ interface Connected {
   readonly results: ResultBackend;
   /** @throws {FlowrraConfigError} if the engine does not support them. */
   readonly operations: JobOperations;
+  readonly watches: JobWatches;
   readonly submitter: Submitter;
   readonly cpu: TaskRunner;
   /** A configured backend, which is closed with the engine. */
@@ -191,15 +193,21 @@ export class FlowrraRuntime {
       random: Math.random,
     };
     const operations = control && new JobOperations(control, observer, recorder);
-    const results = resultsOf(backend, connected.results, clock);
+    const stored = resultsOf(backend, connected.results, clock);
+    const results = (): ResultBackend => {
+      if (stored === undefined) throw lacks(engine, 'results');
+      return stored;
+    };
+    const isShared = engine.supports.has('shared');
+    const watched = { clock, hub: this.events, control, results, engine: connected, isShared };
     return {
       engine: connected,
       submitter,
       cpu,
       backend,
+      watches: new JobWatches(watched),
       get results() {
-        if (results === undefined) throw lacks(engine, 'results');
-        return results;
+        return results();
       },
       get operations() {
         if (operations === undefined) throw lacks(engine, 'control');
@@ -244,8 +252,9 @@ export class FlowrraRuntime {
     return typeof backend === 'function' ? this.createBackend(backend) : backend;
   }
 
-  private async runDrain({ engine }: Connected, graceMs: number): Promise<void> {
-    const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS);
+  private async runDrain({ engine, watches }: Connected, graceMs: number): Promise<void> {
+    // An HTTP server closes only after its open streams have ended, and before this engine.
+    const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS).finally(() => watches.close());
     if (unfinished > 0)
       this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
     if (dropped > 0)
