@@ -253,8 +253,13 @@ export class FlowrraRuntime {
   }
 
   private async runDrain({ engine, watches }: Connected, graceMs: number): Promise<void> {
-    // An HTTP server closes only after its open streams have ended, and before this engine.
-    const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS).finally(() => watches.close());
+    const report = engine.drain(graceMs, KILL_GRACE_MS);
+    // An HTTP server closes only after its streams have ended, and the engine closes later still.
+    await report.then(
+      () => watches.close(),
+      () => watches.close(),
+    );
+    const { unfinished, dropped } = await report;
     if (unfinished > 0)
       this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
     if (dropped > 0)

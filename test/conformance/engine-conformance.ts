@@ -19,6 +19,7 @@ import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
 import { stopCases } from './stop.cases.js';
 import { submissionCases } from './submission.cases.js';
+import { watchCases } from './watch.cases.js';
 
 /**
  * The behaviour that every engine shares, run once for each. It speaks to the engine through a
@@ -41,6 +42,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('cancelling', () => cancelCases(beds, engine));
     describe('dedupe', () => dedupeCases(beds, engine));
     describe('reports', () => reportCases(beds, engine));
+    describe('watching', () => watchCases(beds, engine));
     describe('limits', () => limitCases(beds, engine));
     describe('jobs', () => jobsCases(beds));
     describe('retrying failed jobs', () => requeueCases(beds));
