@@ -105,7 +105,11 @@ export class JobWatches implements WatchHost {
   private mayHaveChanged(watch: JobWatch): void {
     if (!this.cleanups.has(watch)) return;
     this.changed.add(watch);
-    if (this.cancelPass === null) detached(() => this.pass());
+    if (this.cancelPass !== null) return;
+    let isCancelled = false;
+    this.cancelPass = () => (isCancelled = true);
+    // One pass for all messages of this turn of the event loop.
+    detached(() => queueMicrotask(() => isCancelled || this.pass()));
   }
 
   /** Reads the jobs that have waited for the longest time, and the others in later passes. */

@@ -307,8 +307,8 @@ export function watchCases(beds: Beds, engine: EngineUnderTest): void {
   });
 
   it('has the same updates with a configured backend', async () => {
-    const clock = { now: () => Date.now(), after: () => () => undefined };
-    const { flowrra, watched, follow } = await start({ backend: new InMemoryBackend({ clock }) });
+    const backend = new InMemoryBackend({ resultTtl: '10000d' });
+    const { flowrra, watched, follow } = await start({ backend });
     const id = await flowrra.submit(watched.steps);
     const follower = follow(id);
     await follower.sees('progress', hasProgress);
