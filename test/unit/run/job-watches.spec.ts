@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { map } from 'rxjs';
-import { EngineError, ExecutorNotRunningError } from '../../../lib/job/errors.js';
+import { EngineError, ExecutorNotRunningError, FlowrraConfigError } from '../../../lib/job/errors.js';
 import type { JobRow } from '../../../lib/job/job.js';
 import { type TaskResult, taskResultOf } from '../../../lib/job/task-result.js';
 import type { TaskUpdate } from '../../../lib/job/task-update.js';
@@ -130,6 +130,22 @@ it('a read that finds no change is no update', async () => {
   }
   expect(reads).toHaveLength(4);
   expect(seen).toEqual(['pending']);
+});
+
+it('an engine without results, as in a CPU thread, fails the watch', async () => {
+  const { clock, hub } = new Bed();
+  const results = (): never => {
+    throw new FlowrraConfigError('no results here');
+  };
+  const watches = new JobWatches({ clock, hub, control: undefined, results, engine: {}, isShared: true });
+  const errors: unknown[] = [];
+  new GuardedObservable<TaskUpdate>('watch()', (subscriber) => watches.subscribe('id', subscriber)).subscribe(
+    {
+      error: (error) => errors.push(error),
+    },
+  );
+  await settle();
+  expect(errors).toEqual([expect.any(FlowrraConfigError)]);
 });
 
 it('jobs that are not watched are not read', async () => {
