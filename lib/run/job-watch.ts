@@ -107,9 +107,10 @@ export class JobWatch {
     const isNew = text !== this.text || lines.length > 0;
     this.text = text;
     this.logs = lines === logs ? logs : [...this.logs, ...lines].slice(-MAX_LOG_LINES);
-    // A subscriber may add another one, who gets this update when it is added.
+    // One that a subscriber adds meanwhile gets this update at once, and not twice.
+    const present = [...this.subscribers];
     if (isNew)
-      for (const [subscriber, inContext] of [...this.subscribers])
+      for (const [subscriber, inContext] of present)
         inContext(() => subscriber.next(taskUpdateOf(text, lines)));
     if (isFinal(state.status)) this.end((subscriber) => subscriber.complete());
     else if (!this.isOver) this.follow(queue);
