@@ -12,6 +12,7 @@ export default {
     '^flowrra$': '<rootDir>/lib/index.ts',
     '^flowrra/bullmq$': '<rootDir>/lib/engine/bullmq/index.ts',
     '^flowrra/current-task$': '<rootDir>/lib/current-task.ts',
+    '^flowrra/engine$': '<rootDir>/lib/engine/index.ts',
     '^flowrra/health$': '<rootDir>/lib/health/index.ts',
     '^flowrra/sqlite$': '<rootDir>/lib/engine/sqlite/index.ts',
     '^flowrra/telemetry$': '<rootDir>/lib/telemetry/index.ts',

@@ -119,7 +119,7 @@ try {
   const paths = packed.files.map(({ path }) => path);
   const strange = paths.filter(
     (path) =>
-      !/^(dist\/.+\.(js|d\.ts)|docs\/\w+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+      !/^(dist\/.+\.(js|d\.ts)|docs\/[\w-]+\.md|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
   );
   if (strange.length > 0) throw new Error(`These files should not be published: ${strange.join(', ')}`);
   console.log(`${packed.filename}: ${paths.length} files, ${Math.round(packed.size / 1024)} KiB`);

@@ -3,7 +3,7 @@ import { FlowrraConfigError } from '../job/errors.js';
 import type { ResolvedQueue } from '../job/queue.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { JobControl } from './control.js';
-import type { Capability, ConnectedEngine, Engine } from './engine.js';
+import type { ConnectedEngine, Engine } from './engine.js';
 
 /** The settings that may need a capability. */
 export interface EngineUse {
@@ -32,6 +32,11 @@ const CONTROL = keysOf<JobControl>({
   resume: true,
 });
 
+const WITHOUT = {
+  results: 'it stores none. Configure a backend: forRoot({ backend }).',
+  control: 'it can neither cancel, find, retry, remove and count jobs nor pause queues.',
+} as const;
+
 /** @throws {FlowrraConfigError} naming the engine and the first setting in use that it does not support. */
 export function checkCapabilities(engine: Engine, { role, queues }: EngineUse): void {
   if (role === 'producer' && !engine.supports.has('shared'))
@@ -59,7 +64,15 @@ export function checkConnected(engine: Engine, connected: ConnectedEngine): void
 }
 
 /** The error for the use of an optional member that the engine lacks. */
-export function lacks(engine: Engine, feature: Capability | 'pendingCount'): FlowrraConfigError {
+export function lacks(engine: Engine, feature: 'results' | 'control'): FlowrraConfigError {
+  return unsupported(engine, feature, WITHOUT[feature]);
+}
+
+/** The error for the use of a member that no engine has in a CPU thread. */
+export function lacksInThread(
+  engine: Engine,
+  feature: 'results' | 'control' | 'pendingCount',
+): FlowrraConfigError {
   return unsupported(
     engine,
     feature,

@@ -14,7 +14,7 @@ import { UnknownTasks } from '../run/unknown-tasks.js';
 import { startLine } from './start-line.js';
 import { Submitter } from '../run/submitter.js';
 import type { TaskRegistry } from '../run/task-registry.js';
-import { checkCapabilities, checkConnected, lacks } from '../engine/capabilities.js';
+import { checkCapabilities, checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
 import { resolveEngine } from '../engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/module-options.js';
@@ -193,9 +193,10 @@ export class FlowrraRuntime {
       random: Math.random,
     };
     const operations = control && new JobOperations(control, observer, recorder);
+    const missing = parentLink() === null ? lacks : lacksInThread;
     const stored = resultsOf(backend, connected.results, clock);
     const results = (): ResultBackend => {
-      if (stored === undefined) throw lacks(engine, 'results');
+      if (stored === undefined) throw missing(engine, 'results');
       return stored;
     };
     const isShared = engine.supports.has('shared');
@@ -210,7 +211,7 @@ export class FlowrraRuntime {
         return results();
       },
       get operations() {
-        if (operations === undefined) throw lacks(engine, 'control');
+        if (operations === undefined) throw missing(engine, 'control');
         return operations;
       },
     };

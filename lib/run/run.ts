@@ -1,10 +1,11 @@
 import { detached } from '../job/async.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
-import type { Attempt, Metadata } from '../job/job.js';
-import { carrierOf, metadataOf } from '../job/metadata.js';
+import type { Attempt } from '../job/job.js';
+import { carrierOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
-import { AttemptReports, type ReportParts } from './attempt-reports.js';
+import { AttemptCall } from './attempt-call.js';
+import type { AttemptReports, ReportParts } from './attempt-reports.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
@@ -22,7 +23,7 @@ import {
 } from './outcome.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
-import type { TaskCall, TaskDefinition } from './task-definition.js';
+import type { TaskDefinition } from './task-definition.js';
 import type { UnknownTasks } from './unknown-tasks.js';
 
 export interface RunParts extends OutcomeParts, CallParts {
@@ -37,20 +38,17 @@ export interface RunParts extends OutcomeParts, CallParts {
 }
 
 const RELEASED: Outcome = { kind: 'released', delay: 0 };
-const NO_ARGS = Object.freeze([]) as unknown as unknown[];
 
 /** `running`: the task's code runs. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
 type Phase = 'waiting' | 'running' | 'ending' | 'over';
 
 /**
  * One attempt, from its claim to its outcome. Engines start it, may end it early (`cancel`, `stop`,
- * `lose`, `abandon`), and store the outcome. The task's code sees it as its {@link TaskCall}.
+ * `lose`, `abandon`), and store the outcome. The task's code sees it as an {@link AttemptCall}.
  *
  * There is no promise between a synchronous task and its outcome: the memory engine depends on that.
  */
-export class Run extends LazyAbort implements TaskCall {
-  /** A copy for the task's code, which may change it. */
-  args: unknown[] = NO_ARGS;
+export class Run extends AttemptCall {
   /** Why the job was cancelled; `null` if it was not. */
   cancelReason: string | null = null;
   /** What the task's code threw, as it is; `null` if it has not thrown. */
@@ -62,7 +60,6 @@ export class Run extends LazyAbort implements TaskCall {
   private ended: ((outcome: Outcome) => void) | null = null;
   private readonly task: TaskDefinition | undefined;
   private readonly policy: TaskPolicy | null;
-  private reports: AttemptReports | null = null;
   private span: AttemptSpan | null = null;
   /** The timer of the time-out, and then, of the grace after the time-out or the cancellation. */
   private cancelTimer: (() => void) | null = null;
@@ -71,10 +68,10 @@ export class Run extends LazyAbort implements TaskCall {
   private sending: LazyAbort | null = null;
 
   constructor(
-    readonly attempt: Attempt,
+    attempt: Attempt,
     private readonly parts: RunParts,
   ) {
-    super();
+    super(attempt, parts.reports);
     const task = parts.registry.definition(attempt.taskName);
     this.task = task;
     this.policy = task ? effectivePolicy(task.policy, attempt.overrides) : null;
@@ -260,43 +257,11 @@ export class Run extends LazyAbort implements TaskCall {
     this.inGrace = false;
   }
 
-  get taskId(): string {
-    return this.attempt.taskId;
-  }
-
-  get taskName(): string {
-    return this.attempt.taskName;
-  }
-
-  get attemptNumber(): number {
-    return this.attempt.retries + 1;
-  }
-
-  get submittedAt(): number {
-    return this.attempt.submittedAt;
-  }
-
-  get priority(): number {
-    return this.attempt.priority;
-  }
-
-  get metadata(): Metadata {
-    return metadataOf(this.attempt.metadata);
-  }
-
   get killGrace(): number {
     return this.policy?.killGrace ?? 0;
   }
 
-  progress(value: unknown): void {
-    if (this.phase === 'running') this.reporting.progress(value);
-  }
-
-  log(line: string): void {
-    if (this.phase === 'running') this.reporting.log(line);
-  }
-
-  private get reporting(): AttemptReports {
-    return (this.reports ??= new AttemptReports(this.attempt, this.parts.reports));
+  protected get isRunning(): boolean {
+    return this.phase === 'running';
   }
 }

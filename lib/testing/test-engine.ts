@@ -42,6 +42,7 @@ export class TestEngine implements Engine {
 function withoutSecondRuns(store: JobStore): JobStore {
   return {
     durable: store.durable,
+    supports: store.supports,
     open: (config): MaybePromise<OpenStore> =>
       whenDone(store.open(config), (opened) => {
         const settle: OpenStore['settle'] = (attempt, outcome, now) =>

@@ -244,7 +244,27 @@ export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
     expect(await flowrra.pendingCount()).toBe(0);
   });
 
-  if (engine.cannot.includes('keeps jobs across processes')) return;
+  if (engine.cannot.includes('keep jobs')) return;
+
+  it('what is given back instead of ending is cancelled, and does not run again', async () => {
+    const first = await beds.start([Long]);
+    const id = await first.flowrra.submit('Long.deaf');
+    await first.advance(0);
+    await first.app.get(Long).started.passed;
+    expect(await first.flowrra.cancel(id, { reason: 'at the end' })).toBe(true);
+    const stopped = first.flowrra.stop({ wait: false });
+    await first.advance(60_000);
+    await stopped;
+    const second = await beds.start([Long], {}, first);
+    await second.advance(1_000);
+    expect(await second.flowrra.waitForResult(id)).toMatchObject({
+      status: 'cancelled',
+      error: 'at the end',
+    });
+    expect(second.app.get(Long).ran).toEqual([]);
+  });
+
+  if (engine.cannot.includes('share jobs')) return;
 
   it('from another process: a job that waits is over at once, and waiters everywhere hear of it', async () => {
     const producer = await beds.start([], { role: 'producer', ...REMOTE });
@@ -274,23 +294,5 @@ export function cancelCases(beds: Beds, engine: EngineUnderTest): void {
     await worker.advance(1_000);
     expect(await waiting).toMatchObject({ status: 'cancelled', error: 'from afar' });
     expect(long.ran).toEqual(['obedient']);
-  });
-
-  it('what is given back instead of ending is cancelled, and does not run again', async () => {
-    const first = await beds.start([Long]);
-    const id = await first.flowrra.submit('Long.deaf');
-    await first.advance(0);
-    await first.app.get(Long).started.passed;
-    expect(await first.flowrra.cancel(id, { reason: 'at the end' })).toBe(true);
-    const stopped = first.flowrra.stop({ wait: false });
-    await first.advance(60_000);
-    await stopped;
-    const second = await beds.start([Long], {}, first);
-    await second.advance(1_000);
-    expect(await second.flowrra.waitForResult(id)).toMatchObject({
-      status: 'cancelled',
-      error: 'at the end',
-    });
-    expect(second.app.get(Long).ran).toEqual([]);
   });
 }

@@ -262,7 +262,7 @@ export function dedupeCases(beds: Beds, engine: EngineUnderTest): void {
     for (const [options, message] of wrong) expect(() => flowrra.with(options)).toThrow(message);
   });
 
-  if (engine.cannot.includes('keeps jobs across processes')) return;
+  if (engine.cannot.includes('share jobs')) return;
 
   it('across processes', async () => {
     const first = await beds.start([], REMOTE);

@@ -41,56 +41,12 @@ const REMOTE = { remoteTasks: { 'Kept.note': {}, 'Kept.hold': {}, 'Kept.fails': 
 
 /** What outlives the process that submitted it, and what several processes see of each other. */
 export function durabilityCases(beds: Beds, engine: EngineUnderTest): void {
-  if (engine.cannot.includes('keeps jobs across processes')) {
-    it('keeps nothing, so nobody may only produce', async () => {
+  const shares = !engine.cannot.includes('share jobs');
+  if (!shares)
+    it('runs all its jobs in one process, so none may only submit', async () => {
       await expect(beds.start([], { role: 'producer' })).rejects.toThrow(/role/);
     });
-    return;
-  }
-
-  it('runs what a producer has submitted, and the producer hears of the result', async () => {
-    const producer = await beds.start([], { role: 'producer', ...REMOTE });
-    const id = await producer.flowrra.submit('Kept.note', 'far');
-    const waiting = producer.flowrra.waitForResult(id);
-    await producer.advance(1_000);
-    expect(await producer.flowrra.getResult(id)).toMatchObject({ status: 'pending' });
-    const worker = await beds.start([Kept], { role: 'worker' }, producer);
-    expect(await waiting).toMatchObject({ status: 'success', result: 'noted far' });
-    expect(worker.app.get(Kept).ran).toEqual(['far']);
-    expect(await worker.flowrra.getResult(id)).toMatchObject({ taskName: 'Kept.note', result: 'noted far' });
-  });
-
-  it('a producer that waits for several results hears of each, whatever became of it', async () => {
-    const producer = await beds.start([], {
-      role: 'producer',
-      remoteTasks: { 'Kept.note': {}, 'Kept.fatal': {} },
-    });
-    const worker = await beds.start([Kept], {}, producer);
-    const ids = await producer.flowrra.submitMany('Kept.note', [['a'], ['b'], ['c']]);
-    ids.push(await producer.flowrra.submit('Kept.fatal'));
-    const results = await Promise.all(ids.map((id) => producer.flowrra.waitForResult(id)));
-    expect(results.map(({ result, error }) => result ?? error)).toEqual([
-      'noted a',
-      'noted b',
-      'noted c',
-      'FatalTaskError: for good',
-    ]);
-    await worker.advance(0);
-  });
-
-  it('a retry that was given back is still to be retried', async () => {
-    const first = await beds.start([Kept]);
-    const kept = first.app.get(Kept);
-    const id = await first.flowrra.submit(kept.failsThenHolds);
-    while (kept.ran.length === 0) await first.advance(100);
-    const stopped = first.flowrra.stop({ wait: false });
-    await first.advance(60_000);
-    await stopped;
-    const later = await beds.start([], { role: 'producer' }, first);
-    const waiting = { status: 'retrying', retries: 1 };
-    expect(await later.flowrra.getResult(id)).toMatchObject(waiting);
-    expect((await later.flowrra.jobs.find({ status: 'retrying' })).jobs).toMatchObject([waiting]);
-  });
+  if (engine.cannot.includes('keep jobs')) return;
 
   it('keeps jobs that wait, that are delayed and that are to be retried, with all that is known of them', async () => {
     const first = await beds.start([Kept], { numWorkers: 1 });
@@ -135,6 +91,61 @@ export function durabilityCases(beds: Beds, engine: EngineUnderTest): void {
     await first.flowrra.stop();
     const second = await beds.start([Kept], {}, first);
     expect([await second.flowrra.getResult(id), await second.flowrra.waitForResult(fatal)]).toEqual(results);
+  });
+
+  it('refuses a default name that a minifier may have made: jobs would outlive it', async () => {
+    @Injectable()
+    class q {
+      @Task()
+      work(): void {}
+    }
+    await expect(beds.start([q])).rejects.toThrow(/'q\.work'.*@Task\(\{ name/);
+  });
+
+  if (!shares) return;
+
+  it('runs what a producer has submitted, and the producer hears of the result', async () => {
+    const producer = await beds.start([], { role: 'producer', ...REMOTE });
+    const id = await producer.flowrra.submit('Kept.note', 'far');
+    const waiting = producer.flowrra.waitForResult(id);
+    await producer.advance(1_000);
+    expect(await producer.flowrra.getResult(id)).toMatchObject({ status: 'pending' });
+    const worker = await beds.start([Kept], { role: 'worker' }, producer);
+    expect(await waiting).toMatchObject({ status: 'success', result: 'noted far' });
+    expect(worker.app.get(Kept).ran).toEqual(['far']);
+    expect(await worker.flowrra.getResult(id)).toMatchObject({ taskName: 'Kept.note', result: 'noted far' });
+  });
+
+  it('a producer that waits for several results hears of each, whatever became of it', async () => {
+    const producer = await beds.start([], {
+      role: 'producer',
+      remoteTasks: { 'Kept.note': {}, 'Kept.fatal': {} },
+    });
+    const worker = await beds.start([Kept], {}, producer);
+    const ids = await producer.flowrra.submitMany('Kept.note', [['a'], ['b'], ['c']]);
+    ids.push(await producer.flowrra.submit('Kept.fatal'));
+    const results = await Promise.all(ids.map((id) => producer.flowrra.waitForResult(id)));
+    expect(results.map(({ result, error }) => result ?? error)).toEqual([
+      'noted a',
+      'noted b',
+      'noted c',
+      'FatalTaskError: for good',
+    ]);
+    await worker.advance(0);
+  });
+
+  it('a retry that was given back is still to be retried', async () => {
+    const first = await beds.start([Kept]);
+    const kept = first.app.get(Kept);
+    const id = await first.flowrra.submit(kept.failsThenHolds);
+    while (kept.ran.length === 0) await first.advance(100);
+    const stopped = first.flowrra.stop({ wait: false });
+    await first.advance(60_000);
+    await stopped;
+    const later = await beds.start([], { role: 'producer' }, first);
+    const waiting = { status: 'retrying', retries: 1 };
+    expect(await later.flowrra.getResult(id)).toMatchObject(waiting);
+    expect((await later.flowrra.jobs.find({ status: 'retrying' })).jobs).toMatchObject([waiting]);
   });
 
   it('no job runs twice, however many workers there are', async () => {
@@ -192,15 +203,6 @@ export function durabilityCases(beds: Beds, engine: EngineUnderTest): void {
     await stopped;
     await second.advance(0);
     expect(await waiting).toMatchObject({ result: 'by the other', retries: 0 });
-  });
-
-  it('refuses a default name that a minifier may have made: jobs would outlive it', async () => {
-    @Injectable()
-    class q {
-      @Task()
-      work(): void {}
-    }
-    await expect(beds.start([q])).rejects.toThrow(/'q\.work'.*@Task\(\{ name/);
   });
 
   it('bounds what waits for all who submit', async () => {

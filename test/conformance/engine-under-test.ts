@@ -3,12 +3,18 @@ import type { Engine, FlowrraEvent, FlowrraModuleOptions, FlowrraService } from 
 import { startApp } from '../support/app.js';
 import { ManualClock, type World } from '../support/manual-clock.js';
 
-/** What an engine may say that it cannot do. The suite then checks that it says so. */
-export type Limitation = 'keeps jobs across processes';
+/** A feature that an engine does not have. The suite skips its cases, and checks that settings that need it are rejected. */
+export type Limitation =
+  /** Jobs are lost when the process ends. */
+  | 'keep jobs'
+  /** Only one process at a time can use a storage. */
+  | 'share jobs'
+  /** `fleetConcurrency` and `fleetRateLimit` */
+  | 'limit the fleet';
 
 /** One engine, as the conformance suite sees it. */
 export interface EngineUnderTest {
-  /** The folder below `lib/engine`. */
+  /** The folder below `lib/engine`, or below `test` for an engine that is no part of the library. */
   readonly folder: string;
   /** A new engine. Those that are made with the same name share their storage. */
   create(storage: string): Engine | string;

@@ -54,7 +54,10 @@ export function limitCases(beds: Beds, engine: EngineUnderTest): void {
   };
   const isPaused = (bed: Bed) => bed.flowrra.queues.isPaused('slow');
 
-  it.each(['rateLimit', 'fleetRateLimit'] as const)('%s: so many start within a time', async (limit) => {
+  const limitsFleet = !engine.cannot.includes('limit the fleet');
+  const rateLimits = limitsFleet ? (['rateLimit', 'fleetRateLimit'] as const) : (['rateLimit'] as const);
+
+  it.each(rateLimits)('%s: so many start within a time', async (limit) => {
     const queues = { slow: { concurrency: 10, [limit]: { max: 3, per: '10s' } } };
     const { flowrra, limited, advance } = await start({ queues });
     await flowrra.submitMany(limited.tick, ten);
@@ -75,20 +78,32 @@ export function limitCases(beds: Beds, engine: EngineUnderTest): void {
     expect(limited.ran).toEqual([0]);
   });
 
-  it('fleetConcurrency: so many run at once, however many places there are', async () => {
-    const queues = { slow: { concurrency: 5, fleetConcurrency: 2 } };
-    const { flowrra, limited, advance } = await start({ queues });
-    const ids = await flowrra.submitMany(
-      limited.hold,
-      Array.from({ length: 6 }, (): [] => []),
+  if (limitsFleet) {
+    it('fleetConcurrency: so many run at once, however many places there are', async () => {
+      const queues = { slow: { concurrency: 5, fleetConcurrency: 2 } };
+      const { flowrra, limited, advance } = await start({ queues });
+      const ids = await flowrra.submitMany(
+        limited.hold,
+        Array.from({ length: 6 }, (): [] => []),
+      );
+      await advance(1_000);
+      expect(limited.most).toBe(2);
+      limited.gate.open();
+      await advance(1_000);
+      await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
+      expect(limited.most).toBe(2);
+    });
+  } else {
+    it.each([{ fleetConcurrency: 2 }, { fleetRateLimit: { max: 3, per: '10s' as const } }])(
+      'rejects a limit of all processes: %j',
+      async (slow) => {
+        const [option = ''] = Object.keys(slow);
+        await expect(start({ queues: { slow } })).rejects.toThrow(
+          `does not support ${option} of queue 'slow'`,
+        );
+      },
     );
-    await advance(1_000);
-    expect(limited.most).toBe(2);
-    limited.gate.open();
-    await advance(1_000);
-    await Promise.all(ids.map((id) => flowrra.waitForResult(id)));
-    expect(limited.most).toBe(2);
-  });
+  }
 
   it('a paused queue starts nothing until it is resumed; others go on, and submissions are taken', async () => {
     const bed = await start({ queues: { slow: { concurrency: 4 } } });
@@ -218,7 +233,25 @@ export function limitCases(beds: Beds, engine: EngineUnderTest): void {
     limited.gate.open();
   });
 
-  if (engine.cannot.includes('keeps jobs across processes')) return;
+  if (!engine.cannot.includes('keep jobs'))
+    it('a pause outlives the application', async () => {
+      const options = { queues: { slow: {} } };
+      const first = await start(options);
+      await first.flowrra.queues.pause('slow');
+      const id = await first.flowrra.submit(first.limited.tick, 1);
+      const stopped = first.flowrra.stop();
+      await first.advance(60_000);
+      await stopped;
+      const second = await start(options, first);
+      await second.advance(5_000);
+      expect(await isPaused(second)).toBe(true);
+      expect(second.limited.ran).toEqual([]);
+      await second.flowrra.queues.resume('slow');
+      await second.advance(5_000);
+      expect(await second.flowrra.waitForResult(id)).toMatchObject({ status: 'success' });
+    });
+
+  if (engine.cannot.includes('share jobs')) return;
 
   it('fleet limits hold for all processes together', async () => {
     const queues = {

@@ -116,7 +116,7 @@ export function ownIdCases(beds: Beds, engine: EngineUnderTest): void {
   });
 
   it('goes to one job, however many submit it at once when it becomes free', async () => {
-    const shared = !engine.cannot.includes('keeps jobs across processes');
+    const shared = !engine.cannot.includes('share jobs');
     const first = await startMixed(beds, BRIEF);
     const others: Bed[] = [];
     for (let n = 0; n < 3; n++) others.push(shared ? await beds.start([Mixed], BRIEF, first) : first);

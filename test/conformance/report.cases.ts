@@ -180,7 +180,7 @@ export function reportCases(beds: Beds, engine: EngineUnderTest): void {
     expect(await deepBelow()).toBeUndefined();
   });
 
-  if (engine.cannot.includes('keeps jobs across processes')) return;
+  if (engine.cannot.includes('share jobs')) return;
 
   it('another process reads progress and lines while the job runs', async () => {
     const worker = await start();

@@ -43,7 +43,7 @@ class Stopped {
 }
 
 export function stopCases(beds: Beds, engine: EngineUnderTest): void {
-  const loses = engine.cannot.includes('keeps jobs across processes');
+  const loses = engine.cannot.includes('keep jobs');
 
   async function start() {
     const bed = await beds.start([Stopped], { numWorkers: 1 });

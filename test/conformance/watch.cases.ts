@@ -330,7 +330,7 @@ export function watchCases(beds: Beds, engine: EngineUnderTest): void {
     const stopped = flowrra.stop({ wait: false });
     await advance(60_000);
     await stopped;
-    if (engine.cannot.includes('keeps jobs across processes')) {
+    if (engine.cannot.includes('keep jobs')) {
       expect([running.ended, later.ended]).toEqual(['completed', 'completed']);
       expect([running.last, later.last]).toMatchObject([{ status: 'cancelled' }, { status: 'cancelled' }]);
     } else {
@@ -353,7 +353,7 @@ export function watchCases(beds: Beds, engine: EngineUnderTest): void {
     expect(follower.last).toMatchObject({ status: 'success', result: 'held' });
   });
 
-  if (engine.cannot.includes('keeps jobs across processes')) return;
+  if (engine.cannot.includes('share jobs')) return;
 
   it('tells what happens in another process', async () => {
     const worker = await start();

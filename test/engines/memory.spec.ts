@@ -4,5 +4,5 @@ describeEngine({
   folder: 'memory',
   create: () => 'memory:',
   clock: 'virtual',
-  cannot: ['keeps jobs across processes'],
+  cannot: ['keep jobs', 'share jobs'],
 });

@@ -31,7 +31,7 @@ function meaning(cell: string): unknown {
 function fieldsOf(files: string | readonly string[], type: string): string[] {
   const source = [files].flat().map(textOf).join('\n');
   const body = new RegExp(`interface ${type}\\b.*?\\{\\n(.*?)\\n\\}`, 's').exec(source)?.[1] ?? '';
-  return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string);
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, name]) => name as string);
 }
 
 const OPTIONS = ['module', 'cpu', 'queue'].map((name) => `lib/nest/options/${name}-options.ts`);

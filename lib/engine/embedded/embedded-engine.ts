@@ -2,7 +2,7 @@ import type { Capability, Engine, EngineHost } from '../engine.js';
 import { EmbeddedConnection } from './embedded-connection.js';
 import type { JobStore, StoreEvent } from './job-store.js';
 
-/** An engine inside the process, over a small store. */
+/** An engine inside the process, over a store. Each store has results and control. */
 export class EmbeddedEngine implements Engine {
   readonly supports: ReadonlySet<Capability>;
 
@@ -10,8 +10,7 @@ export class EmbeddedEngine implements Engine {
     readonly name: string,
     private readonly store: JobStore,
   ) {
-    const everywhere = ['fleetLimits', 'results', 'control'] as const;
-    this.supports = new Set(store.durable ? [...everywhere, 'shared'] : everywhere);
+    this.supports = new Set<Capability>(['results', 'control', ...store.supports]);
   }
 
   get durable(): boolean {

@@ -10,6 +10,8 @@ import type { JobControl } from '../control.js';
 export interface JobStore {
   /** Whether jobs outlive the process. An engine runs jobs that would be lost before it stops. */
   readonly durable: boolean;
+  /** Whether several processes may use the storage, and whether `claim` applies the limits of all processes. */
+  readonly supports: ReadonlySet<'shared' | 'fleetLimits'>;
   /** May be called again after the open store has been closed; a store that is not durable keeps its jobs meanwhile. */
   open(config: StoreConfig): MaybePromise<OpenStore>;
 }
@@ -59,7 +61,7 @@ export interface OpenStore {
   hasExisting(job: NewJob, now: number): MaybePromise<boolean>;
   /**
    * Marks up to `limit` due jobs of a queue as running and returns their attempts, in running order: none of
-   * a paused queue, and no more than the fleet's concurrency and rate allow.
+   * a paused queue, and no more than `fleetConcurrency` and `fleetRateLimit` allow, if the store supports them.
    */
   claim(queue: string, limit: number, now: number): MaybePromise<readonly Attempt[]>;
   /**

@@ -3,9 +3,9 @@ import { ResultNotFoundError } from '../../job/errors.js';
 import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../job/job.js';
 import { nextState, type Outcome } from '../../job/outcome.js';
 import { droppedResult, type FinishedTaskResult, taskResultOf } from '../../job/task-result.js';
+import { DedupeKeys } from '../dedupe-keys.js';
 import { EmbeddedEngine } from '../embedded/embedded-engine.js';
 import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../embedded/job-store.js';
-import { DedupeKeys } from './dedupe-keys.js';
 import { FinishedJobs } from './finished-jobs.js';
 import type { JobRecord } from './job-record.js';
 import { MemoryControl } from './memory-control.js';
@@ -20,6 +20,7 @@ export function memoryEngine(): EmbeddedEngine {
 
 export class MemoryStore implements JobStore {
   readonly durable = false;
+  readonly supports: JobStore['supports'] = new Set(['fleetLimits']);
   private latest: OpenMemoryStore | null = null;
 
   /** The jobs of the store that was open before are kept. */
@@ -37,7 +38,7 @@ export class OpenMemoryStore implements OpenStore {
   private readonly epoch: number;
   private readonly jobs: MemoryJobs;
   private readonly queues: Map<string, MemoryQueue<JobRecord>>;
-  private readonly keys: DedupeKeys;
+  private readonly keys: DedupeKeys<JobRecord>;
   private readonly finished: FinishedJobs;
 
   /** @param earlier The store before, whose jobs this one takes over. */
@@ -49,7 +50,7 @@ export class OpenMemoryStore implements OpenStore {
     this.epoch = earlier?.epoch ?? config.clock.now();
     this.jobs = earlier?.jobs ?? new MemoryJobs();
     this.queues = earlier?.queues ?? new Map<string, MemoryQueue<JobRecord>>();
-    this.keys = earlier?.keys ?? new DedupeKeys();
+    this.keys = earlier?.keys ?? new DedupeKeys<JobRecord>();
     this.finished =
       earlier?.finished ?? new FinishedJobs(config.clock, config.retention, (job) => this.drop(job));
     for (const queue of config.queues)

@@ -1,6 +1,6 @@
 import { metadataOf } from '../../job/metadata.js';
 import type { Dedupe, NewJob } from '../../job/job.js';
-import { lacks } from '../../engine/capabilities.js';
+import { lacksInThread } from '../../engine/capabilities.js';
 import type { Capability, ConnectedEngine, DrainReport, Engine } from '../../engine/engine.js';
 import type { MaybePromise } from '../../job/async.js';
 import type { DedupeOptions } from '../../job/submit-options.js';
@@ -45,7 +45,7 @@ export class ParentEngine implements Engine, ConnectedEngine {
   }
 
   pendingCount(): MaybePromise<number> {
-    throw lacks(this, 'pendingCount');
+    throw lacksInThread(this, 'pendingCount');
   }
 
   close(): void {}

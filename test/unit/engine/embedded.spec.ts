@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { EmbeddedEngine } from '../../../lib/engine/embedded/embedded-engine.js';
-import type { OpenStore, StoreConfig } from '../../../lib/engine/embedded/job-store.js';
+import type { JobStore, OpenStore, StoreConfig } from '../../../lib/engine/embedded/job-store.js';
 import type { EngineEvent } from '../../../lib/engine/engine.js';
 import type { Attempt, NewJob } from '../../../lib/job/job.js';
 import type { Outcome } from '../../../lib/job/outcome.js';
@@ -13,6 +13,7 @@ import { attemptOf, partsOf } from '../../support/run-parts.js';
 /** A store that hands out what it was given, and notes what it is told. */
 class FakeStore {
   readonly durable: boolean;
+  readonly supports: JobStore['supports'] = new Set();
   readonly settled: Outcome[] = [];
   readonly results = {} as never;
   readonly control = {} as never;

@@ -1,0 +1,55 @@
+// The seam of engines
+export type { Capability, ConnectedEngine, DrainReport, Engine, EngineEvent, EngineHost } from './engine.js';
+export type { Cancellation, JobControl } from './control.js';
+export type { Run } from '../run/run.js';
+export type { Within } from '../run/call-task.js';
+
+// The embedded engine, over a store
+export { EmbeddedEngine } from './embedded/embedded-engine.js';
+export {
+  CHANGED,
+  type JobStore,
+  type OpenStore,
+  type StoreConfig,
+  type StoreEvent,
+} from './embedded/job-store.js';
+
+// Jobs as data
+export {
+  type Accepted,
+  type Attempt,
+  type AttemptError,
+  type Dedupe,
+  Duplicate,
+  isFinal,
+  type JobReport,
+  type JobRow,
+  type JobState,
+  type LogLine,
+  MAX_LOG_LINES,
+  type Metadata,
+  type NewJob,
+  waitingStatus,
+} from '../job/job.js';
+export { type NextState, nextState, type Outcome } from '../job/outcome.js';
+export type { PolicyOverrides } from '../job/policy.js';
+export {
+  type BackPressure,
+  type RateLimit,
+  RateWindow,
+  type ResolvedQueue,
+  type Retention,
+} from '../job/queue.js';
+export { badCursor, type JobQuery, matches, type RowPage } from '../job/query.js';
+export { copyPlain } from '../job/payload/payload-codec.js';
+export { payloadFromText, payloadToText } from '../job/payload/payload-text.js';
+export { droppedResult, taskResultOf } from '../job/task-result.js';
+
+// Parts for engines
+export { detached, type MaybePromise } from '../job/async.js';
+export { type IdleSignal, Runs } from '../run/runs.js';
+export { AbortListeners, type Waiter, waitUntil } from '../results/wait-until.js';
+export { Waiters } from '../results/waiters.js';
+export { Admission } from './admission.js';
+export { DedupeKeys, type KeyedJob, type KeyHolder } from './dedupe-keys.js';
+export { Idle } from './idle.js';
