@@ -12,7 +12,7 @@ export interface EngineUse {
   readonly queues: readonly ResolvedQueue[];
 }
 
-const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules'>>({
+const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules' | 'watch'>>({
   enqueue: true,
   enqueueMany: true,
   pendingCount: true,

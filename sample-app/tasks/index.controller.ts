@@ -14,6 +14,7 @@ export class IndexController {
         'send { subject, to: [addresses] }, slowly; it says how far it is, and can be cancelled',
       'GET /tasks/:taskId': 'how a task is doing, and its result',
       'GET /tasks/:taskId/details': 'the same with its arguments and its log',
+      'GET /tasks/:taskId/updates': 'its status, progress and log as server-sent events, until its end',
       'DELETE /tasks/:taskId': 'cancel it',
       'POST /tasks/:taskId/retry': 'run a failed one again',
       'GET /health': 'whether all is well',

@@ -21,6 +21,7 @@ import { scheduleCases } from './schedule.cases.js';
 import { scheduleStoreCases } from './schedule-store.cases.js';
 import { stopCases } from './stop.cases.js';
 import { submissionCases } from './submission.cases.js';
+import { watchCases } from './watch.cases.js';
 
 /**
  * The behaviour that every engine shares, run once for each. It speaks to the engine through a
@@ -43,6 +44,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('cancelling', () => cancelCases(beds, engine));
     describe('dedupe', () => dedupeCases(beds, engine));
     describe('reports', () => reportCases(beds, engine));
+    describe('watching', () => watchCases(beds, engine));
     describe('limits', () => limitCases(beds, engine));
     describe('jobs', () => jobsCases(beds));
     describe('retrying failed jobs', () => requeueCases(beds));

@@ -1,5 +1,5 @@
 import { ExecutorNotRunningError } from '../../job/errors.js';
-import { type Accepted, isPlain, type NewJob } from '../../job/job.js';
+import { type Accepted, isPlain, type JobRow, type NewJob } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
 import { Admission } from '../admission.js';
 import type { ConnectedEngine, DrainReport } from '../engine.js';
@@ -26,7 +26,7 @@ export class ConnectedBullMq implements ConnectedEngine {
   readonly schedules: BullMqSchedules;
   private readonly submissions: Submissions;
   private readonly admission: Admission;
-  private readonly watch: CancelWatch;
+  private readonly cancelWatch: CancelWatch;
   private readonly checkTimer: NodeJS.Timeout;
   private workers = QueueWorkers.none;
   private accepting = true;
@@ -46,11 +46,16 @@ export class ConnectedBullMq implements ConnectedEngine {
       this.results.mayHaveEnded(taskId);
     });
     this.schedules = new BullMqSchedules(parts);
-    this.watch = new CancelWatch(jobs, runs, outages, (attempt, reason) =>
+    this.cancelWatch = new CancelWatch(jobs, runs, outages, (attempt, reason) =>
       this.settled(attempt, { kind: 'cancelled', reason }),
     );
     this.checkTimer = setInterval(this.check, CHECK_MS).unref();
     outages.start();
+  }
+
+  /** Each queue with a watched job holds a connection, as for waits for results. */
+  watch(job: Pick<JobRow, 'taskId' | 'queue'>, changed: () => void): () => void {
+    return this.parts.listeners.watch(job, changed);
   }
 
   async consume(): Promise<void> {
@@ -58,7 +63,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { queues, host, step } = parts;
     await step(() => limitFleet(queues, host.queues));
     this.workers = await step(() => QueueWorkers.open({ ...parts, admission, settled }));
-    this.watch.start();
+    this.cancelWatch.start();
     this.workers.start();
   }
 
@@ -86,7 +91,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { live, idle } = this.parts.runs;
     const unfinished = await live.drain(graceMs, killMs, idle);
     await this.workers.close(!(await this.serverAnswers()));
-    this.watch.stop();
+    this.cancelWatch.stop();
     return { unfinished, dropped: 0 };
   }
 
@@ -96,7 +101,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     outages.stop();
     this.admission.close();
     clearInterval(this.checkTimer);
-    this.watch.stop();
+    this.cancelWatch.stop();
     // The server may accept a submission that was sent: its submitter needs the answer.
     await timeout.limit(this.submissions.close()).catch(() => undefined);
     await untilClosed(this.results.checked());
@@ -119,7 +124,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { kind } = outcome;
     this.parts.host.notify({ type: 'settled', attempt, outcome });
     this.results.mayHaveEnded(attempt.taskId);
-    if (kind === 'retry' || kind === 'snoozed' || kind === 'released') this.watch.wasReleased(attempt);
+    if (kind === 'retry' || kind === 'snoozed' || kind === 'released') this.cancelWatch.wasReleased(attempt);
   };
 
   private readonly check = (): void => {

@@ -13,7 +13,7 @@ export interface SchedulerParts {
   readonly declarations: Declarations;
   readonly clock: Clock;
   /** Whether other processes can change schedules. */
-  readonly shared: boolean;
+  readonly isShared: boolean;
   /** The name of this worker. */
   readonly worker: string;
   /** Called with each occurrence that this worker has handled, once that is stored. */
@@ -57,7 +57,7 @@ export class Scheduler {
   /** Stores the declared schedules, and begins. */
   async start(): Promise<void> {
     await this.parts.declarations.declare();
-    if (this.parts.shared) this.pollTimer = setInterval(() => this.wake(), POLL_MS).unref();
+    if (this.parts.isShared) this.pollTimer = setInterval(() => this.wake(), POLL_MS).unref();
     this.wake();
   }
 
@@ -105,7 +105,7 @@ export class Scheduler {
 
   /** Handles the schedules that are due. Returns the milliseconds until the next look; `null` if there is no schedule. */
   private async round(): Promise<number | null> {
-    const { records, clock, declarations, shared } = this.parts;
+    const { records, clock, declarations, isShared } = this.parts;
     await declarations.keepUp();
     let found = await records.earliest(IDLE_READ);
     if (found.length === IDLE_READ && this.due(found).length > 0) found = await records.earliest(BUSY_READ);
@@ -118,7 +118,7 @@ export class Scheduler {
       return 0;
     }
     const earliest = Math.min(...found.map((record) => this.dueHere(record)));
-    return Math.min(Math.max(0, earliest - clock.now()), shared ? Infinity : MAX_SLEEP_MS);
+    return Math.min(Math.max(0, earliest - clock.now()), isShared ? Infinity : MAX_SLEEP_MS);
   }
 
   private due<R extends ScheduleRecord & { readonly due: number }>(records: readonly R[]): readonly R[] {
@@ -129,7 +129,7 @@ export class Scheduler {
   private dueHere({ schedule, due }: ScheduleRecord & { readonly due: number }): number {
     const deferred = this.deferred.get(schedule.name) ?? -Infinity;
     const own = schedule.lastWorker === null || schedule.lastWorker === this.parts.worker;
-    return Math.max(own || !this.parts.shared ? due : due + this.takeover, deferred);
+    return Math.max(own || !this.parts.isShared ? due : due + this.takeover, deferred);
   }
 
   private async handle({ version, schedule }: ScheduleRecord): Promise<void> {

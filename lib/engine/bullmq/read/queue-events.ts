@@ -10,6 +10,9 @@ import { stateOf } from './job-row.js';
 /** The most ids that are remembered as this process's own: their events may be lost. */
 const MAX_REMEMBERED = 10_000;
 
+/** The events that tell of a change that a watch shows. A report of log lines alone has no event. */
+const CHANGES = ['active', 'progress', 'waiting', 'delayed', 'completed', 'failed'] as const;
+
 type BullEvent = 'added' | 'active' | 'completed' | 'failed';
 type Job = NonNullable<Awaited<ReturnType<AnyQueue['getJob']>>>;
 
@@ -18,6 +21,7 @@ export class QueueListeners {
   private readonly opening = new Map<string, Promise<AnyEvents>>();
   private readonly open = new Set<string>();
   private readonly onEnded = new Set<(taskId: string) => void>();
+  private readonly onChanged = new Map<string, Set<() => void>>();
 
   constructor(
     private readonly server: BullServer,
@@ -27,6 +31,20 @@ export class QueueListeners {
   /** Calls `ended` when a job ends, in any process, in a queue that is listened to. */
   subscribe(ended: (taskId: string) => void): void {
     this.onEnded.add(ended);
+  }
+
+  /**
+   * Calls `changed` when a job changes, in any process, and when events of its queue begin to arrive. Returns a
+   * function that ends this.
+   */
+  watch({ taskId, queue }: { taskId: string; queue: string }, changed: () => void): () => void {
+    const watchers = this.onChanged.get(taskId) ?? new Set();
+    this.onChanged.set(taskId, watchers.add(changed));
+    this.listen(queue).then(changed, this.outages.report);
+    return () => {
+      watchers.delete(changed);
+      if (watchers.size === 0) this.onChanged.delete(taskId);
+    };
   }
 
   /** Resolves when events of that queue arrive. */
@@ -53,9 +71,12 @@ export class QueueListeners {
     const { report } = this.outages;
     const events = this.server.events(name);
     const ended = ({ jobId }: { jobId: string }): void => this.onEnded.forEach((listener) => listener(jobId));
+    const changed = ({ jobId }: { jobId: string }): void =>
+      this.onChanged.get(jobId)?.forEach((watcher) => watcher());
     events.on('error', report);
     events.on('completed', ended);
     events.on('failed', ended);
+    for (const type of CHANGES) events.on(type, changed);
     await events.waitUntilReady().catch((error: unknown) => {
       void events.close().catch(report);
       throw error;

@@ -8,7 +8,7 @@ export type AnyJob = Job<unknown, unknown, string>;
 export type AnyWorker = Worker<unknown, unknown, string, IQueueBackend>;
 export interface AnyEvents {
   on(
-    event: 'added' | 'active' | 'completed' | 'failed',
+    event: 'added' | 'active' | 'progress' | 'waiting' | 'delayed' | 'completed' | 'failed',
     listener: (event: { jobId: string }) => void,
   ): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
