@@ -4,8 +4,8 @@ import { FlowrraConfigError } from './errors.js';
 import type { JobRow, TaskStatus } from './job.js';
 import { showValue } from './show-value.js';
 
-/** A filter of jobs, and a position in the list of those that match. */
-export interface JobQuery {
+/** The conditions that a job has to meet. */
+export interface JobConditions {
   /** `undefined` for any. */
   readonly status: readonly TaskStatus[] | undefined;
   readonly task: string | undefined;
@@ -14,6 +14,12 @@ export interface JobQuery {
   readonly from: number | undefined;
   /** The latest time of submission, exclusive, in milliseconds since the epoch. */
   readonly to: number | undefined;
+  /** A tag that the job has. */
+  readonly tag: string | undefined;
+}
+
+/** Conditions, and a position in the list of the jobs that meet them. */
+export interface JobQuery extends JobConditions {
   /** The `cursor` of the previous page; `null` for the first page. */
   readonly cursor: string | null;
   /** 1 to 1,000. */
@@ -63,14 +69,15 @@ export function badCursor(cursor: string): FlowrraConfigError {
 
 /** Whether a job passes the filter of a query. */
 export function matches(
-  { status, task, queue, from, to }: JobQuery,
-  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt'>,
+  { status, task, queue, from, to, tag }: JobConditions,
+  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt' | 'tags'>,
 ): boolean {
   return (
     (status === undefined || status.includes(job.status)) &&
     (task === undefined || task === job.taskName) &&
     (queue === undefined || queue === job.queue) &&
     (from === undefined || job.submittedAt >= from) &&
-    (to === undefined || job.submittedAt < to)
+    (to === undefined || job.submittedAt < to) &&
+    (tag === undefined || job.tags?.includes(tag) === true)
   );
 }

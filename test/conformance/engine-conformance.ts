@@ -19,6 +19,7 @@ import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
 import { stopCases } from './stop.cases.js';
 import { submissionCases } from './submission.cases.js';
+import { tagsCases } from './tags.cases.js';
 
 /**
  * The behaviour that every engine shares, run once for each. It speaks to the engine through a
@@ -43,6 +44,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('reports', () => reportCases(beds, engine));
     describe('limits', () => limitCases(beds, engine));
     describe('jobs', () => jobsCases(beds));
+    describe('tags', () => tagsCases(beds));
     describe('retrying failed jobs', () => requeueCases(beds));
     describe('dead letters', () => deadLetterCases(beds));
     describe('enhancers', () => enhancerCases(beds));

@@ -104,6 +104,7 @@ it('debounce: arguments of any size replace arguments of any size', async () => 
 
 const ALL_JOBS = {
   status: undefined,
+  tag: undefined,
   task: undefined,
   queue: undefined,
   from: undefined,

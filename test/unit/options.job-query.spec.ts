@@ -15,6 +15,7 @@ it('takes everything that can be said', () => {
       queue: 'mail',
       from: new Date(5),
       to: new Date(7),
+      tag: 'order:17',
       cursor: 'abc',
       limit: 1_000,
     }),
@@ -24,6 +25,7 @@ it('takes everything that can be said', () => {
     queue: 'mail',
     from: 5,
     to: 7,
+    tag: 'order:17',
     cursor: 'abc',
     limit: 1_000,
   });
@@ -39,6 +41,9 @@ it.each([
   [{ from: 5 }, 'from: 5 is not valid. It must be a valid Date.'],
   [{ queue: 'a:b' }, "queue: 'a:b' is not valid."],
   [{ task: '' }, "task: '' is not valid."],
+  [{ tag: '' }, "tag: '' is not valid. A tag is 1 to 100 characters, none a control character."],
+  [{ tag: ['a'] }, 'tag: an array is not valid.'],
+  [{ tag: 'x'.repeat(101) }, 'A tag is 1 to 100 characters'],
   [{ cursor: {} }, 'cursor: an object is not valid.'],
   [{ states: 'failed' }, "find(): unknown option 'states' (given 'failed'). Did you mean 'status'?"],
 ])('rejects %j', (options, message) => {

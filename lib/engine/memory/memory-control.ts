@@ -18,6 +18,10 @@ export interface ControlledJobs {
   before(slot: number): Iterable<[number, JobRecord]>;
   /** All slots are below this one. */
   readonly end: number;
+  /** The jobs with a tag and lower orders than `order`, from the latest submission on, each with its order. */
+  withTag(tag: string, order: number): Iterable<[number, JobRecord]>;
+  /** All orders are below this one. */
+  readonly tagEnd: number;
   queue(name: string): MemoryQueue<JobRecord>;
   readonly allQueues: Iterable<MemoryQueue<JobRecord>>;
   changed(): void;
@@ -50,11 +54,13 @@ export class MemoryControl implements JobControl {
   find(query: JobQuery): RowPage {
     const rows: JobRow[] = [];
     let read = 0;
-    let slot = query.cursor === null ? this.jobs.end : slotOf(query.cursor);
-    for (const [at, job] of this.jobs.before(slot)) {
-      slot = at;
+    const { tag, cursor, limit } = query;
+    const end = tag === undefined ? this.jobs.end : this.jobs.tagEnd;
+    const from = cursor === null ? end : positionOf(cursor);
+    // The position is a slot or, with a tag, an order.
+    for (const [at, job] of tag === undefined ? this.jobs.before(from) : this.jobs.withTag(tag, from)) {
       if (matches(query, job)) rows.push(job.row());
-      if (rows.length === query.limit || ++read === MAX_READ) return { rows, cursor: slot.toString(36) };
+      if (rows.length === limit || ++read === MAX_READ) return { rows, cursor: at.toString(36) };
     }
     return { rows, cursor: null };
   }
@@ -96,7 +102,7 @@ export class MemoryControl implements JobControl {
   }
 }
 
-function slotOf(cursor: string): number {
+function positionOf(cursor: string): number {
   if (/^[0-9a-z]{1,9}$/.test(cursor)) return Number.parseInt(cursor, 36);
   throw badCursor(cursor);
 }

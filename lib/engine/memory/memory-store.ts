@@ -186,6 +186,14 @@ export class OpenMemoryStore implements OpenStore {
     return this.jobs.before(slot);
   }
 
+  withTag(tag: string, order: number): Iterable<[number, JobRecord]> {
+    return this.jobs.tags.before(tag, order);
+  }
+
+  get tagEnd(): number {
+    return this.jobs.tags.end;
+  }
+
   get end(): number {
     return this.jobs.end;
   }
@@ -205,7 +213,7 @@ export class OpenMemoryStore implements OpenStore {
   }
 
   private debounce(job: JobRecord, later: NewJob, now: number): void {
-    job.replaceBy(later);
+    this.jobs.replaceContent(job, later);
     job.home.reschedule(job, now + later.delay);
     this.changed();
   }

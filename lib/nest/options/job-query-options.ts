@@ -1,6 +1,7 @@
 import { wrong } from '../../job/check.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';
 import type { JobQuery } from '../../job/query.js';
+import { checkTag } from '../../job/tags.js';
 import { date, oneOf, optional, OptionTable, type Rule, type RulesOf, wholeNumber } from '../../job/rules.js';
 import type { TaskStatus } from '../../job/job.js';
 
@@ -30,6 +31,12 @@ export interface JobFilter {
    * @defaultValue no limit
    */
   to?: Date;
+  /**
+   * A tag of the job. The engine reads only jobs with this tag.
+   *
+   * @defaultValue any tags
+   */
+  tag?: string;
 }
 
 /** Options of `jobs.find()`. */
@@ -62,6 +69,7 @@ const filterRules = {
   queue: optional(checkQueueName),
   from: time,
   to: time,
+  tag: optional(checkTag),
 } satisfies RulesOf<JobFilter>;
 
 const oneStatus = oneOf(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled']);
