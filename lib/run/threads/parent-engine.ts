@@ -25,7 +25,17 @@ export class ParentEngine implements Engine, ConnectedEngine {
     return { unfinished: 0, dropped: 0 };
   }
 
-  enqueue({ taskName, args, taskId, priority, delay, overrides, metadata, dedupe, tags }: NewJob): Promise<string> {
+  enqueue({
+    taskName,
+    args,
+    taskId,
+    priority,
+    delay,
+    overrides,
+    metadata,
+    dedupe,
+    tags,
+  }: NewJob): Promise<string> {
     const debounced = dedupe?.mode === 'debounce';
     // Without `validFrom`: the parent adds it again.
     const { validFrom: _validFrom, ...given } = overrides ?? {};

@@ -8,11 +8,13 @@ import { argsOf, cancelReasonIn, cancelText, logLineOf, logRowOf, progressText }
 import { isMalformed } from '../malformed-job.js';
 import { type FoundJob, PENDING } from '../server/bull-queues.js';
 import { JobFinder } from './job-finder.js';
+import { TagFinder } from './tag-finder.js';
 import { rowOf } from './job-row.js';
 
 /** Queries and operations on the server's jobs and queues. */
 export class BullMqControl implements JobControl {
   private readonly finder: JobFinder;
+  private readonly tagFinder: TagFinder;
 
   /** @param cancelled Called when a waiting job has been cancelled. */
   constructor(
@@ -20,6 +22,7 @@ export class BullMqControl implements JobControl {
     private readonly cancelled: (taskId: string) => void,
   ) {
     this.finder = new JobFinder(parts.queues, parts.jobs);
+    this.tagFinder = new TagFinder(parts.queues, parts.jobs);
   }
 
   async cancel(taskId: string, reason: string): Promise<Cancellation> {
@@ -83,7 +86,9 @@ export class BullMqControl implements JobControl {
   }
 
   async find(query: JobQuery): Promise<RowPage> {
-    return this.parts.reads.run(() => this.finder.find(query));
+    const { tag } = query;
+    const find = tag === undefined ? () => this.finder.find(query) : () => this.tagFinder.find(query, tag);
+    return this.parts.reads.run(find);
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
-import type { BullJob, KeepRule } from '../job-mapping.js';
+import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
 
 /** BullMQ's classes, for either server. */
 export type AnyQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>;
@@ -65,6 +65,8 @@ export interface Debounced {
   readonly data: string;
   /** Milliseconds. */
   readonly delay: number;
+  /** The tags in the data. */
+  readonly tags: readonly string[];
 }
 
 /** The effect of a cancellation, and the text of the first one. */
@@ -73,11 +75,35 @@ export interface CancelAnswer {
   readonly text: string | null;
 }
 
+/** The submission of a job with a tag, in milliseconds since the epoch, and its id: the order of a tag's jobs. */
+export interface TagPosition {
+  readonly at: number;
+  readonly taskId: string;
+}
+
+export type TagEntry = TagPosition;
+
+/**
+ * The index from tags to jobs. It may contain jobs that do not exist or no longer have the tag: a reader compares the
+ * tags in a job's data.
+ */
+export interface TaggedJobs {
+  /** Notes the tags of jobs that are about to be added by the next call on the same connection; `null` if nothing is to be done. */
+  note(queue: string, jobs: readonly QueuedJob[]): Promise<void> | null;
+  /** Jobs with a tag, the latest submission first, after a position in that order. */
+  list(queue: string, tag: string, before: TagPosition | null, count: number): Promise<TagEntry[]>;
+  /** Drops the entries of those of these jobs that do not exist. */
+  forget(queue: string, taskIds: readonly string[]): Promise<void>;
+  /** Drops entries of jobs that BullMQ has deleted. Call it now and then. */
+  sweep(queue: string): Promise<void>;
+}
+
 /**
  * Operations for which BullMQ has no call, or only one that could hit a job that another process has
  * just started, finished or released. Each is one atomic step on the server.
  */
 export interface ServerJobs {
+  readonly tags: TaggedJobs;
   /**
    * Fails a waiting job, with `text` as its failure. An active job gets `text` as its deferred failure:
    * BullMQ fails the job with it instead of starting it again.

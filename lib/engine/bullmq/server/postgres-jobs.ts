@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { MAX_LOG_LINES } from '../../../job/job.js';
 import { CANCELLED, type KeepRule } from '../job-mapping.js';
 import type { CancelAnswer, Debounced, JobList, JobPlace, ServerJobs } from './bull-server.js';
+import { PostgresTags } from './postgres-tags.js';
 import * as dedup from './sql/dedup.js';
 import * as jobs from './sql/job.js';
 import * as jobLog from './sql/job-log.js';
@@ -18,13 +19,17 @@ interface NotWaiting {
 
 /** {@link ServerJobs} as statements on BullMQ's tables. */
 export class PostgresJobs implements ServerJobs {
+  readonly tags: PostgresTags;
+
   /** @param named Returns the queue's name in BullMQ. */
   constructor(
     private readonly pool: Pool,
     private readonly named: (queue: string) => string,
     private readonly keep: KeepRule,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.tags = new PostgresTags(pool, named);
+  }
 
   async cancel({ queue, taskId }: JobPlace, text: string): Promise<CancelAnswer> {
     const at = [this.named(queue), taskId];

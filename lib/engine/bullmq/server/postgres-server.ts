@@ -8,6 +8,7 @@ import { pooledBackend } from './bullmq-internals.js';
 import { messageOf } from './outage-log.js';
 import { PostgresJobs } from './postgres-jobs.js';
 import { type Pg, PoolGuard, timeoutPool } from './postgres-pool.js';
+import { prepareTags } from './postgres-tags.js';
 
 /** Connections for queries. Each worker and each listener holds a further one. */
 const QUERY_CONNECTIONS = 5;
@@ -142,8 +143,9 @@ export class PostgresServer implements BullServer {
 
   private async prepareSchema(client: PoolClient): Promise<void> {
     const { migrate, schema } = this.options;
-    if (migrate) await runMigrations(client, schema);
-    else await assertSchemaCompatibility(client, schema);
+    if (!migrate) return void (await assertSchemaCompatibility(client, schema));
+    await runMigrations(client, schema);
+    await prepareTags(client, schema);
   }
 
   private async checkSearchPath(client: PoolClient): Promise<void> {

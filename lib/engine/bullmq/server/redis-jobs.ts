@@ -5,6 +5,8 @@ import { isMalformed, type JobHash, notAJob, repairsOf, salvaged } from '../malf
 import type { CancelAnswer, Debounced, JobList, JobPlace, ServerJobs } from './bull-server.js';
 import { CANCEL, COUNT_CANCELLED, NOTE_CANCELLED } from './lua/cancel.js';
 import { DROP_FINISHED, REMOVE, RETRY } from './lua/finished.js';
+import { defineScripts } from './redis-scripts.js';
+import { RedisTags } from './redis-tags.js';
 import { COUNT_START, DEBOUNCE, REPAIR, REPORT } from './lua/unfinished.js';
 
 /** A job that was noted as cancelled longer ago has failed by now. */
@@ -31,11 +33,10 @@ const SCRIPTS = {
   repair: REPAIR,
 };
 
-type Script = (...args: readonly (string | number)[]) => Promise<unknown>;
-
 /** {@link ServerJobs} as Lua scripts on BullMQ's keys. */
 export class RedisJobs implements ServerJobs {
-  private readonly script: Readonly<Record<keyof typeof SCRIPTS, Script>>;
+  readonly tags: RedisTags;
+  private readonly script;
 
   constructor(
     private readonly client: Redis,
@@ -43,10 +44,8 @@ export class RedisJobs implements ServerJobs {
     private readonly keep: KeepRule,
     private readonly now: () => number,
   ) {
-    const entries = Object.entries(SCRIPTS).map(
-      ([name, lua]) => [name, defineScript(client, name, lua)] as const,
-    );
-    this.script = Object.fromEntries(entries) as Record<keyof typeof SCRIPTS, Script>;
+    this.script = defineScripts(client, SCRIPTS);
+    this.tags = new RedisTags(client, prefix, now);
   }
 
   async cancel({ queue, taskId }: JobPlace, text: string): Promise<CancelAnswer> {
@@ -101,8 +100,9 @@ export class RedisJobs implements ServerJobs {
     return (await this.script.retry(this.base(queue), taskId, CANCELLED)) === 1;
   }
 
-  async debounce(queue: string, key: string, { data, delay }: Debounced): Promise<string | null> {
-    return (await this.script.debounce(this.base(queue), key, data, delay, this.now())) as string | null;
+  async debounce(queue: string, key: string, { data, delay, tags }: Debounced): Promise<string | null> {
+    const given = [data, delay, this.now(), ...tags] as const;
+    return (await this.script.debounce(this.base(queue), key, ...given)) as string | null;
   }
 
   async salvage({ queue, taskId }: JobPlace): Promise<BullJob | null> {
@@ -172,12 +172,4 @@ export class RedisJobs implements ServerJobs {
   private base(queue: string): string {
     return `${this.prefix}:${queue}:`;
   }
-}
-
-/** Defines a script as a command of this client. ioredis sends the text of a script once, and then its digest. */
-function defineScript(client: Redis, name: string, lua: string): Script {
-  const command = `flowrra:${name}`;
-  client.defineCommand(command, { numberOfKeys: 0, lua });
-  const call = (client as unknown as Readonly<Record<string, Script>>)[command] as Script;
-  return call.bind(client);
 }

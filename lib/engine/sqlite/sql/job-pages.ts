@@ -22,7 +22,11 @@ interface Source {
 
 const ALL: Source = { from: 'jobs', condition: '1', id: 'id' };
 const FAILED: Source = { from: 'jobs INDEXED BY jobs_failed', condition: 'failed IS NOT NULL', id: 'id' };
-const RUNNING: Source = { from: 'jobs INDEXED BY jobs_leased', condition: 'leased_until IS NOT NULL', id: 'id' };
+const RUNNING: Source = {
+  from: 'jobs INDEXED BY jobs_leased',
+  condition: 'leased_until IS NOT NULL',
+  id: 'id',
+};
 /** A cross join, so that SQLite reads the rows of the tag and then their jobs. */
 const TAGGED: Source = { from: 'job_tags CROSS JOIN jobs ON id = job', condition: 'tag = ?', id: 'job' };
 

@@ -1,7 +1,14 @@
 import { PayloadError } from '../../../job/errors.js';
 import type { AttemptError, JobRow, JobState, TaskStatus } from '../../../job/job.js';
 import { payloadFromText } from '../../../job/payload/payload-text.js';
-import { areErrors, errorsFrom, isTime, metadataFrom, StoredFields, tagsFrom } from '../../../job/stored-fields.js';
+import {
+  areErrors,
+  errorsFrom,
+  isTime,
+  metadataFrom,
+  StoredFields,
+  tagsFrom,
+} from '../../../job/stored-fields.js';
 
 /** A row of `jobs`, without its arguments. */
 export interface SqliteRow {
