@@ -1,7 +1,7 @@
 import { within } from './async.js';
 import type { Clock } from './clock.js';
 import { FlowrraConfigError } from './errors.js';
-import type { JobRow, TaskStatus } from './job.js';
+import { isFinal, type JobRow, type TaskStatus } from './job.js';
 import { showValue } from './show-value.js';
 
 /** The conditions that a job has to meet. */
@@ -14,6 +14,8 @@ export interface JobConditions {
   readonly from: number | undefined;
   /** The latest time of submission, exclusive, in milliseconds since the epoch. */
   readonly to: number | undefined;
+  /** The latest time of the end, exclusive, in milliseconds since the epoch. Unfinished jobs do not match. */
+  readonly finishedBefore: number | undefined;
   /** A tag that the job has. */
   readonly tag: string | undefined;
 }
@@ -25,6 +27,9 @@ export interface JobQuery extends JobConditions {
   /** 1 to 1,000. */
   readonly limit: number;
 }
+
+/** The filters that `retryAll` takes too. */
+export type JobSelection = Omit<JobQuery, 'status' | 'finishedBefore' | 'cursor' | 'limit'>;
 
 /** An engine reads a bounded number of jobs for one page, so a page may hold fewer than `limit`, even none. */
 export interface RowPage {
@@ -69,8 +74,8 @@ export function badCursor(cursor: string): FlowrraConfigError {
 
 /** Whether a job passes the filter of a query. */
 export function matches(
-  { status, task, queue, from, to, tag }: JobConditions,
-  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt' | 'tags'>,
+  { status, task, queue, from, to, finishedBefore, tag }: JobConditions,
+  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt' | 'finishedAt' | 'tags'>,
 ): boolean {
   return (
     (status === undefined || status.includes(job.status)) &&
@@ -78,6 +83,12 @@ export function matches(
     (queue === undefined || queue === job.queue) &&
     (from === undefined || job.submittedAt >= from) &&
     (to === undefined || job.submittedAt < to) &&
+    (finishedBefore === undefined || endedBefore(finishedBefore, job)) &&
     (tag === undefined || job.tags?.includes(tag) === true)
   );
+}
+
+/** A job that has not ended has no meaningful `finishedAt` on the memory engine. */
+function endedBefore(time: number, { status, finishedAt }: Pick<JobRow, 'status' | 'finishedAt'>): boolean {
+  return isFinal(status) && finishedAt !== null && finishedAt < time;
 }

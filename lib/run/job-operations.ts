@@ -1,5 +1,5 @@
 import type { Cancellation, JobControl } from '../engine/control.js';
-import type { RowPage, JobQuery, QueueCounts } from '../job/query.js';
+import type { RowPage, JobQuery, JobSelection, QueueCounts } from '../job/query.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import { type JobDetails, jobDetailsOf } from '../job/job-view.js';
 import { showValue } from '../job/show-value.js';
@@ -62,11 +62,17 @@ export class JobOperations {
   }
 
   /** Retries the jobs that failed before the call. A job that fails again meanwhile is not retried twice. */
-  async retryAll(filter: Omit<JobQuery, 'status' | 'cursor' | 'limit'>, now: number): Promise<number> {
+  async retryAll(filter: JobSelection, now: number): Promise<number> {
     const found: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: RowPage = await this.find({ ...filter, status: ['failed'], cursor, limit: PAGE_SIZE });
+      const page: RowPage = await this.find({
+        ...filter,
+        status: ['failed'],
+        finishedBefore: undefined,
+        cursor,
+        limit: PAGE_SIZE,
+      });
       for (const { taskId, finishedAt } of page.rows)
         if (finishedAt !== null && finishedAt <= now) found.push(taskId);
       cursor = page.cursor;

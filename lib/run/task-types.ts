@@ -59,6 +59,7 @@ type Atom =
   | Date
   | RegExp
   | URL
+  | URLSearchParams
   | Error
   | ArrayBuffer
   | ArrayBufferView;

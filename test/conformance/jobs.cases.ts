@@ -76,6 +76,32 @@ export function jobsCases(beds: Beds): void {
     expect(counts.map(({ queue }) => queue)).toEqual(expect.arrayContaining(['default', 'cpu', 'other']));
   });
 
+  it('finds the jobs that ended before a time, and none that goes on', async () => {
+    const bed = await startMixed(beds, { numWorkers: 1 });
+    const { flowrra, mixed, advance, clock } = bed;
+    const fine = await flowrra.submit(mixed.fine, 1);
+    const broken = await flowrra.submit(mixed.broken, { id: 17 });
+    const cancelled = await flowrra.with({ delay: '1h' }).submit(mixed.fine, 2);
+    const putOff = await flowrra.submit(mixed.failsThenSnoozes);
+    const delayed = await flowrra.with({ delay: '1h' }).submit(mixed.fine, 3);
+    await flowrra.cancel(cancelled);
+    await advance(1_000);
+    const running = await flowrra.submit(mixed.hold);
+    await advance(1_000);
+    const ended = await Promise.all([fine, broken, cancelled].map((id) => flowrra.getResult(id)));
+    const ends = ended.map((result) => result?.finishedAt?.getTime() ?? NaN);
+
+    const find = async (query: object) => ids(await findAll(bed, query));
+    const later = new Date(clock.now() + 1);
+    expect(await find({ finishedBefore: later })).toEqual([fine, broken, cancelled].sort());
+    expect(await find({ finishedBefore: later, status: ['success', 'running'] })).toEqual([fine]);
+    expect(await find({ finishedBefore: later, status: ['pending', 'retrying', 'running'] })).toEqual([]);
+    expect(await find({ finishedBefore: new Date(Math.min(...ends)) })).toEqual([]);
+    expect(await find({ status: ['pending', 'retrying', 'running'] })).toEqual(
+      [putOff, delayed, running].sort(),
+    );
+  });
+
   it('what waits and has failed before is to be retried, also if it was put off since', async () => {
     const bed = await startMixed(beds);
     const { flowrra, mixed, advance } = bed;

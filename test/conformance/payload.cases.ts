@@ -41,6 +41,11 @@ const TRAVELS: Record<string, unknown> = {
   'typed arrays': [new Uint8Array([1, 2]), new Float64Array([1.5]), new BigInt64Array([-1n])],
   buffers: Buffer.from('bytes'),
   urls: new URL('https://example.com/?a=1'),
+  'search parameters': new URLSearchParams([
+    ['a', '1'],
+    ['a', 'é +&='],
+    ['', '\0'],
+  ]),
   'strings with NUL and lone surrogates': ['\u0000', '\ud800', 'ok\udfff', '😀'],
   'keys with meaning elsewhere': JSON.parse(
     '{"__proto__": {"polluted": true}, "constructor": 1, "$type": "Date", "then": 1}',

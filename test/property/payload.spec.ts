@@ -38,6 +38,7 @@ const leaf = fc.oneof(
   fc.float64Array({ maxLength: 4 }),
   fc.bigInt64Array({ maxLength: 4 }),
   fc.webUrl().map((url) => new URL(url)),
+  fc.array(fc.tuple(text, text), { maxLength: 3 }).map((pairs) => new URLSearchParams(pairs)),
   fc.constantFrom(/a+\/b/giu, new RegExp('\ud83d', 'd'), /(?:)/),
 );
 
@@ -89,6 +90,8 @@ function show(value: unknown): string {
     return `${classOf(value)}(${hex(value.buffer, value.byteOffset, value.byteLength)})`;
   if (types.isArrayBuffer(value)) return `ArrayBuffer(${hex(value, 0, value.byteLength)})`;
   if (value instanceof URL || types.isRegExp(value)) return `${classOf(value)}(${show(String(value))})`;
+  if (value instanceof URLSearchParams)
+    return `URLSearchParams(${Array.from(value, ([name, one]) => `${show(name)} = ${show(one)}`).join()})`;
   return types.isNativeError(value) ? showError(value) : `{${showProperties(value, Object.keys(value))}}`;
 }
 

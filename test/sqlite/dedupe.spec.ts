@@ -1,7 +1,7 @@
 import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../lib/job/job.js';
 import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import { DRIVER, tempFile } from '../support/sqlite.js';
-import { claim, newJob, openStore, type OpenStore } from './stores.js';
+import { claim, newJob, openStore, type OpenStore, query } from './stores.js';
 
 const SUCCESS = { kind: 'success', result: 1 } as const;
 const ERROR = { attempt: 1, name: 'E', message: 'boom', code: null, stack: null, at: 0 };
@@ -97,21 +97,10 @@ it('debounce: arguments of any size replace arguments of any size', async () => 
   const worker = await openStore({ file: tempFile() });
   for (const args of [['small'], [LARGE], ['small again'], [`${LARGE}!`], [LARGE]]) {
     await add(worker, { ...debounce('k', 1_000), args });
-    const [job] = worker.store.control.find(ALL_JOBS).rows;
+    const [job] = worker.store.control.find(query()).rows;
     expect(worker.store.control.job(job?.taskId as string)?.args).toEqual(args);
   }
 });
-
-const ALL_JOBS = {
-  status: undefined,
-  tag: undefined,
-  task: undefined,
-  queue: undefined,
-  from: undefined,
-  to: undefined,
-  cursor: null,
-  limit: 10,
-} as const;
 
 it.each([
   ['ignore', ignore('k')],

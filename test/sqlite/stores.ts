@@ -83,6 +83,7 @@ export const query = (values: Partial<JobQuery> = {}): JobQuery => ({
   from: undefined,
   to: undefined,
   tag: undefined,
+  finishedBefore: undefined,
   cursor: null,
   limit: 100,
   ...values,

@@ -38,7 +38,7 @@ it('runs a CPU-bound task in a thread, which does not keep the process running',
     attempt: 1,
     aborted: false,
   });
-  expect(answers['rich']).toEqual([true, true, true, true]);
+  expect(answers['rich']).toEqual([true, true, true, true, true]);
 });
 
 it('brings errors back, and those that steer the job steer it', async () => {

@@ -88,6 +88,11 @@ class Tasks {
   }
 
   @Task()
+  query(): { query: URLSearchParams } {
+    return { query: new URLSearchParams() };
+  }
+
+  @Task()
   anything(_value: any): void {}
 
   helper(): void {}
@@ -130,6 +135,8 @@ export async function submissions(flowrra: FlowrraService, tasks: Tasks): Promis
   expectType<TaskId<{ price: { cents: number }; seen: Map<string, Set<Date>> }>>()(
     await flowrra.submit(tasks.money),
   );
+
+  expectType<TaskId<{ query: URLSearchParams }>>()(await flowrra.submit(tasks.query));
 
   const finished = await flowrra.waitForResult(invoices, { timeout: '10s' });
   if (finished.isSuccess) expectType<{ readonly id: number; readonly due: Date }[]>()(finished.result);

@@ -16,6 +16,7 @@ it('takes everything that can be said', () => {
       from: new Date(5),
       to: new Date(7),
       tag: 'order:17',
+      finishedBefore: new Date(9),
       cursor: 'abc',
       limit: 1_000,
     }),
@@ -26,6 +27,7 @@ it('takes everything that can be said', () => {
     from: 5,
     to: 7,
     tag: 'order:17',
+    finishedBefore: 9,
     cursor: 'abc',
     limit: 1_000,
   });
@@ -39,6 +41,7 @@ it.each([
   [{ limit: 1_001 }, 'limit: 1001 is not valid. It must be a whole number from 1 to 1000.'],
   [{ to: new Date(NaN) }, 'to: '],
   [{ from: 5 }, 'from: 5 is not valid. It must be a valid Date.'],
+  [{ finishedBefore: 5 }, 'finishedBefore: 5 is not valid. It must be a valid Date.'],
   [{ queue: 'a:b' }, "queue: 'a:b' is not valid."],
   [{ task: '' }, "task: '' is not valid."],
   [{ tag: '' }, "tag: '' is not valid. A tag is 1 to 100 characters, none a control character."],
@@ -53,5 +56,8 @@ it.each([
 it('a filter knows no status and no page', () => {
   expect(configError(() => resolveJobFilter({ status: 'failed' } as never))).toContain(
     "unknown option 'status'",
+  );
+  expect(configError(() => resolveJobFilter({ finishedBefore: new Date(5) } as never))).toContain(
+    "unknown option 'finishedBefore'",
   );
 });

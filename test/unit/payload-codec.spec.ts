@@ -132,15 +132,21 @@ describe('PayloadCodec: copies', () => {
   it('a subclass of a built-in class, as the class it extends', () => {
     class Bytes extends Uint8Array {}
     class Registry extends Map<string, number> {}
+    class Query extends URLSearchParams {
+      override toString = (): string => 'other';
+    }
     expect(Object.getPrototypeOf(arrive(new Bytes(2)))).toBe(Uint8Array.prototype);
     expect(arrive(new Registry([['a', 1]]))).toStrictEqual(new Map([['a', 1]]));
+    expect(arrive(new Query('a=1'))).toStrictEqual(new URLSearchParams('a=1'));
   });
 
-  it('URL and RegExp', () => {
+  it('URL, URLSearchParams and RegExp', () => {
     const url = new URL('https://example.com/a?b=c');
     expect(arrive(url)).toBeInstanceOf(URL);
     expect(arrive(url).href).toBe(url.href);
     expect(arrive(url)).not.toBe(url);
+    expect(arrive(url.searchParams)).toStrictEqual(new URLSearchParams('b=c'));
+    expect(arrive(url.searchParams)).not.toBe(url.searchParams);
     expect(arrive(/a+/giu)).toStrictEqual(/a+/giu);
   });
 

@@ -28,6 +28,7 @@ const SAMPLES: Readonly<Record<string, readonly [value: unknown, view: unknown]>
   ArrayBuffer: [new ArrayBuffer(2), 'AAA='],
   Error: [new TypeError('broken'), { name: 'TypeError', message: 'broken' }],
   URL: [new URL('https://a.example/'), 'https://a.example/'],
+  URLSearchParams: [new URLSearchParams('a=1&a=é'), 'a=1&a=%C3%A9'],
   RegExp: [/a+/g, '/a+/g'],
 };
 

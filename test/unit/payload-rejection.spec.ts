@@ -42,11 +42,7 @@ describe('PayloadCodec: rejected values', () => {
     ['an Observable', of(1), /an Observable cannot travel/],
     ['another Observable', new Observable(), /an Observable cannot travel/],
     ['private state and nothing else', new Secret(), /this Secret has no enumerable properties.*toJSON\(\)/],
-    [
-      'a built-in class that is not carried',
-      new URLSearchParams('a=1'),
-      /this URLSearchParams has no enumerable/,
-    ],
+    ['a built-in class that is not carried', new Headers({ a: '1' }), /this Headers has no enumerable/],
     ['a proxy of a built-in class', new Proxy(new Map(), {}), /no enumerable properties/],
   ])('%s, wherever it stands', (_name, value, problem) => {
     expect(rejected(value)).toMatchObject({ path: 'args[0]', message: expect.stringMatching(problem) });

@@ -29,6 +29,7 @@ describe('PayloadCodec: the size', () => {
     ['an ArrayBuffer', new ArrayBuffer(50), 66],
     ['a date', new Date(), 16],
     ['a URL', new URL('https://a.example/'), 16 + 18],
+    ['a URLSearchParams', new URLSearchParams('a=é'), 16 + 8],
     ['a RegExp', /abc/g, 16 + 3],
   ])('of %s', (_name, value, size) => {
     expect(() => sizes(size).copyArgs([value])).not.toThrow();

@@ -20,6 +20,7 @@ describe('payloadToText', () => {
     [new Uint8Array([104, 105]), { $type: 'Uint8Array', value: 'aGk=' }],
     [new Uint8Array([104, 105]).buffer, { $type: 'ArrayBuffer', value: 'aGk=' }],
     [new URL('https://example.com/'), { $type: 'URL', value: 'https://example.com/' }],
+    [new URLSearchParams('a=é'), { $type: 'URLSearchParams', value: 'a=%C3%A9' }],
     [/a/g, { $type: 'RegExp', value: ['a', 'g'] }],
     ['a\0~b', { $type: 'string', value: 'a~0000~007Eb' }],
     ['\ud83d', { $type: 'string', value: '~D83D' }],

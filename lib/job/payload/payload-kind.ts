@@ -2,10 +2,31 @@ import { types } from 'node:util';
 import { ARRAY_BUFFER, VIEW } from './kinds/binary.js';
 import { ERROR } from './kinds/error.js';
 import type { PayloadKind } from './kinds/kind.js';
-import { BIGINT, DATE, MAP, NUMBER, REGEXP, SET, STRING, UNDEFINED, URL_KIND } from './kinds/values.js';
+import {
+  BIGINT,
+  DATE,
+  MAP,
+  NUMBER,
+  REGEXP,
+  SET,
+  STRING,
+  UNDEFINED,
+  URL_KIND,
+  URL_SEARCH_PARAMS,
+} from './kinds/values.js';
 
 /** The kinds of built-in objects. Their order matters for an object that two entries recognise. */
-const OBJECT_KINDS: readonly PayloadKind[] = [DATE, MAP, SET, VIEW, ARRAY_BUFFER, ERROR, URL_KIND, REGEXP];
+const OBJECT_KINDS: readonly PayloadKind[] = [
+  DATE,
+  MAP,
+  SET,
+  VIEW,
+  ARRAY_BUFFER,
+  ERROR,
+  URL_KIND,
+  URL_SEARCH_PARAMS,
+  REGEXP,
+];
 
 /** Every kind of value that JSON cannot hold as it is. */
 export const PAYLOAD_KINDS: readonly PayloadKind[] = [STRING, NUMBER, BIGINT, UNDEFINED, ...OBJECT_KINDS];

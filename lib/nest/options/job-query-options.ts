@@ -1,6 +1,6 @@
 import { wrong } from '../../job/check.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';
-import type { JobQuery } from '../../job/query.js';
+import type { JobQuery, JobSelection } from '../../job/query.js';
 import { checkTag } from '../../job/tags.js';
 import { date, oneOf, optional, OptionTable, type Rule, type RulesOf, wholeNumber } from '../../job/rules.js';
 import type { TaskStatus } from '../../job/job.js';
@@ -48,6 +48,12 @@ export interface JobFindOptions extends JobFilter {
    */
   status?: TaskStatus | readonly TaskStatus[];
   /**
+   * The latest time at which the job ended, exclusive. Jobs that have not ended are left out.
+   *
+   * @defaultValue no limit
+   */
+  finishedBefore?: Date;
+  /**
    * The `cursor` of the previous page. `null` for the first page.
    *
    * @defaultValue `null`
@@ -82,6 +88,7 @@ const FIND_RULES = new OptionTable({
     const given: unknown[] = Array.isArray(value) ? value : [value];
     return given.map((each) => oneStatus(each ?? null, path) as TaskStatus);
   }),
+  finishedBefore: time,
   cursor(value: unknown = null, path): string | null {
     if (value === null || typeof value === 'string') return value;
     throw wrong(path, value, 'Give the cursor of the previous page, or null.');
@@ -90,7 +97,7 @@ const FIND_RULES = new OptionTable({
 } satisfies RulesOf<JobFindOptions>);
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
-export function resolveJobFilter(filter: JobFilter): Omit<JobQuery, 'status' | 'cursor' | 'limit'> {
+export function resolveJobFilter(filter: JobFilter): JobSelection {
   return FILTER_RULES.resolve(filter, 'filter', '');
 }
 

@@ -1,4 +1,4 @@
-import type { TaskStatus, JobRow } from '../../../job/job.js';
+import { isFinal, type TaskStatus, type JobRow } from '../../../job/job.js';
 import { type RowPage, type JobQuery, badCursor, matches } from '../../../job/query.js';
 import type { BullQueues } from '../server/bull-queues.js';
 import type { JobList, ServerJobs } from '../server/bull-server.js';
@@ -69,12 +69,15 @@ export class JobFinder {
   }
 
   /** The beginning of the first list from that index on that may hold matching jobs. */
-  private from(index: number, { queue, status }: JobQuery): Position | null {
+  private from(index: number, { queue, status, finishedBefore }: JobQuery): Position | null {
     const { names } = this.queues;
     for (let next = index; next < names.length * LISTS.length; next++) {
       const name = names[Math.floor(next / LISTS.length)] as string;
       const [list, statuses] = LISTS[next % LISTS.length] as (typeof LISTS)[number];
-      const fits = status === undefined || statuses.some((one) => status.includes(one));
+      const fits = statuses.some(
+        (one) =>
+          (status === undefined || status.includes(one)) && (finishedBefore === undefined || isFinal(one)),
+      );
       if (fits && (queue === undefined || queue === name)) return { queue: name, list, offset: 0 };
     }
     return null;
@@ -94,8 +97,8 @@ export class JobFinder {
 }
 
 /** How many jobs to read to find `count` matching ones: more if the query has conditions. */
-function sizeFor({ status, task, from, to }: JobQuery, count: number): number {
-  const isUnfiltered = [status, task, from, to].every((condition) => condition === undefined);
+function sizeFor({ status, task, from, to, finishedBefore }: JobQuery, count: number): number {
+  const isUnfiltered = [status, task, from, to, finishedBefore].every((condition) => condition === undefined);
   return isUnfiltered ? count : Math.max(count, MIN_AT_ONCE);
 }
 

@@ -95,7 +95,7 @@ export class JobPages {
 }
 
 function conditions(
-  { task, queue, from, to }: JobQuery,
+  { task, queue, from, to, finishedBefore }: JobQuery,
   statuses: readonly TaskStatus[] | undefined,
 ): { sql: string; params: SqlValue[] } {
   const status = statuses === undefined ? undefined : JSON.stringify(statuses);
@@ -105,6 +105,7 @@ function conditions(
     ['queue = ?', queue],
     ['submitted_at >= ?', from],
     ['submitted_at < ?', to],
+    ['finished_at < ?', finishedBefore],
   ];
   const used = all.filter(([, value]) => value !== undefined);
   return {

@@ -41,7 +41,8 @@ export interface PayloadKind<T = unknown> {
   readonly types: readonly string[];
   /**
    * Recognises the kind by an internal slot or by `typeof`, not by `instanceof`: an object from
-   * another realm (a `vm` context, a test runner's sandbox) has none of this realm's classes.
+   * another realm (a `vm` context, a test runner's sandbox) has none of this realm's classes. Classes of Node
+   * itself, such as `URL`, are not in other realms, so there `instanceof` is right.
    */
   is(value: unknown): boolean;
   /** Why this value cannot be copied; `null` if it can. */
@@ -65,8 +66,8 @@ export interface PayloadKind<T = unknown> {
  * `maxPayloadBytes` limits this measure. It is computed from the values, so it is the same on every engine:
  * - a string, or the name of a property: its length in UTF-8;
  * - a number, a boolean, `null` or `undefined`: 8; a `BigInt`: the larger of 8 and its number of bytes;
- * - an object of any class: 16, plus the bytes of binary data, plus the text of a `URL` or `RegExp`, plus 1 for
- *   each property and each entry of an array, `Map` or `Set`, plus the values inside it.
+ * - an object of any class: 16, plus the bytes of binary data, plus the text of a `URL`, `URLSearchParams` or
+ *   `RegExp`, plus 1 for each property and each entry of an array, `Map` or `Set`, plus the values inside it.
  */
 
 export const SCALAR_BYTES = 8;

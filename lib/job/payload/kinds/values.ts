@@ -162,6 +162,17 @@ export const URL_KIND: PayloadKind<URL> = {
   view: ({ href }) => href,
 };
 
+/** Its text is ASCII: it escapes everything else. */
+export const URL_SEARCH_PARAMS: PayloadKind<URLSearchParams> = {
+  types: ['URLSearchParams'],
+  is: (value) => value instanceof URLSearchParams,
+  size: (params) => queryText(params).length,
+  copy: (params) => new URLSearchParams(queryText(params)),
+  toJson: (params) => tagged('URLSearchParams', queryText(params)),
+  fromJson: (json) => new URLSearchParams(textIn(json)),
+  view: queryText,
+};
+
 export const REGEXP: PayloadKind<RegExp> = {
   types: ['RegExp'],
   is: types.isRegExp,
@@ -185,4 +196,9 @@ function isoTime(date: Date): string | null {
 /** Reads the internal slot: a subclass may override `getTime()`. */
 function timeOf(date: Date): number {
   return Date.prototype.getTime.call(date);
+}
+
+/** Reads the internal list: a subclass may override `toString()`. */
+function queryText(params: URLSearchParams): string {
+  return URLSearchParams.prototype.toString.call(params);
 }
