@@ -25,14 +25,10 @@ export type { FlowrraJobs, JobPage } from './nest/flowrra.jobs.js';
 export type { FlowrraQueues } from './nest/flowrra.queues.js';
 export { FlowrraModule } from './nest/flowrra.module.js';
 export type { FlowrraModuleExtras, FlowrraOptionsFactory } from './nest/flowrra.module-definition.js';
-export {
-  type CancelOptions,
-  FlowrraService,
-  type StopOptions,
-  type WaitForResultOptions,
-} from './nest/flowrra.service.js';
+export { FlowrraService, type StopOptions, type WaitForResultOptions } from './nest/flowrra.service.js';
 export type { StandardSchema } from './job/standard-schema.js';
-export type { JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
+export type { CancelOptions } from './nest/options/cancel-options.js';
+export type { JobBulkFilter, JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
 export type { CpuOptions } from './nest/options/cpu-options.js';
 export type { FlowrraModuleOptions, RemoteTaskOptions } from './nest/options/module-options.js';
 export type { FlowrraFeatureOptions, QueueOptions, RateLimitOptions } from './nest/options/queue-options.js';

@@ -28,9 +28,6 @@ export interface JobQuery extends JobConditions {
   readonly limit: number;
 }
 
-/** The filters that `retryAll` takes too. */
-export type JobSelection = Omit<JobQuery, 'status' | 'finishedBefore' | 'cursor' | 'limit'>;
-
 /** An engine reads a bounded number of jobs for one page, so a page may hold fewer than `limit`, even none. */
 export interface RowPage {
   readonly rows: readonly JobRow[];

@@ -24,6 +24,7 @@ import { FlowrraJobs } from './flowrra.jobs.js';
 import { FlowrraQueues } from './flowrra.queues.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
+import { type CancelOptions, resolveCancelOptions } from './options/cancel-options.js';
 import { sendBatch, SubmissionWith } from './submission-with.js';
 
 /** Options of `waitForResult()`. */
@@ -59,31 +60,12 @@ export interface StopOptions {
   timeout?: Duration;
 }
 
-/** Options of `cancel()`. */
-export interface CancelOptions {
-  /**
-   * The reason, stored with the job: 1 to 1,000 characters.
-   *
-   * @defaultValue `'Cancelled'`
-   */
-  reason?: string;
-}
-
-const MAX_REASON_LENGTH = 1_000;
-
 const WAIT_RULES = new OptionTable({
   timeout: duration(),
   signal: withMethods<AbortSignal>(['addEventListener', 'removeEventListener'], 'It must be an AbortSignal.'),
 } satisfies RulesOf<WaitForResultOptions>);
 
 const STOP_RULES = new OptionTable({ wait: flag(true), timeout: duration() } satisfies RulesOf<StopOptions>);
-
-const CANCEL_RULES = new OptionTable({
-  reason(value: unknown = 'Cancelled', path): string {
-    if (typeof value === 'string' && value !== '' && value.length <= MAX_REASON_LENGTH) return value;
-    throw wrong(path, value, `It must be 1 to ${MAX_REASON_LENGTH} characters.`);
-  },
-} satisfies RulesOf<CancelOptions>);
 
 /**
  * Submits background tasks, and reads, cancels and waits for their jobs.
@@ -190,7 +172,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
    * @throws {EngineError} if the engine cannot be queried.
    */
   async cancel(taskId: string, options: CancelOptions = {}): Promise<boolean> {
-    const { reason } = CANCEL_RULES.resolve(options, 'cancel()', '');
+    const { reason } = resolveCancelOptions(options, 'cancel()');
     const { operations } = this.runtime.parts;
     return operations.cancel(knowable(taskId), reason);
   }

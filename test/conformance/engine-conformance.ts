@@ -1,4 +1,5 @@
 import { backPressureCases } from './back-pressure.cases.js';
+import { bulkCases } from './bulk.cases.js';
 import { cancelCases } from './cancel.cases.js';
 import { contextCases } from './context.cases.js';
 import { deadLetterCases } from './dead-letter.cases.js';
@@ -46,6 +47,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('jobs', () => jobsCases(beds));
     describe('tags', () => tagsCases(beds));
     describe('retrying failed jobs', () => requeueCases(beds));
+    describe('operations on many jobs', () => bulkCases(beds));
     describe('dead letters', () => deadLetterCases(beds));
     describe('enhancers', () => enhancerCases(beds));
     describe('enhancers among themselves', () => interplayCases(beds));

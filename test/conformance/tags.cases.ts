@@ -194,13 +194,16 @@ export function tagsCases(beds: Beds): void {
     const id = await flowrra.with({ tags: odd, delay: '1h' }).submit(orders.plain, 1);
     expect((await flowrra.jobs.get(id))?.tags).toEqual(odd);
     for (const tag of odd) expect(await ids({ tag })).toEqual([id]);
-    for (const tag of ['a:b:*', 'constructor', '%', 'a', '00', '*', 'ä']) expect(await ids({ tag })).toEqual([]);
+    for (const tag of ['a:b:*', 'constructor', '%', 'a', '00', '*', 'ä'])
+      expect(await ids({ tag })).toEqual([]);
   });
 
   it('rejects a submission whose tags are not valid, and stores nothing', async () => {
     const { flowrra, orders, ids } = await start();
     const submit = async (tags: unknown) => flowrra.with({ tags: tags as string[] }).submit(orders.bill, 1);
-    await expect(submit('billing')).rejects.toThrow("tags: 'billing' is not valid. It must be an array of tags");
+    await expect(submit('billing')).rejects.toThrow(
+      "tags: 'billing' is not valid. It must be an array of tags",
+    );
     await expect(submit(['a', ''])).rejects.toThrow("tags[1]: '' is not valid. A tag is 1 to 100 characters");
     await expect(submit(['x'.repeat(101)])).rejects.toThrow('tags[0]: ');
     await expect(submit(['a\nb'])).rejects.toThrow('none a control character');
@@ -214,7 +217,9 @@ export function tagsCases(beds: Beds): void {
       message: expect.stringContaining("Task 'Orders.odd': its function 'tags' has thrown"),
       cause: expect.any(RangeError),
     });
-    await expect(flowrra.submit(orders.odd, 'text')).rejects.toThrow("the value that its function 'tags' returned");
+    await expect(flowrra.submit(orders.odd, 'text')).rejects.toThrow(
+      "the value that its function 'tags' returned",
+    );
     await expect(flowrra.submit(orders.odd, 'many')).rejects.toThrow('at most 10 tags');
     await expect(flowrra.submitMany(orders.odd, [['many'], ['text']])).rejects.toThrow('at most 10 tags');
     expect(await ids({})).toEqual([]);

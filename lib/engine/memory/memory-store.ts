@@ -156,7 +156,6 @@ export class OpenMemoryStore implements OpenStore {
     job.status = 'cancelled';
     cancelled.cancel(reason, this.clock.now());
     this.finish(cancelled);
-    this.changed();
     return cancelled;
   }
 
@@ -172,7 +171,6 @@ export class OpenMemoryStore implements OpenStore {
     waiting.reset();
     waiting.home.push(waiting);
     if (waiting.dedupe !== undefined) this.keys.requeued(waiting, waiting.dedupe, this.clock.now());
-    this.changed();
     return waiting;
   }
 

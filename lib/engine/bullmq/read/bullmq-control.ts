@@ -2,11 +2,12 @@ import { EngineError } from '../../../job/errors.js';
 import type { Attempt, JobReport, JobRow } from '../../../job/job.js';
 import type { JobQuery, QueueCounts, RowPage } from '../../../job/query.js';
 import { StoredFields } from '../../../job/stored-fields.js';
-import type { Cancellation, JobControl } from '../../control.js';
+import type { BulkConditions, BulkOperation, BulkStep, Cancellation, JobControl } from '../../control.js';
 import type { BullMqParts } from '../bullmq-parts.js';
 import { argsOf, cancelReasonIn, cancelText, logLineOf, logRowOf, progressText } from '../job-mapping.js';
 import { isMalformed } from '../malformed-job.js';
 import { type FoundJob, PENDING } from '../server/bull-queues.js';
+import { bulkSteps } from './bulk-steps.js';
 import { JobFinder } from './job-finder.js';
 import { TagFinder } from './tag-finder.js';
 import { rowOf } from './job-row.js';
@@ -112,6 +113,10 @@ export class BullMqControl implements JobControl {
     const { reads, jobs } = this.parts;
     const found = await this.found(taskId);
     return found !== null && reads.run(() => jobs.remove({ queue: found.queue, taskId }));
+  }
+
+  bulk(operation: BulkOperation, conditions: BulkConditions, dryRun: boolean): AsyncIterable<BulkStep> {
+    return bulkSteps(this.parts, this.cancelled, operation, conditions, dryRun);
   }
 
   /** Resolves when the server hands out no more jobs. A worker may still start a job that it requested before. */

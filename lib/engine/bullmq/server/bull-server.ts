@@ -1,4 +1,5 @@
 import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
+import type { BulkConditions, BulkOperation } from '../../control.js';
 import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
 
 /** BullMQ's classes, for either server. */
@@ -75,6 +76,36 @@ export interface CancelAnswer {
   readonly text: string | null;
 }
 
+/** The lists of jobs of an operation on many jobs; `tag`: the jobs of a tag, in whatever list. */
+export type BulkSource = JobList | 'tag';
+
+/** An operation on many jobs, for the server. */
+export interface BulkCall {
+  readonly kind: BulkOperation['kind'];
+  readonly conditions: BulkConditions;
+  readonly dryRun: boolean;
+  /** Results of jobs that finished at this time or before count as dropped. */
+  readonly expired: number;
+  /** The failure text of cancelled jobs. */
+  readonly text: string;
+}
+
+export interface BulkAnswer {
+  /** Where the next step begins; `null` at the end of the list. */
+  readonly position: string | null;
+  readonly count: number;
+  readonly changes: readonly BulkChange[];
+}
+
+export interface BulkChange {
+  readonly kind: 'retry' | 'cancelled' | 'signalled';
+  readonly taskId: string;
+  readonly taskName: string;
+  readonly retries: number;
+  /** The failure text of a cancelled job, also of one that was cancelled before. */
+  readonly text: string;
+}
+
 /** The submission of a job with a tag, in milliseconds since the epoch, and its id: the order of a tag's jobs. */
 export interface TagPosition {
   readonly at: number;
@@ -131,6 +162,8 @@ export interface ServerJobs {
   dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void>;
   /** Lets a failed job that was not cancelled wait again, with no attempt made; `false` if there is none. */
   retry(place: JobPlace): Promise<boolean>;
+  /** One step of an operation on the jobs of a list. `position` is `null` for the first step. */
+  bulk(queue: string, source: BulkSource, call: BulkCall, position: string | null): Promise<BulkAnswer>;
   /**
    * Replaces the content of the job that holds `key` if that job is delayed and was never started, and
    * returns its id. Otherwise the key becomes free, and the answer is `null`.

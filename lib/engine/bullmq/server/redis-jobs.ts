@@ -2,7 +2,18 @@ import type { Redis } from 'ioredis';
 import { MAX_LOG_LINES } from '../../../job/job.js';
 import { type BullJob, CANCELLED, type KeepRule } from '../job-mapping.js';
 import { isMalformed, type JobHash, notAJob, repairsOf, salvaged } from '../malformed-job.js';
-import type { CancelAnswer, Debounced, JobList, JobPlace, ServerJobs } from './bull-server.js';
+import type {
+  BulkAnswer,
+  BulkCall,
+  BulkChange,
+  BulkSource,
+  CancelAnswer,
+  Debounced,
+  JobList,
+  JobPlace,
+  ServerJobs,
+} from './bull-server.js';
+import { BULK } from './lua/bulk.js';
 import { CANCEL, COUNT_CANCELLED, NOTE_CANCELLED } from './lua/cancel.js';
 import { DROP_FINISHED, REMOVE, RETRY } from './lua/finished.js';
 import { defineScripts } from './redis-scripts.js';
@@ -14,11 +25,16 @@ const SETTLED_MS = 60_000;
 
 /** A script blocks the server: the most jobs that one call drops. */
 const MAX_DROPPED = 500;
+/** The most jobs that one step of an operation on many jobs reads, and the time after which it reads no more. */
+const MAX_BULK = 1_000;
+const BULK_SECONDS = 0.008;
 /** The most active jobs that one repair checks. */
 const MAX_REPAIRED = 1_000;
 
 /** BullMQ's score of a delayed job is its due time, times this, plus a counter. */
 const SCORE_PER_MS = 4_096;
+
+const CHANGE_VALUES = 5;
 
 const SCRIPTS = {
   cancel: CANCEL,
@@ -29,6 +45,7 @@ const SCRIPTS = {
   remove: REMOVE,
   dropFinished: DROP_FINISHED,
   retry: RETRY,
+  bulk: BULK,
   debounce: DEBOUNCE,
   repair: REPAIR,
 };
@@ -98,6 +115,34 @@ export class RedisJobs implements ServerJobs {
 
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {
     return (await this.script.retry(this.base(queue), taskId, CANCELLED)) === 1;
+  }
+
+  async bulk(
+    queue: string,
+    source: BulkSource,
+    { kind, conditions, dryRun, expired, text }: BulkCall,
+    position: string | null,
+  ): Promise<BulkAnswer> {
+    const now = this.now();
+    const given = {
+      ...conditions,
+      status: Object.fromEntries(conditions.status.map((status) => [status, true])),
+      ...{ kind, dryRun, text, now, cancelled: CANCELLED },
+      // JSON has no infinite numbers.
+      expired: Math.max(expired, Number.MIN_SAFE_INTEGER),
+      ...{ age: this.keep.age * 1_000, keep: this.keep.count, settled: now - SETTLED_MS },
+      ...{ most: MAX_BULK, seconds: BULK_SECONDS },
+    };
+    const list = source === 'waiting' ? 'wait' : source;
+    const answer = await this.script.bulk(
+      this.base(queue),
+      '',
+      JSON.stringify(given),
+      list,
+      position ?? '{}',
+    );
+    const [isLast, next, count, ...values] = answer as [number, string, number, ...(string | number)[]];
+    return { position: isLast === 1 ? null : next, count, changes: changesIn(values) };
   }
 
   async debounce(queue: string, key: string, { data, delay, tags }: Debounced): Promise<string | null> {
@@ -172,4 +217,11 @@ export class RedisJobs implements ServerJobs {
   private base(queue: string): string {
     return `${this.prefix}:${queue}:`;
   }
+}
+
+function changesIn(values: readonly (string | number)[]): BulkChange[] {
+  return Array.from({ length: values.length / CHANGE_VALUES }, (_, n) => {
+    const [taskId, kind, taskName, retries, text] = values.slice(n * CHANGE_VALUES, (n + 1) * CHANGE_VALUES);
+    return { taskId, kind, taskName, retries, text } as BulkChange;
+  });
 }
