@@ -97,16 +97,22 @@ export function bulkCases(beds: Beds): void {
     const { flowrra, bulk, advance, ids, counts, seen } = await start();
     const running = await flowrra.submitMany(bulk.hold, numbers(3));
     await advance(0);
-    await until(async () => (await ids({ status: 'running' })).length === 3, { describe: 'three running jobs' });
+    await until(async () => (await ids({ status: 'running' })).length === 3, {
+      describe: 'three running jobs',
+    });
     const waiting = await flowrra.submitMany(bulk.hold, numbers(20));
     const delayed = await flowrra.with({ delay: '1h', tags: ['later'] }).submitMany(bulk.fine, numbers(20));
     const urgent = await flowrra.with({ priority: 5 }).submitMany(bulk.hold, numbers(4));
     const waits = waiting.map((id) => flowrra.waitForResult(id));
     expect(await flowrra.jobs.cancelAll({ dryRun: true })).toBe(47);
-    expect(await flowrra.jobs.cancelAll({ tag: 'later', from: new Date(0) }, { reason: 'not later' })).toBe(20);
+    expect(await flowrra.jobs.cancelAll({ tag: 'later', from: new Date(0) }, { reason: 'not later' })).toBe(
+      20,
+    );
     expect(await ids({ status: 'cancelled' })).toEqual([...delayed].sort());
     expect((await flowrra.getResult(delayed[0] as string))?.error).toBe('not later');
-    expect(await flowrra.jobs.cancelAll({ status: 'pending', queue: 'other' }, { reason: 'enough' })).toBe(24);
+    expect(await flowrra.jobs.cancelAll({ status: 'pending', queue: 'other' }, { reason: 'enough' })).toBe(
+      24,
+    );
     expect(bulk.aborted).toEqual([]);
     expect((await Promise.all(waits)).map(({ status }) => status)).toEqual(waiting.map(() => 'cancelled'));
     expect(await flowrra.jobs.cancelAll({}, { reason: 'all of it' })).toBe(3);
@@ -211,7 +217,8 @@ export function bulkCases(beds: Beds): void {
     expect(await flowrra.jobs.retryAll({ tag: 'batch' })).toBe(5);
     for (const id of failed) expect(await backend.get(id)).toMatchObject({ status: 'pending', retries: 0 });
     expect(await flowrra.jobs.cancelAll({ tag: 'batch' }, { reason: 'no' })).toBe(5);
-    for (const id of failed) expect(await backend.get(id)).toMatchObject({ status: 'cancelled', error: 'no' });
+    for (const id of failed)
+      expect(await backend.get(id)).toMatchObject({ status: 'cancelled', error: 'no' });
     expect(await flowrra.jobs.removeAll({ tag: 'batch' })).toBe(6);
     for (const id of failed) expect(await backend.get(id)).toBeNull();
     expect(await backend.get(other)).toMatchObject({ status: 'failed' });
@@ -235,6 +242,8 @@ export function bulkCases(beds: Beds): void {
     );
     await expect(flowrra.jobs.removeAll({ limit: 1 } as object)).rejects.toThrow("unknown option 'limit'");
     await expect(flowrra.jobs.cancelAll({}, { reason: '' })).rejects.toThrow('reason: ');
-    await expect(flowrra.jobs.cancelAll({}, { cause: 'x' } as object)).rejects.toThrow("unknown option 'cause'");
+    await expect(flowrra.jobs.cancelAll({}, { cause: 'x' } as object)).rejects.toThrow(
+      "unknown option 'cause'",
+    );
   });
 }

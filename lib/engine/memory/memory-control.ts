@@ -13,8 +13,8 @@ import type { MemoryQueue } from './memory-queue.js';
 
 /** The largest number of jobs that are read for one page. */
 const MAX_READ = 10_000;
-/** The most jobs of one step of an operation on many: about 1 ms. */
-const MAX_CHANGED = 500;
+/** The most jobs of one step of an operation on many: a few milliseconds. */
+const MAX_CHANGED = 200;
 
 /** The part of the store that the control uses. */
 export interface ControlledJobs {

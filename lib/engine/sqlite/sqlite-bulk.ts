@@ -9,9 +9,9 @@ import type { SqliteRow } from './sql/job-row.js';
 import type { SqliteAttempt } from './sql/sqlite-attempt.js';
 import type { ClaimedJobs } from './work/claimed-jobs.js';
 
-/** The jobs of one transaction: it takes about 5 ms, in which the event loop and other processes wait. */
-const MAX_CHANGED = 200;
-const MAX_COUNTED = 1_000;
+/** The jobs of one transaction: it takes a few milliseconds, in which the event loop and other processes wait. */
+const MAX_CHANGED = 100;
+const MAX_COUNTED = 500;
 
 /** A page of jobs as this process shows them: prefetched jobs wait, although they run in the file. */
 export function seenPage(

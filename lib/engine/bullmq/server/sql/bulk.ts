@@ -3,7 +3,7 @@ import type { BulkAnswer, BulkCall, BulkChange, BulkSource } from '../bull-serve
 import { FREED } from './dedup.js';
 
 /** The most jobs that one step reads. */
-const MAX_READ = 500;
+const MAX_READ = 200;
 
 /** An index of jobs in the order of two columns, by which a step goes on where the one before has ended. */
 interface Source {
@@ -45,8 +45,7 @@ const CHANGES: Readonly<Record<BulkCall['kind'], string>> = {
      SET state = 'waiting', seq = nextval('job_seq'), process_at_ms = NULL, processed_at_ms = NULL,
          finished_at_ms = NULL, return_value = NULL, failed_reason = NULL, stacktrace = NULL,
          deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT, opts = opts - 'flowrraStarts'
-    FROM matching
-   WHERE job.queue = $1 AND job.id = matching.id
+   WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching))
   RETURNING job.id, 'retry' AS kind, name, 0 AS retries, '' AS text, dedup_id, opts,
             publish_event($1, 'waiting', jsonb_build_object('jobId', job.id, 'prev', 'failed'))
 ), held AS (
@@ -58,20 +57,18 @@ const CHANGES: Readonly<Record<BulkCall['kind'], string>> = {
    WHERE dedup.expire_at_ms <= $11::bigint
 )`,
   remove: `gone AS (
-  DELETE FROM job USING matching WHERE job.queue = $1 AND job.id = matching.id
+  DELETE FROM job WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching))
   RETURNING job.id, dedup_id, name, publish_event($1, 'removed', jsonb_build_object('jobId', job.id, 'prev', state))
 ), ${FREED}, changed AS (SELECT id, 'remove' AS kind, name, 0 AS retries, '' AS text FROM gone)`,
   cancel: `signalled AS (
   UPDATE job SET deferred_failure = COALESCE(deferred_failure, $12)
-    FROM matching
-   WHERE job.queue = $1 AND job.id = matching.id AND (state = 'active' OR parent_id IS NOT NULL)
+   WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching)) AND (state = 'active' OR parent_id IS NOT NULL)
   RETURNING job.id, name, attempts_made, deferred_failure
 ), gone AS (
   UPDATE job
      SET state = 'failed', failed_reason = COALESCE(deferred_failure, $12), deferred_failure = NULL,
          finished_at_ms = $11::bigint, process_at_ms = NULL, attempts_made = attempts_made + 1
-    FROM matching
-   WHERE job.queue = $1 AND job.id = matching.id AND state IN ('waiting', 'delayed') AND parent_id IS NULL
+   WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching)) AND state IN ('waiting', 'delayed') AND parent_id IS NULL
   RETURNING job.id, dedup_id, name, attempts_made - 1 AS retries, failed_reason,
             publish_event($1, 'failed', jsonb_build_object('jobId', job.id, 'failedReason', failed_reason, 'prev', 'waiting'))
 ), ${FREED}, changed AS (
@@ -91,7 +88,8 @@ export interface StepRow {
 }
 
 /**
- * One step. It locks jobs in the order of their ids, and before their dedupe keys, which prevents deadlocks.
+ * One step. Jobs are looked up by arrays of ids: PostgreSQL would join a table that it has not analyzed yet as a whole.
+ * It locks jobs in the order of their ids, and before their dedupe keys, which prevents deadlocks.
  *
  * @param position The keys of the last job of the step before, as JSON.
  */
@@ -119,11 +117,12 @@ WITH page AS MATERIALIZED (
   SELECT ${id} AS id, ${first} AS first, ${second} AS second FROM ${from}
    WHERE queue = $1 AND ${where} ${after} ORDER BY ${first}, ${second} LIMIT $4
 ), matching AS (
-  SELECT job.id FROM page JOIN job ON job.queue = $1 AND job.id = page.id
-   WHERE ${STATUS} = ANY($6::text[]) AND ($7::text IS NULL OR name = $7)
+  SELECT job.id FROM job
+   WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM page)) AND ${STATUS} = ANY($6::text[]) AND ($7::text IS NULL OR name = $7)
      AND ($8::bigint IS NULL OR added_at_ms >= $8) AND ($9::bigint IS NULL OR added_at_ms < $9)
      AND (($10::bigint[])[1] IS NULL OR finished_at_ms < ($10::bigint[])[1])
      AND (finished_at_ms IS NULL OR finished_at_ms > ($10::bigint[])[2])
+     -- For the types of parameters that no other condition names.
      AND ($2::text IS NULL OR $3::text IS NOT NULL) AND ($5::text IS NULL OR $11::bigint IS NOT NULL) AND $12::text IS NOT NULL
    ORDER BY job.id ${dryRun ? '' : 'FOR UPDATE OF job'}
 )${dryRun ? '' : `, ${CHANGES[kind]}`}
