@@ -30,7 +30,8 @@ const SOURCES: Readonly<Record<BulkSource, Source>> = {
   active: listed(`state = 'active'`, '0::bigint'),
   failed: listed(`state = 'failed'`, 'finished_at_ms'),
   completed: listed(`state = 'completed'`, 'finished_at_ms'),
-  tag: { ...listed('tag = $5', 'at', 'job_id'), from: 'flowrra_job_tag', id: 'job_id' },
+  // With the collation of the table of tags, the index of jobs could not be used.
+  tag: { ...listed('tag = $5', 'at', 'job_id'), from: 'flowrra_job_tag', id: 'job_id COLLATE "default"' },
 };
 
 const STATUS = `CASE WHEN state = 'completed' THEN 'success'
