@@ -7,12 +7,24 @@ import { onBoth } from './on-both.js';
 import { serverJobsBed } from './server-jobs-bed.js';
 
 const tagged = (jobId: string, tags: readonly string[]): QueuedJob => ({
-  ...{ queue: 'q', name: 'task', data: { args: [], tags }, tags },
+  queue: 'q',
+  name: 'task',
+  data: {
+    args: [],
+    tags,
+  },
+  tags,
   options: {
     jobId,
     timestamp: Date.now(),
-    removeOnComplete: { age: 1, count: 1 },
-    removeOnFail: { age: 1, count: 1 },
+    removeOnComplete: {
+      age: 1,
+      count: 1,
+    },
+    removeOnFail: {
+      age: 1,
+      count: 1,
+    },
   },
 });
 

@@ -2,7 +2,7 @@ import type { NewJob } from '../../job/job.js';
 import { JobRecord } from './job-record.js';
 import { MemoryIds } from './memory-ids.js';
 import type { MemoryQueue } from './memory-queue.js';
-import { TagIndex } from './tag-index.js';
+import { TagIndex } from './memory-tags.js';
 
 /** All jobs of the store. The id of a job contains its slot, so no index of ids is needed. */
 export class MemoryJobs {

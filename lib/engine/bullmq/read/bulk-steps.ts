@@ -66,7 +66,9 @@ export async function* bulkSteps(
         const changed = answer.changes
           .filter((change) => change.kind !== 'signalled')
           .map(({ taskId, taskName, retries, text: told }) => ({
-            ...{ taskId, taskName, queue },
+            taskId,
+            taskName,
+            queue,
             retries: kind === 'retry' ? 0 : retries,
             reason: cancelReasonIn(told),
           }));

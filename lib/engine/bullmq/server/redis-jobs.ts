@@ -127,11 +127,21 @@ export class RedisJobs implements ServerJobs {
     const given = {
       ...conditions,
       status: Object.fromEntries(conditions.status.map((status) => [status, true])),
-      ...{ kind, dryRun, text, now, cancelled: CANCELLED },
-      // JSON has no infinite numbers.
+      kind,
+      dryRun,
+      text,
+      now,
+      cancelled: CANCELLED,
       expired: Math.max(expired, Number.MIN_SAFE_INTEGER),
-      ...{ age: this.keep.age * 1_000, keep: this.keep.count, settled: now - SETTLED_MS },
-      ...{ most: MAX_BULK, seconds: BULK_SECONDS },
+      ...{
+        age: this.keep.age * 1e3,
+        keep: this.keep.count,
+        settled: now - SETTLED_MS,
+      },
+      ...{
+        most: MAX_BULK,
+        seconds: BULK_SECONDS,
+      },
     };
     const list = source === 'waiting' ? 'wait' : source;
     const answer = await this.script.bulk(

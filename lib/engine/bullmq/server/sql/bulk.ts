@@ -105,13 +105,17 @@ export function step(
   const [first, second] = keys;
   const after = position === null ? '' : `AND (${first}, ${second}) > ($2::${types[0]}, $3::${types[1]})`;
   const values = [
-    ...[queue, ...(position === null ? [null, null] : (JSON.parse(position) as string[])), MAX_READ],
-    ...[conditions.tag ?? null, conditions.status, conditions.task ?? null, conditions.from ?? null],
-    ...[
-      conditions.to ?? null,
-      [conditions.finishedBefore ?? null, Math.max(expired, Number.MIN_SAFE_INTEGER)],
-    ],
-    ...[now, text],
+    queue,
+    ...(position === null ? [null, null] : (JSON.parse(position) as string[])),
+    MAX_READ,
+    conditions.tag ?? null,
+    conditions.status,
+    conditions.task ?? null,
+    conditions.from ?? null,
+    conditions.to ?? null,
+    [conditions.finishedBefore ?? null, Math.max(expired, Number.MIN_SAFE_INTEGER)],
+    now,
+    text,
   ];
   const sql = `
 WITH page AS MATERIALIZED (
