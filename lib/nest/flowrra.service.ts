@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { wrong } from '../job/check.js';
 import type { Duration } from '../job/duration.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import type { FlowrraEvent } from '../job/events.js';
