@@ -40,7 +40,7 @@ export { FlowrraService } from './nest/flowrra.service.js';
 export type { CancelOptions, StopOptions, WaitForResultOptions } from './nest/options/service-options.js';
 export { toMessageEvents } from './nest/to-message-events.js';
 export type { StandardSchema } from './job/standard-schema.js';
-export type { JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
+export type { JobBulkFilter, JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
 export type { CpuOptions } from './nest/options/cpu-options.js';
 export type {
   FlowrraModuleOptions,

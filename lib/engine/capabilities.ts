@@ -29,6 +29,7 @@ const CONTROL = keysOf<JobControl>({
   counts: true,
   retry: true,
   remove: true,
+  bulk: true,
   pause: true,
   resume: true,
 });

@@ -16,6 +16,8 @@ import { limitFleet, QueueWorkers } from './work/queue-workers.js';
 
 /** Events of the server may be lost: awaited results and waiting submissions are checked at this interval. */
 const CHECK_MS = 1_000;
+/** Workers drop the tags of jobs that BullMQ has deleted once in this many checks. */
+const CHECKS_PER_SWEEP = 60;
 /** If the server does not answer within this time, the workers close without it. */
 const PING_MS = 500;
 
@@ -30,6 +32,8 @@ export class ConnectedBullMq implements ConnectedEngine {
   private readonly checkTimer: NodeJS.Timeout;
   private workers = QueueWorkers.none;
   private accepting = true;
+  private consuming = false;
+  private checks = 0;
 
   constructor(private readonly parts: BullMqParts) {
     const { host, jobs, reads, runs, outages } = parts;
@@ -63,6 +67,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { queues, host, step } = parts;
     await step(() => limitFleet(queues, host.queues));
     this.workers = await step(() => QueueWorkers.open({ ...parts, admission, settled }));
+    this.consuming = true;
     this.cancelWatch.start();
     this.workers.start();
   }
@@ -131,5 +136,11 @@ export class ConnectedBullMq implements ConnectedEngine {
     void this.parts.outages.check();
     this.admission.left();
     this.results.checkSome();
+    if (this.consuming && ++this.checks % CHECKS_PER_SWEEP === 0) void this.sweepTags();
   };
+
+  private async sweepTags(): Promise<void> {
+    const { reads, queues, jobs, outages } = this.parts;
+    for (const queue of queues.names) await reads.run(() => jobs.tags.sweep(queue)).catch(outages.report);
+  }
 }

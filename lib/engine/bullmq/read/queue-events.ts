@@ -90,6 +90,8 @@ export class QueueListeners {
 export class FleetEvents {
   private readonly submittedHere = new Set<string>();
   private readonly cancelledHere = new Set<string>();
+  /** Resolves when the ids of all jobs are known that this process is cancelling. */
+  private held: Promise<unknown> = Promise.resolve();
 
   /** @param worker The name of this process's workers, which report their jobs themselves. */
   constructor(
@@ -119,6 +121,18 @@ export class FleetEvents {
     return () => void this.cancelledHere.delete(taskId);
   }
 
+  /** To be called before jobs are cancelled that are not known yet. Call the returned function with their ids. */
+  cancellingMany(): (taskIds: readonly string[]) => void {
+    let done = (): void => undefined;
+    const held = new Promise<void>((resolve) => (done = resolve));
+    this.held = Promise.all([this.held, held]);
+    return (taskIds) => {
+      for (const taskId of taskIds) this.cancelledHere.add(taskId);
+      forgetOldest(this.cancelledHere);
+      done();
+    };
+  }
+
   private listen(queue: string, events: AnyEvents): void {
     let last: Promise<void> = Promise.resolve();
     const handler = (type: BullEvent) => (event: { jobId: string }) => {
@@ -130,6 +144,7 @@ export class FleetEvents {
 
   private async handle(type: BullEvent, queue: string, taskId: string): Promise<void> {
     if (type === 'added' && this.submittedHere.delete(taskId)) return;
+    if (type === 'failed') await this.held;
     if (type === 'failed' && this.cancelledHere.delete(taskId)) return;
     const job = await this.queues.get(queue).getJob(taskId);
     if (job === undefined || (type !== 'added' && job.processedBy === this.worker)) return;
