@@ -38,6 +38,11 @@ export function checkTags(value: unknown, path: string): readonly string[] | und
   return atMostTen(tags, path);
 }
 
+/** @throws {FlowrraConfigError} unless it is a list of tags, a function that returns one, or `undefined`. */
+export function checkTaskTags(value: unknown, path: string): TaskTags | undefined {
+  return typeof value === 'function' ? (value as TaskTags) : checkTags(value, path);
+}
+
 /**
  * The tags of a job: those of its task and those of its submission.
  *

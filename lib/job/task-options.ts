@@ -14,8 +14,8 @@ import {
   timeLimit,
   wholeNumber,
 } from './rules.js';
-import { isStandardSchema, type StandardSchema } from './standard-schema.js';
-import { checkTags, type TaskTags } from './tags.js';
+import { checkSchemas, type StandardSchema } from './standard-schema.js';
+import { checkTaskTags, type TaskTags } from './tags.js';
 
 /** How a worker treats failed and long attempts of a task. */
 export interface TaskPolicyOptions {
@@ -225,17 +225,8 @@ const OWN_RULES = new OptionTable({
   cpuBound: flag(false),
   file: optional(fileUrl('import.meta.url, or __filename in CommonJS')),
   export: text(/./s, "It must be the name of one of the file's exports."),
-  schema(value: unknown, path) {
-    if (value === undefined || isStandardSchema(value)) return;
-    if (Array.isArray(value) && value.every((each) => each === null || isStandardSchema(each))) return;
-    throw wrong(
-      path,
-      value,
-      'It must be a Standard Schema, such as z.tuple([…]), or an array of one for each argument.',
-    );
-  },
-  tags: (value, path): TaskTags | undefined =>
-    typeof value === 'function' ? (value as TaskTags) : checkTags(value, path),
+  schema: checkSchemas,
+  tags: checkTaskTags,
 } satisfies RulesOf<Omit<TaskOptions & RegisterOptions, keyof TaskOverrideOptions>>);
 
 /** The option names of `forRoot({ tasks })`. */
@@ -263,9 +254,8 @@ export function resolveTaskOptions(
   defaults: TaskDefaults,
 ): ResolvedTask {
   const shownName = typeof own?.name === 'string' ? own.name : defaultName;
-  const what = `Task '${shownName}'`;
-  const at = `${what}, `;
-  checkKeys(own, KEYS, what);
+  const at = `Task '${shownName}', `;
+  checkKeys(own, KEYS, `Task '${shownName}'`);
   const options: TaskOptions & { export?: string } = { ...own, ...defaults.overrides.get(shownName) };
   const { cpuBound, name, tags } = OWN_RULES.apply(options, at);
   for (const key of ['file', 'export'] as const)

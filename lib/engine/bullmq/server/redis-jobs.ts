@@ -133,15 +133,11 @@ export class RedisJobs implements ServerJobs {
       now,
       cancelled: CANCELLED,
       expired: Math.max(expired, Number.MIN_SAFE_INTEGER),
-      ...{
-        age: this.keep.age * 1e3,
-        keep: this.keep.count,
-        settled: now - SETTLED_MS,
-      },
-      ...{
-        most: MAX_BULK,
-        seconds: BULK_SECONDS,
-      },
+      age: this.keep.age * 1e3,
+      keep: this.keep.count,
+      settled: now - SETTLED_MS,
+      most: MAX_BULK,
+      seconds: BULK_SECONDS,
     };
     const list = source === 'waiting' ? 'wait' : source;
     const answer = await this.script.bulk(
