@@ -135,6 +135,7 @@ export function newSchedule(
     ...given,
     orphaned: false,
     nextRun: nextOccurrence(given.rule, now),
+    submitting: [],
     waiting: null,
     paused: null,
     lastTaskId: null,

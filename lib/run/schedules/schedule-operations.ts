@@ -108,7 +108,8 @@ export class ScheduleOperations {
 
   async remove(name: string): Promise<boolean> {
     const found = await this.parts.records.get(name);
-    if (found === null) return false;
+    // One whose text cannot be read is removed too.
+    if (found === null) return this.parts.records.remove(name);
     const advice = 'Pause it, or turn it off with forRoot({ schedules: { name: false } }).';
     rejectDeclared(found.schedule, this.parts.clock.now(), advice);
     return this.parts.records.remove(name);
