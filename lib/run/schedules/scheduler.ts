@@ -22,7 +22,7 @@ export interface SchedulerParts {
 
 /** How often the store is read for changes by other processes: in real time, since they happen in it. */
 const POLL_MS = 1_000;
-/** The longest time between two looks without a poll: the clock may be set forward. */
+/** The longest time between two looks without a poll, if the clock may be set forward. */
 const MAX_SLEEP_MS = 60_000;
 /** How much later than the worker that handled the previous occurrence another one handles the next: up to twice as much. */
 const TAKEOVER_MS = 50;
@@ -101,6 +101,7 @@ export class Scheduler {
   /** Handles the schedules that are due. Returns the milliseconds until the next look; `null` if there is no schedule. */
   private async round(): Promise<number | null> {
     const { records, clock, declarations, shared } = this.parts;
+    const isSteady = clock.steady === undefined;
     await declarations.keepUp();
     let found = await records.earliest(IDLE_READ);
     if (found.length === IDLE_READ && this.due(found).length > 0) found = await records.earliest(BUSY_READ);
@@ -113,7 +114,7 @@ export class Scheduler {
       return 0;
     }
     const earliest = Math.min(...found.map((record) => this.dueHere(record)));
-    return Math.min(Math.max(0, earliest - clock.now()), shared ? Infinity : MAX_SLEEP_MS);
+    return Math.min(Math.max(0, earliest - clock.now()), shared || isSteady ? Infinity : MAX_SLEEP_MS);
   }
 
   private due<R extends ScheduleRecord & { readonly due: number }>(records: readonly R[]): readonly R[] {
