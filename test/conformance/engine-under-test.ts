@@ -2,9 +2,10 @@ import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
 import type { Engine, FlowrraEvent, FlowrraModuleOptions, FlowrraService } from '../../lib/index.js';
 import { resolveEngine } from '../../lib/engine/resolve-engine.js';
 import type { ScheduleStore } from '../../lib/engine/schedule-store.js';
+import { FlowrraRuntime } from '../../lib/nest/flowrra.runtime.js';
 import { startApp } from '../support/app.js';
 import { hostWithoutRuns } from '../support/engine-host.js';
-import { ManualClock, type World } from '../support/manual-clock.js';
+import { ManualClock, PROMISES, type World } from '../support/manual-clock.js';
 
 /** A feature that an engine does not have. The suite skips its cases, and checks that settings that need it are rejected. */
 export type Limitation =
@@ -96,7 +97,16 @@ export class Beds {
   /** A time and a storage for one test. */
   private place(): Pick<Bed, 'clock' | 'storage'> {
     const storage = `storage-${this.storages++}`;
-    return { storage, clock: new ManualClock(this.engine.world?.(storage)) };
+    const world = this.engine.world?.(storage) ?? PROMISES;
+    const whole: World = {
+      ...world,
+      settle: async () => {
+        for (const bed of this.open) if (bed.storage === storage) await scheduling(bed);
+        await world.settle();
+      },
+      nextDue: () => world.nextDue(),
+    };
+    return { storage, clock: new ManualClock(whole) };
   }
 
   /** Ends every application at once, however much of its work is left. */
@@ -112,6 +122,13 @@ export class Beds {
     for (const { close } of connections) await close();
     for (const { clock } of [...open, ...connections]) expect(clock.armed).toBe(0);
   }
+}
+
+/** Resolves when an application handles no occurrence of a schedule. */
+async function scheduling({ app }: Bed): Promise<void> {
+  const runtime = app.get(FlowrraRuntime, { strict: false });
+  if (runtime.isRunning && (await runtime.loadEngine()).supports.has('schedules'))
+    await runtime.parts.schedules.idle();
 }
 
 /** What has been told of a job. That it was submitted comes first: an attempt may start before its submitter hears of that. */

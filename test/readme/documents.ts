@@ -28,10 +28,14 @@ export function prose(text: string): string {
 
 /** What stands below a heading that begins so, up to the next heading of any level. */
 export function section(heading: string): string {
-  for (const text of documents.values()) {
-    const [, ...parts] = prose(text).split(/^#{2,} /m);
-    const part = parts.find((candidate) => candidate.startsWith(heading));
-    if (part) return part;
-  }
+  const parts = [...documents.values()].flatMap((text) =>
+    prose(text)
+      .split(/^#{2,} /m)
+      .slice(1),
+  );
+  const part =
+    parts.find((candidate) => candidate.startsWith(`${heading}\n`)) ??
+    parts.find((candidate) => candidate.startsWith(heading));
+  if (part !== undefined) return part;
   throw new Error(`No document has the heading '${heading}'.`);
 }

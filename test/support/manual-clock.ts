@@ -22,7 +22,7 @@ export class ManualClock implements Clock {
   private timers: Timer[] = [];
 
   /** @param world What else there is that time passes for; by default, nothing but promises. */
-  constructor(private readonly world: World = { settle, nextDue: async () => null }) {}
+  constructor(private readonly world: World = PROMISES) {}
 
   /** How many timers are armed: a test that ends with some has found a leak. */
   get armed(): number {
@@ -82,3 +82,6 @@ export class ManualClock implements Clock {
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** A world in which only promises live. */
+export const PROMISES: World = { settle, nextDue: async () => null };

@@ -66,7 +66,12 @@ export class Scheduler {
     this.stopped = true;
     this.cancelTimer?.();
     if (this.pollTimer !== null) clearInterval(this.pollTimer);
-    await this.running;
+    await this.idle();
+  }
+
+  /** Resolves when no occurrence is being handled. */
+  async idle(): Promise<void> {
+    while (this.running !== null) await this.running;
   }
 
   /** Schedules have changed in this process. */

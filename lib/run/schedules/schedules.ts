@@ -53,6 +53,11 @@ export class Schedules {
     await this.scheduler.start();
   }
 
+  /** Resolves when no occurrence is being handled. */
+  async idle(): Promise<void> {
+    await this.scheduler?.idle();
+  }
+
   /** Resolves when no occurrence is being handled any more. */
   async stop(): Promise<void> {
     await this.scheduler?.stop();
