@@ -25,7 +25,7 @@ export class Housekeeping {
     this.done.push('off');
   }
 
-  @Interval(60_000)
+  @Interval(300_000)
   poll(): void {
     this.done.push('poll');
   }
