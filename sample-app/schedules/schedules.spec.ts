@@ -3,6 +3,7 @@ import { Test } from '@nestjs/testing';
 import { FlowrraExceptionFilter } from 'flowrra';
 import { FlowrraTesting, flowrraMatchers, type FlowrraMatchers, FlowrraTestingModule } from 'flowrra/testing';
 import request from 'supertest';
+import { operate, overridden, set } from './operations.js';
 import { ReportTasks } from './report.tasks.js';
 import { SchedulesModule } from './schedules.module.js';
 import { SyncTasks } from './sync.tasks.js';
@@ -35,6 +36,36 @@ it('makes a report on working days', async () => {
     ['2026-03-30', '2026-03-31', '2026-04-01', '2026-04-02', '2026-04-03'].map((day) => `report of ${day}`),
   );
   await app.close();
+});
+
+it('operates on schedules as the documentation shows', async () => {
+  const { app, flowrra } = await start();
+  await set(flowrra, app.get(SyncTasks));
+  await expect(flowrra).toHaveScheduled('sync:globex', {
+    timezone: 'America/New_York',
+    next: new Date('2026-03-28T08:00:00Z'),
+  });
+  await flowrra.clock.advance('15m');
+  expect(await operate(flowrra)).toMatchObject({ paused: null, counts: { submitted: 2 } });
+  await expect(flowrra).not.toHaveScheduled('sync:globex');
+  await app.close();
+});
+
+it.each([
+  [{}, '30 5 * * *'],
+  [{ DAILY: '0 7 * * *' }, '0 7 * * *'],
+])('overrides declared schedules: %j', async (env, cron) => {
+  const builder = Test.createTestingModule({ imports: [overridden(env), SchedulesModule] });
+  const module = await FlowrraTestingModule.override(builder).compile();
+  await module.init();
+  const flowrra = FlowrraTestingModule.of(module);
+  await expect(flowrra).toHaveScheduled('ReportTasks.daily', {
+    cron,
+    timezone: 'Europe/Berlin',
+    missed: 'once',
+  });
+  await expect(flowrra).not.toHaveScheduled('ReportTasks.removeOld');
+  await module.close();
 });
 
 it('keeps the latest 100 reports', async () => {

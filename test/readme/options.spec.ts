@@ -37,6 +37,8 @@ function fieldsOf(files: string | readonly string[], type: string): string[] {
 const OPTIONS = ['module', 'cpu', 'queue'].map((name) => `lib/nest/options/${name}-options.ts`);
 const QUERY = 'lib/nest/options/job-query-options.ts';
 const TASK_OPTIONS = ['lib/job/task-options.ts', 'lib/job/submit-options.ts'];
+const SCHEDULE = 'lib/job/schedule/schedule-options.ts';
+const DECORATORS = 'lib/nest/decorators/schedule.decorators.ts';
 const POLICY = fieldsOf(TASK_OPTIONS, 'TaskPolicyOptions');
 
 it.each([
@@ -61,6 +63,15 @@ it.each([
   [
     '`flowrra.with(options)`',
     [...fieldsOf(TASK_OPTIONS, 'SubmitOptions'), 'maxRetries', 'retryDelay', 'timeout'],
+  ],
+  ['Options of a schedule', ['cron', 'every', ...fieldsOf(SCHEDULE, 'ScheduleOptions')]],
+  [
+    '`@Cron(expression, options)` and `@Interval(every, options)`',
+    [...fieldsOf(DECORATORS, 'IntervalOptions'), ...fieldsOf(DECORATORS, 'CronOptions')],
+  ],
+  [
+    '`flowrra.schedules.pause(name, options)`',
+    fieldsOf('lib/nest/flowrra.schedules.ts', 'PauseScheduleOptions'),
   ],
   ['Concurrency and rates', fieldsOf(OPTIONS, 'QueueOptions')],
   ['The option `dedupe`', fieldsOf(TASK_OPTIONS, 'DedupeOptions')],
@@ -136,6 +147,9 @@ it('prints the defaults that hold', () => {
 it.each([
   ...['module', 'cpu', 'queue', 'job-query'].map((name) => `lib/nest/options/${name}-options.ts`),
   ...TASK_OPTIONS,
+  SCHEDULE,
+  DECORATORS,
+  'lib/nest/flowrra.schedules.ts',
   'lib/nest/decorators/on-task.decorator.ts',
   'lib/nest/flowrra.module-definition.ts',
   'lib/nest/flowrra.service.ts',
