@@ -9,6 +9,7 @@ import { IndexController } from './tasks/index.controller.js';
 import { InvoicesModule } from './invoices/invoices.module.js';
 import { NewslettersModule } from './newsletters/newsletters.module.js';
 import { ReportsModule } from './reports/reports.module.js';
+import { SchedulesModule } from './schedules/schedules.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
 import { carryTenant } from './tenant.js';
 import { UsersModule } from './users/users.module.js';
@@ -34,6 +35,7 @@ import { UsersModule } from './users/users.module.js';
     InvoicesModule,
     NewslettersModule,
     ReportsModule,
+    SchedulesModule,
     TasksModule,
   ],
   controllers: [IndexController],

@@ -143,6 +143,15 @@ try {
   expect(resumed.status === 'success', 'the job should run once its queue is resumed', resumed);
   say('queue paused and resumed', `1 job waited, then ${resumed.status}`);
 
+  const triggered = await post('/schedules/ReportTasks.daily/trigger', {});
+  const made = await outcome(triggered.location);
+  expect(made.status === 'success', 'the report of the day should be made at once', made);
+  const schedule = (await (
+    await fetch(`${url}/schedules/ReportTasks.daily`, { signal: deadline })
+  ).json()) as { next: string; counts: { submitted: number } };
+  expect(schedule.counts.submitted === 1, 'the schedule should have submitted one job', schedule);
+  say('schedule, triggered', `${String(made.result)}; the next one is due at ${schedule.next}`);
+
   const report = await outcome(primes.location);
   const { count } = report.result as { count: number };
   expect(count === 348_513, 'there are 348,513 primes below 5,000,000', report);

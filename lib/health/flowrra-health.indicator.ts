@@ -4,14 +4,19 @@ import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/term
 import { BoundedCounts, type QueueCounts } from '../job/query.js';
 import { within } from '../job/async.js';
 import type { Clock } from '../job/clock.js';
+import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/module-options.js';
+import type { OverdueSchedule } from '../run/schedules/schedule-operations.js';
 import { type FlowrraHealthOptions, type HealthLimits, resolveLimits } from './health-limits.js';
 import { RecentOutcomes } from './recent-outcomes.js';
 import { WatchedJobs } from './watched-jobs.js';
 
 /** The numbers that a check returns in addition to up or down. */
 type Details = Record<string, unknown>;
+
+/** The most overdue schedules that a check names. */
+const MAX_NAMED = 10;
 
 /**
  * The health of Flowrra for `@nestjs/terminus`. Make it a provider of the module whose controller checks health:
@@ -20,6 +25,7 @@ type Details = Record<string, unknown>;
 @Injectable()
 export class FlowrraHealthIndicator {
   private readonly clock: Clock;
+  private readonly runtime: FlowrraRuntime;
   private readonly counts: BoundedCounts;
   private readonly outcomes = new RecentOutcomes();
   private readonly watched = new WatchedJobs();
@@ -30,6 +36,7 @@ export class FlowrraHealthIndicator {
     moduleRef: ModuleRef,
   ) {
     this.clock = moduleRef.get<ResolvedOptions>(RESOLVED_OPTIONS, { strict: false }).clock;
+    this.runtime = moduleRef.get(FlowrraRuntime, { strict: false });
     this.counts = new BoundedCounts(() => flowrra.jobs.counts(), this.clock);
     flowrra.events$.subscribe((event) => {
       if (event.type === 'succeeded' || event.type === 'failed')
@@ -74,7 +81,16 @@ export class FlowrraHealthIndicator {
       problems.push(
         ...(await within(deadline - this.now(), this.clock, this.waitingTooLong(counts, limits.maxWait))),
       );
-    return { problems, details: { ...summaryOf(counts), failureRate } };
+    const details = { ...summaryOf(counts), failureRate };
+    if (limits.maxLateness === Infinity) return { problems, details };
+    const overdue = await within(deadline - this.now(), this.clock, this.overdue(limits.maxLateness));
+    for (const { name, lateness } of overdue)
+      problems.push(`the schedule '${name}' is ${lateness} ms late (maxLateness is ${limits.maxLateness})`);
+    return { problems, details: { ...details, overdue: overdue.map(({ name }) => name) } };
+  }
+
+  private overdue(maxLateness: number): Promise<OverdueSchedule[]> {
+    return this.runtime.parts.schedules.operations.overdue(maxLateness, MAX_NAMED);
   }
 
   private async waitingTooLong(counts: readonly QueueCounts[], maxWait: number): Promise<string[]> {

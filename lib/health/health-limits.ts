@@ -27,6 +27,12 @@ export interface FlowrraHealthOptions {
    * @defaultValue no limit
    */
   maxWait?: Duration;
+  /**
+   * The longest time by which a schedule may be overdue: 1 s or more. A schedule that is paused or orphaned is not
+   * overdue. It needs an engine with schedules.
+   * @defaultValue no limit
+   */
+  maxLateness?: Duration;
 }
 
 const pendingLimit = wholeNumber({ min: 0, infinite: true, default: Infinity });
@@ -48,6 +54,7 @@ const RULES = new OptionTable({
   window: duration({ min: 1_000, max: 3_600_000, default: '5m' }),
   minFinished: wholeNumber({ min: 1, default: 10 }),
   maxWait: duration({ default: Infinity }),
+  maxLateness: duration({ min: 1_000, default: Infinity }),
 } satisfies RulesOf<FlowrraHealthOptions>);
 
 /** {@link FlowrraHealthOptions}, checked; times in milliseconds, `Infinity` for no limit. */

@@ -7,7 +7,11 @@ const DEDUPE = 'Use dedupe, at submission: with({ dedupe: { key, mode, ttl } }).
 const RETENTION =
   'Finished jobs and their results are kept for resultTtl, and at most maxResults of them: set both in forRoot().';
 const SCHEDULE =
-  'Flowrra has no schedules yet: submit the task from a @Cron() or @Interval() method of @nestjs/schedule.';
+  "Declare a schedule with @Cron('0 6 * * *') or @Interval('15m') on the method, or set one with schedules.set(name, { cron }, task).";
+const TIME_ZONE = "Use timezone, the name of an IANA time zone such as 'Europe/Berlin'.";
+const OVERLAP = "Use overlap: 'skip', 'queue' or 'allow'.";
+const MISSED =
+  "Use missed: 'skip', 'once' or 'all'. It decides about occurrences that are more than a minute late.";
 const CONCURRENCY =
   "Set concurrency for a queue, forRoot({ queues: { reports: { concurrency: 2 } } }), or numWorkers for the queue 'default'.";
 const RATE =
@@ -18,7 +22,7 @@ const CONNECTION = "Set the engine: engine: 'redis://…', or bullmq({ connectio
 const TIMEOUT =
   "Use timeout, such as '1m': the task's signal is aborted, and killGrace later the attempt fails.";
 
-/** Options of BullMQ, Celery, pg-boss and Flowrra's own other places, and the option to use instead. */
+/** Options of BullMQ, Celery, pg-boss, @nestjs/schedule and Flowrra's own other places, and the option to use instead. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['attempts', RETRIES],
   ['retries', RETRIES],
@@ -47,6 +51,21 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['cron', SCHEDULE],
   ['every', SCHEDULE],
   ['pattern', SCHEDULE],
+  ['repeatJobKey', SCHEDULE],
+  ['tz', TIME_ZONE],
+  ['timeZone', TIME_ZONE],
+  ['utcOffset', TIME_ZONE],
+  ['waitForCompletion', OVERLAP],
+  ['protect', OVERLAP],
+  ['threshold', MISSED],
+  ['startDate', 'Use start, a Date.'],
+  ['endDate', 'Use end, a Date.'],
+  ['immediately', 'Call schedules.trigger(name) for a first job.'],
+  [
+    'initialDelay',
+    'An occurrence runs only after the application has started. Use start for a later first one.',
+  ],
+  ['unrefTimeout', 'A schedule ends with the application: close it.'],
   [
     'lifo',
     'Jobs of the same priority run in the order of submission. Use priority: lower numbers run first.',

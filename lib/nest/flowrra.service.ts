@@ -47,7 +47,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   readonly jobs: FlowrraJobs;
   /** Pauses and resumes queues. */
   readonly queues: FlowrraQueues;
-  /** Sets, reads, pauses and triggers schedules. */
+  /** Sets, reads, pauses, resumes, triggers and removes schedules, of decorators and of run time. */
   readonly schedules: FlowrraSchedules;
 
   constructor(
@@ -68,7 +68,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     return this.runtime.isRunning;
   }
 
-  /** The events of jobs in this process. An error of a subscriber is logged and has no other effect. */
+  /** The events of jobs and schedules in this process. An error of a subscriber is logged and has no other effect. */
   get events$(): Observable<FlowrraEvent> {
     return this.runtime.events.events$;
   }

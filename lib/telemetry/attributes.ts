@@ -13,6 +13,9 @@ export const ATTRIBUTES = {
   outcome: 'flowrra.outcome',
   /** The status of a job's result. */
   status: 'flowrra.status',
+  schedule: 'flowrra.schedule.name',
+  /** Why an occurrence was skipped: `missed` or `overlap`. */
+  skipReason: 'flowrra.schedule.skip_reason',
 } as const;
 
 interface OfTask {

@@ -22,6 +22,8 @@ export class JobMetrics {
   private readonly retried;
   private readonly duration;
   private readonly wait;
+  private readonly lateness;
+  private readonly skipped;
   private readonly depth;
   private readonly deferred = new Set<string>();
 
@@ -50,6 +52,15 @@ export class JobMetrics {
       description: 'Time between the due time of a job and its first start, in this process',
       ...seconds,
     });
+    this.lateness = meter.createHistogram('flowrra.schedule.lateness', {
+      description:
+        'Time between an occurrence, with its jitter, and the submission of its job by this process',
+      ...seconds,
+    });
+    this.skipped = meter.createCounter('flowrra.schedule.skipped', {
+      description: 'Occurrences that this process skipped, by reason',
+      unit: '{occurrence}',
+    });
     this.depth = meter.createObservableGauge('flowrra.queue.jobs', {
       description: 'Jobs of all processes, by queue and status',
       unit: '{job}',
@@ -69,6 +80,15 @@ export class JobMetrics {
         return this.finished.add(1, { ...attributes, [ATTRIBUTES.status]: event.type });
       case 'retrying':
         return this.retried.add(1, attributes);
+      case 'scheduled': {
+        const ofSchedule = { ...attributes, [ATTRIBUTES.schedule]: event.schedule };
+        return this.lateness.record(Math.max(0, event.lateness) / 1_000, ofSchedule);
+      }
+      case 'occurrenceSkipped': {
+        const { schedule, reason } = event;
+        const ofSchedule = { [ATTRIBUTES.schedule]: schedule, [ATTRIBUTES.skipReason]: reason };
+        return this.skipped.add(event.count, { ...attributes, ...ofSchedule });
+      }
       case 'snoozed':
       case 'released':
         return this.defer(event.taskId);

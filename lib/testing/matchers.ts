@@ -1,6 +1,9 @@
-import type { TaskClass } from '../run/task-submission.js';
+import { checkKeys, keysOf } from '../job/check.js';
+import { type Duration, parseDuration } from '../job/duration.js';
 import { FlowrraConfigError } from '../job/errors.js';
+import type { ScheduleInfo } from '../job/schedule/schedule-view.js';
 import { showValue } from '../job/show-value.js';
+import type { TaskClass } from '../run/task-submission.js';
 import type { FlowrraTesting, SubmittedJob } from './flowrra-testing.js';
 
 /** The `this` of a matcher in Jest and in Vitest. */
@@ -29,7 +32,42 @@ export interface FlowrraMatchers<R> {
   /** Passes if a job of the task was submitted, with these arguments if `args` is given. `args` may contain `expect.any(…)`. */
   toHaveSubmitted<T extends object>(task: TaskClass<T>, method: keyof T & string, args?: unknown[]): R;
   toHaveSubmitted(name: string, args?: unknown[]): R;
+  /**
+   * Passes if there is a schedule of this name, with these properties if `expected` is given. Await the assertion.
+   *
+   * @param name The schedule's name: that of its task, unless the decorator gives another one.
+   */
+  toHaveScheduled(name: string, expected?: ExpectedSchedule): Promise<void>;
 }
+
+/** Some properties of a schedule. Of objects, such as `paused`, the properties that are given count. */
+export type ExpectedSchedule = {
+  readonly [K in keyof ScheduleInfo]?: K extends 'every' | 'jitter'
+    ? Duration | null
+    : Date extends ScheduleInfo[K]
+      ? ScheduleInfo[K]
+      : ScheduleInfo[K] extends object | null
+        ? Partial<ScheduleInfo[K]> | null
+        : ScheduleInfo[K];
+};
+
+const SCHEDULE_KEYS = keysOf<ScheduleInfo>({
+  name: true,
+  task: true,
+  cron: true,
+  timezone: true,
+  every: true,
+  start: true,
+  end: true,
+  jitter: true,
+  missed: true,
+  overlap: true,
+  next: true,
+  paused: true,
+  declared: true,
+  orphaned: true,
+  counts: true,
+});
 
 /** For `expect.extend(flowrraMatchers)`. */
 export const flowrraMatchers = {
@@ -48,7 +86,66 @@ export const flowrraMatchers = {
     const pass = jobs.some((job) => args === undefined || this.equals(job.args, args));
     return { pass, message: () => messageOf(name, args, jobs, pass) };
   },
+
+  async toHaveScheduled(
+    this: MatcherContext,
+    flowrra: FlowrraTesting,
+    name: string,
+    expected: ExpectedSchedule = {},
+  ): Promise<MatcherResult> {
+    if (typeof (flowrra as Partial<FlowrraTesting> | null)?.schedules?.list !== 'function')
+      throw new FlowrraConfigError('toHaveScheduled: call expect() with the FlowrraTesting of the module.');
+    checkKeys(expected, SCHEDULE_KEYS, 'toHaveScheduled');
+    const wanted = Object.entries(expected).map(([key, value]) => [key, milliseconds(key, value)] as const);
+    const all = await flowrra.schedules.list();
+    const found = all.find((info) => info.name === name);
+    const differs =
+      found && wanted.filter(([key, value]) => !has(found[key as keyof ScheduleInfo], value, this));
+    const pass = differs !== undefined && differs.length === 0;
+    return { pass, message: () => scheduleMessageOf(name, wanted, found ?? all, differs ?? []) };
+  },
 };
+
+type Entries = readonly (readonly [key: string, value: unknown])[];
+
+function milliseconds(key: string, value: unknown): unknown {
+  return (key === 'every' || key === 'jitter') && typeof value === 'string'
+    ? parseDuration(value, `toHaveScheduled.${key}`)
+    : value;
+}
+
+/** Whether a value equals the wanted one, or is an object with the wanted properties. */
+function has(value: unknown, wanted: unknown, { equals }: MatcherContext): boolean {
+  if (equals(value, wanted)) return true;
+  if (!isPlainObject(wanted) || !isPlainObject(value)) return false;
+  return Object.entries(wanted).every(([key, part]) => equals(value[key], part));
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** @param found The schedule of the name, or all schedules if there is none. */
+function scheduleMessageOf(
+  name: string,
+  wanted: Entries,
+  found: ScheduleInfo | readonly ScheduleInfo[],
+  differs: Entries,
+): string {
+  const properties = wanted.map(([key, value]) => `${key} ${shown(value)}`).join(', ');
+  const subject = `schedule ${showValue(name)}${properties === '' ? '' : ` with ${properties}`}`;
+  if ('length' in found) {
+    const known = found.map((info) => showValue(info.name)).join(', ');
+    return `Expected a ${subject}. There is ${known === '' ? 'no schedule' : `none of this name. Known: ${known}`}.`;
+  }
+  if (differs.length === 0) return `Expected no ${subject}.`;
+  const actual = differs.map(([key]) => `${key} ${shown(found[key as keyof ScheduleInfo])}`).join(', ');
+  return `Expected a ${subject}. It has ${actual}.`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? showValue(value) : (JSON.stringify(value) ?? String(value));
+}
 
 function messageOf(
   name: string,

@@ -29,10 +29,6 @@ export class TestClock implements Clock {
     return this.time;
   }
 
-  steady(): number {
-    return this.time;
-  }
-
   after(ms: number, fn: () => void): () => void {
     const timer = { due: this.time + ms, fn };
     this.timers.push(timer);
@@ -82,6 +78,7 @@ export class TestClock implements Clock {
   }
 }
 
-async function turns(): Promise<void> {
+/** Lets the effects of a timer happen that need no time. */
+export async function turns(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -220,6 +220,11 @@ it('knows the matchers', async () => {
   expect(() => expect(flowrra).toHaveSubmitted(Tasks, 'greet', ['Bob'])).toThrow("with ['Ada']");
   // @ts-expect-error no method of that class
   expect(() => expect(flowrra).toHaveSubmitted(Tasks, 'greets')).toThrow();
+  await expect(flowrra).not.toHaveScheduled('greeting');
+  await flowrra.schedules.set('greeting', { every: '15m' }, 'Tasks.greet', 'Ada');
+  await expect(flowrra).toHaveScheduled('greeting', { every: '15m', paused: null, next: expect.any(Date) });
+  // @ts-expect-error no property of a schedule
+  await expect(expect(flowrra).toHaveScheduled('greeting', { evry: '15m' })).rejects.toThrow('every');
   await module.close();
 });
 `;

@@ -7,6 +7,7 @@ import type { FlowrraModuleOptions, FlowrraService } from '../../lib/index.js';
 import { startApp } from '../support/app.js';
 import { withControl } from '../support/engine-control.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { sqliteEngine, tempFile } from '../support/sqlite.js';
 
 const open: INestApplicationContext[] = [];
@@ -130,6 +131,47 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
     expect(await check({ maxWait: '1m' })).toMatchObject({ status: 'up' });
     release();
   });
+});
+
+it.each(ENGINES)('is down while a schedule is overdue, and names it: on %s', async (_name, engine) => {
+  const clock = new ManualClock();
+  const { flowrra, check } = await start({ engine: engine(), clock });
+  flowrra.register({ name: 'sync' }, () => undefined);
+  const { schedules } = flowrra;
+  for (let n = 0; n < 12; n++) await schedules.set(`sync:${n}`, { every: '1h' }, 'sync');
+  await schedules.pause('sync:0');
+  expect(await check({ maxLateness: '1m' })).toMatchObject({ status: 'up', overdue: [] });
+  const [next] = await schedules.preview('sync:1', 1);
+  // The process stands still: no timer fires.
+  clock.sleep((next?.getTime() ?? 0) - clock.now() + 60_000);
+  expect(await check({ maxLateness: '1m' })).toMatchObject({ status: 'up', overdue: [] });
+  expect(await check({ maxLateness: '59s' })).toMatchObject({
+    status: 'down',
+    overdue: expect.not.arrayContaining(['sync:0']),
+    message: expect.stringContaining("the schedule 'sync:10' is 60000 ms late (maxLateness is 59000); the"),
+  });
+  expect((await check({ maxLateness: '59s' }))['overdue']).toHaveLength(10);
+  expect(await check()).not.toHaveProperty('overdue');
+  await clock.advance(0);
+  await until(async () => (await check({ maxLateness: '1s' }))['status'] === 'up', {
+    describe: 'the schedules have been handled',
+  });
+});
+
+it('counts an overdue schedule that no worker handles any more', async () => {
+  const clock = new ManualClock();
+  const file = tempFile();
+  const web = await start({
+    clock,
+    engine: sqliteEngine({ file }),
+    role: 'producer',
+    remoteTasks: { sync: {} },
+  });
+  await web.flowrra.schedules.set('sync', { every: '1h' }, 'sync');
+  await clock.advance(3_600_000);
+  expect(await web.check({ maxLateness: '30m' })).toMatchObject({ status: 'up' });
+  await clock.advance(3_600_000);
+  expect(await web.check({ maxLateness: '30m' })).toMatchObject({ status: 'down', overdue: ['sync'] });
 });
 
 it('does not count jobs that another process has started', async () => {

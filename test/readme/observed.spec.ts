@@ -5,6 +5,7 @@ import { FlowrraService, OnTask } from 'flowrra';
 import request from 'supertest';
 import { MeasuredModule } from '../../sample-app/metrics.js';
 import { ReceiptTasks } from '../../sample-app/snippets.js';
+import { until } from '../support/until.js';
 import { section } from './documents.js';
 
 function firstColumn(heading: string): string[] {
@@ -23,10 +24,17 @@ it('shows Prometheus every metric that it lists, and no other', async () => {
   });
   await flowrra.waitForResult(await flowrra.tasks(ReceiptTasks).sendReceipt('order-1'));
   await flowrra.waitForResult(await flowrra.submit('flaky'));
+  let end = (): void => undefined;
+  flowrra.register({ name: 'slow' }, () => new Promise<void>((resolve) => (end = resolve)));
+  await flowrra.schedules.set('slow', { every: '1s' }, 'slow');
+  await until(async () => ((await flowrra.schedules.get('slow'))?.counts.overlapped ?? 0) > 0, {
+    describe: 'an occurrence has been skipped',
+  });
+  end();
   const { text } = await request(app.getHttpServer()).get('/metrics').expect(200);
   const shown = [...text.matchAll(/^# TYPE (flowrra_\w+) /gm)].map(([, name]) => name as string);
   const listed = firstColumn('Traces and metrics').map((name) => name.replaceAll('.', '_'));
-  expect(listed).toHaveLength(6);
+  expect(listed).toHaveLength(8);
   expect(shown.map((name) => name.replace(/_(?:total|seconds)$/, '')).sort()).toEqual(listed.sort());
   expect(text).toMatch(
     /^flowrra_jobs_finished_total\{.*flowrra_task_name="ReceiptTasks.sendReceipt",flowrra_status="success".*\} 1/m,
@@ -37,7 +45,7 @@ it('lists the limits of a health check, and no other', () => {
   const source = readFileSync(new URL('../../lib/health/health-limits.ts', import.meta.url), 'utf8');
   const [, body] = /interface FlowrraHealthOptions \{\n(.*?)\n\}/s.exec(source) ?? [];
   const options = [...(body ?? '').matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
-  expect(options).toHaveLength(6);
+  expect(options).toHaveLength(7);
   expect(firstColumn('Health checks')).toEqual(options);
 });
 

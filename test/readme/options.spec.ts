@@ -38,6 +38,8 @@ const OPTIONS = ['module', 'cpu', 'queue'].map((name) => `lib/nest/options/${nam
 const QUERY = 'lib/nest/options/job-query-options.ts';
 const SERVICE = 'lib/nest/options/service-options.ts';
 const TASK_OPTIONS = ['lib/job/task-options.ts', 'lib/job/submit-options.ts'];
+const SCHEDULE = 'lib/job/schedule/schedule-options.ts';
+const DECORATORS = 'lib/nest/decorators/schedule.decorators.ts';
 const POLICY = fieldsOf(TASK_OPTIONS, 'TaskPolicyOptions');
 
 it.each([
@@ -62,6 +64,15 @@ it.each([
   [
     '`flowrra.with(options)`',
     [...fieldsOf(TASK_OPTIONS, 'SubmitOptions'), 'maxRetries', 'retryDelay', 'timeout'],
+  ],
+  ['Options of a schedule', ['cron', 'every', ...fieldsOf(SCHEDULE, 'ScheduleOptions')]],
+  [
+    '`@Cron(expression, options)` and `@Interval(every, options)`',
+    [...fieldsOf(DECORATORS, 'IntervalOptions'), ...fieldsOf(DECORATORS, 'CronOptions')],
+  ],
+  [
+    '`flowrra.schedules.pause(name, options)`',
+    fieldsOf('lib/nest/flowrra.schedules.ts', 'PauseScheduleOptions'),
   ],
   ['Concurrency and rates', fieldsOf(OPTIONS, 'QueueOptions')],
   ['The option `dedupe`', fieldsOf(TASK_OPTIONS, 'DedupeOptions')],
@@ -138,6 +149,9 @@ it('prints the defaults that hold', () => {
 it.each([
   ...['module', 'cpu', 'queue', 'job-query'].map((name) => `lib/nest/options/${name}-options.ts`),
   ...TASK_OPTIONS,
+  SCHEDULE,
+  DECORATORS,
+  'lib/nest/flowrra.schedules.ts',
   'lib/nest/decorators/on-task.decorator.ts',
   'lib/nest/flowrra.module-definition.ts',
   SERVICE,

@@ -9,6 +9,7 @@ import {
   FlowrraModule,
   type FlowrraModuleOptions,
   type FlowrraService,
+  type ScheduleInfo,
   SnoozeTaskError,
   Task,
   TaskContext,
@@ -235,6 +236,41 @@ describe.each(ENGINES)('on %s', (_name, engine) => {
       undefined,
       ...told.spans.slice(0, 3).map((span) => span.spanContext().spanId),
     ]);
+  });
+
+  it('measures how late occurrences are, and counts skipped ones', async () => {
+    const clock = new ManualClock();
+    const { flowrra, told } = await start({ engine: engine(), clock });
+    let end = (): void => undefined;
+    flowrra.register({ name: 'sync' }, () => new Promise<void>((resolve) => (end = resolve)));
+    await flowrra.schedules.set('sync:acme', { every: '1h', missed: 'once' }, 'sync');
+    const [next] = await flowrra.schedules.preview('sync:acme', 1);
+    const untilNext = (next?.getTime() ?? 0) - clock.now();
+    clock.sleep(untilNext + 20_000);
+    const advanceUntil = async (counted: (counts: ScheduleInfo['counts']) => boolean): Promise<void> => {
+      for (;;) {
+        await clock.advance(0);
+        const found = await flowrra.schedules.get('sync:acme');
+        if (found !== null && counted(found.counts)) return;
+      }
+    };
+    await advanceUntil(({ submitted }) => submitted === 1);
+    expect(await told.measured('flowrra.schedule.lateness')).toEqual({
+      'default sync sync:acme': { count: 1, min: 20, max: 20 },
+    });
+    for (const hour of [1, 2]) {
+      await clock.advance(3_600_000);
+      await advanceUntil(({ overlapped }) => overlapped === hour);
+    }
+    expect(await told.measured('flowrra.schedule.skipped')).toEqual({ 'default sync sync:acme overlap': 2 });
+    end();
+    await settle();
+    await flowrra.schedules.set('sync:acme', { every: '1m', missed: 'skip' }, 'sync');
+    clock.sleep(10 * 60_000);
+    await advanceUntil(({ missed }) => missed > 0);
+    const counts = await told.measured('flowrra.schedule.skipped');
+    expect(counts['default sync sync:acme missed']).toBeGreaterThanOrEqual(8);
+    end();
   });
 
   it('a dead letter belongs to the trace of the failed job', async () => {

@@ -17,6 +17,8 @@ const NOT_STORED = { version: 0, schedule: null };
 const SEEN_MS = 60_000;
 /** A declared schedule that no worker has seen for this long is an orphan. */
 export const ORPHANED_AFTER_MS = 180_000;
+/** When the only process of its engine was last seen: it declares its schedules as long as it runs. */
+const ALWAYS = Number.MAX_SAFE_INTEGER;
 /** An occurrence that was handled this much in the future means that a clock was wrong. */
 const CLOCK_ERROR_MS = 60_000;
 
@@ -36,6 +38,8 @@ export class Declarations {
     private readonly records: ScheduleRecords,
     declared: readonly DeclaredSchedule[],
     private readonly clock: Clock,
+    /** Whether other processes can declare schedules. */
+    private readonly shared: boolean,
   ) {
     this.byName = new Map(declared.map((each) => [each.name, each]));
     this.names = [...this.byName.keys()];
@@ -54,7 +58,7 @@ export class Declarations {
     const setBack = now < this.lastNow - CLOCK_ERROR_MS;
     this.lastNow = now;
     if (setBack) await this.repair();
-    if (this.names.length === 0 || (now - this.seenAt < SEEN_MS && !setBack)) return;
+    if (!this.shared || this.names.length === 0 || (now - this.seenAt < SEEN_MS && !setBack)) return;
     this.seenAt = now;
     await this.writeAll((found, declared) => this.seen(found, declared));
   }
@@ -93,7 +97,7 @@ export class Declarations {
   /** The schedule as this process declares it; `null` if the stored one stays. */
   private declared(found: Schedule | null, { rule, ...call }: DeclaredSchedule): Schedule | null {
     const now = this.clock.now();
-    const declared = { at: this.startedAt, seenAt: now };
+    const declared = { at: this.startedAt, seenAt: this.shared ? now : ALWAYS };
     if (found === null) return rule === null ? null : newSchedule({ ...call, rule, declared }, now);
     if (found.declared !== null && found.declared.at > this.startedAt) return null;
     if (rule === null) return found.declared === null ? null : { ...found, declared, orphaned: true };

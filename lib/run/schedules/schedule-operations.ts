@@ -30,6 +30,12 @@ export interface ScheduleOperationParts {
   changed(): void;
 }
 
+/** A schedule that no worker handles, and for how many milliseconds. */
+export interface OverdueSchedule {
+  readonly name: string;
+  readonly lateness: number;
+}
+
 /** Operations on schedules, of any process that shares the engine. */
 export class ScheduleOperations {
   constructor(private readonly parts: ScheduleOperationParts) {}
@@ -55,6 +61,18 @@ export class ScheduleOperations {
     for await (const { schedule } of this.parts.records.all())
       infos.push(scheduleInfoOf(schedule, isOrphan(schedule, now)));
     return infos;
+  }
+
+  /**
+   * Schedules that should have been handled more than `ms` ago, latest first, at most `limit`: in one read. An orphan
+   * counts until a worker has found it, since without a worker every declared schedule looks like one.
+   */
+  async overdue(ms: number, limit: number): Promise<OverdueSchedule[]> {
+    const now = this.parts.clock.now();
+    const earliest = await this.parts.records.earliest(limit);
+    return earliest
+      .map(({ schedule: { name }, due }) => ({ name, lateness: now - due }))
+      .filter(({ lateness }) => lateness > ms);
   }
 
   async get(name: string): Promise<ScheduleDetails | null> {

@@ -35,7 +35,7 @@ interface Decided extends ScheduleRecord {
 
 /** How often the store is read for changes by other processes: in real time, since they happen in it. */
 const POLL_MS = 1_000;
-/** The longest time between two looks without a poll: the clock may be set forward. */
+/** The longest time between two looks without a poll, if the clock may be set forward. */
 const MAX_SLEEP_MS = 60_000;
 /** How much later than the worker that handled the previous occurrence another one handles the next: up to twice as much. */
 const TAKEOVER_MS = 50;
@@ -119,6 +119,7 @@ export class Scheduler {
   /** Handles the schedules that are due. Returns the milliseconds until the next look; `null` if there is no schedule. */
   private async round(): Promise<number | null> {
     const { records, clock, declarations, isShared } = this.parts;
+    const canBeSet = clock.steady !== undefined;
     await declarations.keepUp();
     this.forgetDeferred(clock.now());
     const passed = this.deferred.size;
@@ -134,7 +135,7 @@ export class Scheduler {
       return 0;
     }
     const earliest = Math.min(...found.map((record) => this.dueHere(record)));
-    return Math.min(Math.max(0, earliest - clock.now()), isShared ? Infinity : MAX_SLEEP_MS);
+    return Math.min(Math.max(0, earliest - clock.now()), isShared || !canBeSet ? Infinity : MAX_SLEEP_MS);
   }
 
   /** Those of which the time has come are tried again. */
