@@ -47,7 +47,7 @@ export class Schedules {
   async start(): Promise<void> {
     const { registry, clock, isShared, observer } = this.parts;
     const { records, occurrences, worker } = this;
-    const declarations = new Declarations(records, registry.schedules, clock, shared);
+    const declarations = new Declarations(records, registry.schedules, clock, isShared);
     const handled = observer.occurrence.bind(observer);
     this.scheduler = new Scheduler({ records, occurrences, declarations, clock, isShared, worker, handled });
     await this.scheduler.start();
