@@ -172,8 +172,8 @@ export class Scheduler {
 
   private async decideAll(due: readonly ScheduleRecord[]): Promise<Decided[]> {
     const limit = this.parts.clock.now() - MISSED_AFTER_MS;
-    const isLate = ({ schedule: { nextRun } }: ScheduleRecord): boolean =>
-      nextRun !== null && nextRun < limit;
+    const isLate = ({ schedule: { nextRun, submitting } }: ScheduleRecord): boolean =>
+      submitting.length === 0 && nextRun !== null && nextRun < limit;
     const decide = (record: ScheduleRecord): Promise<Decided | null> => this.decide(record);
     const decided = await this.each(
       due.filter((record) => !isLate(record)),
