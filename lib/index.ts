@@ -7,6 +7,7 @@ export type { FlowrraEvent } from './job/events.js';
 export type { JobDetails, JobLogLine, JobSummary } from './job/job-view.js';
 export { TaskContext, type TaskSchedule } from './run/task-context.js';
 export type { FinishedTaskResult, TaskError, TaskResult } from './job/task-result.js';
+export type { TaskUpdate, TaskUpdateError, TaskUpdateLine } from './job/task-update.js';
 export type { TaskStatus } from './job/job.js';
 export { type TaskClass, TaskSubmission } from './run/task-submission.js';
 export type { Plain, RemoteTasks, TaskArgs, TaskId, TaskOutput, TaskSubmitters } from './run/task-types.js';
@@ -35,14 +36,11 @@ export type { ScheduleOptions, ScheduleRuleOptions } from './job/schedule/schedu
 export type { ScheduleDetails, ScheduleHistoryEntry, ScheduleInfo } from './job/schedule/schedule-view.js';
 export { FlowrraModule } from './nest/flowrra.module.js';
 export type { FlowrraModuleExtras, FlowrraOptionsFactory } from './nest/flowrra.module-definition.js';
-export {
-  type CancelOptions,
-  FlowrraService,
-  type StopOptions,
-  type WaitForResultOptions,
-} from './nest/flowrra.service.js';
+export { FlowrraService } from './nest/flowrra.service.js';
+export type { CancelOptions, StopOptions, WaitForResultOptions } from './nest/options/service-options.js';
+export { toMessageEvents } from './nest/to-message-events.js';
 export type { StandardSchema } from './job/standard-schema.js';
-export type { JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
+export type { JobBulkFilter, JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
 export type { CpuOptions } from './nest/options/cpu-options.js';
 export type {
   FlowrraModuleOptions,

@@ -4,6 +4,7 @@ import {
   FatalTaskError,
   FlowrraModule,
   type FlowrraService,
+  type JobSummary,
   RetryTaskError,
   SnoozeTaskError,
   Task,
@@ -101,6 +102,24 @@ export async function unique(flowrra: FlowrraService, invoices: InvoiceTasks): P
   return [id, await hourly.submit(invoices.create, 'b'), await settled.submit(invoices.create, 'c')];
 }
 
+// #region tags
+@Injectable()
+export class RefundTasks {
+  readonly done: number[] = [];
+
+  @Task({ tags: (refund: { customer: number }) => ['refund', `customer:${refund.customer}`] })
+  async refund(refund: { customer: number }): Promise<void> {
+    this.done.push(refund.customer);
+  }
+}
+
+export async function refundAll(flowrra: FlowrraService, refunds: RefundTasks): Promise<JobSummary[]> {
+  await flowrra.with({ tags: ['recall-2026'] }).submit(refunds.refund, { customer: 17 });
+  const { jobs } = await flowrra.jobs.find({ tag: 'customer:17' });
+  return [...jobs]; // jobs[0].tags: ['refund', 'customer:17', 'recall-2026']
+}
+// #endregion
+
 export async function batch(flowrra: FlowrraService, invoices: InvoiceTasks): Promise<string[]> {
   // #region batch
   const ids = await flowrra
@@ -129,6 +148,7 @@ export async function operate(flowrra: FlowrraService, taskId: string): Promise<
   await flowrra.jobs.retry(taskId); // under its id, with all its retries
   await flowrra.jobs.retryAll({ queue: 'invoices', from: new Date(Date.now() - 3_600_000) });
   await flowrra.jobs.remove(taskId);
+  await flowrra.jobs.cancelAll({ tag: 'customer:17' }, { reason: 'The customer has left' });
   // #endregion
   return { counts, jobs, cursor, details };
 }

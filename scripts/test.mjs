@@ -21,6 +21,7 @@ const ON_SERVERS = [
   'test/e2e/sample-app.postgres',
   'test/e2e/sample-outage',
   'test/e2e/two-processes',
+  'test/e2e/watch',
   'test/engines/bullmq',
   'test/fleet',
   'test/readme/fleet',

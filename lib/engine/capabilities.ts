@@ -12,7 +12,7 @@ export interface EngineUse {
   readonly queues: readonly ResolvedQueue[];
 }
 
-const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules'>>({
+const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules' | 'watch'>>({
   enqueue: true,
   enqueueMany: true,
   pendingCount: true,
@@ -29,6 +29,7 @@ const CONTROL = keysOf<JobControl>({
   counts: true,
   retry: true,
   remove: true,
+  bulk: true,
   pause: true,
   resume: true,
 });

@@ -53,6 +53,12 @@ export interface ConnectedEngine {
   enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]>;
   /** The number of unfinished jobs that are not running: waiting, delayed, retrying. */
   pendingCount(): MaybePromise<number>;
+  /**
+   * Calls `changed` soon after another process may have changed an unfinished job, until the returned function is
+   * called. Calls may be superfluous. They may also be missing: Flowrra reads a watched job of a shared engine each
+   * second anyway.
+   */
+  watch?(job: Pick<JobRow, 'taskId' | 'queue'>, changed: () => void): () => void;
   /** Starts to run jobs. */
   consume(): MaybePromise<void>;
   /**

@@ -1,6 +1,14 @@
 // The seam of engines
 export type { Capability, ConnectedEngine, DrainReport, Engine, EngineEvent, EngineHost } from './engine.js';
-export type { Cancellation, JobControl } from './control.js';
+export type {
+  BulkConditions,
+  BulkOperation,
+  BulkStep,
+  BulkSteps,
+  Cancellation,
+  ChangedJob,
+  JobControl,
+} from './control.js';
 export type { ScheduleStore, ScheduleWrite, StoredSchedule } from './schedule-store.js';
 export type { Run } from '../run/run.js';
 export type { Within } from '../run/call-task.js';

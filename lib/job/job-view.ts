@@ -16,6 +16,8 @@ export interface JobSummary extends TaskResultFields {
   readonly dueAt: Date | null;
   /** The metadata of the submission; `{}` for none. */
   readonly metadata: Metadata;
+  /** The tags of the task and of the submission; `[]` for none. */
+  readonly tags: readonly string[];
   /**
    * The names of fields that cannot be read because something other than Flowrra has written to the store. Such
    * a field is `null` or empty. `[]` for none.
@@ -52,6 +54,7 @@ class Summary extends TaskSnapshot implements JobSummary {
   readonly priority: number;
   readonly dueAt: Date | null;
   readonly metadata: Metadata;
+  readonly tags: readonly string[];
   readonly unreadable: readonly string[];
 
   constructor(row: JobRow) {
@@ -60,6 +63,7 @@ class Summary extends TaskSnapshot implements JobSummary {
     this.priority = row.priority;
     this.dueAt = row.dueAt === null ? null : new Date(Math.min(row.dueAt, LATEST));
     this.metadata = metadataOf(row.metadata);
+    this.tags = row.tags ?? NONE;
     this.unreadable = row.unreadable ?? NONE;
   }
 
@@ -70,6 +74,7 @@ class Summary extends TaskSnapshot implements JobSummary {
       priority: this.priority,
       dueAt: this.dueAt?.toISOString() ?? null,
       metadata: jsonView(this.metadata),
+      tags: this.tags,
       unreadable: this.unreadable,
     };
   }

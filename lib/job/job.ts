@@ -32,6 +32,8 @@ export interface NewJob {
   readonly overrides: PolicyOverrides | undefined;
   readonly metadata: Metadata | undefined;
   readonly dedupe: Dedupe | undefined;
+  /** At most ten, each once; `undefined` for none. */
+  readonly tags?: readonly string[] | undefined;
   /** Whether the job is accepted even if `maxPending` jobs wait. */
   readonly bypassMaxPending?: boolean;
 }
@@ -43,7 +45,7 @@ export interface NewJob {
  * - `throttle`: for `ttl` from its submission, also after its end.
  *
  * While a job holds the key, no other one is added. A submission with `debounce` gives its arguments,
- * options and metadata to the holder, whose delay begins anew; the holder's id, priority and mode stay.
+ * options, metadata and tags to the holder, whose delay begins anew; the holder's id, priority and mode stay.
  * If the holder is not delayed, or was ever started, the submission is added, and holds the key from
  * then on. The `delay` of a job with `debounce` is its `ttl`.
  */
@@ -128,6 +130,8 @@ export interface JobRow {
   /** The progress that the task reported last; `null` for none. */
   readonly progress: unknown;
   readonly metadata: Metadata | undefined;
+  /** `undefined` for none. */
+  readonly tags?: readonly string[] | undefined;
   /** Names of the fields that cannot be read, and are shown empty; absent for none. */
   readonly unreadable?: readonly string[] | undefined;
   /** A copy of the arguments, for a look at one job; `null` if they are no longer kept or cannot be read. */
@@ -139,7 +143,7 @@ export interface JobRow {
 /** The part of a job that a result backend stores. */
 export type JobState = Omit<
   JobRow,
-  'queue' | 'priority' | 'dueAt' | 'metadata' | 'unreadable' | 'args' | 'logs'
+  'queue' | 'priority' | 'dueAt' | 'metadata' | 'tags' | 'unreadable' | 'args' | 'logs'
 >;
 
 /** The progress and log lines of a running attempt since its last report. */

@@ -1,4 +1,5 @@
 import { type Duration, parseDuration } from './duration.js';
+import type { TaskTags } from './tags.js';
 
 /**
  * The delay before a retry.
@@ -40,6 +41,8 @@ export interface ResolvedTask {
   readonly queue: string;
   readonly cpuBound: boolean;
   readonly policy: TaskPolicy;
+  /** `undefined` for none. */
+  readonly tags: TaskTags | undefined;
 }
 
 /** The policy of one job. */

@@ -4,8 +4,8 @@ import { FlowrraConfigError } from './errors.js';
 import { isFinal, type JobRow, type TaskStatus } from './job.js';
 import { showValue } from './show-value.js';
 
-/** A filter of jobs, and a position in the list of those that match. */
-export interface JobQuery {
+/** The conditions that a job has to meet. */
+export interface JobConditions {
   /** `undefined` for any. */
   readonly status: readonly TaskStatus[] | undefined;
   readonly task: string | undefined;
@@ -16,14 +16,17 @@ export interface JobQuery {
   readonly to: number | undefined;
   /** The latest time of the end, exclusive, in milliseconds since the epoch. Unfinished jobs do not match. */
   readonly finishedBefore: number | undefined;
+  /** A tag that the job has. */
+  readonly tag: string | undefined;
+}
+
+/** Conditions, and a position in the list of the jobs that meet them. */
+export interface JobQuery extends JobConditions {
   /** The `cursor` of the previous page; `null` for the first page. */
   readonly cursor: string | null;
   /** 1 to 1,000. */
   readonly limit: number;
 }
-
-/** The filters that `retryAll` takes too. */
-export type JobSelection = Omit<JobQuery, 'status' | 'finishedBefore' | 'cursor' | 'limit'>;
 
 /** An engine reads a bounded number of jobs for one page, so a page may hold fewer than `limit`, even none. */
 export interface RowPage {
@@ -68,8 +71,8 @@ export function badCursor(cursor: string): FlowrraConfigError {
 
 /** Whether a job passes the filter of a query. */
 export function matches(
-  { status, task, queue, from, to, finishedBefore }: JobQuery,
-  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt' | 'finishedAt'>,
+  { status, task, queue, from, to, finishedBefore, tag }: JobConditions,
+  job: Pick<JobRow, 'status' | 'taskName' | 'queue' | 'submittedAt' | 'finishedAt' | 'tags'>,
 ): boolean {
   return (
     (status === undefined || status.includes(job.status)) &&
@@ -77,7 +80,8 @@ export function matches(
     (queue === undefined || queue === job.queue) &&
     (from === undefined || job.submittedAt >= from) &&
     (to === undefined || job.submittedAt < to) &&
-    (finishedBefore === undefined || endedBefore(finishedBefore, job))
+    (finishedBefore === undefined || endedBefore(finishedBefore, job)) &&
+    (tag === undefined || job.tags?.includes(tag) === true)
   );
 }
 

@@ -1,3 +1,4 @@
+import { wrong } from './check.js';
 /**
  * The part of a Standard Schema that Flowrra uses. Validators of zod, valibot, arktype and others implement it.
  *
@@ -25,4 +26,15 @@ export interface SchemaIssue {
 export function isStandardSchema(value: unknown): value is StandardSchema {
   const standard = (value as Partial<StandardSchema> | null | undefined)?.['~standard'];
   return typeof standard?.validate === 'function';
+}
+
+/** @throws {FlowrraConfigError} unless it is a schema, an array of schemas and `null`, or `undefined`. */
+export function checkSchemas(value: unknown, path: string): void {
+  if (value === undefined || isStandardSchema(value)) return;
+  if (Array.isArray(value) && value.every((each) => each === null || isStandardSchema(each))) return;
+  throw wrong(
+    path,
+    value,
+    'It must be a Standard Schema, such as z.tuple([…]), or an array of one for each argument.',
+  );
 }

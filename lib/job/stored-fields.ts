@@ -1,6 +1,7 @@
 import type { AttemptError, Metadata } from './job.js';
 import { PayloadError } from './errors.js';
 import { isPlainObject } from './payload/payload-kind.js';
+import { isTag, MAX_TAGS } from './tags.js';
 
 /** The latest time that a `Date` can hold, in milliseconds since the epoch. */
 const LATEST = 8.64e15;
@@ -47,6 +48,12 @@ export function metadataFrom(value: unknown): Metadata {
 export function argsFrom(value: unknown): unknown[] {
   if (Array.isArray(value)) return value as unknown[];
   throw new PayloadError('args', 'they are no array, so Flowrra did not write them');
+}
+
+/** @throws {PayloadError} unless it is a list of tags. */
+export function tagsFrom(value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.length <= MAX_TAGS && value.every(isTag)) return value;
+  throw new PayloadError('tags', 'they are no list of tags, so Flowrra did not write them');
 }
 
 /** The entries that are errors of attempts. */

@@ -19,6 +19,7 @@ import {
   timeLimit,
   wholeNumber,
 } from './rules.js';
+import { checkTags } from './tags.js';
 import type { TaskPolicyOptions } from './task-options.js';
 
 /** Makes submissions with the same key share one job. See {@link SubmitOptions.dedupe}. */
@@ -98,6 +99,13 @@ export interface SubmitOptions extends Pick<TaskPolicyOptions, 'maxRetries' | 'r
    * @defaultValue `{}`
    */
   metadata?: Record<string, unknown>;
+  /**
+   * Words by which `jobs.find({ tag })` finds the job, in addition to the tags of its task: at most 10 together, each of
+   * 1 to 100 characters, none a control character.
+   *
+   * @defaultValue those of the task
+   */
+  tags?: readonly string[];
 }
 
 /** One job of a `submitMany`. Its options take precedence over those of `with()`. */
@@ -117,6 +125,8 @@ export interface ResolvedSubmit {
   readonly metadata: Metadata | undefined;
   /** Its key without the task's name, which the submitter puts before it. */
   readonly dedupe: Dedupe | undefined;
+  /** Without the tags of the task; `undefined` for none. */
+  readonly tags?: readonly string[] | undefined;
   /** Whether the job is added even at `maxPending`. */
   readonly bypassMaxPending?: boolean;
   /** Replaces the context that would be captured. */
@@ -135,6 +145,7 @@ export const NO_SUBMIT_OPTIONS: ResolvedSubmit = Object.freeze({
   overrides: undefined,
   metadata: undefined,
   dedupe: undefined,
+  tags: undefined,
 });
 
 /** 21 bits, by which every engine can order jobs. */
@@ -168,6 +179,7 @@ const SUBMIT_RULES = new OptionTable({
     if (kind === 'object' || kind === 'instance') return value as Metadata;
     throw wrong(path, value, METADATA_NEED);
   },
+  tags: checkTags,
 } satisfies RulesOf<SubmitOptions>);
 
 type Checked = Resolved<typeof SUBMIT_RULES>;
@@ -181,7 +193,7 @@ type Checked = Resolved<typeof SUBMIT_RULES>;
 export function resolveSubmitOptions(options: SubmitOptions, now: number): ResolvedSubmit {
   const checked = SUBMIT_RULES.resolve(options, 'with()', '');
   if (Object.keys(options).length === 0) return NO_SUBMIT_OPTIONS;
-  const { priority, taskId, maxRetries, retryDelay, backoff, timeout, metadata } = checked;
+  const { priority, taskId, maxRetries, retryDelay, backoff, timeout, metadata, tags } = checked;
   const dedupe = dedupeOf(checked, options.dedupe?.ttl);
   const debounced = dedupe?.mode === 'debounce';
   const delay = debounced ? dedupe.ttl : delayOf(checked, now);
@@ -189,7 +201,7 @@ export function resolveSubmitOptions(options: SubmitOptions, now: number): Resol
   // A further submission restarts the wait of a debounced job, and its expiry with it.
   const validFrom = debounced ? now : undefined;
   const overrides = definedOverrides({ maxRetries, retryDelay, backoff, timeout, expires, validFrom });
-  return { priority, delay, taskId, overrides, metadata, dedupe };
+  return { priority, delay, taskId, overrides, metadata, dedupe, tags };
 }
 
 /** In milliseconds from now, not as a time: the clocks of a fleet differ. */

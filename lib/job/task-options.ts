@@ -14,7 +14,8 @@ import {
   timeLimit,
   wholeNumber,
 } from './rules.js';
-import { isStandardSchema, type StandardSchema } from './standard-schema.js';
+import { checkSchemas, type StandardSchema } from './standard-schema.js';
+import { checkTaskTags, type TaskTags } from './tags.js';
 
 /** How a worker treats failed and long attempts of a task. */
 export interface TaskPolicyOptions {
@@ -77,8 +78,12 @@ export interface TaskPolicyOptions {
   deadLetter?: string | null;
 }
 
-/** Options of `@Task()`. */
-export interface TaskOptions extends TaskPolicyOptions {
+/**
+ * Options of `@Task()`.
+ *
+ * @typeParam A The arguments of the function in `tags`.
+ */
+export interface TaskOptions<A extends readonly unknown[] = never[]> extends TaskPolicyOptions {
   /**
    * The name that is stored with jobs: 1 to 200 characters, none a control character.
    *
@@ -112,6 +117,14 @@ export interface TaskOptions extends TaskPolicyOptions {
    * @defaultValue the file in which the decorator is applied
    */
   file?: string | URL;
+  /**
+   * Words by which `jobs.find({ tag })` finds the jobs of this task: a list, or a function that is called at each
+   * submission with its arguments and returns the list. At most 10 tags, each of 1 to 100 characters, none a control
+   * character. If the function throws, the submission is rejected.
+   *
+   * @defaultValue no tags
+   */
+  tags?: TaskTags<A>;
 }
 
 /** Options of one task in `forRoot({ tasks })`. They take precedence over those of its decorator. */
@@ -160,6 +173,14 @@ export interface RegisterOptions extends TaskPolicyOptions {
    * @defaultValue `'default'`
    */
   export?: string;
+  /**
+   * Words by which `jobs.find({ tag })` finds the jobs of this task: a list, or a function that is called at each
+   * submission with its arguments and returns the list. At most 10 tags, each of 1 to 100 characters, none a control
+   * character. If the function throws, the submission is rejected.
+   *
+   * @defaultValue no tags
+   */
+  tags?: TaskTags;
 }
 
 /**
@@ -204,15 +225,8 @@ const OWN_RULES = new OptionTable({
   cpuBound: flag(false),
   file: optional(fileUrl('import.meta.url, or __filename in CommonJS')),
   export: text(/./s, "It must be the name of one of the file's exports."),
-  schema(value: unknown, path) {
-    if (value === undefined || isStandardSchema(value)) return;
-    if (Array.isArray(value) && value.every((each) => each === null || isStandardSchema(each))) return;
-    throw wrong(
-      path,
-      value,
-      'It must be a Standard Schema, such as z.tuple([…]), or an array of one for each argument.',
-    );
-  },
+  schema: checkSchemas,
+  tags: checkTaskTags,
 } satisfies RulesOf<Omit<TaskOptions & RegisterOptions, keyof TaskOverrideOptions>>);
 
 /** The option names of `forRoot({ tasks })`. */
@@ -240,11 +254,10 @@ export function resolveTaskOptions(
   defaults: TaskDefaults,
 ): ResolvedTask {
   const shownName = typeof own?.name === 'string' ? own.name : defaultName;
-  const what = `Task '${shownName}'`;
-  const at = `${what}, `;
-  checkKeys(own, KEYS, what);
+  const at = `Task '${shownName}', `;
+  checkKeys(own, KEYS, `Task '${shownName}'`);
   const options: TaskOptions & { export?: string } = { ...own, ...defaults.overrides.get(shownName) };
-  const { cpuBound, name } = OWN_RULES.apply(options, at);
+  const { cpuBound, name, tags } = OWN_RULES.apply(options, at);
   for (const key of ['file', 'export'] as const)
     if (!cpuBound && options[key] !== undefined)
       throw wrong(at + key, options[key], 'It is for threads only: add cpuBound: true, or leave it out.');
@@ -253,6 +266,7 @@ export function resolveTaskOptions(
     queue: resolveQueue(options.queue, cpuBound, defaults.knownQueues, `${at}queue`),
     cpuBound,
     policy: resolvePolicy(options, defaults.deadLetter, at),
+    tags,
   };
 }
 

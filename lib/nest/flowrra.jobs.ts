@@ -1,14 +1,23 @@
 import type { Clock } from '../job/clock.js';
 import { type JobDetails, type JobSummary, jobSummaryOf } from '../job/job-view.js';
+import type { BulkOperation } from '../engine/control.js';
+import type { TaskStatus } from '../job/job.js';
 import type { QueueCounts } from '../job/query.js';
+import type { BulkQuery } from '../run/job-operations.js';
+import { CANCEL_RULES, type CancelOptions } from './options/service-options.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import { lookedUpId } from '../job/names.js';
 import {
-  type JobFilter,
+  type JobBulkFilter,
   type JobFindOptions,
-  resolveJobFilter,
+  resolveJobBulk,
   resolveJobQuery,
 } from './options/job-query-options.js';
+
+/** The statuses to which the operations on many jobs apply. */
+const FAILED: readonly TaskStatus[] = ['failed'];
+const UNFINISHED: readonly TaskStatus[] = ['pending', 'retrying', 'running'];
+const FINISHED: readonly TaskStatus[] = ['success', 'failed', 'cancelled'];
 
 /** One page of jobs. */
 export interface JobPage {
@@ -18,7 +27,7 @@ export interface JobPage {
   readonly cursor: string | null;
 }
 
-/** Reads, retries and removes jobs of all processes. */
+/** Reads, retries, cancels and removes jobs of all processes. */
 export class FlowrraJobs {
   constructor(
     private readonly runtime: FlowrraRuntime,
@@ -77,15 +86,43 @@ export class FlowrraJobs {
   }
 
   /**
-   * Retries all failed jobs, or those that match the filter. Jobs that fail after the call are not retried.
+   * Retries all failed jobs, or those that match the filter, as `retry` does. Jobs that fail after the call are not
+   * retried.
    *
    * @returns The number of retried jobs.
    * @throws {FlowrraConfigError} if an option is unknown or invalid, and in a CPU thread.
    * @throws {ExecutorNotRunningError} if Flowrra is not running.
-   * @throws {EngineError} if the engine cannot be queried. Some jobs may have been retried.
+   * @throws {EngineError} if the engine cannot be queried. Some jobs may have been retried: call it again.
    */
-  async retryAll(filter: JobFilter = {}): Promise<number> {
-    return this.operations.retryAll(resolveJobFilter(filter), this.clock.now());
+  async retryAll(filter: JobBulkFilter = {}): Promise<number> {
+    return this.bulk({ kind: 'retry' }, resolveJobBulk(filter, 'retryAll()', FAILED));
+  }
+
+  /**
+   * Cancels all unfinished jobs, or those that match the filter, as `flowrra.cancel` does. Jobs that are submitted
+   * after the call are not cancelled.
+   *
+   * @returns The number of jobs that have ended as cancelled or run and whose signals are aborted.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid, and in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried. Some jobs may have been cancelled: call it again.
+   */
+  async cancelAll(filter: JobBulkFilter = {}, options: CancelOptions = {}): Promise<number> {
+    const { reason } = CANCEL_RULES.resolve(options, 'cancelAll()', '');
+    return this.bulk({ kind: 'cancel', reason }, resolveJobBulk(filter, 'cancelAll()', UNFINISHED));
+  }
+
+  /**
+   * Removes all finished jobs and their results, or those that match the filter, as `remove` does. Jobs that end after
+   * the call are not removed.
+   *
+   * @returns The number of removed jobs.
+   * @throws {FlowrraConfigError} if an option is unknown or invalid, and in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine cannot be queried. Some jobs may have been removed: call it again.
+   */
+  async removeAll(filter: JobBulkFilter = {}): Promise<number> {
+    return this.bulk({ kind: 'remove' }, resolveJobBulk(filter, 'removeAll()', FINISHED));
   }
 
   /**
@@ -100,6 +137,10 @@ export class FlowrraJobs {
     const { operations } = this;
     const id = lookedUpId(taskId);
     return id !== null && operations.remove(id);
+  }
+
+  private bulk(operation: BulkOperation, query: BulkQuery): Promise<number> {
+    return this.operations.bulk(operation, query, this.clock.now());
   }
 
   private get operations() {

@@ -5,6 +5,7 @@ import { ExecutorNotRunningError } from '../job/errors.js';
 import { DeadLetters } from '../run/dead-letters.js';
 import type { Instrument, Instrumentation } from '../run/instrumentation.js';
 import { JobOperations } from '../run/job-operations.js';
+import { JobWatches } from '../run/job-watches.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { ResultRecorder } from '../run/result-recorder.js';
 import { Run, type RunParts } from '../run/run.js';
@@ -36,6 +37,7 @@ interface Connected {
   readonly operations: JobOperations;
   /** @throws {FlowrraConfigError} if the engine does not support them. */
   readonly schedules: Schedules;
+  readonly watches: JobWatches;
   readonly submitter: Submitter;
   readonly cpu: TaskRunner;
   /** A configured backend, which is closed with the engine. */
@@ -200,21 +202,26 @@ export class FlowrraRuntime {
       random: Math.random,
     };
     const operations = control && new JobOperations(control, observer, recorder);
-    const results = resultsOf(backend, connected.results, clock);
     const missing = parentLink() === null ? lacks : lacksInThread;
+    const stored = resultsOf(backend, connected.results, clock);
+    const results = (): ResultBackend => {
+      if (stored === undefined) throw missing(engine, 'results');
+      return stored;
+    };
+    const isShared = engine.supports.has('shared');
+    const watched = { clock, hub: this.events, control, results, engine: connected, isShared };
     const { schedules: store } = connected;
-    const shared = engine.supports.has('shared');
     const { registry } = this;
     const schedules =
-      store && control && new Schedules({ store, control, registry, submitter, observer, clock, shared });
+      store && control && new Schedules({ store, control, registry, submitter, observer, clock, isShared });
     return {
       engine: connected,
       submitter,
       cpu,
       backend,
+      watches: new JobWatches(watched),
       get results() {
-        if (results === undefined) throw missing(engine, 'results');
-        return results;
+        return results();
       },
       get operations() {
         if (operations === undefined) throw missing(engine, 'control');
@@ -264,9 +271,15 @@ export class FlowrraRuntime {
   }
 
   private async runDrain(connected: Connected, graceMs: number): Promise<void> {
-    const { engine } = connected;
+    const { engine, watches } = connected;
     if (this.engine?.supports.has('schedules')) await connected.schedules.stop();
-    const { unfinished, dropped } = await engine.drain(graceMs, KILL_GRACE_MS);
+    const report = engine.drain(graceMs, KILL_GRACE_MS);
+    // An HTTP server closes only after its streams have ended, and the engine closes later still.
+    await report.then(
+      () => watches.close(),
+      () => watches.close(),
+    );
+    const { unfinished, dropped } = await report;
     if (unfinished > 0)
       this.logger.warn(`${unfinished} running jobs did not end before the deadline of the stop.`);
     if (dropped > 0)

@@ -1,11 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { wrong } from '../job/check.js';
-import type { Duration } from '../job/duration.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import type { FlowrraEvent } from '../job/events.js';
 import { lookedUpId } from '../job/names.js';
-import { duration, flag, OptionTable, type RulesOf, withMethods } from '../job/rules.js';
 import { showValue } from '../job/show-value.js';
 import {
   type BatchJob,
@@ -15,6 +12,8 @@ import {
 } from '../job/submit-options.js';
 import type { RegisterOptions } from '../job/task-options.js';
 import type { FinishedTaskResult, TaskResult } from '../job/task-result.js';
+import type { TaskUpdate } from '../job/task-update.js';
+import { GuardedObservable } from '../run/guarded-observable.js';
 import { TaskRegistry, type TaskRoute } from '../run/task-registry.js';
 import { TaskSubmission } from '../run/task-submission.js';
 import type { TaskId } from '../run/task-types.js';
@@ -25,66 +24,15 @@ import { FlowrraQueues } from './flowrra.queues.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraSchedules } from './flowrra.schedules.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
+import {
+  CANCEL_RULES,
+  type CancelOptions,
+  STOP_RULES,
+  type StopOptions,
+  WAIT_RULES,
+  type WaitForResultOptions,
+} from './options/service-options.js';
 import { sendBatch, SubmissionWith } from './submission-with.js';
-
-/** Options of `waitForResult()`. */
-export interface WaitForResultOptions {
-  /**
-   * How long to wait.
-   *
-   * @defaultValue no limit
-   */
-  timeout?: Duration;
-  /**
-   * Ends the wait when it is aborted: `waitForResult` rejects with its reason.
-   *
-   * @defaultValue no signal
-   */
-  signal?: AbortSignal;
-}
-
-/** Options of `stop()`. */
-export interface StopOptions {
-  /**
-   * Whether to let running jobs end. The memory engine also runs its waiting jobs. With `false`, running jobs are
-   * aborted at once.
-   *
-   * @defaultValue `true`
-   */
-  wait?: boolean;
-  /**
-   * How long to wait before running jobs are aborted.
-   *
-   * @defaultValue `shutdownTimeout` of `forRoot()`
-   */
-  timeout?: Duration;
-}
-
-/** Options of `cancel()`. */
-export interface CancelOptions {
-  /**
-   * The reason, stored with the job: 1 to 1,000 characters.
-   *
-   * @defaultValue `'Cancelled'`
-   */
-  reason?: string;
-}
-
-const MAX_REASON_LENGTH = 1_000;
-
-const WAIT_RULES = new OptionTable({
-  timeout: duration(),
-  signal: withMethods<AbortSignal>(['addEventListener', 'removeEventListener'], 'It must be an AbortSignal.'),
-} satisfies RulesOf<WaitForResultOptions>);
-
-const STOP_RULES = new OptionTable({ wait: flag(true), timeout: duration() } satisfies RulesOf<StopOptions>);
-
-const CANCEL_RULES = new OptionTable({
-  reason(value: unknown = 'Cancelled', path): string {
-    if (typeof value === 'string' && value !== '' && value.length <= MAX_REASON_LENGTH) return value;
-    throw wrong(path, value, `It must be 1 to ${MAX_REASON_LENGTH} characters.`);
-  },
-} satisfies RulesOf<CancelOptions>);
 
 /**
  * Submits background tasks, and reads, cancels and waits for their jobs.
@@ -177,6 +125,31 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * The status, progress and log lines of a job, whichever process runs it: the present state at once, then an
+   * update for each change, and the final state, with which the Observable completes.
+   *
+   * Nothing happens before the subscription, and unsubscribing releases everything. All subscribers of a job share
+   * the reads of the engine. Changes that are stored during a read are one update. A change in this process is
+   * emitted when it is stored, a change in another process within about a second. Progress and log lines are stored
+   * at most every 250 ms. If the engine cannot be queried after the first update, the Observable waits.
+   *
+   * The Observable fails with:
+   * - {@link ResultNotFoundError} if no job with the id is known;
+   * - {@link ResultExpiredError} if the result has expired;
+   * - {@link ExecutorNotRunningError} if Flowrra is not running, or stops before the job has ended;
+   * - {@link FlowrraConfigError} if the id is not a string, and in a CPU thread;
+   * - {@link EngineError} if the engine cannot be queried for the first update;
+   * - {@link PayloadError} if the result cannot be read, and any error of a configured backend.
+   *
+   * An error of a subscriber is logged and has no other effect, and so is an error that a subscriber does not handle.
+   */
+  watch(taskId: string): Observable<TaskUpdate> {
+    return new GuardedObservable('watch()', (subscriber) =>
+      this.runtime.parts.watches.subscribe(knowable(taskId), subscriber),
+    );
   }
 
   /**

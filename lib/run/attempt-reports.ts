@@ -98,6 +98,7 @@ export class AttemptReports {
     this.lines = [];
     try {
       await this.parts.control?.report(this.attempt, { progress, lines });
+      this.parts.observer.reported(this.attempt);
       if (progress !== undefined) this.parts.recorder?.progressed(this.attempt, progress);
     } catch (error) {
       new Logger('Flowrra').warn(

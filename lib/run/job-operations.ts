@@ -1,5 +1,13 @@
-import type { Cancellation, JobControl } from '../engine/control.js';
-import type { RowPage, JobQuery, JobSelection, QueueCounts } from '../job/query.js';
+// Not the global one, which a test runner's fake timers replace.
+import { setImmediate } from 'node:timers';
+import type {
+  BulkConditions,
+  BulkOperation,
+  Cancellation,
+  ChangedJob,
+  JobControl,
+} from '../engine/control.js';
+import type { RowPage, JobQuery, QueueCounts } from '../job/query.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import { type JobDetails, jobDetailsOf } from '../job/job-view.js';
 import { showValue } from '../job/show-value.js';
@@ -7,8 +15,14 @@ import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 
 const PAGE_SIZE = 100;
-/** The number of failed jobs that are retried at the same time. */
-const RETRY_BATCH = 20;
+/** The number of jobs on which an operation works at the same time. */
+const BATCH = 20;
+
+/** The jobs of an operation on many. */
+export interface BulkQuery extends BulkConditions {
+  /** Whether the jobs are only counted. */
+  readonly dryRun: boolean;
+}
 
 /** Operations on jobs and queues: on the engine, in the configured backend, and with their events. */
 export class JobOperations {
@@ -20,21 +34,20 @@ export class JobOperations {
 
   /** `true` if the job has ended as cancelled or its signal is aborted; `false` if it had ended before. */
   async cancel(taskId: string, reason: string): Promise<boolean> {
-    const cancellation: Cancellation = await this.control.cancel(taskId, reason);
-    switch (cancellation.kind) {
-      case 'cancelled':
-        await this.recorder?.changed(cancellation.job);
-        this.observer.cancelled(cancellation.job);
-        return true;
-      case 'signalled':
-        return true;
-      case 'finished':
-        return false;
-      case 'unknown':
-        throw new ResultNotFoundError(
-          `cancel(): no job ${showValue(taskId)} is known, or its result has been dropped.`,
-        );
+    const { kind } = await this.tryCancel(taskId, reason);
+    if (kind !== 'unknown') return kind !== 'finished';
+    throw new ResultNotFoundError(
+      `cancel(): no job ${showValue(taskId)} is known, or its result has been dropped.`,
+    );
+  }
+
+  private async tryCancel(taskId: string, reason: string): Promise<Cancellation> {
+    const cancellation = await this.control.cancel(taskId, reason);
+    if (cancellation.kind === 'cancelled') {
+      await this.recorder?.changed(cancellation.job);
+      this.observer.cancelled(cancellation.job);
     }
+    return cancellation;
   }
 
   async get(taskId: string): Promise<JobDetails | null> {
@@ -61,29 +74,61 @@ export class JobOperations {
     return true;
   }
 
-  /** Retries the jobs that failed before the call. A job that fails again meanwhile is not retried twice. */
-  async retryAll(filter: JobSelection, now: number): Promise<number> {
+  /**
+   * An operation on all jobs that were submitted, and for `retry` and `remove` had ended, before the call.
+   *
+   * @param now Milliseconds since the epoch.
+   * @returns The number of jobs.
+   */
+  async bulk(operation: BulkOperation, query: BulkQuery, now: number): Promise<number> {
+    const { dryRun, ...given } = query;
+    const conditions = { ...given, to: Math.min(given.to ?? Infinity, now + 1) };
+    if (operation.kind !== 'cancel')
+      conditions.finishedBefore = Math.min(given.finishedBefore ?? Infinity, now + 1);
+    if (this.recorder !== null && !dryRun) return this.oneByOne(operation, conditions);
+    let count = 0;
+    for await (const step of this.control.bulk(operation, conditions, dryRun)) {
+      count += step.count;
+      for (const job of step.changed) this.announce(operation, job);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return count;
+  }
+
+  /** The configured backend hears of each job in the order that a single operation keeps. */
+  private async oneByOne(operation: BulkOperation, conditions: BulkConditions): Promise<number> {
     const found: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: RowPage = await this.find({
-        ...filter,
-        status: ['failed'],
-        finishedBefore: undefined,
-        cursor,
-        limit: PAGE_SIZE,
-      });
-      for (const { taskId, finishedAt } of page.rows)
-        if (finishedAt !== null && finishedAt <= now) found.push(taskId);
+      const page: RowPage = await this.find({ ...conditions, cursor, limit: PAGE_SIZE });
+      for (const { taskId } of page.rows) found.push(taskId);
       cursor = page.cursor;
     } while (cursor !== null);
     let count = 0;
-    for (let from = 0; from < found.length; from += RETRY_BATCH) {
-      const some = found.slice(from, from + RETRY_BATCH);
-      const retried = await Promise.all(some.map((taskId) => this.retry(taskId)));
-      count += retried.filter(Boolean).length;
+    for (let from = 0; from < found.length; from += BATCH) {
+      const some = found.slice(from, from + BATCH);
+      const done = await Promise.all(some.map((taskId) => this.apply(operation, taskId)));
+      count += done.filter(Boolean).length;
     }
     return count;
+  }
+
+  private async apply(operation: BulkOperation, taskId: string): Promise<boolean> {
+    switch (operation.kind) {
+      case 'retry':
+        return this.retry(taskId);
+      case 'remove':
+        return this.remove(taskId);
+      case 'cancel': {
+        const { kind } = await this.tryCancel(taskId, operation.reason);
+        return kind === 'cancelled' || kind === 'signalled';
+      }
+    }
+  }
+
+  private announce({ kind }: BulkOperation, job: ChangedJob): void {
+    if (kind === 'retry') this.observer.requeued(job);
+    else if (kind === 'cancel') this.observer.cancelled(job);
   }
 
   /**

@@ -1,4 +1,5 @@
-import type { Attempt, AttemptError, NewJob, JobRow } from '../job/job.js';
+import type { ChangedJob } from '../engine/control.js';
+import type { Attempt, AttemptError, NewJob } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
 import type { Clock } from '../job/clock.js';
 import type { EventHub } from './event-hub.js';
@@ -26,11 +27,13 @@ export class RunObserver {
   }
 
   started(attempt: Attempt): void {
+    this.hub.changed(attempt.taskId);
     if (this.hub.observed) this.hub.emit({ type: 'started', ...this.about(attempt) });
   }
 
   /** Call it once the outcome is stored, so that a subscriber can read the result. */
   settled(attempt: Attempt, outcome: Outcome): void {
+    this.hub.changed(attempt.taskId);
     if (this.hub.observed) this.hub.emit(this.eventOf(attempt, outcome));
   }
 
@@ -42,14 +45,21 @@ export class RunObserver {
     if (this.hub.observed) this.hub.emit({ type: 'log', ...this.about(attempt), line });
   }
 
+  /** Progress or log lines are stored. */
+  reported({ taskId }: Attempt): void {
+    this.hub.changed(taskId);
+  }
+
   /** A job has ended as cancelled without an outcome of an attempt. */
-  cancelled({ taskId, taskName, queue, retries, reason }: JobRow): void {
+  cancelled({ taskId, taskName, queue, retries, reason }: ChangedJob): void {
+    this.hub.changed(taskId);
     if (!this.hub.observed) return;
     const about = { taskId, taskName, queue, attempt: retries + 1, at: this.now() };
     this.hub.emit({ type: 'cancelled', ...about, reason: reason ?? '' });
   }
 
-  requeued({ taskId, taskName, queue }: JobRow): void {
+  requeued({ taskId, taskName, queue }: ChangedJob): void {
+    this.hub.changed(taskId);
     if (!this.hub.observed) return;
     const about = { taskId, taskName, queue, at: this.now() };
     this.hub.emit({ type: 'requeued', ...about });

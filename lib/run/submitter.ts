@@ -5,6 +5,7 @@ import type { ContextOptions } from '../job/task-options.js';
 import type { ResolvedSubmit } from '../job/submit-options.js';
 import { packMetadata } from '../job/metadata.js';
 import { FlowrraConfigError, SubmitUncertainError } from '../job/errors.js';
+import { tagsOfJob } from '../job/tags.js';
 import type { Instrumentation, TraceCarrier, SubmittedBatch } from './instrumentation.js';
 import { copyPlain, type PayloadCodec } from '../job/payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
@@ -105,6 +106,7 @@ export class Submitter {
       args: this.codec.copyArgs(args),
       overrides: options.overrides,
       metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
+      tags: route.tags === undefined ? options.tags : tagsOfJob(route.name, route.tags, args, options.tags),
       dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
       bypassMaxPending: options.bypassMaxPending === true,
     };

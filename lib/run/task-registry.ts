@@ -1,6 +1,7 @@
 import { FlowrraConfigError, TaskNotFoundError } from '../job/errors.js';
 import { DEFAULT_QUEUE } from '../job/queue.js';
 import type { DeclaredSchedule } from './schedules/declarations.js';
+import type { TaskTags } from '../job/tags.js';
 import type { TaskDefinition } from './task-definition.js';
 
 /** A task that can be submitted: it runs here or in another application. */
@@ -11,6 +12,7 @@ export interface TaskRoute {
   readonly validate?: ((args: unknown[]) => Promise<void>) | null;
   /** Present for a task that runs here. */
   readonly policy?: { readonly expires: number };
+  readonly tags?: TaskTags | undefined;
 }
 
 /** A task that runs here, and the functions by which it is submitted. */

@@ -16,6 +16,7 @@ export class IndexController {
         'synchronise this tenant every 15 minutes, until DELETE /tenants/:tenant/sync',
       'GET /tasks/:taskId': 'how a task is doing, and its result',
       'GET /tasks/:taskId/details': 'the same with its arguments and its log',
+      'GET /tasks/:taskId/updates': 'its status, progress and log as server-sent events, until its end',
       'DELETE /tasks/:taskId': 'cancel it',
       'POST /tasks/:taskId/retry': 'run a failed one again',
       'GET /health': 'whether all is well',

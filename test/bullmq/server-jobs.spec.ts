@@ -111,7 +111,7 @@ await onBoth((both) => {
 
   it('debounce: the delayed job that holds a key gets new content, and a new delay', async () => {
     const { queue, jobs, add } = await setUp();
-    const by = { data: '{"args":["new"]}', delay: 120_000 };
+    const by = { data: '{"args":["new"]}', delay: 120_000, tags: [] };
     expect(await jobs.debounce('q', 'key', by)).toBeNull();
     await add('job', { delay: 60_000, priority: 3, deduplication: { id: 'key' } }, { args: ['old'] });
     const before = Date.now();
@@ -135,7 +135,7 @@ await onBoth((both) => {
     const worker = work(async () => Promise.reject(new Error('later')));
     await once(worker, 'failed');
     expect(await queue.getJobState('job')).toBe('delayed');
-    expect(await jobs.debounce('q', 'key', { data: '{"args":[2]}', delay: 1 })).toBeNull();
+    expect(await jobs.debounce('q', 'key', { data: '{"args":[2]}', delay: 1, tags: [] })).toBeNull();
     expect(await queue.getJob('job')).toMatchObject({ data: { args: [1] } });
   });
 

@@ -1,4 +1,5 @@
 import { backPressureCases } from './back-pressure.cases.js';
+import { bulkCases } from './bulk.cases.js';
 import { cancelCases } from './cancel.cases.js';
 import { contextCases } from './context.cases.js';
 import { deadLetterCases } from './dead-letter.cases.js';
@@ -21,6 +22,8 @@ import { scheduleCases } from './schedule.cases.js';
 import { scheduleStoreCases } from './schedule-store.cases.js';
 import { stopCases } from './stop.cases.js';
 import { submissionCases } from './submission.cases.js';
+import { watchCases } from './watch.cases.js';
+import { tagsCases } from './tags.cases.js';
 
 /**
  * The behaviour that every engine shares, run once for each. It speaks to the engine through a
@@ -43,9 +46,12 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('cancelling', () => cancelCases(beds, engine));
     describe('dedupe', () => dedupeCases(beds, engine));
     describe('reports', () => reportCases(beds, engine));
+    describe('watching', () => watchCases(beds, engine));
     describe('limits', () => limitCases(beds, engine));
     describe('jobs', () => jobsCases(beds));
+    describe('tags', () => tagsCases(beds));
     describe('retrying failed jobs', () => requeueCases(beds));
+    describe('operations on many jobs', () => bulkCases(beds));
     describe('dead letters', () => deadLetterCases(beds));
     describe('enhancers', () => enhancerCases(beds));
     describe('enhancers among themselves', () => interplayCases(beds));

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FlowrraService } from 'flowrra';
+import { FlowrraService, type TaskUpdate } from 'flowrra';
 import { filter, firstValueFrom } from 'rxjs';
 import { SMTPServer } from 'smtp-server';
 import request from 'supertest';
+import { follow } from '../../sample-app/tasks/follow.js';
+import { StreamedEvents } from '../support/event-source.js';
 
 /** The sample as one process. Its settings are read once, so each engine needs a spec of its own. */
 export function describeSample(engine: string): void {
@@ -212,6 +214,24 @@ function sample(engine: string): void {
       result: { sent: 1 },
       progress: { sent: 1, of: 1 },
     });
+  });
+
+  it('streams the updates of a newsletter to its end', async () => {
+    await app.listen(0, '127.0.0.1');
+    const { taskId, location } = await accepted(
+      request(app.getHttpServer())
+        .post('/newsletters')
+        .send({ subject: 'Live', to: ['a@x.io', 'no address', 'b@x.io'] }),
+    );
+    const source = new StreamedEvents(`${await app.getUrl()}${location}/updates`);
+    const shown: { update: TaskUpdate; lines: string[] }[] = [];
+    follow(source, (update, lines) => shown.push({ update, lines: [...lines] }));
+    expect(await source.ended).toBe('by the client');
+    expect(shown.at(-1)).toMatchObject({
+      update: { taskId, status: 'success', result: { sent: 3 }, progress: { sent: 3, of: 3 } },
+      lines: [expect.stringContaining('no address: ')],
+    });
+    await request(app.getHttpServer()).get('/tasks/nobody-knows-it/updates').expect(404);
   });
 
   it('sends invoices that are valid, for tenants in good standing', async () => {

@@ -6,6 +6,9 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startServices } from '../../scripts/services/services.mjs';
+import type { TaskUpdate } from '../../lib/index.js';
+import { follow } from '../../sample-app/tasks/follow.js';
+import { StreamedEvents } from '../support/event-source.js';
 import { compileFixtures } from '../support/fixtures.js';
 import { until } from '../support/until.js';
 import { ownPlace } from '../support/own-place.js';
@@ -158,7 +161,14 @@ it.each(engines)(
     const isUnderWay = async (): Promise<boolean> => ((await status(newsletter)).progress?.sent ?? 0) > 0;
     await until(isUnderWay, { describe: 'the newsletter is under way' });
     expect(await status(newsletter)).toMatchObject({ status: 'running', progress: { of: 9_000 } });
+    const stream = new StreamedEvents(`${newsletter}/updates`);
+    const updates: TaskUpdate[] = [];
+    follow(stream, (update) => updates.push(update));
+    const hasMoved = (): boolean => new Set(updates.map(({ progress }) => JSON.stringify(progress))).size > 1;
+    await until(hasMoved, { describe: 'the stream shows progress' });
     expect((await ask(newsletter, { method: 'DELETE' })).status).toBe(202);
+    await stream.ended;
+    expect(updates.at(-1)).toMatchObject({ status: 'cancelled', error: 'Cancelled by its user' });
     expect(await outcome(newsletter)).toMatchObject({
       status: 'cancelled',
       error: 'Cancelled by its user',

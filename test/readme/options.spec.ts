@@ -31,11 +31,12 @@ function meaning(cell: string): unknown {
 function fieldsOf(files: string | readonly string[], type: string): string[] {
   const source = [files].flat().map(textOf).join('\n');
   const body = new RegExp(`interface ${type}\\b.*?\\{\\n(.*?)\\n\\}`, 's').exec(source)?.[1] ?? '';
-  return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string);
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, name]) => name as string);
 }
 
 const OPTIONS = ['module', 'cpu', 'queue'].map((name) => `lib/nest/options/${name}-options.ts`);
 const QUERY = 'lib/nest/options/job-query-options.ts';
+const SERVICE = 'lib/nest/options/service-options.ts';
 const TASK_OPTIONS = ['lib/job/task-options.ts', 'lib/job/submit-options.ts'];
 const SCHEDULE = 'lib/job/schedule/schedule-options.ts';
 const DECORATORS = 'lib/nest/decorators/schedule.decorators.ts';
@@ -80,8 +81,9 @@ it.each([
     '`flowrra.jobs.find(options)`',
     [...new Set([...fieldsOf(QUERY, 'JobFilter'), ...fieldsOf(QUERY, 'JobFindOptions')])],
   ],
-  ['`flowrra.waitForResult(id, options)`', fieldsOf('lib/nest/flowrra.service.ts', 'WaitForResultOptions')],
-  ['`flowrra.stop(options)`', fieldsOf('lib/nest/flowrra.service.ts', 'StopOptions')],
+  ['`flowrra.waitForResult(id, options)`', fieldsOf(SERVICE, 'WaitForResultOptions')],
+  ['`flowrra.watch(id)`', fieldsOf('lib/job/task-update.ts', 'TaskUpdate')],
+  ['`flowrra.stop(options)`', fieldsOf(SERVICE, 'StopOptions')],
   ['SQLite', fieldsOf('lib/engine/sqlite/sqlite-options.ts', 'SqliteOptions')],
   ['Redis and PostgreSQL', fieldsOf('lib/engine/bullmq/bullmq-options.ts', 'BullMqOptions')],
 ])('lists the options of %s, and no other', (heading, names) => {
@@ -152,7 +154,7 @@ it.each([
   'lib/nest/flowrra.schedules.ts',
   'lib/nest/decorators/on-task.decorator.ts',
   'lib/nest/flowrra.module-definition.ts',
-  'lib/nest/flowrra.service.ts',
+  SERVICE,
   'lib/engine/sqlite/sqlite-options.ts',
   'lib/engine/bullmq/bullmq-options.ts',
   'lib/health/health-limits.ts',

@@ -14,6 +14,8 @@ import {
   operate,
   Operations,
   PaymentTasks,
+  refundAll,
+  RefundTasks,
   unique,
 } from '../../sample-app/control.js';
 import {
@@ -57,10 +59,15 @@ it('controls as it shows', async () => {
   await until(() => bank.get(Operations).letters.length > 0, { describe: 'the dead letter arrives' });
   expect(bank.get(Operations).letters).toMatchObject([{ taskId: failed, args: ['order-9'] }]);
 
-  const { app, flowrra } = await startApp({ clock, queues: { invoices: {} } }, { providers: [InvoiceTasks] });
+  const { app, flowrra } = await startApp(
+    { clock, queues: { invoices: {} } },
+    { providers: [InvoiceTasks, RefundTasks] },
+  );
   opened(app);
   const invoices = app.get(InvoiceTasks);
   const [once] = await unique(flowrra, invoices);
+  const [refunded] = await refundAll(flowrra, app.get(RefundTasks));
+  expect(refunded?.tags).toEqual(['refund', 'customer:17', 'recall-2026']);
   expect(await batch(flowrra, invoices)).toHaveLength(3);
   await clock.advance(10_000);
   expect([...invoices.done].sort()).toEqual(['b', 'c', 'order-1', 'order-1', 'order-2']);

@@ -210,12 +210,17 @@ it('every query uses an index, and sorts at most the running jobs', async () => 
     const pages = new JobPages(recording);
     for (const status of [undefined, ['failed'], ['running'], ['pending', 'retrying']] as const)
       pages.page(query({ status, task: 't', queue: 'q', from: 1, to: 2, cursor: 'zz' }), status, 0);
+    pages.page(query({ tag: 'a', status: ['failed'], task: 't', cursor: 'zz' }), ['failed'], 0);
     for (const sql of statements) {
       const params = [...sql.matchAll(/\?/g)].map(() => 1);
       const plan = database.prepare<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...params);
       for (const { detail } of plan) {
         if (detail.startsWith('SCAN'))
           expect(detail).toMatch(/SCAN (counts|queues|json_each)|jobs_leased|jobs_cancelling/);
+        if (sql.includes('job_tags'))
+          expect(detail).toMatch(
+            /SEARCH job_tags USING PRIMARY KEY \(tag=\? AND job|SEARCH jobs USING INTEGER PRIMARY KEY|json_each|LIST SUBQUERY|BLOOM FILTER/,
+          );
         if (detail.includes('USE TEMP B-TREE')) expect(sql).toContain('jobs_leased');
       }
     }

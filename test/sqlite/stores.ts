@@ -82,6 +82,7 @@ export const query = (values: Partial<JobQuery> = {}): JobQuery => ({
   queue: undefined,
   from: undefined,
   to: undefined,
+  tag: undefined,
   finishedBefore: undefined,
   cursor: null,
   limit: 100,

@@ -80,7 +80,7 @@ export class ManualClock implements Clock {
 
 /** Lets everything that needs no time happen: promises, and a few turns of the event loop. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A world in which only promises live. */

@@ -59,6 +59,7 @@ export function partsOf(
     queue: 'q',
     cpuBound: false,
     policy: { ...POLICY, ...policy },
+    tags: undefined,
     contextIndex: null,
     undecoratedParameters: 0,
     invoke: (_args, call) => code(call),

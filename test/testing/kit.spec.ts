@@ -175,6 +175,27 @@ describe('manual', () => {
     ]);
   });
 
+  it('a job can be watched', async () => {
+    const { flowrra, emails } = await start();
+    emails.failures = 1;
+    const id = await flowrra.submit(emails.sendWelcome, 'ada@example.com', new Date(0));
+    const seen: string[] = [];
+    flowrra.watch(id).subscribe({
+      next: ({ status, result }) => seen.push(`${status} ${String(result)}`),
+      complete: () => seen.push('complete'),
+    });
+    await flowrra.drain();
+    await flowrra.clock.advance('1m');
+    expect(seen).toEqual([
+      'pending null',
+      'running null',
+      'retrying null',
+      'running null',
+      'success sent to ada@example.com',
+      'complete',
+    ]);
+  });
+
   it('retries come in their time', async () => {
     const { flowrra, emails } = await start();
     emails.failures = 2;

@@ -1,8 +1,12 @@
 import type { QueueCounts } from 'flowrra';
 import {
   type Attempt,
+  type BulkConditions,
+  type BulkOperation,
+  type BulkStep,
   badCursor,
   type Cancellation,
+  type ChangedJob,
   type JobControl,
   type JobQuery,
   type JobReport,
@@ -86,6 +90,29 @@ export class DirectoryControl implements JobControl {
     return true;
   }
 
+  /** One job is one step: each step writes a file. */
+  *bulk(operation: BulkOperation, conditions: BulkConditions, dryRun: boolean): Iterable<BulkStep> {
+    for (const { taskId } of this.parts.jobs.newestFirst()) {
+      const job = this.parts.jobs.find(taskId);
+      if (job === undefined || !matches(conditions, job)) continue;
+      yield dryRun ? { count: 1, changed: [] } : this.apply(operation, taskId);
+    }
+  }
+
+  private apply(operation: BulkOperation, taskId: string): BulkStep {
+    switch (operation.kind) {
+      case 'retry':
+        return stepOf(this.retry(taskId));
+      case 'remove':
+        return { count: this.remove(taskId) ? 1 : 0, changed: [] };
+      case 'cancel': {
+        const cancellation = this.cancel(taskId, operation.reason);
+        if (cancellation.kind === 'cancelled') return stepOf(cancellation.job);
+        return { count: cancellation.kind === 'signalled' ? 1 : 0, changed: [] };
+      }
+    }
+  }
+
   pause(queue: string): void {
     this.parts.jobs.pause(queue, true);
   }
@@ -94,4 +121,8 @@ export class DirectoryControl implements JobControl {
     this.parts.jobs.pause(queue, false);
     this.parts.wake(queue);
   }
+}
+
+function stepOf(changed: ChangedJob | null): BulkStep {
+  return changed === null ? { count: 0, changed: [] } : { count: 1, changed: [changed] };
 }

@@ -260,8 +260,8 @@ export class DirectoryJobs {
     this.keys.ended(job, job.dedupe);
   }
 
-  private debounce(job: IndexedJob, { args, overrides, metadata, delay }: NewJob, now: number): void {
-    this.change(job, { args, overrides, metadata, dueAt: now + delay });
+  private debounce(job: IndexedJob, { args, overrides, metadata, tags, delay }: NewJob, now: number): void {
+    this.change(job, { args, overrides, metadata, tags, dueAt: now + delay });
   }
 
   private prune(): void {

@@ -10,6 +10,7 @@ export class IndexedJob implements KeyedJob {
   readonly priority: number;
   readonly submittedAt: number;
   readonly dedupe: Dedupe | undefined;
+  tags: readonly string[] | undefined;
   status: TaskStatus = 'pending';
   order = 0;
   dueAt: number | null = null;
@@ -40,12 +41,13 @@ export class IndexedJob implements KeyedJob {
     return this.dueAt !== null && this.startedAt === null;
   }
 
-  update({ status, order, dueAt, startedAt, finishedAt }: StoredJob): void {
+  update({ status, order, dueAt, startedAt, finishedAt, tags }: StoredJob): void {
     this.status = status;
     this.order = order;
     this.dueAt = dueAt;
     this.startedAt = startedAt;
     this.finishedAt = finishedAt;
+    this.tags = tags;
   }
 }
 

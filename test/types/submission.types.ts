@@ -222,3 +222,40 @@ export const modules = [
   // @ts-expect-error an unknown option
   FlowrraModule.forRoot({ workers: 10 }),
 ];
+
+export class Tagged {
+  @Task({ tags: ['billing'] })
+  plain(_order: { id: number }): void {}
+
+  @Task({ tags: (order: { id: number }) => [`order:${order.id}`] })
+  byArgument(_order: { id: number; total: number }, _by: string, @TaskCtx() _ctx: TaskContext): void {}
+
+  @Task({ tags: (id: string, n?: number) => [id, `${n}`] })
+  optional(_id: string, _n?: number): void {}
+
+  // @ts-expect-error the task's argument is no number
+  @Task({ tags: (id: number) => [`${id}`] })
+  wrongArgument(_id: string): void {}
+
+  // @ts-expect-error the task has no second argument
+  @Task({ tags: (id: string, by: string) => [id, by] })
+  tooMany(_id: string): void {}
+
+  // @ts-expect-error the context is not known at the submission
+  @Task({ tags: (_id: string, ctx: TaskContext) => [ctx.taskId] })
+  context(_id: string, @TaskCtx() _ctx: TaskContext): void {}
+
+  // @ts-expect-error a tag is a string
+  @Task({ tags: (id: number) => [id] })
+  noString(_id: number): void {}
+
+  // @ts-expect-error tags must be known at once
+  @Task({ tags: async (id: string) => [id] })
+  later(_id: string): void {}
+}
+
+export function tags(flowrra: FlowrraService): void {
+  flowrra.with({ tags: ['a', 'b'] });
+  // @ts-expect-error no list
+  flowrra.with({ tags: 'a' });
+}

@@ -1,4 +1,4 @@
-import { resolveJobFilter, resolveJobQuery } from '../../lib/nest/options/job-query-options.js';
+import { resolveJobBulk, resolveJobQuery } from '../../lib/nest/options/job-query-options.js';
 import { configError } from '../support/config-error.js';
 
 const parse = (options: unknown) => resolveJobQuery(options as object);
@@ -15,6 +15,7 @@ it('takes everything that can be said', () => {
       queue: 'mail',
       from: new Date(5),
       to: new Date(7),
+      tag: 'order:17',
       finishedBefore: new Date(9),
       cursor: 'abc',
       limit: 1_000,
@@ -25,12 +26,17 @@ it('takes everything that can be said', () => {
     queue: 'mail',
     from: 5,
     to: 7,
+    tag: 'order:17',
     finishedBefore: 9,
     cursor: 'abc',
     limit: 1_000,
   });
   expect(parse({ status: 'failed' }).status).toEqual(['failed']);
-  expect(resolveJobFilter({ from: new Date(5) })).toEqual({ from: 5 });
+  expect(resolveJobBulk({ from: new Date(5) }, 'retryAll()', ['failed'])).toEqual({
+    from: 5,
+    status: ['failed'],
+    dryRun: false,
+  });
 });
 
 it.each([
@@ -42,17 +48,27 @@ it.each([
   [{ finishedBefore: 5 }, 'finishedBefore: 5 is not valid. It must be a valid Date.'],
   [{ queue: 'a:b' }, "queue: 'a:b' is not valid."],
   [{ task: '' }, "task: '' is not valid."],
+  [{ tag: '' }, "tag: '' is not valid. A tag is 1 to 100 characters, none a control character."],
+  [{ tag: ['a'] }, 'tag: an array is not valid.'],
+  [{ tag: 'x'.repeat(101) }, 'A tag is 1 to 100 characters'],
   [{ cursor: {} }, 'cursor: an object is not valid.'],
   [{ states: 'failed' }, "find(): unknown option 'states' (given 'failed'). Did you mean 'status'?"],
 ])('rejects %j', (options, message) => {
   expect(configError(() => parse(options))).toContain(message);
 });
 
-it('a filter knows no status and no page', () => {
-  expect(configError(() => resolveJobFilter({ status: 'failed' } as never))).toContain(
-    "unknown option 'status'",
+it('the filter of an operation on many jobs knows no page, and only statuses to which the operation applies', () => {
+  const bulk = (filter: object) => resolveJobBulk(filter, 'removeAll()', ['success', 'failed', 'cancelled']);
+  expect(bulk({ status: 'failed', dryRun: true, tag: 'a' })).toEqual({
+    status: ['failed'],
+    dryRun: true,
+    tag: 'a',
+  });
+  expect(configError(() => bulk({ status: ['failed', 'running'] }))).toBe(
+    "status: 'running' is not valid. removeAll() applies to jobs with the status success, failed, cancelled only. Leave it out for all of these.",
   );
-  expect(configError(() => resolveJobFilter({ finishedBefore: new Date(5) } as never))).toContain(
-    "unknown option 'finishedBefore'",
-  );
+  expect(configError(() => bulk({ limit: 5 }))).toContain("removeAll(): unknown option 'limit'");
+  expect(configError(() => bulk({ cursor: 'a' }))).toContain("unknown option 'cursor'");
+  expect(configError(() => bulk({ dryRun: 1 }))).toBe('dryRun: 1 is not valid. It must be true or false.');
+  expect(configError(() => bulk({ tags: ['a'] }))).toContain("Did you mean 'tag'?");
 });

@@ -46,6 +46,7 @@ describe('resolveSubmitOptions', () => {
       expires: undefined,
       dedupe: undefined,
       metadata: undefined,
+      tags: undefined,
     };
     expect(resolve(options)).toEqual(NO_SUBMIT_OPTIONS);
   });
@@ -81,7 +82,7 @@ describe('invalid options', () => {
   const ID_NEED =
     "An id is 1 to 255 characters, without ':' and control characters, no whole number, and no name of a part of a queue, such as wait.";
   const KNOWN =
-    'Known: priority, delay, runAt, taskId, maxRetries, retryDelay, backoff, timeout, expires, dedupe, metadata.';
+    'Known: priority, delay, runAt, taskId, maxRetries, retryDelay, backoff, timeout, expires, dedupe, metadata, tags.';
   const DURATION_NEED =
     "Give milliseconds as a number, or an amount with its unit such as '250ms', '2s', '5m', '1h' or '7d'.";
 

@@ -46,6 +46,7 @@ describe('resolveTaskOptions', () => {
       killGrace: 0,
       expires: '1h',
       deadLetter: 'Ops.letter',
+      tags: ['billing', 'billing'],
     };
     expect(resolve(options)).toEqual({
       name: 'mail/send – now',
@@ -62,6 +63,7 @@ describe('resolveTaskOptions', () => {
         expires: 3_600_000,
         deadLetter: 'Ops.letter',
       },
+      tags: ['billing'],
     });
   });
 

@@ -7,6 +7,7 @@ import { newJob } from '../support/jobs.js';
 it.each<SubmitOptions>([
   { priority: 3, delay: '1m', metadata: { by: 'ada' }, expires: '1h', maxRetries: 2 },
   { dedupe: { key: 'k' } },
+  { tags: ['billing', 'order:17'] },
   { dedupe: { key: 'k', mode: 'throttle', ttl: '1m' } },
   { dedupe: { key: 'k', mode: 'debounce', ttl: '1m' }, expires: '1h' },
 ])('what a thread submits, its parent can submit: %j', async (options) => {

@@ -1,5 +1,5 @@
 import { ExecutorNotRunningError } from '../../job/errors.js';
-import { type Accepted, isPlain, type NewJob } from '../../job/job.js';
+import { type Accepted, isPlain, type JobRow, type NewJob } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
 import { Admission } from '../admission.js';
 import type { ConnectedEngine, DrainReport } from '../engine.js';
@@ -16,6 +16,8 @@ import { limitFleet, QueueWorkers } from './work/queue-workers.js';
 
 /** Events of the server may be lost: awaited results and waiting submissions are checked at this interval. */
 const CHECK_MS = 1_000;
+/** Workers drop the tags of jobs that BullMQ has deleted once in this many checks. */
+const CHECKS_PER_SWEEP = 60;
 /** If the server does not answer within this time, the workers close without it. */
 const PING_MS = 500;
 
@@ -26,10 +28,12 @@ export class ConnectedBullMq implements ConnectedEngine {
   readonly schedules: BullMqSchedules;
   private readonly submissions: Submissions;
   private readonly admission: Admission;
-  private readonly watch: CancelWatch;
+  private readonly cancelWatch: CancelWatch;
   private readonly checkTimer: NodeJS.Timeout;
   private workers = QueueWorkers.none;
   private accepting = true;
+  private consuming = false;
+  private checks = 0;
 
   constructor(private readonly parts: BullMqParts) {
     const { host, jobs, reads, runs, outages } = parts;
@@ -46,11 +50,16 @@ export class ConnectedBullMq implements ConnectedEngine {
       this.results.mayHaveEnded(taskId);
     });
     this.schedules = new BullMqSchedules(parts);
-    this.watch = new CancelWatch(jobs, runs, outages, (attempt, reason) =>
+    this.cancelWatch = new CancelWatch(jobs, runs, outages, (attempt, reason) =>
       this.settled(attempt, { kind: 'cancelled', reason }),
     );
     this.checkTimer = setInterval(this.check, CHECK_MS).unref();
     outages.start();
+  }
+
+  /** Each queue with a watched job holds a connection, as for waits for results. */
+  watch(job: Pick<JobRow, 'taskId' | 'queue'>, changed: () => void): () => void {
+    return this.parts.listeners.watch(job, changed);
   }
 
   async consume(): Promise<void> {
@@ -58,7 +67,8 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { queues, host, step } = parts;
     await step(() => limitFleet(queues, host.queues));
     this.workers = await step(() => QueueWorkers.open({ ...parts, admission, settled }));
-    this.watch.start();
+    this.consuming = true;
+    this.cancelWatch.start();
     this.workers.start();
   }
 
@@ -86,7 +96,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { live, idle } = this.parts.runs;
     const unfinished = await live.drain(graceMs, killMs, idle);
     await this.workers.close(!(await this.serverAnswers()));
-    this.watch.stop();
+    this.cancelWatch.stop();
     return { unfinished, dropped: 0 };
   }
 
@@ -96,7 +106,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     outages.stop();
     this.admission.close();
     clearInterval(this.checkTimer);
-    this.watch.stop();
+    this.cancelWatch.stop();
     // The server may accept a submission that was sent: its submitter needs the answer.
     await timeout.limit(this.submissions.close()).catch(() => undefined);
     await untilClosed(this.results.checked());
@@ -119,12 +129,18 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { kind } = outcome;
     this.parts.host.notify({ type: 'settled', attempt, outcome });
     this.results.mayHaveEnded(attempt.taskId);
-    if (kind === 'retry' || kind === 'snoozed' || kind === 'released') this.watch.wasReleased(attempt);
+    if (kind === 'retry' || kind === 'snoozed' || kind === 'released') this.cancelWatch.wasReleased(attempt);
   };
 
   private readonly check = (): void => {
     void this.parts.outages.check();
     this.admission.left();
     this.results.checkSome();
+    if (this.consuming && ++this.checks % CHECKS_PER_SWEEP === 0) void this.sweepTags();
   };
+
+  private async sweepTags(): Promise<void> {
+    const { reads, queues, jobs, outages } = this.parts;
+    for (const queue of queues.names) await reads.run(() => jobs.tags.sweep(queue)).catch(outages.report);
+  }
 }

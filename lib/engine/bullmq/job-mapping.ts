@@ -3,7 +3,7 @@ import type { AttemptError, Dedupe, LogLine, Metadata, NewJob } from '../../job/
 import { overridesFrom } from '../../job/overrides.js';
 import type { PolicyOverrides } from '../../job/policy.js';
 import type { Retention } from '../../job/queue.js';
-import { areErrors, errorsFrom, metadataFrom } from '../../job/stored-fields.js';
+import { areErrors, errorsFrom, metadataFrom, tagsFrom } from '../../job/stored-fields.js';
 
 /** The `data` of Flowrra's jobs in BullMQ: plain JSON, which other tools can show. */
 export interface JobData {
@@ -12,6 +12,7 @@ export interface JobData {
   /** The errors of failed attempts. */
   readonly errors?: readonly AttemptError[];
   readonly metadata?: unknown;
+  readonly tags?: readonly string[];
 }
 
 /** The part of a BullMQ job that Flowrra reads. */
@@ -55,6 +56,8 @@ export interface QueuedJob {
   readonly name: string;
   readonly data: unknown;
   readonly options: BullJobOptions;
+  /** The tags in `data`; `undefined` for none. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** The failure text of a cancelled job begins with this; the reason follows. */
@@ -67,13 +70,14 @@ const NO_PROGRESS = 0;
 const LOG_ROW = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) #(\d+) ([^]*)$/;
 
 export function dataOf(job: NewJob): JobData {
-  const { overrides, metadata } = job;
+  const { overrides, metadata, tags } = job;
   const args = payloadToJson(job.args) as unknown[];
-  if (overrides === undefined && metadata === undefined) return { args };
+  if (overrides === undefined && metadata === undefined && tags === undefined) return { args };
   return {
     args,
     ...(overrides === undefined ? {} : { overrides: payloadToJson(overrides) }),
     ...(metadata === undefined ? {} : { metadata: payloadToJson(metadata) }),
+    ...(tags === undefined ? {} : { tags }),
   };
 }
 
@@ -115,6 +119,12 @@ export function overridesOf(data: unknown): PolicyOverrides | undefined {
 export function metadataOf(data: unknown): Metadata | undefined {
   const metadata = isFlowrraData(data) ? data.metadata : undefined;
   return metadata === undefined ? undefined : metadataFrom(payloadFromJson(jsonCopy(metadata)));
+}
+
+/** @throws {PayloadError} if they are no tags that a submission can write. */
+export function tagsOf(data: unknown): readonly string[] | undefined {
+  const tags: unknown = isFlowrraData(data) ? data.tags : undefined;
+  return tags === undefined ? undefined : tagsFrom(tags);
 }
 
 /** The readable errors of a job's data. */

@@ -98,6 +98,10 @@ export class EmbeddedConnection implements ConnectedEngine {
     return dues.filter((due) => due !== null);
   }
 
+  watch(_job: unknown, changed: () => void): () => void {
+    return this.store.watch?.(changed) ?? (() => undefined);
+  }
+
   enqueue(job: NewJob): MaybePromise<Accepted> {
     this.assertAccepting();
     const insert = (): MaybePromise<Accepted> => this.store.insert(job, this.host.clock.now());

@@ -52,6 +52,11 @@ export interface OpenStore {
   readonly schedules?: ScheduleStore;
   /** Called when this process starts to run jobs: it stays alive, and watches for jobs of other processes. */
   consume?(): void;
+  /**
+   * Calls `changed` soon after another process has changed any job, until the returned function is called. Absent
+   * for a store that no other process shares.
+   */
+  watch?(changed: () => void): () => void;
   /** Stores a job, or finds the existing job with its id or its key. A promise resolves when the job is safe. */
   insert(job: NewJob, now: number): MaybePromise<Accepted>;
   insertMany(jobs: readonly NewJob[], now: number): MaybePromise<Accepted[]>;

@@ -25,6 +25,9 @@ interface Extras {
   readonly overrides?: PolicyOverrides | undefined;
   readonly metadata?: Metadata | undefined;
   readonly dedupe?: Dedupe | undefined;
+  readonly tags?: readonly string[] | undefined;
+  /** The position among all jobs with tags. */
+  tagOrder?: number;
   /** In milliseconds since the epoch, while the job is delayed. */
   dueAt?: number | undefined;
   reason?: string;
@@ -57,7 +60,7 @@ export class JobRecord implements Attempt {
 
   constructor(
     taskId: string,
-    job: Pick<NewJob, 'taskName' | 'priority' | 'args' | 'overrides' | 'metadata' | 'dedupe'>,
+    job: Pick<NewJob, 'taskName' | 'priority' | 'args' | 'overrides' | 'metadata' | 'dedupe' | 'tags'>,
     /** The queue, which also holds the data that its jobs share. */
     readonly home: MemoryQueue<JobRecord>,
     now: number,
@@ -84,6 +87,19 @@ export class JobRecord implements Attempt {
 
   get dedupe(): Dedupe | undefined {
     return this.extras?.dedupe;
+  }
+
+  get tags(): readonly string[] | undefined {
+    return this.extras?.tags;
+  }
+
+  /** The position of a job with tags among all of them: see {@link TagIndex}. */
+  get tagOrder(): number {
+    return this.extras?.tagOrder ?? 0;
+  }
+
+  set tagOrder(order: number) {
+    (this.extras ??= {}).tagOrder = order;
   }
 
   /** Always `false`: if this process ends, its jobs are gone too. */
@@ -151,9 +167,9 @@ export class JobRecord implements Attempt {
     (this.extras ??= {}).reason = reason;
   }
 
-  /** Takes the arguments and options of a later submission with the same key. */
+  /** Takes the arguments, the options and the tags of a later submission with the same key. */
   replaceBy(job: NewJob): void {
-    this.extras = { ...this.extras, overrides: job.overrides, metadata: job.metadata };
+    this.extras = { ...this.extras, overrides: job.overrides, metadata: job.metadata, tags: job.tags };
     this.value = bare(job.args);
   }
 
@@ -216,7 +232,7 @@ export class JobRecord implements Attempt {
   }
 
   row(): JobRow {
-    const { queue, priority, dueAt = null, metadata } = this;
+    const { queue, priority, dueAt = null, metadata, tags } = this;
     const waits = this.status === 'pending' || this.status === 'retrying';
     return {
       ...this.state(),
@@ -224,6 +240,7 @@ export class JobRecord implements Attempt {
       priority,
       dueAt: waits ? dueAt : null,
       metadata: copyPlain(metadata) as Metadata | undefined,
+      tags,
     };
   }
 
@@ -251,15 +268,17 @@ export class JobRecord implements Attempt {
   }
 }
 
-const NOTHING = { args: [], overrides: undefined, metadata: undefined, dedupe: undefined };
+const NOTHING = { args: [], overrides: undefined, metadata: undefined, dedupe: undefined, tags: undefined };
 
 function extrasOf({
   overrides,
   metadata,
   dedupe,
-}: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe'>): Extras | null {
-  if (overrides === undefined && metadata === undefined && dedupe === undefined) return null;
-  return { overrides, metadata, dedupe };
+  tags,
+}: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe' | 'tags'>): Extras | null {
+  if (overrides === undefined && metadata === undefined && dedupe === undefined && tags === undefined)
+    return null;
+  return { overrides, metadata, dedupe, tags };
 }
 
 function bare(args: readonly unknown[]): unknown {

@@ -2,6 +2,7 @@ import type { NewJob } from '../../job/job.js';
 import { JobRecord } from './job-record.js';
 import { MemoryIds } from './memory-ids.js';
 import type { MemoryQueue } from './memory-queue.js';
+import { TagIndex } from './memory-tags.js';
 
 /** All jobs of the store. The id of a job contains its slot, so no index of ids is needed. */
 export class MemoryJobs {
@@ -9,12 +10,14 @@ export class MemoryJobs {
   private readonly slots = new SlotTable<JobRecord>();
   /** The slots of jobs whose ids were chosen by their submitters. */
   private readonly named = new Map<string, number>();
+  readonly tags = new TagIndex();
 
   add(job: NewJob, home: MemoryQueue<JobRecord>, now: number): JobRecord {
     const slot = this.slots.take();
     const record = new JobRecord(job.taskId ?? this.ids.generate(slot), job, home, now);
     if (job.taskId !== undefined) this.named.set(job.taskId, slot);
     this.slots.put(slot, record);
+    if (job.tags !== undefined) this.tags.add(record, job.tags);
     return record;
   }
 
@@ -27,7 +30,15 @@ export class MemoryJobs {
   replace(job: JobRecord): JobRecord {
     const successor = job.successor();
     this.slots.put(this.slotOf(job.taskId), successor);
+    if (successor.tags !== undefined) this.tags.replaced(successor);
     return successor;
+  }
+
+  /** Gives a job the arguments, options and tags of a later submission. */
+  replaceContent(job: JobRecord, later: NewJob): void {
+    if (job.tags !== undefined) this.tags.remove(job);
+    job.replaceBy(later);
+    if (later.tags !== undefined) this.tags.add(job, later.tags);
   }
 
   /** Returns `false` for a record that has been replaced or removed. */
@@ -36,6 +47,7 @@ export class MemoryJobs {
     if (this.slots.get(slot) !== job) return false;
     this.slots.free(slot);
     if (this.named.size > 0) this.named.delete(job.taskId);
+    if (job.tags !== undefined) this.tags.remove(job);
     return true;
   }
 

@@ -160,7 +160,6 @@ export class OpenMemoryStore implements OpenStore {
     job.status = 'cancelled';
     cancelled.cancel(reason, this.clock.now());
     this.finish(cancelled);
-    this.changed();
     return cancelled;
   }
 
@@ -176,7 +175,6 @@ export class OpenMemoryStore implements OpenStore {
     waiting.reset();
     waiting.home.push(waiting);
     if (waiting.dedupe !== undefined) this.keys.requeued(waiting, waiting.dedupe, this.clock.now());
-    this.changed();
     return waiting;
   }
 
@@ -188,6 +186,14 @@ export class OpenMemoryStore implements OpenStore {
 
   before(slot: number): Iterable<[number, JobRecord]> {
     return this.jobs.before(slot);
+  }
+
+  withTag(tag: string, order: number): Iterable<[number, JobRecord]> {
+    return this.jobs.tags.before(tag, order);
+  }
+
+  get tagEnd(): number {
+    return this.jobs.tags.end;
   }
 
   get end(): number {
@@ -209,7 +215,7 @@ export class OpenMemoryStore implements OpenStore {
   }
 
   private debounce(job: JobRecord, later: NewJob, now: number): void {
-    job.replaceBy(later);
+    this.jobs.replaceContent(job, later);
     job.home.reschedule(job, now + later.delay);
     this.changed();
   }

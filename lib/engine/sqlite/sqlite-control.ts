@@ -4,15 +4,14 @@ import { type Attempt, type JobReport, type JobRow, isFinal } from '../../job/jo
 import { payloadFromText } from '../../job/payload/payload-text.js';
 import type { JobQuery, QueueCounts, RowPage } from '../../job/query.js';
 import { argsFrom, isTime, StoredFields } from '../../job/stored-fields.js';
-import type { Cancellation, JobControl } from '../control.js';
-import { CHANGED, type StoreConfig } from '../embedded/job-store.js';
+import type { BulkConditions, BulkOperation, BulkStep, Cancellation, JobControl } from '../control.js';
+import { CHANGED } from '../embedded/job-store.js';
 import { rowsFor } from './file/group-commit.js';
-import type { JobsFile } from './file/jobs-file.js';
+import { bulkSteps, seenPage } from './sqlite-bulk.js';
+import { cancelInFile, OTHERS_CHECK_MS, type SqliteControlParts } from './cancel-in-file.js';
 import { encodeReport } from './sql/control-writes.js';
 import { hasExpired, type SqliteRow, toJobRow } from './sql/job-row.js';
 import type { SqliteAttempt } from './sql/sqlite-attempt.js';
-import type { SqliteResults } from './sqlite-results.js';
-import { CANCELLATION_CHECK_MS, type ClaimedJobs } from './work/claimed-jobs.js';
 import { MAX_AGE_MS } from './work/prefetch.js';
 
 /**
@@ -20,16 +19,6 @@ import { MAX_AGE_MS } from './work/prefetch.js';
  * milliseconds, with a reserve for a start that is under way.
  */
 const OTHERS_RELEASE_MS = 2 * MAX_AGE_MS;
-
-/** Later than this after a cancellation, no other process begins an attempt of the job: real milliseconds. */
-const OTHERS_CHECK_MS = CANCELLATION_CHECK_MS + 2;
-
-export interface SqliteControlParts {
-  readonly file: JobsFile;
-  readonly config: StoreConfig;
-  readonly claimed: ClaimedJobs;
-  readonly results: SqliteResults;
-}
 
 /** Operations on jobs and queues of the file. */
 export class SqliteControl implements JobControl {
@@ -85,16 +74,9 @@ export class SqliteControl implements JobControl {
 
   find(query: JobQuery): RowPage {
     const { file, config, claimed } = this.open;
-    const { status } = query;
-    // In the file, prefetched jobs are already running.
-    const wantsWaiting = status?.some((each) => each === 'pending' || each === 'retrying') ?? false;
-    const stored =
-      wantsWaiting && claimed.prefetchedCount > 0 ? [...(status ?? []), 'running' as const] : status;
     const expired = config.clock.now() - config.retention.resultTtl;
-    const { rows, cursor } = file.pages.page(query, stored, expired);
-    const seen = rows.map((row) => claimed.asSeen(row));
-    const wanted = status === undefined ? seen : seen.filter((row) => status.includes(row.status));
-    return { rows: wanted.map((row) => toJobRow(row)), cursor };
+    const { rows, cursor } = seenPage(file, claimed, query, expired);
+    return { rows: rows.map((row) => toJobRow(row)), cursor };
   }
 
   counts(): QueueCounts[] {
@@ -134,6 +116,10 @@ export class SqliteControl implements JobControl {
     return file.commit.write(() => file.retention.remove(found.id));
   }
 
+  bulk(operation: BulkOperation, conditions: BulkConditions, dryRun: boolean): AsyncIterable<BulkStep> {
+    return bulkSteps(this.open, operation, conditions, dryRun);
+  }
+
   async pause(queue: string): Promise<void> {
     const { file, claimed } = this.open;
     await file.commit.write(() => file.queues.pause(queue, true));
@@ -156,28 +142,16 @@ export class SqliteControl implements JobControl {
   ): Promise<Cancellation> {
     const { file, claimed } = this.open;
     try {
-      const answer = await file.commit.write(() => this.cancelInFile(id, withdrawn, reason));
+      const answer = await file.commit.write(() => {
+        const kind = cancelInFile(file, id, withdrawn, reason, this.parts.config.clock.now());
+        return kind === 'cancelled' ? { kind, job: toJobRow(file.reads.at(id) as SqliteRow) } : { kind };
+      });
       if (withdrawn !== null) claimed.forget(withdrawn);
       return answer;
     } catch (error) {
       if (withdrawn !== null) void claimed.release([withdrawn]);
       throw error;
     }
-  }
-
-  /** Within a transaction: the job may have changed since the look-up. */
-  private cancelInFile(id: number, withdrawn: SqliteAttempt | null, reason: string): Cancellation {
-    const { file, config } = this.open;
-    const row = file.reads.at(id);
-    if (row === undefined) return { kind: 'unknown' };
-    if (isFinal(row.status)) return { kind: 'finished' };
-    if (row.status === 'running' && withdrawn === null) {
-      file.control.markCancelled(id, reason);
-      return { kind: 'signalled' };
-    }
-    const startedAt = withdrawn === null ? row.started_at : withdrawn.row.started_at;
-    file.control.endCancelled({ ...row, started_at: startedAt }, reason, config.clock.now());
-    return { kind: 'cancelled', job: toJobRow(file.reads.at(id) as SqliteRow) };
   }
 
   /** The job's row as this process shows it; `undefined` if there is none or its result has expired. */

@@ -26,7 +26,8 @@ export class OpenSqliteStore implements OpenStore {
   readonly schedules: SqliteSchedules;
   private readonly claimed: ClaimedJobs;
   private readonly maintenance: Maintenance;
-  private readonly watch: FileWatch;
+  private readonly fileWatch: FileWatch;
+  private readonly watchers = new Set<() => void>();
   private closing = false;
 
   /** @param file The store closes it at {@link close}. */
@@ -44,13 +45,14 @@ export class OpenSqliteStore implements OpenStore {
     this.control = new SqliteControl({ file, config, claimed, results });
     this.schedules = new SqliteSchedules(file);
     this.maintenance = new Maintenance({ file, config, lease: options.lease, claimed, results, ended });
-    this.watch = new FileWatch({
+    this.fileWatch = new FileWatch({
       pollInterval: options.pollInterval,
       version: () => file.reads.dataVersion(),
       changed: () => {
         claimed.fileChanged();
         results.checkFinished();
         config.notify(CHANGED);
+        for (const watcher of this.watchers) watcher();
       },
       checkPresence: () => file.checkPresence(),
     });
@@ -58,7 +60,14 @@ export class OpenSqliteStore implements OpenStore {
   }
 
   consume(): void {
-    this.watch.keepAlive();
+    this.fileWatch.keepAlive();
+  }
+
+  watch(changed: () => void): () => void {
+    // One function may watch several times.
+    const watcher = (): void => changed();
+    this.watchers.add(watcher);
+    return () => void this.watchers.delete(watcher);
   }
 
   insert(job: NewJob, now: number): Promise<Accepted> {
@@ -132,7 +141,7 @@ export class OpenSqliteStore implements OpenStore {
   async close(): Promise<void> {
     if (this.closing) return;
     this.closing = true;
-    this.watch.stop();
+    this.fileWatch.stop();
     this.maintenance.stop();
     this.claimed.close();
     await this.file.close();

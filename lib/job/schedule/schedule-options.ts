@@ -1,7 +1,6 @@
-import { types } from 'node:util';
-import { suggest, wrong } from '../check.js';
+import { wrong } from '../check.js';
 import type { Duration } from '../duration.js';
-import { date, duration, nested, oneOf, optional, OptionTable, type RulesOf } from '../rules.js';
+import { date, duration, oneOf, optional, OptionTable, type RulesOf } from '../rules.js';
 import { checkCron, checkTimezone, type Timing } from './timetable.js';
 
 /** Options of a schedule, beside its times. */

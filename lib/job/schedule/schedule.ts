@@ -29,6 +29,8 @@ export interface Schedule extends ScheduledCall {
   readonly orphaned: boolean;
   /** The next occurrence; `null` for none. */
   readonly nextRun: number | null;
+  /** Occurrences of which a worker has decided that they run. Their jobs are being submitted. */
+  readonly submitting: readonly Occurrence[];
   /** An occurrence that waits for the end of the previous job (`overlap: 'queue'`). */
   readonly waiting: Occurrence | null;
   readonly paused: SchedulePause | null;
@@ -81,14 +83,19 @@ export function nextOccurrence(
   return next === null || (rule.end !== null && next >= rule.end) ? null : next;
 }
 
-/** How often the previous job is looked up, while an occurrence waits for its end. */
+/**
+ * How often the previous job is looked up, while an occurrence waits for its end; and how long a worker has time to
+ * submit a job before another worker does it.
+ */
 const LOOK_AGAIN_MS = 1_000;
 
 /** When a worker must look at a schedule next; `null` for never. */
 export function dueOf(schedule: Schedule, now: number): number | null {
-  const { nextRun, paused, orphaned, waiting } = schedule;
+  const { nextRun, paused, orphaned, waiting, submitting } = schedule;
   if (paused !== null || orphaned) return null;
   const due = nextRun === null ? null : dueAt(schedule, nextRun);
+  // The next occurrence is handled after those that are being submitted.
+  if (submitting.length > 0) return now + LOOK_AGAIN_MS;
   return waiting === null ? due : Math.min(now + LOOK_AGAIN_MS, due ?? Infinity);
 }
 
@@ -112,6 +119,7 @@ export function recorded(schedule: Schedule, past: PastOccurrence): Schedule {
       return {
         ...schedule,
         history,
+        submitting: schedule.submitting.filter(({ at }) => at !== past.at),
         lastTaskId: past.taskId,
         counts: { ...counts, submitted: counts.submitted + 1 },
       };
@@ -124,12 +132,20 @@ export function recorded(schedule: Schedule, past: PastOccurrence): Schedule {
   }
 }
 
+/** Records submitted occurrences, except for those that another worker has recorded; `null` if it has recorded all. */
+export function confirmed(schedule: Schedule, past: readonly PastOccurrence[]): Schedule | null {
+  const open = new Set(schedule.submitting.map(({ at }) => at));
+  const own = past.filter(({ at }) => open.has(at));
+  return own.length === 0 ? null : own.reduce(recorded, schedule);
+}
+
 /** A schedule goes on at `now`, after a pause or as an orphan: earlier occurrences do not count. */
 export function continued(schedule: Schedule, now: number): Schedule {
   return {
     ...schedule,
     paused: null,
     orphaned: false,
+    submitting: [],
     waiting: null,
     nextRun: nextOccurrence(schedule.rule, now),
   };

@@ -18,6 +18,9 @@ export interface Timetable {
 /** The latest time of a `Date`. */
 const END_OF_TIME = 8_640_000_000_000_000;
 
+const LONGEST_CRON = 1_000;
+const FIELDS = /^\s*\S+(\s+\S+){4,5}\s*$/;
+
 export function timetableOf(timing: Timing): Timetable {
   return 'cron' in timing ? new CronTimetable(timing.cron, timing.timezone) : new IntervalTimetable(timing);
 }
@@ -26,7 +29,9 @@ export function timetableOf(timing: Timing): Timetable {
 export function checkCron(value: unknown, path: string, timezone: string): string {
   const need =
     'It must be a cron expression of 5 fields, or of 6 with seconds first, such as 0 6 * * 1-5. L, W and # are possible.';
-  if (typeof value !== 'string') throw wrong(path, value, need);
+  // Croner also reads dates, and names such as @daily.
+  if (typeof value !== 'string' || value.length > LONGEST_CRON || !FIELDS.test(value))
+    throw wrong(path, value, need);
   let timetable: CronTimetable;
   try {
     timetable = new CronTimetable(value, timezone);

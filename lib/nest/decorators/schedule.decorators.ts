@@ -73,7 +73,7 @@ export function Interval(every: Duration, options?: IntervalOptions): ScheduleDe
 /** As in `@nestjs/schedule`: the name first. */
 export function Interval(name: string, every: Duration, options?: IntervalOptions): ScheduleDecorator;
 export function Interval(
-  first: Duration | string,
+  first: number | string,
   second?: Duration | IntervalOptions,
   third: IntervalOptions = {},
 ): ScheduleDecorator {

@@ -1,15 +1,23 @@
 import { FlowrraConfigError } from '../../job/errors.js';
 import { fileUrl } from '../../job/rules.js';
 import type { TaskOptions } from '../../job/task-options.js';
+import type { TaskArgs } from '../../run/task-types.js';
 import { announceTask } from '../../run/threads/parent-link.js';
 import { declaringFile } from './declaring-file.js';
 import { defineContextParameter, defineTask, describeMember } from './task-metadata.js';
 
-/** A class with the method `K`. A constructor is not one, so a static method does not compile. */
-type HostOf<T, K extends string> = T extends abstract new (...args: never) => unknown
+/**
+ * A class with the method `K`, whose arguments the function in `tags` accepts. A constructor is not such a class, so a
+ * static method does not compile.
+ */
+type HostOf<T, K extends string, A extends readonly unknown[]> = T extends abstract new (
+  ...args: never
+) => unknown
   ? never
-  : T extends Record<K, (...args: never[]) => unknown>
-    ? T
+  : T extends Record<K, (...args: infer M) => unknown>
+    ? ((...args: A) => void) extends (...args: TaskArgs<M>) => void
+      ? T
+      : never
     : never;
 
 const classFile = fileUrl('import.meta.url, or __filename in CommonJS');
@@ -23,9 +31,9 @@ const classFile = fileUrl('import.meta.url, or __filename in CommonJS');
  * @throws {FlowrraConfigError} when the class is defined, if the decorated member is not an instance method with a
  *   string name, or has two `@Task()`. Options are checked when the application starts.
  */
-export function Task(options: TaskOptions = {}) {
+export function Task<A extends readonly unknown[] = unknown[]>(options: TaskOptions<A> = {}) {
   return <T extends object, K extends string>(
-    target: T & HostOf<T, K>,
+    target: T & HostOf<T, K, A>,
     key: K,
     descriptor: PropertyDescriptor,
   ): void => {
@@ -44,7 +52,7 @@ export function Task(options: TaskOptions = {}) {
     // While its decorators are applied, the class still has the method as declared.
     const method: unknown = Object.getOwnPropertyDescriptor(prototype, key)?.value;
     const methods = [method, descriptor.value].filter((each) => typeof each === 'function');
-    defineTask(prototype, key, { options, file, methods });
+    defineTask(prototype, key, { options: options as TaskOptions, file, methods });
     if (options.cpuBound) announceTask(prototype, file);
   };
 }
@@ -66,6 +74,6 @@ export function TaskCtx() {
   };
 }
 
-function fileOf({ file }: TaskOptions): string | null {
+function fileOf({ file }: Pick<TaskOptions, 'file'>): string | null {
   return file === undefined ? declaringFile() : classFile(file, '@Task() file');
 }

@@ -1,8 +1,19 @@
 import { wrong } from '../../job/check.js';
 import { checkQueueName, checkTaskName } from '../../job/names.js';
-import type { JobQuery, JobSelection } from '../../job/query.js';
-import { date, oneOf, optional, OptionTable, type Rule, type RulesOf, wholeNumber } from '../../job/rules.js';
+import type { JobQuery } from '../../job/query.js';
+import { checkTag } from '../../job/tags.js';
+import {
+  date,
+  flag,
+  oneOf,
+  optional,
+  OptionTable,
+  type Rule,
+  type RulesOf,
+  wholeNumber,
+} from '../../job/rules.js';
 import type { TaskStatus } from '../../job/job.js';
+import type { BulkQuery } from '../../run/job-operations.js';
 
 /** Selects jobs. Options that are left out do not limit the selection. */
 export interface JobFilter {
@@ -30,10 +41,12 @@ export interface JobFilter {
    * @defaultValue no limit
    */
   to?: Date;
-}
-
-/** Options of `jobs.find()`. */
-export interface JobFindOptions extends JobFilter {
+  /**
+   * A tag of the job. The engine reads only jobs with this tag.
+   *
+   * @defaultValue any tags
+   */
+  tag?: string;
   /**
    * One status or several.
    *
@@ -46,6 +59,20 @@ export interface JobFindOptions extends JobFilter {
    * @defaultValue no limit
    */
   finishedBefore?: Date;
+}
+
+/** The jobs of `jobs.retryAll()`, `jobs.cancelAll()` and `jobs.removeAll()`. */
+export interface JobBulkFilter extends JobFilter {
+  /**
+   * Only count the jobs, and change none.
+   *
+   * @defaultValue `false`
+   */
+  dryRun?: boolean;
+}
+
+/** Options of `jobs.find()`. */
+export interface JobFindOptions extends JobFilter {
   /**
    * The `cursor` of the previous page. `null` for the first page.
    *
@@ -63,24 +90,25 @@ export interface JobFindOptions extends JobFilter {
 /** Milliseconds since the epoch. */
 const time: Rule<number | undefined> = (value, path) => date(value, path)?.getTime();
 
+const oneStatus = oneOf(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled']);
+
 const filterRules = {
   task: optional(checkTaskName),
   queue: optional(checkQueueName),
   from: time,
   to: time,
-} satisfies RulesOf<JobFilter>;
-
-const oneStatus = oneOf(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled']);
-
-const FILTER_RULES = new OptionTable(filterRules);
-
-const FIND_RULES = new OptionTable({
-  ...filterRules,
+  tag: optional(checkTag),
   status: optional((value, path): readonly TaskStatus[] => {
     const given: unknown[] = Array.isArray(value) ? value : [value];
     return given.map((each) => oneStatus(each ?? null, path) as TaskStatus);
   }),
   finishedBefore: time,
+} satisfies RulesOf<JobFilter>;
+
+const BULK_RULES = new OptionTable({ ...filterRules, dryRun: flag(false) } satisfies RulesOf<JobBulkFilter>);
+
+const FIND_RULES = new OptionTable({
+  ...filterRules,
   cursor(value: unknown = null, path): string | null {
     if (value === null || typeof value === 'string') return value;
     throw wrong(path, value, 'Give the cursor of the previous page, or null.');
@@ -88,9 +116,25 @@ const FIND_RULES = new OptionTable({
   limit: wholeNumber({ min: 1, max: 1_000, default: 50 }),
 } satisfies RulesOf<JobFindOptions>);
 
-/** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
-export function resolveJobFilter(filter: JobFilter): JobSelection {
-  return FILTER_RULES.resolve(filter, 'filter', '');
+/**
+ * @param name The operation, for errors.
+ * @param possible The statuses to which the operation applies; without `status` in the filter, all of them.
+ * @throws {FlowrraConfigError} that names the option, its value and the valid values.
+ */
+export function resolveJobBulk(
+  filter: JobBulkFilter,
+  name: string,
+  possible: readonly TaskStatus[],
+): BulkQuery {
+  const { status = possible, ...conditions } = BULK_RULES.resolve(filter, name, '');
+  for (const each of status)
+    if (!possible.includes(each))
+      throw wrong(
+        'status',
+        each,
+        `${name} applies to jobs with the status ${possible.join(', ')} only. Leave it out for all of these.`,
+      );
+  return { ...conditions, status };
 }
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */

@@ -39,7 +39,7 @@ export class Declarations {
     declared: readonly DeclaredSchedule[],
     private readonly clock: Clock,
     /** Whether other processes can declare schedules. */
-    private readonly shared: boolean,
+    private readonly isShared: boolean,
   ) {
     this.byName = new Map(declared.map((each) => [each.name, each]));
     this.names = [...this.byName.keys()];
@@ -58,7 +58,7 @@ export class Declarations {
     const setBack = now < this.lastNow - CLOCK_ERROR_MS;
     this.lastNow = now;
     if (setBack) await this.repair();
-    if (!this.shared || this.names.length === 0 || (now - this.seenAt < SEEN_MS && !setBack)) return;
+    if (!this.isShared || this.names.length === 0 || (now - this.seenAt < SEEN_MS && !setBack)) return;
     this.seenAt = now;
     await this.writeAll((found, declared) => this.seen(found, declared));
   }
@@ -97,7 +97,7 @@ export class Declarations {
   /** The schedule as this process declares it; `null` if the stored one stays. */
   private declared(found: Schedule | null, { rule, ...call }: DeclaredSchedule): Schedule | null {
     const now = this.clock.now();
-    const declared = { at: this.startedAt, seenAt: this.shared ? now : ALWAYS };
+    const declared = { at: this.startedAt, seenAt: this.isShared ? now : ALWAYS };
     if (found === null) return rule === null ? null : newSchedule({ ...call, rule, declared }, now);
     if (found.declared !== null && found.declared.at > this.startedAt) return null;
     if (rule === null) return found.declared === null ? null : { ...found, declared, orphaned: true };
@@ -139,6 +139,7 @@ export function newSchedule(
     ...given,
     orphaned: false,
     nextRun: nextOccurrence(given.rule, now),
+    submitting: [],
     waiting: null,
     paused: null,
     lastTaskId: null,

@@ -23,41 +23,51 @@ export interface OccurrenceParts {
   readonly worker: string;
 }
 
-/** The effect of one step: the schedule to be stored, and the occurrences that it now has behind it. */
-export interface Handled {
+/** The effect of one step: the schedule to be stored, and the occurrences that it has skipped. */
+export interface Decision {
   readonly schedule: Schedule;
-  readonly past: readonly PastOccurrence[];
+  readonly skipped: readonly PastOccurrence[];
 }
 
 /**
- * Decides about due occurrences and submits their jobs. A job is submitted *before* its schedule is written: after a
- * crash in between, another worker submits it again under the same id, which adds no second job.
+ * Decides about due occurrences and submits their jobs. A decision is stored *before* a job is submitted, under the
+ * version of the schedule that was read: so that of two workers that see the previous job in different states, only
+ * one decides. After a crash in between, another worker submits the job under the same id, which adds no second job.
  */
 export class Occurrences {
   constructor(private readonly parts: OccurrenceParts) {}
 
   /** Takes one step. The caller writes the schedule if its version is still the same, and repeats while it is due. */
-  async handle(schedule: Schedule): Promise<Handled> {
+  async decide(schedule: Schedule): Promise<Decision> {
     const { rule, waiting, lastTaskId } = schedule;
     const isBusy = rule.overlap !== 'allow' && lastTaskId !== null && (await this.isUnfinished(lastTaskId));
-    if (waiting !== null && !isBusy) return this.submit({ ...schedule, waiting: null }, [waiting]);
+    const ours = { ...schedule, lastWorker: this.parts.worker };
+    if (waiting !== null && !isBusy)
+      return { schedule: { ...ours, waiting: null, submitting: [waiting] }, skipped: [] };
     const step = nextStep(schedule, this.parts.clock.now());
-    if (step === null) return { schedule, past: [] };
-    const after = { ...schedule, nextRun: step.nextRun };
+    if (step === null) return { schedule, skipped: [] };
+    const after = { ...ours, nextRun: step.nextRun };
     switch (step.kind) {
       case 'makeUp':
-        return this.submit(after, step.occurrences);
+        return { schedule: { ...after, submitting: step.occurrences }, skipped: [] };
       case 'skip':
-        return this.pass(after, step.missed, 'missed');
+        return this.skip(after, step.missed, 'missed');
       case 'run':
-        if (!isBusy) return this.submit(after, [step.occurrence]);
+        if (!isBusy) return { schedule: { ...after, submitting: [step.occurrence] }, skipped: [] };
         if (rule.overlap === 'queue' && waiting === null)
-          return {
-            schedule: { ...after, waiting: step.occurrence, lastWorker: this.parts.worker },
-            past: [],
-          };
-        return this.pass(after, step.occurrence, 'overlap');
+          return { schedule: { ...after, waiting: step.occurrence }, skipped: [] };
+        return this.skip(after, step.occurrence, 'overlap');
     }
+  }
+
+  /** Submits the jobs that a stored decision is about. Repeated, it adds none. */
+  async submit(schedule: Schedule): Promise<readonly PastOccurrence[]> {
+    const past: PastOccurrence[] = [];
+    for (const occurrence of schedule.submitting) {
+      const taskId = await this.send(schedule, occurrence, occurrenceId(schedule.name, occurrence.at));
+      past.push({ ...occurrence, handledAt: this.parts.clock.now(), kind: 'submitted', taskId });
+    }
+    return past;
   }
 
   /** Submits a job by hand. It is no occurrence. */
@@ -67,23 +77,9 @@ export class Occurrences {
     return { at, missed: 0, handledAt: at, kind: 'triggered', taskId };
   }
 
-  private async submit(schedule: Schedule, occurrences: readonly Occurrence[]): Promise<Handled> {
-    const past: PastOccurrence[] = [];
-    for (const occurrence of occurrences) {
-      const taskId = await this.send(schedule, occurrence, occurrenceId(schedule.name, occurrence.at));
-      past.push({ ...occurrence, handledAt: this.parts.clock.now(), kind: 'submitted', taskId });
-    }
-    return this.after(schedule, past);
-  }
-
-  private pass(schedule: Schedule, occurrence: Occurrence, kind: 'missed' | 'overlap'): Handled {
-    const handledAt = this.parts.clock.now();
-    return this.after(schedule, [{ ...occurrence, handledAt, kind, taskId: null }]);
-  }
-
-  private after(schedule: Schedule, past: readonly PastOccurrence[]): Handled {
-    const { worker } = this.parts;
-    return { schedule: past.reduce(recorded, { ...schedule, lastWorker: worker }), past };
+  private skip(schedule: Schedule, occurrence: Occurrence, kind: 'missed' | 'overlap'): Decision {
+    const past = { ...occurrence, handledAt: this.parts.clock.now(), kind, taskId: null };
+    return { schedule: recorded(schedule, past), skipped: [past] };
   }
 
   /** @param taskId `undefined` for a triggered job. */

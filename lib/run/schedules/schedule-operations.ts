@@ -72,7 +72,8 @@ export class ScheduleOperations {
     const earliest = await this.parts.records.earliest(limit);
     return earliest
       .map(({ schedule: { name }, due }) => ({ name, lateness: now - due }))
-      .filter(({ lateness }) => lateness > ms);
+      .filter(({ lateness }) => lateness > ms)
+      .slice(0, limit);
   }
 
   async get(name: string): Promise<ScheduleDetails | null> {
@@ -126,7 +127,8 @@ export class ScheduleOperations {
 
   async remove(name: string): Promise<boolean> {
     const found = await this.parts.records.get(name);
-    if (found === null) return false;
+    // One whose text cannot be read is removed too.
+    if (found === null) return this.parts.records.remove(name);
     const advice = 'Pause it, or turn it off with forRoot({ schedules: { name: false } }).';
     rejectDeclared(found.schedule, this.parts.clock.now(), advice);
     return this.parts.records.remove(name);

@@ -19,7 +19,7 @@ export interface SchedulesParts {
   readonly observer: RunObserver;
   readonly clock: Clock;
   /** Whether other processes can change schedules. */
-  readonly shared: boolean;
+  readonly isShared: boolean;
 }
 
 /** The schedules of one connected application: its operations, and the scheduler of a worker. */
@@ -45,11 +45,11 @@ export class Schedules {
 
   /** Begins to handle occurrences. Producers do not. */
   async start(): Promise<void> {
-    const { registry, clock, shared, observer } = this.parts;
+    const { registry, clock, isShared, observer } = this.parts;
     const { records, occurrences, worker } = this;
-    const declarations = new Declarations(records, registry.schedules, clock, shared);
+    const declarations = new Declarations(records, registry.schedules, clock, isShared);
     const handled = observer.occurrence.bind(observer);
-    this.scheduler = new Scheduler({ records, occurrences, declarations, clock, shared, worker, handled });
+    this.scheduler = new Scheduler({ records, occurrences, declarations, clock, isShared, worker, handled });
     await this.scheduler.start();
   }
 

@@ -25,7 +25,17 @@ export class ParentEngine implements Engine, ConnectedEngine {
     return { unfinished: 0, dropped: 0 };
   }
 
-  enqueue({ taskName, args, taskId, priority, delay, overrides, metadata, dedupe }: NewJob): Promise<string> {
+  enqueue({
+    taskName,
+    args,
+    taskId,
+    priority,
+    delay,
+    overrides,
+    metadata,
+    dedupe,
+    tags,
+  }: NewJob): Promise<string> {
     const debounced = dedupe?.mode === 'debounce';
     // Without `validFrom`: the parent adds it again.
     const { validFrom: _validFrom, ...given } = overrides ?? {};
@@ -36,6 +46,7 @@ export class ParentEngine implements Engine, ConnectedEngine {
       ...(!debounced && { delay }),
       ...given,
       ...(Object.keys(own).length > 0 && { metadata: own }),
+      ...(tags && { tags }),
       ...(dedupe && { dedupe: submitted(taskName, dedupe) }),
     });
   }

@@ -2,17 +2,20 @@ import { EngineError } from '../../../job/errors.js';
 import type { Attempt, JobReport, JobRow } from '../../../job/job.js';
 import type { JobQuery, QueueCounts, RowPage } from '../../../job/query.js';
 import { StoredFields } from '../../../job/stored-fields.js';
-import type { Cancellation, JobControl } from '../../control.js';
+import type { BulkConditions, BulkOperation, BulkStep, Cancellation, JobControl } from '../../control.js';
 import type { BullMqParts } from '../bullmq-parts.js';
 import { argsOf, cancelReasonIn, cancelText, logLineOf, logRowOf, progressText } from '../job-mapping.js';
 import { isMalformed } from '../malformed-job.js';
 import { type FoundJob, PENDING } from '../server/bull-queues.js';
+import { bulkSteps } from './bulk-steps.js';
 import { JobFinder } from './job-finder.js';
+import { TagFinder } from './tag-finder.js';
 import { rowOf } from './job-row.js';
 
 /** Queries and operations on the server's jobs and queues. */
 export class BullMqControl implements JobControl {
   private readonly finder: JobFinder;
+  private readonly tagFinder: TagFinder;
 
   /** @param cancelled Called when a waiting job has been cancelled. */
   constructor(
@@ -20,6 +23,7 @@ export class BullMqControl implements JobControl {
     private readonly cancelled: (taskId: string) => void,
   ) {
     this.finder = new JobFinder(parts.queues, parts.jobs);
+    this.tagFinder = new TagFinder(parts.queues, parts.jobs);
   }
 
   async cancel(taskId: string, reason: string): Promise<Cancellation> {
@@ -83,7 +87,9 @@ export class BullMqControl implements JobControl {
   }
 
   async find(query: JobQuery): Promise<RowPage> {
-    return this.parts.reads.run(() => this.finder.find(query));
+    const { tag } = query;
+    const find = tag === undefined ? () => this.finder.find(query) : () => this.tagFinder.find(query, tag);
+    return this.parts.reads.run(find);
   }
 
   /**
@@ -107,6 +113,10 @@ export class BullMqControl implements JobControl {
     const { reads, jobs } = this.parts;
     const found = await this.found(taskId);
     return found !== null && reads.run(() => jobs.remove({ queue: found.queue, taskId }));
+  }
+
+  bulk(operation: BulkOperation, conditions: BulkConditions, dryRun: boolean): AsyncIterable<BulkStep> {
+    return bulkSteps(this.parts, this.cancelled, operation, conditions, dryRun);
   }
 
   /** Resolves when the server hands out no more jobs. A worker may still start a job that it requested before. */

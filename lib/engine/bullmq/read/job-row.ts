@@ -19,6 +19,7 @@ import {
   jsonCopy,
   metadataOf,
   progressOf,
+  tagsOf,
 } from '../job-mapping.js';
 import { unreadableIn } from '../malformed-job.js';
 import { isStalledText } from '../server/bullmq-internals.js';
@@ -40,9 +41,11 @@ export function rowOf(job: BullJob, list: string, queue: string, dueAt: number |
   const fields = new StoredFields();
   const state = readState(fields, job, list);
   const metadata = fields.read('metadata', () => metadataOf(job.data), undefined);
+  const tags = fields.read('tags', () => tagsOf(job.data), undefined);
   for (const field of unreadableIn(job.data)) fields.note(field, null);
   const { unreadable } = fields;
-  return { ...state, queue, priority: job.priority || 0, dueAt, metadata, ...(unreadable && { unreadable }) };
+  const priority = job.priority || 0;
+  return { ...state, queue, priority, dueAt, metadata, tags, ...(unreadable && { unreadable }) };
 }
 
 function readState(fields: StoredFields, job: BullJob, list: string): JobState {

@@ -10,6 +10,9 @@ import { stateOf } from './job-row.js';
 /** The most ids that are remembered as this process's own: their events may be lost. */
 const MAX_REMEMBERED = 10_000;
 
+/** The events that tell of a change that a watch shows. A report of log lines alone has no event. */
+const CHANGES = ['active', 'progress', 'waiting', 'delayed', 'completed', 'failed'] as const;
+
 type BullEvent = 'added' | 'active' | 'completed' | 'failed';
 type Job = NonNullable<Awaited<ReturnType<AnyQueue['getJob']>>>;
 
@@ -18,6 +21,7 @@ export class QueueListeners {
   private readonly opening = new Map<string, Promise<AnyEvents>>();
   private readonly open = new Set<string>();
   private readonly onEnded = new Set<(taskId: string) => void>();
+  private readonly onChanged = new Map<string, Set<() => void>>();
 
   constructor(
     private readonly server: BullServer,
@@ -27,6 +31,20 @@ export class QueueListeners {
   /** Calls `ended` when a job ends, in any process, in a queue that is listened to. */
   subscribe(ended: (taskId: string) => void): void {
     this.onEnded.add(ended);
+  }
+
+  /**
+   * Calls `changed` when a job changes, in any process, and when events of its queue begin to arrive. Returns a
+   * function that ends this.
+   */
+  watch({ taskId, queue }: { taskId: string; queue: string }, changed: () => void): () => void {
+    const watchers = this.onChanged.get(taskId) ?? new Set();
+    this.onChanged.set(taskId, watchers.add(changed));
+    this.listen(queue).then(changed, this.outages.report);
+    return () => {
+      watchers.delete(changed);
+      if (watchers.size === 0) this.onChanged.delete(taskId);
+    };
   }
 
   /** Resolves when events of that queue arrive. */
@@ -53,9 +71,12 @@ export class QueueListeners {
     const { report } = this.outages;
     const events = this.server.events(name);
     const ended = ({ jobId }: { jobId: string }): void => this.onEnded.forEach((listener) => listener(jobId));
+    const changed = ({ jobId }: { jobId: string }): void =>
+      this.onChanged.get(jobId)?.forEach((watcher) => watcher());
     events.on('error', report);
     events.on('completed', ended);
     events.on('failed', ended);
+    for (const type of CHANGES) events.on(type, changed);
     await events.waitUntilReady().catch((error: unknown) => {
       void events.close().catch(report);
       throw error;
@@ -69,6 +90,8 @@ export class QueueListeners {
 export class FleetEvents {
   private readonly submittedHere = new Set<string>();
   private readonly cancelledHere = new Set<string>();
+  /** Resolves when the ids of all jobs are known that this process is cancelling. */
+  private held: Promise<unknown> = Promise.resolve();
 
   /** @param worker The name of this process's workers, which report their jobs themselves. */
   constructor(
@@ -98,6 +121,18 @@ export class FleetEvents {
     return () => void this.cancelledHere.delete(taskId);
   }
 
+  /** To be called before jobs are cancelled that are not known yet. Call the returned function with their ids. */
+  cancellingMany(): (taskIds: readonly string[]) => void {
+    let done = (): void => undefined;
+    const held = new Promise<void>((resolve) => (done = resolve));
+    this.held = Promise.all([this.held, held]);
+    return (taskIds) => {
+      for (const taskId of taskIds) this.cancelledHere.add(taskId);
+      forgetOldest(this.cancelledHere);
+      done();
+    };
+  }
+
   private listen(queue: string, events: AnyEvents): void {
     let last: Promise<void> = Promise.resolve();
     const handler = (type: BullEvent) => (event: { jobId: string }) => {
@@ -109,6 +144,7 @@ export class FleetEvents {
 
   private async handle(type: BullEvent, queue: string, taskId: string): Promise<void> {
     if (type === 'added' && this.submittedHere.delete(taskId)) return;
+    if (type === 'failed') await this.held;
     if (type === 'failed' && this.cancelledHere.delete(taskId)) return;
     const job = await this.queues.get(queue).getJob(taskId);
     if (job === undefined || (type !== 'added' && job.processedBy === this.worker)) return;

@@ -1,6 +1,7 @@
 import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
+import type { BulkConditions, BulkOperation } from '../../control.js';
 import type { ScheduleStore } from '../../schedule-store.js';
-import type { BullJob, KeepRule } from '../job-mapping.js';
+import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
 
 /** BullMQ's classes, for either server. */
 export type AnyQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>;
@@ -8,7 +9,7 @@ export type AnyJob = Job<unknown, unknown, string>;
 export type AnyWorker = Worker<unknown, unknown, string, IQueueBackend>;
 export interface AnyEvents {
   on(
-    event: 'added' | 'active' | 'completed' | 'failed',
+    event: 'added' | 'active' | 'progress' | 'waiting' | 'delayed' | 'completed' | 'failed',
     listener: (event: { jobId: string }) => void,
   ): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -68,6 +69,8 @@ export interface Debounced {
   readonly data: string;
   /** Milliseconds. */
   readonly delay: number;
+  /** The tags in the data. */
+  readonly tags: readonly string[];
 }
 
 /** The effect of a cancellation, and the text of the first one. */
@@ -76,11 +79,65 @@ export interface CancelAnswer {
   readonly text: string | null;
 }
 
+/** The lists of jobs of an operation on many jobs; `tag`: the jobs of a tag, in whatever list. */
+export type BulkSource = JobList | 'tag';
+
+/** An operation on many jobs, for the server. */
+export interface BulkCall {
+  readonly kind: BulkOperation['kind'];
+  readonly conditions: BulkConditions;
+  readonly dryRun: boolean;
+  /** Results of jobs that finished at this time or before count as dropped. */
+  readonly expired: number;
+  /** The failure text of cancelled jobs. */
+  readonly text: string;
+}
+
+export interface BulkAnswer {
+  /** Where the next step begins; `null` at the end of the list. */
+  readonly position: string | null;
+  readonly count: number;
+  readonly changes: readonly BulkChange[];
+}
+
+export interface BulkChange {
+  readonly kind: 'retry' | 'cancelled' | 'signalled';
+  readonly taskId: string;
+  readonly taskName: string;
+  readonly retries: number;
+  /** The failure text of a cancelled job, also of one that was cancelled before. */
+  readonly text: string;
+}
+
+/** The submission of a job with a tag, in milliseconds since the epoch, and its id: the order of a tag's jobs. */
+export interface TagPosition {
+  readonly at: number;
+  readonly taskId: string;
+}
+
+export type TagEntry = TagPosition;
+
+/**
+ * The index from tags to jobs. It may contain jobs that do not exist or no longer have the tag: a reader compares the
+ * tags in a job's data.
+ */
+export interface TaggedJobs {
+  /** Notes the tags of jobs that are about to be added by the next call on the same connection; `null` if nothing is to be done. */
+  note(queue: string, jobs: readonly QueuedJob[]): Promise<void> | null;
+  /** Jobs with a tag, the latest submission first, after a position in that order. */
+  list(queue: string, tag: string, before: TagPosition | null, count: number): Promise<TagEntry[]>;
+  /** Drops the entries of those of these jobs that do not exist. */
+  forget(queue: string, taskIds: readonly string[]): Promise<void>;
+  /** Drops entries of jobs that BullMQ has deleted. Call it now and then. */
+  sweep(queue: string): Promise<void>;
+}
+
 /**
  * Operations for which BullMQ has no call, or only one that could hit a job that another process has
  * just started, finished or released. Each is one atomic step on the server.
  */
 export interface ServerJobs {
+  readonly tags: TaggedJobs;
   /**
    * Fails a waiting job, with `text` as its failure. An active job gets `text` as its deferred failure:
    * BullMQ fails the job with it instead of starting it again.
@@ -108,6 +165,8 @@ export interface ServerJobs {
   dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void>;
   /** Lets a failed job that was not cancelled wait again, with no attempt made; `false` if there is none. */
   retry(place: JobPlace): Promise<boolean>;
+  /** One step of an operation on the jobs of a list. `position` is `null` for the first step. */
+  bulk(queue: string, source: BulkSource, call: BulkCall, position: string | null): Promise<BulkAnswer>;
   /**
    * Replaces the content of the job that holds `key` if that job is delayed and was never started, and
    * returns its id. Otherwise the key becomes free, and the answer is `null`.

@@ -1,13 +1,26 @@
 import type { Pool } from 'pg';
 import { MAX_LOG_LINES } from '../../../job/job.js';
 import { CANCELLED, type KeepRule } from '../job-mapping.js';
-import type { CancelAnswer, Debounced, JobList, JobPlace, ServerJobs } from './bull-server.js';
+import type {
+  BulkAnswer,
+  BulkCall,
+  BulkSource,
+  CancelAnswer,
+  Debounced,
+  JobList,
+  JobPlace,
+  ServerJobs,
+} from './bull-server.js';
+import { PostgresTags } from './postgres-tags.js';
+import * as bulk from './sql/bulk.js';
 import * as dedup from './sql/dedup.js';
 import * as jobs from './sql/job.js';
 import * as jobLog from './sql/job-log.js';
 
 /** One of this many cancellations deletes old failed jobs, which costs more than the cancellation. */
 const TRIM_ONE_IN = 50;
+/** The same for steps of an operation on many jobs; the last step always does it. */
+const TRIM_ONE_STEP_IN = 10;
 
 /** A job that does not wait. */
 interface NotWaiting {
@@ -18,13 +31,17 @@ interface NotWaiting {
 
 /** {@link ServerJobs} as statements on BullMQ's tables. */
 export class PostgresJobs implements ServerJobs {
+  readonly tags: PostgresTags;
+
   /** @param named Returns the queue's name in BullMQ. */
   constructor(
     private readonly pool: Pool,
     private readonly named: (queue: string) => string,
     private readonly keep: KeepRule,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.tags = new PostgresTags(pool, named);
+  }
 
   async cancel({ queue, taskId }: JobPlace, text: string): Promise<CancelAnswer> {
     const at = [this.named(queue), taskId];
@@ -81,6 +98,21 @@ export class PostgresJobs implements ServerJobs {
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {
     const values = [this.named(queue), taskId, CANCELLED, this.now()];
     return (await this.ask(jobs.RETRY, values)).length > 0;
+  }
+
+  async bulk(
+    queue: string,
+    source: BulkSource,
+    call: BulkCall,
+    position: string | null,
+  ): Promise<BulkAnswer> {
+    const { sql, values } = bulk.step(this.named(queue), source, call, position, this.now());
+    const [row] = await this.ask<bulk.StepRow>(sql, values);
+    const answer = bulk.answerOf(row as bulk.StepRow);
+    const ended = answer.position === null || Math.random() * TRIM_ONE_STEP_IN < 1;
+    if (call.kind === 'cancel' && !call.dryRun && answer.count > 0 && ended)
+      await this.trim([this.named(queue), '']);
+    return answer;
   }
 
   async debounce(queue: string, key: string, { data, delay }: Debounced): Promise<string | null> {

@@ -10,6 +10,7 @@ import { messageOf } from './outage-log.js';
 import { PostgresJobs } from './postgres-jobs.js';
 import { type Pg, PoolGuard, timeoutPool } from './postgres-pool.js';
 import { PostgresSchedules, prepareSchedules } from './postgres-schedules.js';
+import { prepareTags } from './postgres-tags.js';
 
 /** Connections for queries. Each worker and each listener holds a further one. */
 const QUERY_CONNECTIONS = 5;
@@ -152,6 +153,7 @@ export class PostgresServer implements BullServer {
     if (!migrate) return void (await assertSchemaCompatibility(client, schema));
     await runMigrations(client, schema);
     await prepareSchedules(client, schema);
+    await prepareTags(client, schema);
   }
 
   private async checkSearchPath(client: PoolClient): Promise<void> {

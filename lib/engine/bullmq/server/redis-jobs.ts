@@ -2,9 +2,22 @@ import type { Redis } from 'ioredis';
 import { MAX_LOG_LINES } from '../../../job/job.js';
 import { type BullJob, CANCELLED, type KeepRule } from '../job-mapping.js';
 import { isMalformed, type JobHash, notAJob, repairsOf, salvaged } from '../malformed-job.js';
-import type { CancelAnswer, Debounced, JobList, JobPlace, ServerJobs } from './bull-server.js';
+import type {
+  BulkAnswer,
+  BulkCall,
+  BulkChange,
+  BulkSource,
+  CancelAnswer,
+  Debounced,
+  JobList,
+  JobPlace,
+  ServerJobs,
+} from './bull-server.js';
+import { BULK } from './lua/bulk.js';
 import { CANCEL, COUNT_CANCELLED, NOTE_CANCELLED } from './lua/cancel.js';
 import { DROP_FINISHED, REMOVE, RETRY } from './lua/finished.js';
+import { defineScripts } from './redis-scripts.js';
+import { RedisTags } from './redis-tags.js';
 import { COUNT_START, DEBOUNCE, REPAIR, REPORT } from './lua/unfinished.js';
 
 /** A job that was noted as cancelled longer ago has failed by now. */
@@ -12,11 +25,16 @@ const SETTLED_MS = 60_000;
 
 /** A script blocks the server: the most jobs that one call drops. */
 const MAX_DROPPED = 500;
+/** The most jobs that one step of an operation on many jobs reads, and the time after which it reads no more. */
+const MAX_BULK = 1_000;
+const BULK_SECONDS = 0.008;
 /** The most active jobs that one repair checks. */
 const MAX_REPAIRED = 1_000;
 
 /** BullMQ's score of a delayed job is its due time, times this, plus a counter. */
 const SCORE_PER_MS = 4_096;
+
+const CHANGE_VALUES = 5;
 
 const SCRIPTS = {
   cancel: CANCEL,
@@ -27,15 +45,15 @@ const SCRIPTS = {
   remove: REMOVE,
   dropFinished: DROP_FINISHED,
   retry: RETRY,
+  bulk: BULK,
   debounce: DEBOUNCE,
   repair: REPAIR,
 };
 
-type Script = (...args: readonly (string | number)[]) => Promise<unknown>;
-
 /** {@link ServerJobs} as Lua scripts on BullMQ's keys. */
 export class RedisJobs implements ServerJobs {
-  private readonly script: Readonly<Record<keyof typeof SCRIPTS, Script>>;
+  readonly tags: RedisTags;
+  private readonly script;
 
   constructor(
     private readonly client: Redis,
@@ -43,10 +61,8 @@ export class RedisJobs implements ServerJobs {
     private readonly keep: KeepRule,
     private readonly now: () => number,
   ) {
-    const entries = Object.entries(SCRIPTS).map(
-      ([name, lua]) => [name, defineScript(client, name, lua)] as const,
-    );
-    this.script = Object.fromEntries(entries) as Record<keyof typeof SCRIPTS, Script>;
+    this.script = defineScripts(client, SCRIPTS);
+    this.tags = new RedisTags(client, prefix, now);
   }
 
   async cancel({ queue, taskId }: JobPlace, text: string): Promise<CancelAnswer> {
@@ -101,8 +117,43 @@ export class RedisJobs implements ServerJobs {
     return (await this.script.retry(this.base(queue), taskId, CANCELLED)) === 1;
   }
 
-  async debounce(queue: string, key: string, { data, delay }: Debounced): Promise<string | null> {
-    return (await this.script.debounce(this.base(queue), key, data, delay, this.now())) as string | null;
+  async bulk(
+    queue: string,
+    source: BulkSource,
+    { kind, conditions, dryRun, expired, text }: BulkCall,
+    position: string | null,
+  ): Promise<BulkAnswer> {
+    const now = this.now();
+    const given = {
+      ...conditions,
+      status: Object.fromEntries(conditions.status.map((status) => [status, true])),
+      kind,
+      dryRun,
+      text,
+      now,
+      cancelled: CANCELLED,
+      expired: Math.max(expired, Number.MIN_SAFE_INTEGER),
+      age: this.keep.age * 1e3,
+      keep: this.keep.count,
+      settled: now - SETTLED_MS,
+      most: MAX_BULK,
+      seconds: BULK_SECONDS,
+    };
+    const list = source === 'waiting' ? 'wait' : source;
+    const answer = await this.script.bulk(
+      this.base(queue),
+      '',
+      JSON.stringify(given),
+      list,
+      position ?? '{}',
+    );
+    const [isLast, next, count, ...values] = answer as [number, string, number, ...(string | number)[]];
+    return { position: isLast === 1 ? null : next, count, changes: changesIn(values) };
+  }
+
+  async debounce(queue: string, key: string, { data, delay, tags }: Debounced): Promise<string | null> {
+    const given = [data, delay, this.now(), ...tags] as const;
+    return (await this.script.debounce(this.base(queue), key, ...given)) as string | null;
   }
 
   async salvage({ queue, taskId }: JobPlace): Promise<BullJob | null> {
@@ -174,10 +225,9 @@ export class RedisJobs implements ServerJobs {
   }
 }
 
-/** Defines a script as a command of this client. ioredis sends the text of a script once, and then its digest. */
-export function defineScript(client: Redis, name: string, lua: string): Script {
-  const command = `flowrra:${name}`;
-  client.defineCommand(command, { numberOfKeys: 0, lua });
-  const call = (client as unknown as Readonly<Record<string, Script>>)[command] as Script;
-  return call.bind(client);
+function changesIn(values: readonly (string | number)[]): BulkChange[] {
+  return Array.from({ length: values.length / CHANGE_VALUES }, (_, n) => {
+    const [taskId, kind, taskName, retries, text] = values.slice(n * CHANGE_VALUES, (n + 1) * CHANGE_VALUES);
+    return { taskId, kind, taskName, retries, text } as BulkChange;
+  });
 }

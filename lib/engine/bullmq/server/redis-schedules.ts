@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { ScheduleStore, ScheduleWrite, StoredSchedule } from '../../schedule-store.js';
 import { EARLIEST, PAGE, PUT, REMOVE } from './lua/schedules.js';
-import { defineScript } from './redis-jobs.js';
+import { defineScripts } from './redis-scripts.js';
 
 /** A version, a due time, and a body. */
 const VALUE = /^(\d+) (-?\d*) /;
@@ -17,12 +17,12 @@ export class RedisSchedules implements ScheduleStore {
     prefix: string,
   ) {
     this.key = `${prefix}:schedules`;
-    this.script = {
-      earliest: defineScript(client, 'earliestSchedules', EARLIEST),
-      page: defineScript(client, 'pageOfSchedules', PAGE),
-      put: defineScript(client, 'putSchedules', PUT),
-      remove: defineScript(client, 'removeSchedule', REMOVE),
-    };
+    this.script = defineScripts(client, {
+      earliest: EARLIEST,
+      page: PAGE,
+      put: PUT,
+      remove: REMOVE,
+    });
   }
 
   async earliest(limit: number): Promise<StoredSchedule[]> {

@@ -3,6 +3,7 @@ import type { BullMqParts } from '../bullmq-parts.js';
 import type { QueuedJob } from '../job-mapping.js';
 import type { AnyQueue } from '../server/bull-server.js';
 import { CallLimiter } from '../server/call-limiter.js';
+import { messageOf } from '../server/outage-log.js';
 import { OrderedAdds } from './ordered-adds.js';
 
 /** The most concurrent calls if the server executes them in order. */
@@ -37,8 +38,8 @@ export class JobAdds {
 
   /** Adds a job, or replaces the content of the delayed job that holds its key. */
   async debounce(job: QueuedJob): Promise<string> {
-    const { queue, data, options } = job;
-    const by = { data: JSON.stringify(data), delay: options.delay ?? 0 };
+    const { queue, data, options, tags = [] } = job;
+    const by = { data: JSON.stringify(data), delay: options.delay ?? 0, tags };
     for (;;) {
       const holder = await this.limiter.run(() =>
         this.parts.jobs.debounce(queue, options.deduplication?.id as string, by),
@@ -81,9 +82,23 @@ export class JobAdds {
   private addTo(name: string, jobs: readonly QueuedJob[]): Promise<string[]> {
     const queue = this.parts.queues.get(name);
     const until = this.parts.queues.droppedUntil;
-    if (until === -Infinity || !jobs.some(isChosen)) return addJobs(queue, jobs);
+    const add = (): Promise<string[]> =>
+      jobs.some(isTagged) ? this.addTagged(name, jobs) : addJobs(queue, jobs);
+    if (until === -Infinity || !jobs.some(isChosen)) return add();
     const taskIds = jobs.filter(isChosen).map(({ options }) => options.jobId);
-    return this.parts.jobs.dropFinished(name, taskIds, until).then(() => addJobs(queue, jobs));
+    return this.parts.jobs.dropFinished(name, taskIds, until).then(add);
+  }
+
+  private async addTagged(name: string, jobs: readonly QueuedJob[]): Promise<string[]> {
+    const noted = this.parts.jobs.tags.note(name, jobs);
+    const added = addJobs(this.parts.queues.get(name), jobs);
+    const [tags, ids] = await Promise.allSettled([noted, added]);
+    if (ids.status === 'rejected') throw ids.reason;
+    if (tags.status === 'fulfilled') return ids.value;
+    // Another class than that of the server's error, which would say that the jobs were not added.
+    throw new Error(`the jobs were added, but not their tags: ${messageOf(tags.reason)}`, {
+      cause: tags.reason,
+    });
   }
 }
 
@@ -99,6 +114,10 @@ export async function addJobs(queue: AnyQueue, jobs: readonly QueuedJob[]): Prom
   }
   const added = await queue.addBulk(jobs.map(({ name, data, options }) => ({ name, data, opts: options })));
   return added.map(({ id }) => id as string);
+}
+
+function isTagged({ tags }: QueuedJob): boolean {
+  return tags !== undefined;
 }
 
 function isChosen({ options }: QueuedJob): boolean {

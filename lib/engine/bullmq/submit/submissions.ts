@@ -131,7 +131,7 @@ export class Submissions {
     const taskId = job.taskId ?? this.ids.next(queue, now);
     const options = optionsOf(job, taskId, now, this.keep);
     const marked = job.taskId === undefined ? options : { ...options, submission: submissionToken() };
-    return { index, job, queued: { queue, name, data: dataOf(job), options: marked } };
+    return { index, job, queued: { queue, name, data: dataOf(job), options: marked, tags: job.tags } };
   }
 }
 

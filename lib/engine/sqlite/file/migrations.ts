@@ -122,6 +122,21 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX schedules_due ON schedules (due, name) WHERE due IS NOT NULL;
   `,
+  `
+  ALTER TABLE jobs ADD COLUMN tags TEXT;      -- JSON: the list of its tags; NULL for none
+
+  -- The jobs of each tag, written and deleted with the job.
+  CREATE TABLE job_tags (
+    tag TEXT    NOT NULL,
+    job INTEGER NOT NULL,   -- its row
+    PRIMARY KEY (tag, job)
+  ) STRICT, WITHOUT ROWID;
+  -- A trigger, since processes of an earlier version, which do not know the tags, delete jobs too.
+  CREATE TRIGGER jobs_untagged AFTER DELETE ON jobs WHEN old.tags IS NOT NULL BEGIN
+    DELETE FROM job_tags
+     WHERE job = old.id AND tag IN (SELECT value FROM json_each(iif(json_valid(old.tags), old.tags, '[]')));
+  END;
+  `,
 ];
 
 /**

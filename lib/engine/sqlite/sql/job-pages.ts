@@ -16,11 +16,19 @@ export interface SqlitePage {
 interface Source {
   readonly from: string;
   readonly condition: string;
+  /** The column by which the index is sorted. */
+  readonly id: 'id' | 'job';
 }
 
-const ALL: Source = { from: 'jobs', condition: '1' };
-const FAILED: Source = { from: 'jobs INDEXED BY jobs_failed', condition: 'failed IS NOT NULL' };
-const RUNNING: Source = { from: 'jobs INDEXED BY jobs_leased', condition: 'leased_until IS NOT NULL' };
+const ALL: Source = { from: 'jobs', condition: '1', id: 'id' };
+const FAILED: Source = { from: 'jobs INDEXED BY jobs_failed', condition: 'failed IS NOT NULL', id: 'id' };
+const RUNNING: Source = {
+  from: 'jobs INDEXED BY jobs_leased',
+  condition: 'leased_until IS NOT NULL',
+  id: 'id',
+};
+/** A cross join, so that SQLite reads the rows of the tag and then their jobs. */
+const TAGGED: Source = { from: 'job_tags CROSS JOIN jobs ON id = job', condition: 'tag = ?', id: 'job' };
 
 /** Lists jobs page by page. */
 export class JobPages {
@@ -42,11 +50,12 @@ export class JobPages {
    * @param expired Jobs that finished at this time or before are left out.
    */
   page(query: JobQuery, statuses: readonly TaskStatus[] | undefined, expired: number): SqlitePage {
-    const source = this.sourceFor(statuses);
+    const source = query.tag === undefined ? this.sourceFor(statuses) : TAGGED;
+    const of = query.tag === undefined ? [] : [query.tag];
     const before = idFrom(query.cursor);
-    const next = this.firstUnread(source, before);
+    const next = this.firstUnread(source, of, before);
     const { sql, params } = conditions(query, statuses);
-    const rows = this.statement(source, sql).all(before, next, expired, ...params, query.limit);
+    const rows = this.statement(source, sql).all(...of, before, next, expired, ...params, query.limit);
     if (rows.length === query.limit) return { rows, cursor: cursorBefore((rows.at(-1) as SqliteRow).id) };
     return { rows, cursor: next > 0 ? cursorBefore(next + 1) : null };
   }
@@ -59,23 +68,23 @@ export class JobPages {
   }
 
   /** The highest row that is not read for this page; 0 if all are read. */
-  private firstUnread(source: Source, before: number): number {
+  private firstUnread(source: Source, of: readonly string[], before: number): number {
     if (source === RUNNING) return 0;
     let statement = this.lowest.get(source);
     if (statement === undefined) {
       statement = this.database.prepare<{ id: number }>(
-        `SELECT id FROM ${source.from} WHERE ${source.condition} AND id < ?
-         ORDER BY id DESC LIMIT 1 OFFSET ${MAX_READ}`,
+        `SELECT id FROM ${source.from} WHERE ${source.condition} AND ${source.id} < ?
+         ORDER BY ${source.id} DESC LIMIT 1 OFFSET ${MAX_READ}`,
       );
       this.lowest.set(source, statement);
     }
-    return statement.get(before)?.id ?? 0;
+    return statement.get(...of, before)?.id ?? 0;
   }
 
   private statement(source: Source, filter: string): SqliteStatement<SqliteRow> {
     const sql = `SELECT ${ROW_COLUMNS} FROM ${source.from}
-      WHERE ${source.condition} AND id < ? AND id > ? AND (finished_at IS NULL OR finished_at > ?)${filter}
-      ORDER BY id DESC LIMIT ?`;
+      WHERE ${source.condition} AND ${source.id} < ? AND ${source.id} > ? AND (finished_at IS NULL OR finished_at > ?)${filter}
+      ORDER BY ${source.id} DESC LIMIT ?`;
     let statement = this.statements.get(sql);
     if (statement === undefined) {
       statement = this.database.prepare<SqliteRow>(sql);

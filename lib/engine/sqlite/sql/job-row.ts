@@ -1,7 +1,14 @@
 import { PayloadError } from '../../../job/errors.js';
 import type { AttemptError, JobRow, JobState, TaskStatus } from '../../../job/job.js';
 import { payloadFromText } from '../../../job/payload/payload-text.js';
-import { areErrors, errorsFrom, isTime, metadataFrom, StoredFields } from '../../../job/stored-fields.js';
+import {
+  areErrors,
+  errorsFrom,
+  isTime,
+  metadataFrom,
+  StoredFields,
+  tagsFrom,
+} from '../../../job/stored-fields.js';
 
 /** A row of `jobs`, without its arguments. */
 export interface SqliteRow {
@@ -21,10 +28,11 @@ export interface SqliteRow {
   readonly reason: string | null;
   readonly progress: string | null;
   readonly metadata: string | null;
+  readonly tags: string | null;
 }
 
 export const ROW_COLUMNS =
-  'id, task_id, task, status, queue, priority, due_at, retries, submitted_at, started_at, finished_at, errors, result, reason, progress, metadata';
+  'id, task_id, task, status, queue, priority, due_at, retries, submitted_at, started_at, finished_at, errors, result, reason, progress, metadata, tags';
 
 const NO_ERRORS: readonly AttemptError[] = [];
 
@@ -38,7 +46,7 @@ export function toJobState(row: SqliteRow): JobState {
 
 /** Fields that another program has made unreadable are left empty and are named in `unreadable`. */
 export function toJobRow(row: SqliteRow, fields = new StoredFields()): JobRow {
-  const { metadata } = row;
+  const { metadata, tags } = row;
   const job = {
     ...readState(fields, row),
     queue: row.queue,
@@ -48,6 +56,7 @@ export function toJobRow(row: SqliteRow, fields = new StoredFields()): JobRow {
       metadata === null
         ? undefined
         : fields.read('metadata', () => metadataFrom(payloadFromText(metadata)), undefined),
+    tags: tags === null ? undefined : fields.read('tags', () => tagsFrom(JSON.parse(tags)), undefined),
   };
   const { unreadable } = fields;
   return unreadable === undefined ? job : { ...job, unreadable };

@@ -47,6 +47,8 @@ export function finishedRow(
     reason: state.reason,
     progress: null,
     metadata: row.metadata,
+    // Results do not show tags.
+    tags: null,
   };
 }
 

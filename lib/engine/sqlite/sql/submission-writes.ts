@@ -17,6 +17,8 @@ export interface EncodedJob {
   readonly args: string;
   readonly overrides: string | null;
   readonly metadata: string | null;
+  /** A JSON list; `null` for none. */
+  readonly tags: string | null;
   /** An estimate of the usual rows that it takes. */
   readonly rows: number;
 }
@@ -30,7 +32,8 @@ export function encodeJob(job: NewJob): EncodedJob {
     args,
     overrides: job.overrides === undefined ? null : payloadToText(job.overrides),
     metadata,
-    rows: rowsFor(args) + (metadata === null ? 0 : rowsFor(metadata)),
+    tags: job.tags === undefined ? null : JSON.stringify(job.tags),
+    rows: rowsFor(args) + (metadata === null ? 0 : rowsFor(metadata)) + (job.tags?.length ?? 0),
   };
 }
 
@@ -46,6 +49,8 @@ export class SubmissionWrites {
   private readonly setArgs;
   private readonly dropArgs;
   private readonly replace;
+  private readonly insertTag;
+  private readonly dropTags;
   private readonly byGeneratedId;
   private readonly byChosenId;
 
@@ -60,7 +65,9 @@ export class SubmissionWrites {
       `INSERT INTO jobs (id, task_id, chosen, task, queue, status, priority, place, due_at, submitted_at, args, overrides)
        VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)`,
     );
-    this.setExtras = database.prepare('UPDATE jobs SET metadata = ?, keyed = ?, own_key = ? WHERE id = ?');
+    this.setExtras = database.prepare(
+      'UPDATE jobs SET metadata = ?, keyed = ?, own_key = ?, tags = ? WHERE id = ?',
+    );
     // The index of chosen ids does not contain generated ids.
     this.byGeneratedId = database.prepare<IdRow>(
       'SELECT id, finished_at FROM jobs WHERE id = ? AND task_id = ?',
@@ -71,13 +78,18 @@ export class SubmissionWrites {
     this.setArgs = database.prepare('INSERT OR REPLACE INTO large_args (job, args) VALUES (?, ?)');
     this.dropArgs = database.prepare('DELETE FROM large_args WHERE job = ?');
     this.replace = database.prepare(
-      'UPDATE jobs SET args = ?, overrides = ?, metadata = ?, due_at = ? WHERE id = ?',
+      'UPDATE jobs SET args = ?, overrides = ?, metadata = ?, tags = ?, due_at = ? WHERE id = ?',
+    );
+    this.insertTag = database.prepare('INSERT OR IGNORE INTO job_tags (tag, job) VALUES (?, ?)');
+    this.dropTags = database.prepare(
+      `DELETE FROM job_tags WHERE job = ? AND tag IN (
+         SELECT value FROM jobs, json_each(iif(json_valid(tags), tags, '[]')) WHERE jobs.id = ?)`,
     );
   }
 
   /** Adds the job, or finds the existing job with its id or its key. */
   insert(encoded: EncodedJob, now: number): Accepted {
-    const { job, args, overrides, metadata } = encoded;
+    const { job, args, overrides, metadata, tags } = encoded;
     const { dedupe } = job;
     if (job.taskId !== undefined && !this.freeId(job.taskId, now)) return new Duplicate(job.taskId);
     if (dedupe !== undefined) {
@@ -103,8 +115,9 @@ export class SubmissionWrites {
     );
     if (!inline) this.setArgs.run(id, args);
     // A second statement, so that jobs without these columns do not pay for them.
-    if (metadata !== null || dedupe !== undefined)
-      this.setExtras.run(metadata, dedupe === undefined ? null : 1, ownKeyOf(dedupe), id);
+    if (metadata !== null || dedupe !== undefined || tags !== null)
+      this.setExtras.run(metadata, dedupe === undefined ? null : 1, ownKeyOf(dedupe), tags, id);
+    if (job.tags !== undefined) this.tag(id, job.tags);
     if (dedupe !== undefined) this.keys.hold(dedupe, id, taskId, now);
     this.counters.add(job.queue, 'pending', 1);
     return taskId;
@@ -125,12 +138,18 @@ export class SubmissionWrites {
     return existing.taskId;
   }
 
-  /** Gives the arguments, overrides, metadata and delay of a submission to the existing job. */
-  private debounce(id: number, { job, args, overrides, metadata }: EncodedJob, now: number): void {
+  /** Gives the arguments, overrides, metadata, tags and delay of a submission to the existing job. */
+  private debounce(id: number, { job, args, overrides, metadata, tags }: EncodedJob, now: number): void {
     const inline = args.length <= MAX_INLINE_ARGS;
-    this.replace.run(inline ? args : null, overrides, metadata, timeAfter(now, job.delay), id);
+    this.dropTags.run(id, id);
+    this.replace.run(inline ? args : null, overrides, metadata, tags, timeAfter(now, job.delay), id);
+    if (job.tags !== undefined) this.tag(id, job.tags);
     if (inline) this.dropArgs.run(id);
     else this.setArgs.run(id, args);
+  }
+
+  private tag(id: number, tags: readonly string[]): void {
+    for (const tag of tags) this.insertTag.run(tag, id);
   }
 
   /** Whether no job has this id. A job whose result has expired is dropped for it. */

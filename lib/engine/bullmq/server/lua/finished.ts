@@ -1,14 +1,43 @@
 import { PRELUDE } from './prelude.js';
 
-export const REMOVE = `${PRELUDE}
-local from = nil
-if call('ZREM', failed, id) == 1 then from = 'failed'
-elseif call('ZREM', base .. 'completed', id) == 1 then from = 'completed'
-else return 0 end
-freeKey()
-delete(id)
-publish('removed', 'prev', from)
-return 1
+/** Part of a script: `removeJob()` and `retryJob(cancelledText)` return whether there was such a job. */
+export const FINISHED_JOB = `
+local function removeJob()
+  local from = nil
+  if call('ZREM', failed, id) == 1 then from = 'failed'
+  elseif call('ZREM', base .. 'completed', id) == 1 then from = 'completed'
+  else return false end
+  freeKey()
+  delete(id)
+  publish('removed', 'prev', from)
+  return true
+end
+
+local function retryJob(cancelledText)
+  local reason = call('HGET', job, 'failedReason')
+  if reason and string.sub(reason, 1, #cancelledText) == cancelledText then return false end
+  if call('ZREM', failed, id) == 0 then return false end
+  call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'flowrra:starts', 'defa', 'progress')
+
+  local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
+  local priority = tonumber(call('HGET', job, 'priority') or 0)
+  if priority == 0 then call('LPUSH', base .. 'wait', id)
+  else call('ZADD', base .. 'prioritized', priority * 0x100000000 + call('INCR', base .. 'pc') % 0x100000000, id) end
+  if not meta[1] and not (meta[2] and call('LLEN', base .. 'active') >= tonumber(meta[2])) then
+    call('ZADD', base .. 'marker', 0, '0')
+  end
+
+  local key = call('HGET', job, 'deid')
+  local fine, opts = pcall(cjson.decode, call('HGET', job, 'opts') or '{}')
+  local dedupe = fine and type(opts) == 'table' and opts['de']
+  if key and type(dedupe) == 'table' and not dedupe['ttl'] then call('SET', base .. 'de:' .. key, id, 'NX') end
+  publish('waiting', 'prev', 'failed')
+  return true
+end
+`;
+
+export const REMOVE = `${PRELUDE}${FINISHED_JOB}
+return removeJob() and 1 or 0
 `;
 
 /** Without an id. Arguments: the latest time of finishing; ids. */
@@ -25,24 +54,6 @@ end
 `;
 
 /** Arguments: the beginning of a cancelled job's failure text. */
-export const RETRY = `${PRELUDE}
-local reason = call('HGET', job, 'failedReason')
-if reason and string.sub(reason, 1, #ARGV[3]) == ARGV[3] then return 0 end
-if call('ZREM', failed, id) == 0 then return 0 end
-call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'flowrra:starts', 'defa', 'progress')
-
-local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
-local priority = tonumber(call('HGET', job, 'priority') or 0)
-if priority == 0 then call('LPUSH', base .. 'wait', id)
-else call('ZADD', base .. 'prioritized', priority * 0x100000000 + call('INCR', base .. 'pc') % 0x100000000, id) end
-if not meta[1] and not (meta[2] and call('LLEN', base .. 'active') >= tonumber(meta[2])) then
-  call('ZADD', base .. 'marker', 0, '0')
-end
-
-local key = call('HGET', job, 'deid')
-local fine, opts = pcall(cjson.decode, call('HGET', job, 'opts') or '{}')
-local dedupe = fine and type(opts) == 'table' and opts['de']
-if key and type(dedupe) == 'table' and not dedupe['ttl'] then call('SET', base .. 'de:' .. key, id, 'NX') end
-publish('waiting', 'prev', 'failed')
-return 1
+export const RETRY = `${PRELUDE}${FINISHED_JOB}
+return retryJob(ARGV[3]) and 1 or 0
 `;

@@ -20,10 +20,36 @@ local function freeKey()
   if call('PTTL', key) == -1 and call('GET', key) == id then call('DEL', key) end
 end
 
+-- The tags of jobs: see RedisTags.
+local tags, tagged = base .. 'flowrra:tags', base .. 'flowrra:tagged'
+local function tagKey(name) return base .. 'flowrra:tag:' .. name end
+
+-- Notes the tags of a job in ARGV[first] to ARGV[last]; 'at' is its submission. Earlier ones stay.
+local function tag(which, at, now, first, last)
+  local known = call('HGET', tags, which)
+  local all, has = known and cjson.decode(known) or {}, {}
+  for _, name in ipairs(all) do has[name] = true end
+  for given = first, last do
+    call('ZADD', tagKey(ARGV[given]), at, which)
+    if not has[ARGV[given]] then table.insert(all, ARGV[given]) end
+  end
+  call('HSET', tags, which, cjson.encode(all))
+  call('ZADD', tagged, now, which)
+end
+
+local function untag(which)
+  local known = call('HGET', tags, which)
+  if not known then return end
+  for _, name in ipairs(cjson.decode(known)) do call('ZREM', tagKey(name), which) end
+  call('HDEL', tags, which)
+  call('ZREM', tagged, which)
+end
+
 local function delete(which)
   local key = base .. which
   call('DEL', key, key .. ':logs', key .. ':dependencies', key .. ':processed', key .. ':failed', key .. ':unsuccessful')
   call('ZREM', cancelled, which)
+  untag(which)
 end
 
 -- Forgets noted cancellations of which the job is gone. BullMQ deletes the oldest failed jobs first, so

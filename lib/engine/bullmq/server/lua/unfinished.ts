@@ -38,7 +38,7 @@ publish('waiting', 'prev', 'active')
 return 1
 `;
 
-/** With the dedupe key instead of an id. Arguments: data; delay; now. */
+/** With the dedupe key instead of an id. Arguments: data; delay; now; tags. */
 export const DEBOUNCE = `${PRELUDE}
 local key, delayed = base .. 'de:' .. id, base .. 'delayed'
 id = call('GET', key)
@@ -52,6 +52,8 @@ local due = tonumber(ARGV[5]) + tonumber(ARGV[4])
 call('HSET', job, 'data', ARGV[3], 'delay', ARGV[4])
 call('ZADD', delayed, due * 0x1000, id)
 call('ZADD', base .. 'marker', call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] / 0x1000, '1')
+untag(id)
+if #ARGV > 5 then tag(id, tonumber(call('HGET', job, 'timestamp')) or ARGV[5], ARGV[5], 6, #ARGV) end
 publish('delayed', 'delay', due)
 return id
 `;
