@@ -1,5 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
-import { FlowrraModule, type FlowrraService, type ScheduleDetails } from 'flowrra';
+import { FlowrraModule, type FlowrraService } from 'flowrra';
 import type { SyncTasks } from './sync.tasks.js';
 
 /** Snippets about schedules of run time, and operations on schedules. */
@@ -15,7 +15,7 @@ export async function set(flowrra: FlowrraService, sync: SyncTasks): Promise<voi
   // #endregion
 }
 
-export async function operate({ schedules }: FlowrraService): Promise<ScheduleDetails | null> {
+export async function operate({ schedules }: FlowrraService): Promise<unknown> {
   // #region operate
   await schedules.pause('sync:acme', { reason: 'their API is down', by: 'ada' });
   await schedules.resume('sync:acme');

@@ -33,13 +33,15 @@ export class Declarations {
   private readonly startedAt: number;
   private seenAt: number;
   private lastNow: number;
+  /** Whether the stored schedules were looked through once: a clock may have been wrong before the start. */
+  private isRepaired = false;
 
   constructor(
     private readonly records: ScheduleRecords,
     declared: readonly DeclaredSchedule[],
     private readonly clock: Clock,
     /** Whether other processes can declare schedules. */
-    private readonly shared: boolean,
+    private readonly isShared: boolean,
   ) {
     this.byName = new Map(declared.map((each) => [each.name, each]));
     this.names = [...this.byName.keys()];
@@ -49,7 +51,6 @@ export class Declarations {
   /** Stores the declarations, unless a process that started later has stored others. */
   async declare(): Promise<void> {
     await this.writeAll((found, declared) => this.declared(found, declared));
-    await this.repair();
   }
 
   /** Marks the declared schedules as seen from time to time, and repairs schedules if the clock was set back. */
@@ -57,8 +58,9 @@ export class Declarations {
     const now = this.clock.now();
     const setBack = now < this.lastNow - CLOCK_ERROR_MS;
     this.lastNow = now;
-    if (setBack) await this.repair();
-    if (!this.shared || this.names.length === 0 || (now - this.seenAt < SEEN_MS && !setBack)) return;
+    if (setBack || !this.isRepaired) await this.repair();
+    this.isRepaired = true;
+    if (!this.isShared || this.names.length === 0 || (now - this.seenAt < SEEN_MS && !setBack)) return;
     this.seenAt = now;
     await this.writeAll((found, declared) => this.seen(found, declared));
   }
@@ -97,7 +99,7 @@ export class Declarations {
   /** The schedule as this process declares it; `null` if the stored one stays. */
   private declared(found: Schedule | null, { rule, ...call }: DeclaredSchedule): Schedule | null {
     const now = this.clock.now();
-    const declared = { at: this.startedAt, seenAt: this.shared ? now : ALWAYS };
+    const declared = { at: this.startedAt, seenAt: this.isShared ? now : ALWAYS };
     if (found === null) return rule === null ? null : newSchedule({ ...call, rule, declared }, now);
     if (found.declared !== null && found.declared.at > this.startedAt) return null;
     if (rule === null) return found.declared === null ? null : { ...found, declared, orphaned: true };

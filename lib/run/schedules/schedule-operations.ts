@@ -72,7 +72,8 @@ export class ScheduleOperations {
     const earliest = await this.parts.records.earliest(limit);
     return earliest
       .map(({ schedule: { name }, due }) => ({ name, lateness: now - due }))
-      .filter(({ lateness }) => lateness > ms);
+      .filter(({ lateness }) => lateness > ms)
+      .slice(0, limit);
   }
 
   async get(name: string): Promise<ScheduleDetails | null> {
