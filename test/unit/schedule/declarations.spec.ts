@@ -14,22 +14,22 @@ const halfHourly = declaredOf('a', { every: HOUR / 2 });
 
 it('the first worker stores a declaration, and the same one again keeps its past', async () => {
   const world = new World();
-  await world.worker({ declared: [hourly] }).declarations.declare();
+  await world.worker({ isShared: true, declared: [hourly] }).declarations.declare();
   const now = world.clock.now();
   expect(await world.schedule('a')).toMatchObject({ declared: { at: now, seenAt: now }, orphaned: false });
   const counts = { submitted: 7, missed: 0, overlapped: 0 };
   await world.records.change('a', (found) => found && { ...found, counts, nextRun: 5 });
   world.clock.sleep(MINUTE);
-  await world.worker({ declared: [hourly] }).declarations.declare();
+  await world.worker({ isShared: true, declared: [hourly] }).declarations.declare();
   expect(await world.schedule('a')).toMatchObject({ counts, nextRun: 5, declared: { at: now + MINUTE } });
 });
 
 it('other times of a newer process count, from now on; an older process does not undo them', async () => {
   const world = new World();
-  const older = world.worker({ declared: [hourly] });
+  const older = world.worker({ isShared: true, declared: [hourly] });
   await older.declarations.declare();
   world.clock.sleep(MINUTE);
-  const newer = world.worker({ declared: [halfHourly] });
+  const newer = world.worker({ isShared: true, declared: [halfHourly] });
   await newer.declarations.declare();
   const changed = await world.schedule('a');
   expect(changed.rule.timing).toMatchObject({ every: HOUR / 2 });
@@ -46,18 +46,18 @@ it('other times of a newer process count, from now on; an older process does not
 
 it('a turned-off declaration stores none, stops a stored one, and is undone by a newer process', async () => {
   const world = new World();
-  const off = world.worker({ declared: [declaredOf('a', false)] });
+  const off = world.worker({ isShared: true, declared: [declaredOf('a', false)] });
   await off.declarations.declare();
   expect(await world.records.get('a')).toBeNull();
-  await world.worker({ declared: [hourly] }).declarations.declare();
+  await world.worker({ isShared: true, declared: [hourly] }).declarations.declare();
   world.clock.sleep(1);
-  const later = world.worker({ declared: [declaredOf('a', false)] });
+  const later = world.worker({ isShared: true, declared: [declaredOf('a', false)] });
   await later.declarations.declare();
   const stopped = await world.schedule('a');
   expect(stopped.orphaned).toBe(true);
   expect(later.declarations.mayHandle(stopped)).toBe(false);
   world.clock.sleep(DAY);
-  await world.worker({ declared: [hourly] }).declarations.declare();
+  await world.worker({ isShared: true, declared: [hourly] }).declarations.declare();
   const again = await world.schedule('a');
   expect(again.orphaned).toBe(false);
   // The occurrences of the meantime do not count.
@@ -67,15 +67,15 @@ it('a turned-off declaration stores none, stops a stored one, and is undone by a
 it('a turned-off declaration leaves a schedule of run time as it is', async () => {
   const world = new World();
   await world.add(scheduleOf('a', { every: HOUR }, world.clock.now()));
-  await world.worker({ declared: [declaredOf('a', false)] }).declarations.declare();
+  await world.worker({ isShared: true, declared: [declaredOf('a', false)] }).declarations.declare();
   expect(await world.schedule('a')).toMatchObject({ declared: null, orphaned: false });
 });
 
 it('a schedule that no worker has declared for 3 minutes becomes an orphan, once, and a worker brings it back', async () => {
   const world = new World();
-  const own = world.worker({ declared: [hourly] });
+  const own = world.worker({ isShared: true, declared: [hourly] });
   await own.declarations.declare();
-  const other = world.worker();
+  const other = world.worker({ isShared: true });
   const look = async (): Promise<boolean> => {
     const found = await world.records.get('a');
     return found !== null && other.declarations.orphan(found.version, found.schedule);
@@ -97,7 +97,7 @@ it('a schedule that no worker has declared for 3 minutes becomes an orphan, once
 
 it('of several workers, few mark a declaration as seen', async () => {
   const world = new World();
-  const workers = Array.from({ length: 10 }, () => world.worker({ declared: [hourly] }));
+  const workers = Array.from({ length: 10 }, () => world.worker({ isShared: true, declared: [hourly] }));
   for (const { declarations } of workers) await declarations.declare();
   world.store.calls.length = 0;
   for (let n = 0; n < 10; n++) {
@@ -124,14 +124,14 @@ it('conflicts with other processes: each write is repeated with what they have w
       { name, expected: stored?.version ?? 0, due: null, body: JSON.stringify(schedule) },
     ]);
   };
-  await world.worker({ declared }).declarations.declare();
+  await world.worker({ isShared: true, declared }).declarations.declare();
   for (const name of names) expect((await world.schedule(name)).declared).not.toBeNull();
   expect((await world.schedule('s1')).paused).toEqual(paused);
 });
 
 it('a clock that was set back: next occurrences come back from the future', async () => {
   const world = new World();
-  const { declarations } = world.worker({ declared: [hourly] });
+  const { declarations } = world.worker({ isShared: true, declared: [hourly] });
   await declarations.declare();
   const now = world.clock.now();
   const future = now + 30 * DAY;

@@ -168,7 +168,9 @@ it('while the store cannot be written, it is asked once a second, and no job is 
 describe('of two workers', () => {
   const two = async (world: World) => {
     const clocks = [world.clock, world.clock];
-    return Promise.all(clocks.map((clock, n) => start(world, { shared: true, clock, name: `worker ${n}` })));
+    return Promise.all(
+      clocks.map((clock, n) => start(world, { isShared: true, clock, name: `worker ${n}` })),
+    );
   };
 
   it('each occurrence has one job and one record', async () => {
@@ -186,12 +188,12 @@ describe('of two workers', () => {
   it('only the one whose decision is stored submits: no occurrence both runs and is skipped', async () => {
     const world = new World();
     await world.add(every(world, 'a', MINUTE));
-    await start(world, { shared: true });
+    await start(world, { isShared: true });
     await world.clock.advance(MINUTE);
     const [first] = world.jobs('a');
     // One worker sees the previous job running, and the other one sees its end.
-    const { occurrences: one, records } = world.worker({ shared: true, name: 'one' });
-    const { occurrences: other } = world.worker({ shared: true, name: 'other' });
+    const { occurrences: one, records } = world.worker({ isShared: true, name: 'one' });
+    const { occurrences: other } = world.worker({ isShared: true, name: 'other' });
     for (const { scheduler } of [{ scheduler: started.pop() }]) await scheduler?.stop();
     world.clock.sleep(MINUTE);
     const { version, schedule } = (await records.get('a')) ?? {
@@ -213,13 +215,13 @@ describe('of two workers', () => {
     async (moment) => {
       const world = new World();
       await world.add(every(world, 'a', MINUTE));
-      const { occurrences, records } = world.worker({ shared: true, name: 'crashed' });
+      const { occurrences, records } = world.worker({ isShared: true, name: 'crashed' });
       world.clock.sleep(MINUTE);
       const found = await records.get('a');
       const { schedule } = await occurrences.decide(found?.schedule as never);
       await records.write(found?.version ?? 0, schedule);
       if (moment === 'after') await occurrences.submit(schedule);
-      const { handled } = await start(world, { shared: true, name: 'other' });
+      const { handled } = await start(world, { isShared: true, name: 'other' });
       await world.clock.advance(3 * SECOND);
       expect(world.jobs('a')).toHaveLength(1);
       expect(handled).toHaveLength(1);
@@ -402,8 +404,8 @@ it('clocks that differ by a second in a fleet: one job for each occurrence', asy
   await world.add(every(world, 'a', MINUTE));
   const ahead = new ManualClock();
   ahead.jump(SECOND);
-  await start(world, { shared: true, name: 'right' });
-  await start(world, { shared: true, name: 'ahead', clock: ahead });
+  await start(world, { isShared: true, name: 'right' });
+  await start(world, { isShared: true, name: 'ahead', clock: ahead });
   for (let n = 0; n < 30; n++) {
     await ahead.advance(20 * SECOND);
     await world.clock.advance(20 * SECOND);

@@ -88,12 +88,12 @@ export class World {
   }
 
   worker({
-    shared = false,
+    isShared = false,
     declared = [],
     clock = this.clock,
     name = 'worker',
   }: {
-    shared?: boolean;
+    isShared?: boolean;
     declared?: readonly DeclaredSchedule[];
     clock?: ManualClock;
     name?: string;
@@ -107,13 +107,13 @@ export class World {
       clock,
       worker: name,
     });
-    const declarations = new Declarations(records, declared, clock);
+    const declarations = new Declarations(records, declared, clock, isShared);
     const scheduler = new Scheduler({
       records,
       occurrences,
       declarations,
       clock,
-      shared,
+      isShared,
       worker: name,
       handled: (_schedule, past) => handled.push(past),
     });
