@@ -107,13 +107,13 @@ export class World {
       clock,
       worker: name,
     });
-    const declarations = new Declarations(records, declared, clock);
+    const declarations = new Declarations(records, declared, clock, true);
     const scheduler = new Scheduler({
       records,
       occurrences,
       declarations,
       clock,
-      shared,
+      isShared: shared,
       worker: name,
       handled: (_schedule, past) => handled.push(past),
     });
