@@ -36,13 +36,18 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export default async function schedules({ kind, seconds, stored, folder }) {
   const place = await schedulePlace(kind, folder);
   const { app, flowrra } = await place.start();
-  const late = [];
+  const startedAt = new Map();
+  const occurrences = new Map();
   flowrra.events$.subscribe((event) => {
-    if (event.type === 'started') late.push(Date.now() - Math.floor(Date.now() / 1_000) * 1_000);
+    if (event.type === 'started') startedAt.set(event.taskId, Date.now());
+    if (event.type === 'scheduled') occurrences.set(event.taskId, event.occurrence.getTime());
   });
   for (let n = 0; n < NAMES; n++) await flowrra.schedules.set(`often ${n}`, { every: '1s' }, 'tick');
   await sleep(seconds * 1_000);
   for (let n = 0; n < NAMES; n++) await flowrra.schedules.remove(`often ${n}`);
+  const late = [...startedAt]
+    .filter(([id]) => occurrences.has(id))
+    .map(([id, at]) => at - occurrences.get(id));
   const [p50, p99] = [percentile(late, 0.5), percentile(late, 0.99)];
   const end = new Date('2999-01-01');
   for (let n = 0; n < stored; n += 100)

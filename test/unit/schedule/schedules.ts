@@ -88,12 +88,12 @@ export class World {
   }
 
   worker({
-    isShared = false,
+    shared = false,
     declared = [],
     clock = this.clock,
     name = 'worker',
   }: {
-    isShared?: boolean;
+    shared?: boolean;
     declared?: readonly DeclaredSchedule[];
     clock?: ManualClock;
     name?: string;
@@ -107,13 +107,13 @@ export class World {
       clock,
       worker: name,
     });
-    const declarations = new Declarations(records, declared, clock, isShared);
+    const declarations = new Declarations(records, declared, clock, true);
     const scheduler = new Scheduler({
       records,
       occurrences,
       declarations,
       clock,
-      isShared,
+      isShared: shared,
       worker: name,
       handled: (_schedule, past) => handled.push(past),
     });
