@@ -30,6 +30,7 @@ describe('resolveModuleOptions', () => {
       maxPayloadBytes: 1_048_576,
       shutdownTimeout: 30_000,
       tasks: new Map(),
+      schedules: new Map(),
       globalEnhancers: false,
       context: null,
       deadLetter: null,
@@ -66,6 +67,7 @@ describe('resolveModuleOptions', () => {
       maxPayloadBytes: 1_000,
       shutdownTimeout: 0,
       tasks: { 'EmailTasks.sendWelcome': { maxRetries: 9, queue: 'reports' } },
+      schedules: { 'ReportTasks.daily': { cron: '0 6 * * *' }, 'SyncTasks.poll': false },
       deadLetter: 'Ops.letter',
       remoteTasks: { 'EmailTasks.sendWelcome': { queue: 'reports' }, 'Images.shrink': {} },
       clock,
@@ -95,6 +97,10 @@ describe('resolveModuleOptions', () => {
       globalEnhancers: true,
       context,
       tasks: new Map([['EmailTasks.sendWelcome', { maxRetries: 9, queue: 'reports' }]]),
+      schedules: new Map<string, unknown>([
+        ['ReportTasks.daily', { cron: '0 6 * * *' }],
+        ['SyncTasks.poll', false],
+      ]),
       deadLetter: 'Ops.letter',
       remoteTasks: new Map([
         ['EmailTasks.sendWelcome', { queue: 'reports' }],

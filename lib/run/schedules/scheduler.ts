@@ -119,6 +119,7 @@ export class Scheduler {
   /** Handles the schedules that are due. Returns the milliseconds until the next look; `null` if there is no schedule. */
   private async round(): Promise<number | null> {
     const { records, clock, declarations, isShared } = this.parts;
+    const canBeSet = clock.steady !== undefined;
     await declarations.keepUp();
     this.forgetDeferred(clock.now());
     const passed = this.deferred.size;
@@ -134,8 +135,7 @@ export class Scheduler {
       return 0;
     }
     const earliest = Math.min(...found.map((record) => this.dueHere(record)));
-    const isSteady = clock.steady === undefined;
-    return Math.min(Math.max(0, earliest - clock.now()), isShared || isSteady ? Infinity : MAX_SLEEP_MS);
+    return Math.min(Math.max(0, earliest - clock.now()), isShared || !canBeSet ? Infinity : MAX_SLEEP_MS);
   }
 
   /** Those of which the time has come are tried again. */
