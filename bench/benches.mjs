@@ -69,6 +69,26 @@ function againstBullMq(server, jobs, turns) {
   };
 }
 
+/** The schedules of one engine. The memory engine stores none beyond its process. */
+function schedules(kind, lateness) {
+  return {
+    name: `schedules-${kind}`,
+    title: `Schedules on ${kind}: 20 of one second each on an idle worker, then a start with 10,000 stored ones`,
+    contenders: ['flowrra-schedules'],
+    rounds: 3,
+    args: (quick, folder) => ({ kind, seconds: quick ? 5 : 30, stored: quick ? 1_000 : 10_000, folder }),
+    report({ 'flowrra-schedules': { p50, p99, start, reads } }, print) {
+      print(
+        `An occurrence's job starts after ${p50.toFixed(0)} ms at the median, ${p99.toFixed(0)} ms at the 99th percentile; target at most ${verdict(p99, lateness, false)} ms.`,
+      );
+      if (kind === 'memory') return;
+      print(
+        `The start takes ${start.toFixed(0)} ms; target at most ${verdict(start, 2_000, false)} ms. An idle second has ${reads.toFixed(1)} reads; target at most ${verdict(reads, 1, false)}.`,
+      );
+    },
+  };
+}
+
 const SUBMITTED = {
   single: ['submit one by one', null],
   flight64: ['submit, 64 in flight', 50_000],
@@ -219,6 +239,12 @@ export const BENCHES = [
   },
   againstBullMq('Redis', 2_000, 20),
   againstBullMq('PostgreSQL', 400, 4),
+  ...[
+    ['memory', 100],
+    ['sqlite', 100],
+    ['redis', 250],
+    ['postgres', 250],
+  ].map(([kind, lateness]) => schedules(kind, lateness)),
   {
     name: 'cpu',
     title: 'CPU-bound tasks in 2 threads, against bare Piscina',

@@ -49,7 +49,7 @@ export {
   type ResolvedQueue,
   type Retention,
 } from '../job/queue.js';
-export { badCursor, type JobQuery, matches, type RowPage } from '../job/query.js';
+export { badCursor, type JobConditions, type JobQuery, matches, type RowPage } from '../job/query.js';
 export { copyPlain } from '../job/payload/payload-codec.js';
 export { payloadFromText, payloadToText } from '../job/payload/payload-text.js';
 export { droppedResult, taskResultOf } from '../job/task-result.js';

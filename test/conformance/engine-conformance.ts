@@ -8,6 +8,7 @@ import { dedupeCases } from './dedupe.cases.js';
 import { durabilityCases } from './durability.cases.js';
 import { enhancerCases } from './enhancer.cases.js';
 import { hostileCases } from './hostile.cases.js';
+import { hostileScheduleCases } from './hostile-schedule.cases.js';
 import { interplayCases } from './interplay.cases.js';
 import { jobsCases } from './jobs.cases.js';
 import { limitCases } from './limit.cases.js';
@@ -56,6 +57,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('enhancers', () => enhancerCases(beds));
     describe('enhancers among themselves', () => interplayCases(beds));
     describe('schedules', () => scheduleCases(beds, engine));
+    describe('hostile schedules', () => hostileScheduleCases(beds, engine));
     describe('stored schedules', () => scheduleStoreCases(beds, engine));
     describe('durability', () => durabilityCases(beds, engine));
     describe('start and stop', () => stopCases(beds, engine));

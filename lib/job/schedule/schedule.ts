@@ -128,7 +128,12 @@ export function recorded(schedule: Schedule, past: PastOccurrence): Schedule {
     case 'missed':
       return { ...schedule, history, counts: { ...counts, missed: counts.missed + past.missed } };
     case 'overlap':
-      return { ...schedule, history, counts: { ...counts, overlapped: counts.overlapped + 1 } };
+      // It may have been to make up for missed ones, which are skipped with it.
+      return {
+        ...schedule,
+        history,
+        counts: { ...counts, overlapped: counts.overlapped + Math.max(1, past.missed) },
+      };
   }
 }
 

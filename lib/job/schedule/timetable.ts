@@ -15,6 +15,8 @@ export interface Timetable {
   before(time: number, count: number): number[];
 }
 
+/** Croner knows no later time. */
+const END_OF_CRON = Date.UTC(9999, 11, 30);
 /** The latest time of a `Date`. */
 const END_OF_TIME = 8_640_000_000_000_000;
 
@@ -64,7 +66,7 @@ class CronTimetable implements Timetable {
 
   next(time: number): number | null {
     // Croner counts in whole seconds, and returns the first one after the second of `time`.
-    return this.cron.nextRun(new Date(time))?.getTime() ?? null;
+    return time < END_OF_CRON ? (this.cron.nextRun(new Date(time))?.getTime() ?? null) : null;
   }
 
   before(time: number, count: number): number[] {

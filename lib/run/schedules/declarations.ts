@@ -33,6 +33,8 @@ export class Declarations {
   private readonly startedAt: number;
   private seenAt: number;
   private lastNow: number;
+  /** Whether the stored schedules were looked through once: a clock may have been wrong before the start. */
+  private isRepaired = false;
 
   constructor(
     private readonly records: ScheduleRecords,
@@ -49,7 +51,6 @@ export class Declarations {
   /** Stores the declarations, unless a process that started later has stored others. */
   async declare(): Promise<void> {
     await this.writeAll((found, declared) => this.declared(found, declared));
-    await this.repair();
   }
 
   /** Marks the declared schedules as seen from time to time, and repairs schedules if the clock was set back. */
@@ -57,7 +58,8 @@ export class Declarations {
     const now = this.clock.now();
     const setBack = now < this.lastNow - CLOCK_ERROR_MS;
     this.lastNow = now;
-    if (setBack) await this.repair();
+    if (setBack || !this.isRepaired) await this.repair();
+    this.isRepaired = true;
     if (!this.isShared || this.names.length === 0 || (now - this.seenAt < SEEN_MS && !setBack)) return;
     this.seenAt = now;
     await this.writeAll((found, declared) => this.seen(found, declared));

@@ -41,6 +41,8 @@ const MAX_SLEEP_MS = 60_000;
 const TAKEOVER_MS = 50;
 /** How long a schedule is left alone that could not be handled here. */
 const RETRY_MS = 1_000;
+/** How long a store is left alone that cannot be read and had no schedule when it was read last. */
+const QUIET_MS = 10_000;
 /** How many schedules are read at a time: few while none is due. */
 const IDLE_READ = 20;
 const BUSY_READ = 200;
@@ -63,6 +65,7 @@ export class Scheduler {
   private pollTimer: NodeJS.Timeout | null = null;
   /** Whether the last read found a schedule: without one, a store that cannot be read is not worth a log line. */
   private hasSchedules = false;
+  private quietUntil = -Infinity;
   private loggedAt = -Infinity;
 
   constructor(private readonly parts: SchedulerParts) {}
@@ -70,7 +73,7 @@ export class Scheduler {
   /** Stores the declared schedules, and begins. */
   async start(): Promise<void> {
     await this.parts.declarations.declare();
-    if (this.parts.isShared) this.pollTimer = setInterval(() => this.wake(), POLL_MS).unref();
+    if (this.parts.isShared) this.pollTimer = setInterval(() => this.poll(), POLL_MS).unref();
     this.wake();
   }
 
@@ -97,6 +100,10 @@ export class Scheduler {
     });
   }
 
+  private poll(): void {
+    if (this.parts.clock.now() >= this.quietUntil) this.wake();
+  }
+
   private async run(): Promise<void> {
     this.cancelTimer?.();
     this.cancelTimer = null;
@@ -106,10 +113,12 @@ export class Scheduler {
       this.again = false;
       try {
         next = await this.round();
+        this.quietUntil = -Infinity;
         if (this.deferred.size === 0) this.loggedAt = -Infinity;
       } catch (error) {
         if (this.hasSchedules) this.failed(error);
-        next = RETRY_MS;
+        else this.quietUntil = this.parts.clock.now() + QUIET_MS;
+        next = this.hasSchedules ? RETRY_MS : QUIET_MS;
       }
     }
     if (next !== null && !this.stopped)
@@ -172,8 +181,8 @@ export class Scheduler {
 
   private async decideAll(due: readonly ScheduleRecord[]): Promise<Decided[]> {
     const limit = this.parts.clock.now() - MISSED_AFTER_MS;
-    const isLate = ({ schedule: { nextRun } }: ScheduleRecord): boolean =>
-      nextRun !== null && nextRun < limit;
+    const isLate = ({ schedule: { nextRun, submitting } }: ScheduleRecord): boolean =>
+      submitting.length === 0 && nextRun !== null && nextRun < limit;
     const decide = (record: ScheduleRecord): Promise<Decided | null> => this.decide(record);
     const decided = await this.each(
       due.filter((record) => !isLate(record)),

@@ -7,7 +7,7 @@
  * - Any other expression (a wildcard, a step, a range or a list in seconds, minutes or hours): skipped times have no
  *   occurrence, and repeated times have one each.
  *
- * The times are computed here in another way: each minute (or second) of two years is looked at in local time.
+ * The times are computed here in another way: each quarter of an hour (or second) of a year is looked at in local time.
  */
 import { timetableOf } from '../../../lib/job/schedule/timetable.js';
 
@@ -25,7 +25,7 @@ const ZONES = [
   // Its clock changes by 30 minutes.
   'Australia/Lord_Howe',
 ];
-const [FROM, TO] = [Date.UTC(2026, 0, 1), Date.UTC(2028, 0, 1)];
+const [FROM, TO] = [Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1)];
 
 /** A local time: its UTC fields are those of the local clock. */
 type Local = Date;
@@ -150,12 +150,12 @@ describe.each(ZONES)('in %s', (zone) => {
   const offset = offsetIn(zone);
 
   it('the clock changes as often as expected', () => {
-    expect(changesIn(offset)).toHaveLength(zone === 'Asia/Kolkata' ? 0 : 4);
+    expect(changesIn(offset)).toHaveLength(zone === 'Asia/Kolkata' ? 0 : 2);
   });
 
-  it.each(EXPRESSIONS)('$cron: all times of two years', (expression) => {
-    const expected = walked(expression, offset, FROM, TO, MINUTE);
-    expect(expected.length).toBeGreaterThan(20);
+  it.each(EXPRESSIONS)('$cron: all times of a year', (expression) => {
+    const expected = walked(expression, offset, FROM, TO, QUARTER);
+    expect(expected.length).toBeGreaterThan(11);
     expect(stepped(expression.cron, zone, FROM, TO)).toEqual(expected);
   });
 
@@ -163,22 +163,22 @@ describe.each(ZONES)('in %s', (zone) => {
     {
       cron: '*/15 * * * *',
       fixed: false,
-      step: MINUTE,
-      around: 3 * DAY,
+      step: QUARTER,
+      around: DAY,
       matches: (local: Local) => local.getUTCMinutes() % 15 === 0,
     },
     {
       cron: '*/10 * * * * *',
       fixed: false,
       step: SECOND,
-      around: 3 * HOUR,
+      around: 90 * MINUTE,
       matches: (local: Local) => local.getUTCSeconds() % 10 === 0,
     },
     {
       cron: '20 30 2 * * *',
       fixed: true,
       step: SECOND,
-      around: 2 * DAY,
+      around: DAY,
       matches: (local: Local) => at(local, 2, 30) && local.getUTCSeconds() === 20,
     },
   ])('$cron: around each change', ({ step, around, ...expression }) => {
@@ -193,16 +193,8 @@ describe.each(ZONES)('in %s', (zone) => {
     for (const { cron } of [...EXPRESSIONS, { cron: '*/15 * * * *' }]) {
       const timetable = timetableOf({ cron, timezone: zone });
       for (const change of [...changesIn(offset), FROM]) {
-        const times = stepped(cron, zone, change - 2 * DAY, change + 2 * DAY);
-        const ends = [
-          change - HOUR,
-          change - 1,
-          change,
-          change + 1,
-          change + 500,
-          change + HOUR,
-          change + 2 * HOUR,
-        ];
+        const times = stepped(cron, zone, change - DAY, change + DAY);
+        const ends = [change, change + 1, change + 500, change + 2 * HOUR];
         for (const end of ends) {
           const before = times.filter((time) => time < end);
           expect(timetable.before(end, before.length)).toEqual(before);
