@@ -75,7 +75,7 @@ it('a schedule that no worker has declared for 3 minutes becomes an orphan, once
   const world = new World();
   const own = world.worker({ isShared: true, declared: [hourly] });
   await own.declarations.declare();
-  const other = world.worker();
+  const other = world.worker({ isShared: true });
   const look = async (): Promise<boolean> => {
     const found = await world.records.get('a');
     return found !== null && other.declarations.orphan(found.version, found.schedule);
