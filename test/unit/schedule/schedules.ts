@@ -88,12 +88,12 @@ export class World {
   }
 
   worker({
-    shared = false,
+    isShared = false,
     declared = [],
     clock = this.clock,
     name = 'worker',
   }: {
-    shared?: boolean;
+    isShared?: boolean;
     declared?: readonly DeclaredSchedule[];
     clock?: ManualClock;
     name?: string;
@@ -113,7 +113,7 @@ export class World {
       occurrences,
       declarations,
       clock,
-      isShared: shared,
+      isShared,
       worker: name,
       handled: (_schedule, past) => handled.push(past),
     });
