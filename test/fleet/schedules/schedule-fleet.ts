@@ -8,6 +8,9 @@ import type { BullMqOptions } from '../../../lib/engine/bullmq/index.js';
 import type { SqliteOptions } from '../../../lib/engine/sqlite/index.js';
 import { compileFixtures } from '../../support/fixtures.js';
 
+/** How long a worker that is to die at a write may have none. */
+const LONGEST_WAIT_MS = 3_000;
+
 /** Where the workers of a fleet keep their jobs. */
 export type Place =
   | { readonly sqlite: Pick<SqliteOptions, 'file'> }
@@ -73,11 +76,16 @@ export class ScheduleFleet {
     if (code !== 0) throw new Error(`A worker ended with ${code} at its stop.`);
   }
 
-  /** A worker ends itself at the next write of an occurrence that it has submitted. */
+  /**
+   * A worker ends itself at the next write of an occurrence that it has submitted. One that has nothing to write, since
+   * others handle all occurrences, is killed after a while.
+   */
   async die(index: number, moment: 'before the write' | 'after the write'): Promise<void> {
     const { child, ended } = this.take(index);
     child.stdin?.write(`${moment}\n`);
+    const timer = setTimeout(() => child.kill('SIGKILL'), LONGEST_WAIT_MS);
     await ended;
+    clearTimeout(timer);
   }
 
   async stopAll(): Promise<void> {
