@@ -92,10 +92,11 @@ const LOOK_AGAIN_MS = 1_000;
 /** When a worker must look at a schedule next; `null` for never. */
 export function dueOf(schedule: Schedule, now: number): number | null {
   const { nextRun, paused, orphaned, waiting, submitting } = schedule;
-  if (paused !== null || orphaned) return null;
-  const due = nextRun === null ? null : dueAt(schedule, nextRun);
-  // The next occurrence is handled after those that are being submitted.
+  if (orphaned) return null;
+  // A stored decision is carried out first, also if the schedule has been paused since.
   if (submitting.length > 0) return now + LOOK_AGAIN_MS;
+  if (paused !== null) return null;
+  const due = nextRun === null ? null : dueAt(schedule, nextRun);
   return waiting === null ? due : Math.min(now + LOOK_AGAIN_MS, due ?? Infinity);
 }
 
@@ -144,13 +145,12 @@ export function confirmed(schedule: Schedule, past: readonly PastOccurrence[]): 
   return own.length === 0 ? null : own.reduce(recorded, schedule);
 }
 
-/** A schedule goes on at `now`, after a pause or as an orphan: earlier occurrences do not count. */
+/** A schedule goes on at `now`, after a pause or as an orphan: earlier occurrences do not count, unless their jobs are being submitted. */
 export function continued(schedule: Schedule, now: number): Schedule {
   return {
     ...schedule,
     paused: null,
     orphaned: false,
-    submitting: [],
     waiting: null,
     nextRun: nextOccurrence(schedule.rule, now),
   };

@@ -147,7 +147,7 @@ export class Scheduler {
     return Math.min(Math.max(0, earliest - clock.now()), isShared || !canBeSet ? Infinity : MAX_SLEEP_MS);
   }
 
-  /** Those of which the time has come are tried again. */
+  /** A deferred schedule is tried again when its time has come. */
   private forgetDeferred(now: number): void {
     for (const [name, until] of this.deferred) if (until <= now) this.deferred.delete(name);
   }

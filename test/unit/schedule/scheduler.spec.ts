@@ -233,6 +233,22 @@ describe('of two workers', () => {
     },
   );
 
+  it('a pause after a decision whose worker has died loses no occurrence, and lets no further one begin', async () => {
+    const world = new World();
+    await world.add(every(world, 'a', MINUTE));
+    const { occurrences, records } = world.worker({ isShared: true, name: 'crashed' });
+    world.clock.sleep(MINUTE);
+    const found = await records.get('a');
+    const { schedule } = await occurrences.decide(found?.schedule as never);
+    await records.write(found?.version ?? 0, schedule);
+    const paused = { at: world.clock.now(), reason: null, by: null };
+    await records.change('a', (stored) => stored && { ...stored, paused });
+    await start(world, { isShared: true, name: 'other' });
+    await world.clock.advance(5 * MINUTE);
+    expect(world.jobs('a')).toHaveLength(1);
+    expect(await world.schedule('a')).toMatchObject({ counts: { submitted: 1 }, submitting: [], paused });
+  });
+
   it('a slow submission that the other one repeats is recorded once', async () => {
     const world = new World();
     await world.add(every(world, 'a', MINUTE));
