@@ -222,7 +222,7 @@ describe('of two workers', () => {
       await records.write(found?.version ?? 0, schedule);
       if (moment === 'after') await occurrences.submit(schedule);
       const { handled } = await start(world, { isShared: true, name: 'other' });
-      await world.clock.advance(3 * SECOND);
+      await world.clock.advance(6 * SECOND);
       expect(world.jobs('a')).toHaveLength(1);
       expect(handled).toHaveLength(1);
       expect(await world.schedule('a')).toMatchObject({
@@ -232,6 +232,21 @@ describe('of two workers', () => {
       });
     },
   );
+
+  it('the timer of the next occurrence stays armed while the store is read again', async () => {
+    const world = new World();
+    await world.add(every(world, 'a', MINUTE));
+    const { scheduler } = await start(world, { isShared: true });
+    await scheduler.idle();
+    const armed = world.clock.armed;
+    scheduler.wake();
+    expect(world.clock.armed).toBe(armed);
+    // The time passes before that read has ended.
+    world.clock.sleep(MINUTE);
+    await scheduler.idle();
+    await world.clock.advance(0);
+    expect(world.jobs('a')).toHaveLength(1);
+  });
 
   it('a pause after a decision whose worker has died loses no occurrence, and lets no further one begin', async () => {
     const world = new World();
