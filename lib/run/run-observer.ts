@@ -97,6 +97,8 @@ export class RunObserver {
         };
       case 'snoozed':
         return { type: 'snoozed', ...about, delay: outcome.delay };
+      case 'suspended':
+        return { type: 'suspended', ...about, delay: outcome.delay };
       case 'released':
         return { type: 'released', ...about, delay: outcome.delay };
       case 'cancelled':

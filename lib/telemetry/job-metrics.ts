@@ -90,6 +90,7 @@ export class JobMetrics {
         return this.skipped.add(event.count, { ...attributes, ...ofSchedule });
       }
       case 'snoozed':
+      case 'suspended':
       case 'released':
         return this.defer(event.taskId);
       default:

@@ -1,6 +1,6 @@
 import { ExecutorNotRunningError } from '../../job/errors.js';
 import { type Accepted, isPlain, type JobRow, type NewJob } from '../../job/job.js';
-import type { Outcome } from '../../job/outcome.js';
+import { type Outcome, waitsAgain } from '../../job/outcome.js';
 import { Admission } from '../admission.js';
 import type { ConnectedEngine, DrainReport } from '../engine.js';
 import type { BullMqParts } from './bullmq-parts.js';
@@ -129,7 +129,7 @@ export class ConnectedBullMq implements ConnectedEngine {
     const { kind } = outcome;
     this.parts.host.notify({ type: 'settled', attempt, outcome });
     this.results.mayHaveEnded(attempt.taskId);
-    if (kind === 'retry' || kind === 'snoozed' || kind === 'released') this.cancelWatch.wasReleased(attempt);
+    if (waitsAgain(outcome)) this.cancelWatch.wasReleased(attempt);
   };
 
   private readonly check = (): void => {

@@ -1,5 +1,6 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
 import type { NextState } from '../../job/outcome.js';
+import type { MemoryJournal } from './memory-journals.js';
 import {
   type Attempt,
   type AttemptError,
@@ -32,6 +33,7 @@ interface Extras {
   dueAt?: number | undefined;
   reason?: string;
   progress?: unknown;
+  journal?: MemoryJournal;
   logs?: readonly LogLine[];
 }
 
@@ -105,6 +107,19 @@ export class JobRecord implements Attempt {
   /** Always `false`: if this process ends, its jobs are gone too. */
   get lost(): boolean {
     return false;
+  }
+
+  get isResumed(): boolean {
+    return this.extras?.journal?.isAppended === true;
+  }
+
+  /** `undefined` unless the job is a durable one, or a message was posted to it. */
+  get journal(): MemoryJournal | undefined {
+    return this.extras?.journal;
+  }
+
+  set journal(journal: MemoryJournal) {
+    (this.extras ??= {}).journal = journal;
   }
 
   get submittedAt(): number {
@@ -233,7 +248,7 @@ export class JobRecord implements Attempt {
 
   row(): JobRow {
     const { queue, priority, dueAt = null, metadata, tags } = this;
-    const waits = this.status === 'pending' || this.status === 'retrying';
+    const waits = !this.finished && this.status !== 'running';
     return {
       ...this.state(),
       queue,

@@ -1,6 +1,7 @@
 import type { Clock } from '../../job/clock.js';
 import { ResultNotFoundError } from '../../job/errors.js';
 import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../job/job.js';
+import { cancelEntry } from '../../job/journal/journal.js';
 import { nextState, type Outcome } from '../../job/outcome.js';
 import { droppedResult, type FinishedTaskResult, taskResultOf } from '../../job/task-result.js';
 import { DedupeKeys } from '../dedupe-keys.js';
@@ -9,6 +10,7 @@ import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../emb
 import { FinishedJobs } from './finished-jobs.js';
 import type { JobRecord } from './job-record.js';
 import { MemoryControl } from './memory-control.js';
+import { MemoryJournals } from './memory-journals.js';
 import { MemoryJobs } from './memory-jobs.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemoryResults } from './memory-results.js';
@@ -21,7 +23,7 @@ export function memoryEngine(): EmbeddedEngine {
 
 export class MemoryStore implements JobStore {
   readonly durable = false;
-  readonly supports: JobStore['supports'] = new Set(['fleetLimits', 'schedules']);
+  readonly supports: JobStore['supports'] = new Set(['fleetLimits', 'schedules', 'journals']);
   private latest: OpenMemoryStore | null = null;
 
   /** The jobs of the store that was open before are kept. */
@@ -35,6 +37,7 @@ export class OpenMemoryStore implements OpenStore {
   readonly results = new MemoryResults(this);
   readonly control = new MemoryControl(this);
   readonly schedules: MemorySchedules;
+  readonly journals = new MemoryJournals(this);
   readonly clock: Clock;
   /** The zero of the times in job records, in milliseconds since the Unix epoch. */
   private readonly epoch: number;
@@ -105,9 +108,10 @@ export class OpenMemoryStore implements OpenStore {
     const job = attempt as JobRecord;
     if (job.status !== 'running') return false;
     job.home.running--;
-    const next = nextState(job, outcome, now);
+    const next = nextState(job, outcome, now, job.journal?.posts);
     job.apply(next);
-    if (next.finishedAt === null) this.wait(job, next.delay, now, next.first);
+    if (next.status === 'suspended') job.home.suspend(job, now + next.delay);
+    else if (next.finishedAt === null) this.wait(job, next.delay, now, next.first);
     else this.finish(job);
     return true;
   }
@@ -165,6 +169,15 @@ export class OpenMemoryStore implements OpenStore {
 
   cancelRunning(job: JobRecord, reason: string): void {
     this.config.notify({ type: 'cancelled', attempt: job, reason });
+  }
+
+  cancelDurable(job: JobRecord, reason: string): boolean {
+    if (!job.isResumed) return false;
+    this.journals.post(job.taskId, cancelEntry(reason));
+    const now = this.clock.now();
+    if (job.status === 'suspended') job.home.wakeAt(job, now);
+    else if (job.dueAt !== undefined) job.home.reschedule(job, now);
+    return true;
   }
 
   /** A failed job waits again. */

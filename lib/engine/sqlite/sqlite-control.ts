@@ -178,6 +178,7 @@ function noJobs(queue: string): Counts {
     pending: 0,
     running: 0,
     retrying: 0,
+    suspended: 0,
     success: 0,
     failed: 0,
     cancelled: 0,

@@ -146,6 +146,7 @@ export class BullMqControl implements JobControl {
       pending,
       running: active,
       retrying: 0,
+      suspended: 0,
       success: completed,
       failed: Math.max(0, failed - cancelled),
       cancelled,
