@@ -126,12 +126,8 @@ export class ClaimedJobs {
    */
   begins(attempt: SqliteAttempt): boolean {
     if (performance.now() - this.checkedAt >= CANCELLATION_CHECK_MS) this.checkCancellations();
-    const { cancelReason: reason } = attempt;
-    if (reason === null) return true;
-    if (attempt.isResumed) {
-      this.parts.config.notify({ type: 'cancelled', attempt, reason });
-      return true;
-    }
+    // The run of a job with a journal has been told of the cancellation.
+    if (attempt.cancelReason === null || attempt.isResumed) return true;
     void this.release([attempt]);
     return false;
   }
@@ -233,14 +229,18 @@ export class ClaimedJobs {
   }
 
   private attempt(row: ClaimedRow, claimedAt: number, largeArgs: (id: number) => string): SqliteAttempt {
-    const { maxRescues } = this.parts.options;
+    const { config, options } = this.parts;
+    const { maxRescues } = options;
     // With `maxRescues` 0, a job that may have been started before is not started again.
     const lost = maxRescues === 0 ? row.rescues !== 0 : row.rescues > maxRescues;
     const attempt = new SqliteAttempt(row, largeArgs, lost);
     attempt.renewedAt = claimedAt;
     // Another process cancelled the job after the claim, and the check came before this attempt was known.
     const cancelled = this.unmatched.get(row.id);
-    if (cancelled?.claims === row.claims) attempt.cancelReason = cancelled.cancelling;
+    if (cancelled?.claims === row.claims) {
+      attempt.cancelReason = cancelled.cancelling;
+      if (attempt.isResumed) config.notify({ type: 'cancelled', attempt, reason: cancelled.cancelling });
+    }
     this.attempts.set(row.id, attempt);
     return attempt;
   }
