@@ -39,7 +39,9 @@ function isEnd({ kind }: Outcome): boolean {
   return kind === 'success' || kind === 'failed' || kind === 'cancelled';
 }
 
-/** What an ending needs of its run. */
+export const RELEASED: Outcome = { kind: 'released', delay: 0 };
+
+/** The part of a run that its ending uses. */
 export interface EndingRun {
   readonly attempt: Attempt;
   /** `null` without a report. */
@@ -96,5 +98,3 @@ export class Ending {
     return isTold || outcome.kind === 'cancelled';
   }
 }
-
-const RELEASED: Outcome = { kind: 'released', delay: 0 };

@@ -6,13 +6,12 @@ import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import { AttemptCall } from './attempt-call.js';
 import { AttemptTimer } from './attempt-timer.js';
-import type { AttemptReports, ReportParts } from './attempt-reports.js';
-import { Ending, type EndingParts, type EndingRun, messagesOf } from './ending.js';
+import type { ReportParts } from './attempt-reports.js';
+import { Ending, type EndingParts, type EndingRun, messagesOf, RELEASED } from './ending.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
 import type { DurableCalls } from './durable/durable-calls.js';
 import { type DurableParts, DurableRun } from './durable/durable-run.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
-import { LazyAbort } from './lazy-abort.js';
 import {
   errorOutcome,
   leaseLost,
@@ -24,7 +23,6 @@ import {
   unreadableOutcome,
   withContextHint,
 } from './outcome.js';
-import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskDefinition } from './task-definition.js';
 import type { UnknownTasks } from './unknown-tasks.js';
@@ -40,8 +38,6 @@ export interface RunParts extends OutcomeParts, CallParts, EndingParts {
   /** The error for the use of journals that the engine does not keep. */
   readonly noJournals: () => Error;
 }
-
-const RELEASED: Outcome = { kind: 'released', delay: 0 };
 
 /** `running`: the task's code runs. `undoing`: the outcome is known; finished steps are being undone. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
 type Phase = 'waiting' | 'running' | 'undoing' | 'ending' | 'over';
@@ -268,7 +264,6 @@ export class Run extends AttemptCall implements EndingRun {
     void this.ending.begin(outcome);
   }
 
-  /** The outcome is final. Only {@link Ending} calls it from outside. */
   end(outcome: Outcome): void {
     if (this.phase === 'over') return;
     this.phase = 'over';

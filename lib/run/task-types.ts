@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { TaskContext } from './task-context.js';
+import type { ContextMark } from './context-mark.js';
 
 declare const resultOf: unique symbol;
 
@@ -13,7 +13,7 @@ export type TaskId<R = unknown> = string & { readonly [resultOf]?: R };
 export type TaskFunction<A extends readonly unknown[] = never[], R = unknown> = (...args: A) => R;
 
 /** The arguments a caller passes: a task's parameters, without its `TaskContext`. */
-export type TaskArgs<A extends readonly unknown[]> = [Extract<A[number], TaskContext>] extends [never]
+export type TaskArgs<A extends readonly unknown[]> = [Extract<A[number], ContextMark>] extends [never]
   ? A
   : A extends readonly [...infer Rest, infer Last]
     ? IsContext<Last> extends true
@@ -41,7 +41,7 @@ type IsContext<T> = 0 extends 1 & T
   ? false
   : [NonNullable<T>] extends [never]
     ? false
-    : NonNullable<T> extends TaskContext
+    : NonNullable<T> extends ContextMark
       ? true
       : false;
 

@@ -14,7 +14,8 @@ import type { TaskRegistry } from '../task-registry.js';
 import { AttemptJournal } from './attempt-journal.js';
 import { ChildJobs } from './child-jobs.js';
 import { type AttemptState, DurableAttempt } from './durable-attempt.js';
-import { AttemptCalls, type DurableCalls } from './durable-calls.js';
+import { AttemptCalls } from './attempt-calls.js';
+import type { DurableCalls } from './durable-calls.js';
 import { Steps } from './steps.js';
 
 /** The parts of an application that durable tasks use. */
