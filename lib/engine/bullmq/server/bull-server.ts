@@ -64,8 +64,7 @@ export interface JobPlace {
 }
 
 /** BullMQ's lists of jobs, by state; `suspended`: the suspended ones of the delayed jobs. */
-export type JobList =
-  'active' | 'waiting' | 'prioritized' | 'delayed' | 'suspended' | 'failed' | 'completed';
+export type JobList = 'active' | 'waiting' | 'prioritized' | 'delayed' | 'suspended' | 'failed' | 'completed';
 
 /** The new content of a delayed job. */
 export interface Debounced {

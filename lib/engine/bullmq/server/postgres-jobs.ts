@@ -123,7 +123,8 @@ export class PostgresJobs implements ServerJobs {
     const found = row.changes ?? [];
     const changes: BulkChange[] = [];
     for (const change of found) {
-      const changed = change.kind === bulk.JOURNALLED ? await this.tell(queue, change.taskId, call.text) : change;
+      const changed =
+        change.kind === bulk.JOURNALLED ? await this.tell(queue, change.taskId, call.text) : change;
       if (changed !== null) changes.push(changed);
     }
     return { position: next, count: row.count - (found.length - changes.length), changes };

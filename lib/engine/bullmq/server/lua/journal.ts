@@ -144,4 +144,3 @@ return { isAppended() and 1 or 0, call('HGET', job, 'flowrra:cancel') or '' }
 export const COUNT_SUSPENDED = `${PRELUDE}
 return call('ZCOUNT', base .. '${SUSPENDED_KEY}', '(' .. ARGV[3], '+inf')
 `;
-
