@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { wrong } from './check.js';
 import { FlowrraConfigError } from './errors.js';
 import { UNFIT } from './names.js';
@@ -84,4 +85,17 @@ function atMostTen(tags: ReadonlySet<string>, path: string): readonly string[] |
   if (tags.size > MAX_TAGS)
     throw wrong(path, [...tags], `A job has at most ${MAX_TAGS} tags, and these are ${tags.size}.`);
   return tags.size === 0 ? undefined : [...tags];
+}
+
+/** Begins the tags that Flowrra adds: no user's tag begins so, and no list shows them. */
+const OWN_TAG = '\u0001';
+
+/** The tag of all child jobs of a job. */
+export function parentTag(taskId: string): string {
+  return `${OWN_TAG}${createHash('sha256').update(taskId).digest('base64url')}`;
+}
+
+/** Without those that Flowrra has added. */
+export function ownTags(tags: readonly string[] | undefined): readonly string[] {
+  return tags === undefined ? [] : tags.filter((tag) => !tag.startsWith(OWN_TAG));
 }

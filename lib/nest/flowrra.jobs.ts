@@ -4,7 +4,12 @@ import type { BulkOperation } from '../engine/control.js';
 import type { TaskStatus } from '../job/job.js';
 import type { QueueCounts } from '../job/query.js';
 import type { BulkQuery } from '../run/job-operations.js';
-import { CANCEL_RULES, type CancelOptions } from './options/service-options.js';
+import {
+  CANCEL_RULES,
+  type CancelOptions,
+  RETRY_RULES,
+  type RetryOptions,
+} from './options/service-options.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import { lookedUpId } from '../job/names.js';
 import {
@@ -72,17 +77,19 @@ export class FlowrraJobs {
   }
 
   /**
-   * Makes a failed job wait again, with the same id and all of its retries. It keeps its errors.
+   * Makes a failed job wait again, with the same id and all of its retries. It keeps its errors. The finished steps of
+   * a durable job stay, except for those that have been undone.
    *
    * @returns `false` if no failed job has the id.
    * @throws {FlowrraConfigError} if the id is not a string, and in a CPU thread.
    * @throws {ExecutorNotRunningError} if Flowrra is not running.
    * @throws {EngineError} if the engine cannot be queried.
    */
-  async retry(taskId: string): Promise<boolean> {
+  async retry(taskId: string, options: RetryOptions = {}): Promise<boolean> {
     const { operations } = this;
+    const { fromStep } = RETRY_RULES.resolve(options, 'retry()', '');
     const id = lookedUpId(taskId);
-    return id !== null && operations.retry(id);
+    return id !== null && operations.retry(id, fromStep);
   }
 
   /**

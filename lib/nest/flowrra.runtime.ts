@@ -2,6 +2,8 @@ import { Logger, type Type } from '@nestjs/common';
 import type { Clock } from '../job/clock.js';
 import { EventHub } from '../run/event-hub.js';
 import { ExecutorNotRunningError } from '../job/errors.js';
+import { DurableJobs } from '../run/durable/durable-jobs.js';
+import { ParentNotices } from '../run/durable/parent-notices.js';
 import { DeadLetters } from '../run/dead-letters.js';
 import type { Instrument, Instrumentation } from '../run/instrumentation.js';
 import { JobOperations } from '../run/job-operations.js';
@@ -37,6 +39,8 @@ interface Connected {
   readonly operations: JobOperations;
   /** @throws {FlowrraConfigError} if the engine does not support them. */
   readonly schedules: Schedules;
+  /** @throws {FlowrraConfigError} if the engine keeps no journals. */
+  readonly durable: DurableJobs;
   readonly watches: JobWatches;
   readonly submitter: Submitter;
   readonly cpu: TaskRunner;
@@ -170,6 +174,7 @@ export class FlowrraRuntime {
     const backend = await this.openBackend();
     const recorder = backend && new ResultRecorder(backend, clock);
     let runParts: RunParts | null = null;
+    let parents: ParentNotices | null = null;
     const connected = await engine.connect({
       queues,
       clock,
@@ -180,13 +185,17 @@ export class FlowrraRuntime {
         if (runParts === null) throw new Error('An engine runs attempts only after consume().');
         return new Run(attempt, runParts);
       },
-      notify: (event) => this.handle(event, observer, recorder),
+      notify: (event) => this.handle(event, observer, recorder, parents),
     });
     checkConnected(engine, connected);
     const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
     const inline = new InlineRunner();
     const cpu = this.options.cpu.mode === 'inline' ? inline : this.cpuRunner(submitter);
-    const { control } = connected;
+    const { control, journals } = connected;
+    const { registry } = this;
+    const missing = parentLink() === null ? lacks : lacksInThread;
+    parents = journals === undefined ? null : new ParentNotices(journals, clock);
+    const durableParts = { control, registry, submitter, codec, clock, observer };
     runParts = {
       registry: this.registry,
       unknownTasks: new UnknownTasks(),
@@ -199,10 +208,13 @@ export class FlowrraRuntime {
       deadLetters: new DeadLetters(this.registry, submitter, clock),
       context,
       instrumentation,
+      durable: journals === undefined ? null : { journals, ...durableParts },
+      parents,
+      noJournals: () => missing(engine, 'journals'),
       random: Math.random,
     };
-    const operations = control && new JobOperations(control, observer, recorder);
-    const missing = parentLink() === null ? lacks : lacksInThread;
+    const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
+    const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
     const stored = resultsOf(backend, connected.results, clock);
     const results = (): ResultBackend => {
       if (stored === undefined) throw missing(engine, 'results');
@@ -211,7 +223,6 @@ export class FlowrraRuntime {
     const isShared = engine.supports.has('shared');
     const watched = { clock, hub: this.events, control, results, engine: connected, isShared };
     const { schedules: store } = connected;
-    const { registry } = this;
     const schedules =
       store && control && new Schedules({ store, control, registry, submitter, observer, clock, isShared });
     return {
@@ -227,6 +238,10 @@ export class FlowrraRuntime {
         if (operations === undefined) throw missing(engine, 'control');
         return operations;
       },
+      get durable() {
+        if (durable === undefined) throw missing(engine, 'journals');
+        return durable;
+      },
       get schedules() {
         if (schedules === undefined) throw missing(engine, 'schedules');
         return schedules;
@@ -234,12 +249,18 @@ export class FlowrraRuntime {
     };
   }
 
-  private handle(event: EngineEvent, observer: RunObserver, recorder: ResultRecorder | null): void {
+  private handle(
+    event: EngineEvent,
+    observer: RunObserver,
+    recorder: ResultRecorder | null,
+    parents: ParentNotices | null,
+  ): void {
     switch (event.type) {
       case 'settled':
         return observer.settled(event.attempt, event.outcome);
       case 'cancelled':
         void recorder?.changed(event.row);
+        void parents?.cancelled(event.row);
         return observer.cancelled(event.row);
       case 'remote':
         return this.events.emitRemote(event.event);

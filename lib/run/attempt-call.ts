@@ -1,5 +1,6 @@
 import type { Attempt, Metadata } from '../job/job.js';
-import { metadataOf, type ScheduleMark, scheduleOf } from '../job/metadata.js';
+import { metadataOf, parentOf, type ScheduleMark, scheduleOf } from '../job/metadata.js';
+import type { DurableCalls } from './durable/durable-calls.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
 import { LazyAbort } from './lazy-abort.js';
 import type { TaskCall } from './task-definition.js';
@@ -24,6 +25,13 @@ export abstract class AttemptCall extends LazyAbort implements TaskCall {
   protected abstract get isRunning(): boolean;
 
   abstract get killGrace(): number;
+
+  /** @throws {FlowrraConfigError} if the engine keeps no journals. */
+  abstract get durable(): DurableCalls;
+
+  get parentId(): string | null {
+    return parentOf(this.attempt.metadata) ?? null;
+  }
 
   get taskId(): string {
     return this.attempt.taskId;

@@ -22,7 +22,13 @@ const FINAL_CODES: ReadonlySet<string | null> = new Set([
   'FLOWRRA_FORBIDDEN',
   'FLOWRRA_ARGUMENTS',
   'FLOWRRA_CONFIG',
+  'FLOWRRA_DURABLE',
+  'FLOWRRA_CHILD_FAILED',
+  'FLOWRRA_JOURNAL_FULL',
 ]);
+
+/** How long a job waits whose journal could not be read. */
+const JOURNAL_PAUSE_MS = 1_000;
 
 export function successOutcome(value: unknown, attempt: Attempt, { codec, clock }: OutcomeParts): Outcome {
   try {
@@ -59,6 +65,14 @@ export function errorOutcome(
 /** For arguments that cannot be read: a further attempt could not read them either. */
 export function unreadableOutcome(error: unknown, attempt: Attempt, now: number): Outcome {
   return failedOutcome(error, attempt, now);
+}
+
+/** For a journal that the engine does not answer about: another attempt tries again. */
+export function unreadableJournal(error: unknown, { taskName, taskId }: Attempt): Outcome {
+  new Logger('Flowrra').error(
+    `The journal of ${shownText(taskName)} ${shownText(taskId)} could not be read or written, so the job is released: ${printed(error)}`,
+  );
+  return { kind: 'released', delay: JOURNAL_PAUSE_MS };
 }
 
 /** `null` if the attempt may still be started. */

@@ -1,4 +1,5 @@
 import { detached } from '../job/async.js';
+import { TaskSuspendedError } from '../job/durable-errors.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt } from '../job/job.js';
 import { carrierOf } from '../job/metadata.js';
@@ -6,8 +7,10 @@ import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import { AttemptCall } from './attempt-call.js';
 import type { AttemptReports, ReportParts } from './attempt-reports.js';
+import { type BeforeTheEndParts, type EndMessages, messagesOf, sendMessages } from './before-the-end.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
-import type { DeadLetters } from './dead-letters.js';
+import type { DurableCalls } from './durable/durable-calls.js';
+import { type DurableParts, DurableRun } from './durable/durable-run.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
 import { LazyAbort } from './lazy-abort.js';
 import {
@@ -18,6 +21,7 @@ import {
   type OutcomeParts,
   successOutcome,
   thrownAfter,
+  unreadableJournal,
   unreadableOutcome,
   withContextHint,
 } from './outcome.js';
@@ -26,21 +30,24 @@ import type { RunObserver } from './run-observer.js';
 import type { TaskDefinition } from './task-definition.js';
 import type { UnknownTasks } from './unknown-tasks.js';
 
-export interface RunParts extends OutcomeParts, CallParts {
+export interface RunParts extends OutcomeParts, CallParts, BeforeTheEndParts {
   readonly registry: { definition(name: string): TaskDefinition | undefined };
   readonly unknownTasks: Pick<UnknownTasks, 'outcomeOf'>;
   readonly observer: RunObserver;
   /** Writes a configured result backend; `null` if results stay in the engine. */
   readonly recorder: ResultRecorder | null;
   readonly reports: ReportParts;
-  readonly deadLetters: Pick<DeadLetters, 'send'>;
   readonly instrumentation: Instrumentation | null;
+  /** `null` if the engine keeps no journals. */
+  readonly durable: DurableParts | null;
+  /** The error for the use of journals that the engine does not keep. */
+  readonly noJournals: () => Error;
 }
 
 const RELEASED: Outcome = { kind: 'released', delay: 0 };
 
-/** `running`: the task's code runs. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
-type Phase = 'waiting' | 'running' | 'ending' | 'over';
+/** `running`: the task's code runs. `undoing`: the outcome is known; finished steps are being undone. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
+type Phase = 'waiting' | 'running' | 'undoing' | 'ending' | 'over';
 
 /**
  * One attempt, from its claim to its outcome. Engines start it, may end it early (`cancel`, `stop`,
@@ -64,6 +71,10 @@ export class Run extends AttemptCall {
   /** The timer of the time-out, and then, of the grace after the time-out or the cancellation. */
   private cancelTimer: (() => void) | null = null;
   private inGrace = false;
+  /** `null` until the code uses it, unless an earlier attempt did. */
+  private durableRun: DurableRun | null = null;
+  /** The outcome of a durable job whose code only runs to learn how its steps are undone. */
+  private decided: Outcome | null = null;
   /** Ends the attempts to send a dead letter; a time-out does not. */
   private sending: LazyAbort | null = null;
 
@@ -92,8 +103,15 @@ export class Run extends AttemptCall {
     if (this.outcome !== null) return this.end(this.outcome);
     if (task === undefined || policy === null)
       return this.end(parts.unknownTasks.outcomeOf(attempt, parts.clock.now()));
+    if (attempt.isResumed === true && parts.durable !== null) return void this.resume(task, policy, within);
     const early = this.outcomeBeforeStart(policy);
     if (early !== null) return this.keep(early);
+    this.begin(task, policy, within);
+  }
+
+  /** The call of the task's code. A durable job's journal is read before. */
+  private begin(task: TaskDefinition, policy: TaskPolicy, within: Within | undefined): void {
+    const { attempt, parts } = this;
     parts.observer.started(attempt);
     parts.recorder?.started(attempt);
     this.span = parts.instrumentation?.attempt(attempt, carrierOf(attempt.metadata)) ?? null;
@@ -111,6 +129,30 @@ export class Run extends AttemptCall {
       return this.threw(error);
     }
     this.returned(value);
+  }
+
+  private async resume(task: TaskDefinition, policy: TaskPolicy, within: Within | undefined): Promise<void> {
+    const { attempt, parts } = this;
+    const run = this.journalled();
+    try {
+      await run.load();
+    } catch (error) {
+      if (this.phase === 'waiting') this.keep(unreadableJournal(error, attempt));
+      return;
+    }
+    if (this.phase !== 'waiting') return;
+    const decided =
+      run.ending ?? this.cancelled() ?? (attempt.lost ? lostOutcome(attempt, parts.clock.now()) : null);
+    if (decided?.kind === 'cancelled') this.cancelReason = decided.reason;
+    this.decided = decided;
+    // A job that has killed its workers is not run again, also not to undo it.
+    if (decided !== null && (attempt.lost || !run.canUndo)) {
+      this.phase = 'running';
+      return this.conclude(decided);
+    }
+    if (decided !== null) run.prepareUndo();
+    this.begin(task, policy, within);
+    if (decided === null) parts.observer.resumed(attempt);
   }
 
   /** Ends the attempt because its job was cancelled: now if its code obeys the signal, or `killGrace` later. */
@@ -135,9 +177,11 @@ export class Run extends AttemptCall {
   /** Ends the attempt without its code, whose result is ignored. The job is released, or cancelled if it was cancelled. */
   abandon(): void {
     if (this.phase === 'over') return;
-    const outcome = this.cancelled() ?? RELEASED;
-    if (this.phase === 'running') this.span?.ended(outcome);
+    const isUndoing = this.phase === 'undoing' || this.decided !== null;
+    const outcome = isUndoing ? RELEASED : (this.cancelled() ?? RELEASED);
+    if (this.phase === 'running' || this.phase === 'undoing') this.span?.ended(outcome);
     this.outcome = outcome;
+    this.durableRun?.close();
     this.sending?.abort(outcome);
     if (this.ended !== null) this.end(outcome);
   }
@@ -190,7 +234,7 @@ export class Run extends AttemptCall {
 
   private returned(value: unknown): void {
     if (this.phase !== 'running') return;
-    this.conclude(this.cancelled() ?? successOutcome(value, this.attempt, this.parts));
+    this.conclude(this.decided ?? this.cancelled() ?? successOutcome(value, this.attempt, this.parts));
   }
 
   private threw(thrown: unknown): void {
@@ -198,13 +242,35 @@ export class Run extends AttemptCall {
     const { task, policy, attempt, parts, reason } = this;
     const error = thrownAfter(reason, thrown);
     this.thrown = { error };
-    if (this.cancelReason !== null || task === undefined || policy === null)
-      return this.conclude(this.cancelled() ?? RELEASED);
+    if (this.decided !== null || this.cancelReason !== null || task === undefined || policy === null)
+      return this.conclude(this.decided ?? this.cancelled() ?? RELEASED);
     this.conclude(withContextHint(errorOutcome(error, reason, policy, attempt, parts), task, attempt));
   }
 
-  /** Stores the attempt's last reports, then goes on with {@link keep}. */
+  /** The code waits for something that another attempt will find. */
+  private suspend(outcome: Outcome): void {
+    if (this.phase !== 'running') return;
+    this.conclude(this.decided ?? this.cancelled() ?? outcome);
+    this.abort(
+      new TaskSuspendedError('The job is suspended: its method waits, and goes on in a later attempt.'),
+    );
+  }
+
+  /** Ends the calls of the code. The steps of a job that has failed for good or was cancelled are undone first. */
   private conclude(outcome: Outcome): void {
+    const run = this.durableRun;
+    run?.close();
+    if (run === null || (outcome.kind !== 'failed' && outcome.kind !== 'cancelled') || !run.hasWorkAtEnd)
+      return this.concluded(outcome);
+    this.phase = 'undoing';
+    void run.finish(outcome).then(
+      () => this.phase === 'undoing' && this.concluded(outcome),
+      (error: unknown) => this.phase === 'undoing' && this.concluded(unreadableJournal(error, this.attempt)),
+    );
+  }
+
+  /** Stores the attempt's last reports, then goes on with {@link keep}. */
+  private concluded(outcome: Outcome): void {
     this.phase = 'ending';
     // The grace after a cancellation also limits the time for the dead letter.
     if (this.cancelReason === null) this.clearTimer();
@@ -219,27 +285,27 @@ export class Run extends AttemptCall {
     if (this.outcome === outcome) this.keep(outcome);
   }
 
-  /** Stores the dead letter and the backend's result before the engine acknowledges the job. */
+  /** Sends the messages and stores the backend's result before the engine acknowledges the job. */
   private keep(outcome: Outcome): void {
     this.phase = 'ending';
     this.outcome = outcome;
-    const deadLetter = outcome.kind === 'failed' ? (this.policy?.deadLetter ?? null) : null;
-    if (this.parts.recorder === null && deadLetter === null) this.end(outcome);
-    else void this.store(outcome, deadLetter);
+    const messages = messagesOf(outcome, this.attempt, this.policy?.deadLetter ?? null);
+    if (this.parts.recorder === null && messages === null) this.end(outcome);
+    else void this.store(outcome, messages);
   }
 
-  private async store(outcome: Outcome, deadLetter: string | null): Promise<void> {
-    const { deadLetters, recorder } = this.parts;
-    if (outcome.kind === 'failed' && deadLetter !== null) {
+  private async store(outcome: Outcome, messages: EndMessages | null): Promise<void> {
+    if (messages !== null) {
       this.sending = new LazyAbort();
       if (this.aborted && !(this.reason instanceof TaskRunTimeoutError)) this.sending.abort(this.reason);
-      const sent = await deadLetters.send(deadLetter, this.attempt, outcome.error, this.sending);
+      const sent = await sendMessages(messages, this.attempt, outcome, this.parts, this.sending);
       if (this.outcome !== outcome) return;
       const cancelled = this.cancelled();
-      // The job fails again in another process, or after the next start, and is sent then.
-      if (!sent) return cancelled === null ? this.end(RELEASED) : this.keep(cancelled);
+      // The job fails again in another process, or after the next start, and its messages are sent then.
+      if (!sent && outcome.kind !== 'cancelled')
+        return cancelled === null ? this.end(RELEASED) : this.keep(cancelled);
     }
-    await recorder?.ended(this.attempt, outcome);
+    await this.parts.recorder?.ended(this.attempt, outcome);
     if (this.outcome === outcome) this.end(outcome);
   }
 
@@ -255,6 +321,20 @@ export class Run extends AttemptCall {
     this.cancelTimer?.();
     this.cancelTimer = null;
     this.inGrace = false;
+  }
+
+  /** @throws {FlowrraConfigError} if the engine keeps no journals. */
+  get durable(): DurableCalls {
+    return this.journalled().calls;
+  }
+
+  private journalled(): DurableRun {
+    const { durable, noJournals } = this.parts;
+    if (durable === null) throw noJournals();
+    return (this.durableRun ??= new DurableRun(this.attempt, durable, this, {
+      isRunning: () => this.phase === 'running',
+      suspend: (outcome) => this.suspend(outcome),
+    }));
   }
 
   get killGrace(): number {

@@ -19,6 +19,7 @@ import { requeueCases } from './requeue.cases.js';
 import { reportCases } from './report.cases.js';
 import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
+import { durableCases } from './durable.cases.js';
 import { scheduleCases } from './schedule.cases.js';
 import { scheduleStoreCases } from './schedule-store.cases.js';
 import { stopCases } from './stop.cases.js';
@@ -57,6 +58,7 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('enhancers', () => enhancerCases(beds));
     describe('enhancers among themselves', () => interplayCases(beds));
     describe('schedules', () => scheduleCases(beds, engine));
+    describe('durable tasks', () => durableCases(beds, engine));
     describe('hostile schedules', () => hostileScheduleCases(beds, engine));
     describe('stored schedules', () => scheduleStoreCases(beds, engine));
     describe('durability', () => durabilityCases(beds, engine));

@@ -1,6 +1,8 @@
 import type { Metadata } from '../../job/job.js';
 import type { ScheduleMark } from '../../job/metadata.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
+import { DurableTaskError } from '../../job/durable-errors.js';
+import type { DurableCalls } from '../../run/durable/durable-calls.js';
 import type { LazyAbort } from '../../run/lazy-abort.js';
 import type { TaskCall } from '../../run/task-definition.js';
 import {
@@ -53,6 +55,14 @@ export class RunningCall implements TaskCall {
 
   get schedule(): ScheduleMark | undefined {
     return this.call.schedule;
+  }
+
+  get parentId(): string | null {
+    return this.call.parentId;
+  }
+
+  get durable(): DurableCalls {
+    throw new DurableTaskError('A task in a thread has no durable calls.');
   }
 
   get signal(): AbortSignal {

@@ -44,6 +44,7 @@ export interface ThreadCall {
   readonly priority: number;
   readonly metadata: Wired | null;
   readonly schedule: ScheduleMark | undefined;
+  readonly parentId: string | null;
 }
 
 /** A thread's answer to a call. A task's error is an answer too: a rejection means that the thread itself failed. */

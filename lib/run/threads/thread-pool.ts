@@ -60,7 +60,7 @@ export class ThreadPool {
 
   async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
     const pool = (this.pool ??= this.startPool());
-    const { taskId, taskName, attemptNumber, submittedAt, priority, metadata, schedule } = call;
+    const { taskId, taskName, attemptNumber, submittedAt, priority, metadata, schedule, parentId } = call;
     const callId = ++this.lastCall;
     const killer = new EventEmitter();
     const message: ThreadCall = {
@@ -74,6 +74,7 @@ export class ThreadPool {
       priority,
       metadata: Object.keys(metadata).length === 0 ? null : wire(metadata),
       schedule,
+      parentId,
     };
     const killed = this.endAfterAbort(call, callId, killer);
     this.reports.begin(callId, call);

@@ -1,0 +1,120 @@
+import type { JobControl } from '../../engine/control.js';
+import type { JournalStore } from '../../engine/journal-store.js';
+import type { Clock } from '../../job/clock.js';
+import type { Attempt, TaskStatus } from '../../job/job.js';
+import { type EndingRecord, roundOf } from '../../job/journal/journal-record.js';
+import type { Outcome } from '../../job/outcome.js';
+import type { PayloadCodec } from '../../job/payload/payload-codec.js';
+import { parentTag } from '../../job/tags.js';
+import type { LazyAbort } from '../lazy-abort.js';
+import type { RunObserver } from '../run-observer.js';
+import type { Submitter } from '../submitter.js';
+import type { TaskRegistry } from '../task-registry.js';
+import { AttemptJournal } from './attempt-journal.js';
+import { ChildJobs } from './child-jobs.js';
+import { type AttemptState, DurableAttempt } from './durable-attempt.js';
+import { AttemptCalls, type DurableCalls } from './durable-calls.js';
+import { Steps } from './steps.js';
+
+/** The parts of an application that durable tasks use. */
+export interface DurableParts {
+  readonly journals: JournalStore;
+  readonly control: JobControl | undefined;
+  readonly registry: TaskRegistry;
+  readonly submitter: Submitter;
+  readonly codec: PayloadCodec;
+  readonly clock: Clock;
+  readonly observer: RunObserver;
+}
+
+const UNFINISHED: readonly TaskStatus[] = ['pending', 'running', 'retrying', 'suspended'];
+
+/** One attempt of a durable job: the calls of its code, and the end of the job. */
+export class DurableRun {
+  readonly calls: DurableCalls;
+  private readonly journal: AttemptJournal;
+  private readonly durable: DurableAttempt;
+  private readonly steps: Steps;
+
+  /** @param end The end of the attempt. */
+  constructor(
+    private readonly attempt: Attempt,
+    private readonly parts: DurableParts,
+    end: LazyAbort,
+    state: AttemptState,
+  ) {
+    const { journals, clock, observer } = parts;
+    this.journal = new AttemptJournal(attempt, journals, clock, end);
+    const durable = (this.durable = new DurableAttempt(this.journal, clock, state));
+    const finished = observer.stepFinished.bind(observer, attempt);
+    this.steps = new Steps(durable, { ...parts, attempt, end, finished });
+    const children = new ChildJobs(durable, { ...parts, attempt });
+    this.calls = new AttemptCalls({ ...parts, durable, steps: this.steps, children });
+  }
+
+  /** @throws {EngineError} if the journal cannot be read. */
+  load(): Promise<void> {
+    return this.journal.load();
+  }
+
+  /** The outcome with which the job is to end; `null` if it goes on. */
+  get ending(): EndingRecord['outcome'] | null {
+    const { ending } = this.journal;
+    // The job has failed with it already, and was retried.
+    return ending?.kind === 'failed' && roundOf(this.attempt) === ending.error.at ? null : ending;
+  }
+
+  /** Whether finished steps would have to be undone. */
+  get canUndo(): boolean {
+    return this.steps.canUndo;
+  }
+
+  /** The code only runs to learn how its finished steps are undone. */
+  prepareUndo(): void {
+    this.durable.isUndoing = true;
+  }
+
+  /** Whether {@link finish} has work to do. */
+  get hasWorkAtEnd(): boolean {
+    return this.hasChildren || this.canUndo;
+  }
+
+  /**
+   * Before a job ends without success: cancels its unfinished child jobs, and undoes its steps. The outcome is stored
+   * first, so that another attempt goes on with that after a crash.
+   *
+   * @throws {EngineError} if the engine does not answer.
+   */
+  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }): Promise<void> {
+    await this.journal.append([{ kind: 'ending', outcome }], true);
+    if (this.hasChildren) await this.cancelChildren();
+    await this.steps.undoAll();
+  }
+
+  /** Ends the timers of the attempt. */
+  close(): void {
+    this.durable.close();
+  }
+
+  private get hasChildren(): boolean {
+    for (const { kind } of this.journal.all()) if (kind === 'call') return true;
+    return false;
+  }
+
+  private async cancelChildren(): Promise<void> {
+    const { control } = this.parts;
+    if (control === undefined) return;
+    const conditions = {
+      status: UNFINISHED,
+      task: undefined,
+      queue: undefined,
+      from: undefined,
+      to: undefined,
+      finishedBefore: undefined,
+      tag: parentTag(this.attempt.taskId),
+    };
+    const reason = `The job ${this.attempt.taskId} that has called it has ended without success.`;
+    for await (const { changed } of control.bulk({ kind: 'cancel', reason }, conditions, false))
+      for (const job of changed) this.parts.observer.cancelled(job);
+  }
+}
