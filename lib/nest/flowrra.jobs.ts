@@ -21,7 +21,7 @@ import {
 
 /** The statuses to which the operations on many jobs apply. */
 const FAILED: readonly TaskStatus[] = ['failed'];
-const UNFINISHED: readonly TaskStatus[] = ['pending', 'retrying', 'running'];
+const UNFINISHED: readonly TaskStatus[] = ['pending', 'retrying', 'suspended', 'running'];
 const FINISHED: readonly TaskStatus[] = ['success', 'failed', 'cancelled'];
 
 /** One page of jobs. */

@@ -31,7 +31,7 @@ class Orders {
     return `${order}/${n}`;
   }
 
-  @Task()
+  @Task({ maxRetries: 0 })
   async book(@TaskCtx() ctx: TaskContext): Promise<void> {
     await ctx.step('hotel', () => this.note('hotel'), { undo: () => this.note('no hotel') });
     await ctx.step('car', () => this.note('car'), { undo: () => this.note('no car') });

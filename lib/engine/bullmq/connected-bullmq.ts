@@ -129,7 +129,6 @@ export class ConnectedBullMq implements ConnectedEngine {
 
   /** An outcome is stored. */
   private readonly settled = (attempt: BullAttempt, outcome: Outcome): void => {
-    const { kind } = outcome;
     this.parts.host.notify({ type: 'settled', attempt, outcome });
     this.results.mayHaveEnded(attempt.taskId);
     if (waitsAgain(outcome)) this.cancelWatch.wasReleased(attempt);

@@ -24,6 +24,8 @@ export interface DueSchedulesParts {
   handled(schedule: Schedule, past: PastOccurrence): void;
   /** Called for a schedule that could not be handled. It is tried again after {@link RETRY_MS}. */
   failed(error: unknown, name: string): void;
+  /** Whether the worker stops, so that nothing more is decided. */
+  isStopped(): boolean;
 }
 
 /** A decision about a schedule, to be written under the version that was read. */
@@ -119,6 +121,7 @@ export class DueSchedules {
     );
     // To count 1,000 occurrences of a cron expression takes up to 0.3 s, so other work has its turn in between.
     for (const record of due.filter(isLate)) {
+      if (this.parts.isStopped()) break;
       decided.push(...(await this.each([record], decide)));
       await turn();
     }

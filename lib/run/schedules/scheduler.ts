@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
-import { detached } from '../../job/async.js';
+import { detached, within } from '../../job/async.js';
 import { printed } from '../../job/show-value.js';
 import { DueSchedules, type DueSchedulesParts, RETRY_MS } from './due-schedules.js';
 
-export type SchedulerParts = Omit<DueSchedulesParts, 'failed'>;
+export type SchedulerParts = Omit<DueSchedulesParts, 'failed' | 'isStopped'>;
 
 /** How often the store is read for changes by other processes: in real time, since they happen in it. */
 const POLL_MS = 1_000;
@@ -11,6 +11,8 @@ const POLL_MS = 1_000;
 const MAX_SLEEP_MS = 60_000;
 /** How long a store is left alone that cannot be read and had no schedule when it was read last. */
 const QUIET_MS = 10_000;
+/** The longest time that a stop waits for occurrences that are being handled. */
+const LAST_MS = 1_000;
 /** How long the store stays unreadable before that is logged again. */
 const LOG_AGAIN_MS = 30_000;
 
@@ -30,22 +32,31 @@ export class Scheduler {
   private loggedAt = -Infinity;
 
   constructor(private readonly parts: SchedulerParts) {
-    this.due = new DueSchedules({ ...parts, failed: (error, name) => this.failed(error, name) });
+    this.due = new DueSchedules({
+      ...parts,
+      failed: (error, name) => this.failed(error, name),
+      isStopped: () => this.stopped,
+    });
   }
 
   /** Stores the declared schedules, and begins. */
   async start(): Promise<void> {
     await this.parts.declarations.declare();
+    if (this.stopped) return;
     if (this.parts.isShared) this.pollTimer = setInterval(() => this.poll(), POLL_MS).unref();
     this.wake();
   }
 
-  /** Starts no more occurrences, and waits for those that are being handled. */
+  /**
+   * Starts no more occurrences, and waits at most {@link LAST_MS} for those that are being handled. Another worker
+   * goes on with one whose decision is stored, so an occurrence that is given up is not lost.
+   */
   async stop(): Promise<void> {
     this.stopped = true;
     this.cancelTimer?.();
     if (this.pollTimer !== null) clearInterval(this.pollTimer);
-    await this.idle();
+    if (this.running === null) return;
+    await within(LAST_MS, this.parts.clock, this.idle()).catch(() => undefined);
   }
 
   /** Resolves when no occurrence is being handled. */
@@ -106,6 +117,8 @@ export class Scheduler {
 
   /** One log line for all schedules, and another one if the failure lasts. */
   private failed(error: unknown, name?: string): void {
+    // The stop closes the store, so an occurrence that was given up fails.
+    if (this.stopped) return;
     const now = this.parts.clock.now();
     if (now - this.loggedAt < LOG_AGAIN_MS) return;
     this.loggedAt = now;
