@@ -167,7 +167,7 @@ export class PostgresJobs implements ServerJobs {
     const values = [...this.columns(places), Math.trunc(this.now())];
     const rows = await this.ask<{ due: string | null; suspended: boolean | null }>(jobs.DELAYS, values);
     return rows.map(({ due, suspended }) => ({
-      dueAt: due === null || Number(due) === NEVER_DUE ? null : Number(due),
+      dueAt: due === null || Number(due) >= NEVER_DUE ? null : Number(due),
       isSuspended: suspended === true,
     }));
   }

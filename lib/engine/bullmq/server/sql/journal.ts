@@ -1,5 +1,6 @@
 import { CANCEL_KEY, MAX_POSTS, MAX_WAKE_DELAY_MS, POSTS_PER_MS } from '../../../../job/journal/journal.js';
 import { CANCELLED } from '../../job-mapping.js';
+import { NEVER_DUE } from '../job-journals.js';
 import { IS_JOURNALLED, isSuspended } from './job.js';
 
 /**
@@ -130,26 +131,28 @@ SELECT id FROM own`;
 /** $3: token, $4: due time, $5: the number of posted entries that the attempt has seen, $6: now. */
 export const SUSPEND = `
 WITH own AS (
-  SELECT id, ${POSTS} AS posts, CASE WHEN ${IS_JOURNALLED} THEN opts ->> 'flowrraCancel' END AS text
+  SELECT id, ${POSTS} AS posts, CASE WHEN ${IS_JOURNALLED} THEN opts ->> 'flowrraCancel' END AS text,
+         -- An operation on many jobs sorts those with the same due time.
+         CASE WHEN $4::bigint < ${NEVER_DUE} THEN $4::bigint ELSE ${NEVER_DUE} + abs(seq) END AS due
     FROM job WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3 FOR UPDATE
 ), told AS (
-  SELECT id, text, posts + CASE WHEN text IS NULL THEN 0 ELSE 1 END AS posts,
+  SELECT id, text, due, posts + CASE WHEN text IS NULL THEN 0 ELSE 1 END AS posts,
          posts > $5::integer OR text IS NOT NULL OR $4::bigint <= $6::bigint AS waits
     FROM own
 ), ${CANCEL_ENTERED}, suspended AS (
   UPDATE job
      SET state = CASE WHEN told.waits THEN 'waiting' ELSE 'delayed' END::job_state,
          seq = CASE WHEN told.waits THEN nextval('job_seq') ELSE job.seq END,
-         process_at_ms = CASE WHEN told.waits THEN NULL ELSE $4::bigint END,
-         delay_ms = CASE WHEN told.waits THEN 0 ELSE $4::bigint - $6::bigint END,
+         process_at_ms = CASE WHEN told.waits THEN NULL ELSE told.due END,
+         delay_ms = CASE WHEN told.waits THEN 0 ELSE told.due - $6::bigint END,
          lock_token = NULL, locked_until_ms = NULL,
-         opts = (job.opts - 'flowrraCancel') || jsonb_build_object('flowrraPosts', told.posts, 'flowrraSuspended', $4::bigint)
+         opts = (job.opts - 'flowrraCancel') || jsonb_build_object('flowrraPosts', told.posts, 'flowrraSuspended', told.due)
     FROM told WHERE job.queue = $1 AND job.id = told.id
-  RETURNING told.waits
+  RETURNING told.waits, told.due
 )
 SELECT pg_notify('bullmq_jobs', $1),
        CASE WHEN waits THEN publish_event($1, 'waiting', jsonb_build_object('jobId', $2::text, 'prev', 'active'))
-            ELSE publish_event($1, 'delayed', jsonb_build_object('jobId', $2::text, 'delay', $4::bigint)) END
+            ELSE publish_event($1, 'delayed', jsonb_build_object('jobId', $2::text, 'delay', due)) END
   FROM suspended`;
 
 /**
