@@ -2,7 +2,9 @@ import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
 import type { BulkConditions, BulkOperation } from '../../control.js';
 import type { ScheduleStore } from '../../schedule-store.js';
 import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
-import type { Delayed, JobJournals } from './job-journals.js';
+import type { Delayed, JobJournals, JobPlace } from './job-journals.js';
+
+export type { JobPlace };
 
 /** BullMQ's classes, for either server. */
 export type AnyQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>;
@@ -53,14 +55,6 @@ export interface BullServer {
   /** Each call is one atomic step on the server, and rejects with the server's errors. */
   schedules(): ScheduleStore;
   close(): Promise<void>;
-}
-
-/** A job of a queue. */
-export interface JobPlace {
-  readonly queue: string;
-  readonly taskId: string;
-  /** Whether an attempt may have appended to the job's journal. Absent for no. */
-  readonly isJournalled?: boolean;
 }
 
 /** BullMQ's lists of jobs, by state; `suspended`: the suspended ones of the delayed jobs. */

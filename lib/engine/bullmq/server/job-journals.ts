@@ -1,6 +1,13 @@
 import type { Journal, JournalEntry } from '../../../job/journal/journal.js';
 import type { PostAnswer } from '../../journal-store.js';
-import type { JobPlace } from './bull-server.js';
+
+/** A job of a queue. */
+export interface JobPlace {
+  readonly queue: string;
+  readonly taskId: string;
+  /** Whether an attempt may have appended to the job's journal. Absent for no. */
+  readonly isJournalled?: boolean;
+}
 
 /**
  * The due time of a suspended job that comes due by a message only, in milliseconds since the epoch: the latest one

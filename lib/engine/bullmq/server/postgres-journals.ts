@@ -2,8 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { FlowrraConfigError } from '../../../job/errors.js';
 import type { Journal, JournalEntry } from '../../../job/journal/journal.js';
 import type { PostAnswer } from '../../journal-store.js';
-import type { JobPlace } from './bull-server.js';
-import { dueAfter, type JobJournals, type Resumed } from './job-journals.js';
+import { dueAfter, type JobJournals, type JobPlace, type Resumed } from './job-journals.js';
 import * as journal from './sql/journal.js';
 
 const UNDEFINED_TABLE = '42P01';

@@ -17,7 +17,7 @@ import { BULK } from './lua/bulk.js';
 import { CANCEL, COUNT_CANCELLED, NOTE_CANCELLED } from './lua/cancel.js';
 import { DROP_FINISHED, REMOVE, RETRY } from './lua/finished.js';
 import type { Delayed } from './job-journals.js';
-import { SCORE_PER_MS, RedisJournals } from './redis-journals.js';
+import { RedisJournals } from './redis-journals.js';
 import { defineScripts } from './redis-scripts.js';
 import { RedisTags } from './redis-tags.js';
 import { COUNT_START, DEBOUNCE, REPAIR, REPORT } from './lua/unfinished.js';

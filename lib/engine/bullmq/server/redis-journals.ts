@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { Journal, JournalEntry } from '../../../job/journal/journal.js';
 import type { PostAnswer } from '../../journal-store.js';
-import type { JobPlace } from './bull-server.js';
 import {
   type Delayed,
   dueAfter,
   type JobJournals,
+  type JobPlace,
   NEVER_DUE,
   NOT_DELAYED,
   type Resumed,
@@ -25,7 +25,7 @@ import {
 import { defineScripts } from './redis-scripts.js';
 
 /** BullMQ's score of a delayed job is its due time, times this, plus a counter. */
-export const SCORE_PER_MS = 4_096;
+const SCORE_PER_MS = 4_096;
 
 const SCRIPTS = {
   readJournal: READ,
