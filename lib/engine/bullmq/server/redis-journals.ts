@@ -14,6 +14,7 @@ import {
   APPEND,
   COUNT_SUSPENDED,
   COUNTER,
+  DELAYS,
   ENTRY,
   FORGET,
   POST,
@@ -35,6 +36,7 @@ const SCRIPTS = {
   suspend: SUSPEND,
   resume: RESUME,
   countSuspended: COUNT_SUSPENDED,
+  delays: DELAYS,
 };
 
 /** {@link JobJournals} as Lua scripts on BullMQ's keys. */
@@ -94,23 +96,25 @@ export class RedisJournals implements JobJournals {
 
   async delays(places: readonly JobPlace[]): Promise<Delayed[]> {
     const now = this.now();
-    const asked = places.map(({ queue, taskId }) => {
-      const base = this.base(queue);
-      return Promise.all([
-        this.client.zscore(`${base}delayed`, taskId),
-        this.client.zscore(`${base}${SUSPENDED_KEY}`, taskId),
-      ]);
-    });
-    return (await Promise.all(asked)).map(([score, mark]) => {
-      if (score === null) return NOT_DELAYED;
-      const due = Math.floor(Number(score) / SCORE_PER_MS);
-      return { dueAt: due === NEVER_DUE ? null : due, isSuspended: due > now && due === Number(mark) };
-    });
+    const delays = new Map<JobPlace, Delayed>();
+    for (const queue of new Set(places.map((place) => place.queue))) {
+      const some = places.filter((place) => place.queue === queue);
+      const ids = some.map(({ taskId }) => taskId);
+      const answers = (await this.script.delays(this.base(queue), '', ...ids)) as string[];
+      some.forEach((place, n) => delays.set(place, delayedOf(answers[2 * n], answers[2 * n + 1], now)));
+    }
+    return places.map((place) => delays.get(place) ?? NOT_DELAYED);
   }
 
   private base(queue: string): string {
     return `${this.prefix}:${queue}:`;
   }
+}
+
+function delayedOf(score: string | undefined, mark: string | undefined, now: number): Delayed {
+  if (!score) return NOT_DELAYED;
+  const due = Math.floor(Number(score) / SCORE_PER_MS);
+  return { dueAt: due === NEVER_DUE ? null : due, isSuspended: due > now && due === Number(mark) };
 }
 
 /** Without a colon in the entry's key: see `JOURNAL_KEY`. */

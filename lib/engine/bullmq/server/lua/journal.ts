@@ -144,3 +144,13 @@ return { isAppended() and 1 or 0, call('HGET', job, 'flowrra:cancel') or '' }
 export const COUNT_SUSPENDED = `${PRELUDE}
 return call('ZCOUNT', base .. '${SUSPENDED_KEY}', '(' .. ARGV[3], '+inf')
 `;
+
+/** Without an id. Arguments: ids. Answers for each its score as a delayed job and its mark, '' for none. */
+export const DELAYS = `${PRELUDE}
+local answers = {}
+for given = 3, #ARGV do
+  table.insert(answers, call('ZSCORE', base .. 'delayed', ARGV[given]) or '')
+  table.insert(answers, call('ZSCORE', base .. '${SUSPENDED_KEY}', ARGV[given]) or '')
+end
+return answers
+`;
