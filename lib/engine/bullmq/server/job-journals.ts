@@ -29,6 +29,11 @@ export interface Delayed {
 
 export const NOT_DELAYED: Delayed = Object.freeze({ dueAt: null, isSuspended: false });
 
+/** @param due The due time that the server has stored. */
+export function delayedAt(due: number, isSuspended: boolean): Delayed {
+  return { dueAt: isSuspended && due >= NEVER_DUE ? null : due, isSuspended };
+}
+
 /** The state of a job that has been started before. */
 export interface Resumed {
   /** Whether an attempt has appended to the job's journal. */

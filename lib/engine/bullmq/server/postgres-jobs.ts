@@ -12,7 +12,7 @@ import type {
   JobPlace,
   ServerJobs,
 } from './bull-server.js';
-import { type Delayed, NEVER_DUE } from './job-journals.js';
+import { type Delayed, delayedAt, NOT_DELAYED } from './job-journals.js';
 import { PostgresJournals } from './postgres-journals.js';
 import { PostgresTags } from './postgres-tags.js';
 import * as bulk from './sql/bulk.js';
@@ -166,10 +166,9 @@ export class PostgresJobs implements ServerJobs {
   async delays(places: readonly JobPlace[]): Promise<Delayed[]> {
     const values = [...this.columns(places), Math.trunc(this.now())];
     const rows = await this.ask<{ due: string | null; suspended: boolean | null }>(jobs.DELAYS, values);
-    return rows.map(({ due, suspended }) => ({
-      dueAt: due === null || Number(due) >= NEVER_DUE ? null : Number(due),
-      isSuspended: suspended === true,
-    }));
+    return rows.map(({ due, suspended }) =>
+      due === null ? NOT_DELAYED : delayedAt(Number(due), suspended === true),
+    );
   }
 
   private async trim(at: readonly string[]): Promise<void> {

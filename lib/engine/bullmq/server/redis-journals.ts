@@ -3,10 +3,10 @@ import type { Journal, JournalEntry } from '../../../job/journal/journal.js';
 import type { PostAnswer } from '../../journal-store.js';
 import {
   type Delayed,
+  delayedAt,
   dueAfter,
   type JobJournals,
   type JobPlace,
-  NEVER_DUE,
   NOT_DELAYED,
   type Resumed,
 } from './job-journals.js';
@@ -114,7 +114,7 @@ export class RedisJournals implements JobJournals {
 function delayedOf(score: string | undefined, mark: string | undefined, now: number): Delayed {
   if (!score) return NOT_DELAYED;
   const due = Math.floor(Number(score) / SCORE_PER_MS);
-  return { dueAt: due === NEVER_DUE ? null : due, isSuspended: due > now && due === Number(mark) };
+  return delayedAt(due, due > now && due === Number(mark));
 }
 
 /** Without a colon in the entry's key: see `JOURNAL_KEY`. */
