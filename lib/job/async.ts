@@ -26,6 +26,16 @@ export function within<T>(
   });
 }
 
+/** Settles as the promise does, or resolves as soon as the signal is aborted. */
+export function untilAborted(signal: AbortSignal, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => resolve();
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
 /**
  * Runs `fn` outside the caller's `AsyncLocalStorage` contexts. Work that outlives its caller (a loop,
  * a timer) starts through here, so that an attempt never sees its submitter's request, tenant or

@@ -21,8 +21,10 @@ export function keysOf<T extends object>(keys: {
  * @throws {FlowrraConfigError} that names the unknown key, and the option to use instead or the nearest known key.
  */
 export function checkKeys(value: unknown, known: readonly string[], path: string): void {
-  if (!isObject(value)) throw wrong(path, value, `It must be an object with some of: ${known.join(', ')}.`);
-  for (const key of Object.keys(value)) {
+  const keys = isObject(value) ? Object.keys(value) : [];
+  if (!isObject(value) || (keys.length === 0 && isBuiltIn(value)))
+    throw wrong(path, value, `It must be an object with some of: ${known.join(', ')}.`);
+  for (const key of keys) {
     if (known.includes(key)) continue;
     const given = (value as Record<string, unknown>)[key];
     // With one wrong letter, the key is a typing error and not an option of another library.
@@ -39,6 +41,11 @@ export function checkObject(value: unknown, path: string, need: string): asserts
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A `Date`, a `Map`, a promise: an object that was not made to hold options. */
+function isBuiltIn(value: object): boolean {
+  return Object.prototype.toString.call(value) !== '[object Object]';
 }
 
 export function hasMethods<T extends object>(value: unknown, methods: readonly string[]): value is T {

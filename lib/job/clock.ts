@@ -12,6 +12,11 @@ export interface Clock {
   after(ms: number, fn: () => void, options?: { background?: boolean }): () => void;
 }
 
+/** Monotonic milliseconds, which setting the clock does not change. */
+export function steadyTime(clock: Clock): number {
+  return clock.steady?.() ?? clock.now();
+}
+
 /** The longest delay of `setTimeout` in milliseconds. With a longer one, Node calls at once. */
 const LONGEST_TIMEOUT = 2_147_483_647;
 

@@ -1,5 +1,5 @@
 import { Logger, type Type } from '@nestjs/common';
-import type { Clock } from '../job/clock.js';
+import { type Clock, steadyTime } from '../job/clock.js';
 import { EventHub } from '../run/event-hub.js';
 import { ExecutorNotRunningError } from '../job/errors.js';
 import { DeadLetters } from '../run/dead-letters.js';
@@ -120,7 +120,7 @@ export class FlowrraRuntime {
       if (this.options.role !== 'producer') {
         await this.parts.engine.consume();
         if (supports.has('schedules') || this.registry.schedules.length > 0)
-          await this.parts.schedules.start();
+          await this.parts.schedules.start(this.closing.signal);
       }
       if (this.options.quiet !== true && parentLink() === null)
         this.logger.log(startLine(this.options, name, this.registry.taskCount));
@@ -272,8 +272,10 @@ export class FlowrraRuntime {
 
   private async runDrain(connected: Connected, graceMs: number): Promise<void> {
     const { engine, watches } = connected;
+    const { clock } = this.options;
+    const begun = steadyTime(clock);
     if (this.engine?.supports.has('schedules')) await connected.schedules.stop();
-    const report = engine.drain(graceMs, KILL_GRACE_MS);
+    const report = engine.drain(Math.max(0, graceMs - (steadyTime(clock) - begun)), KILL_GRACE_MS);
     // An HTTP server closes only after its streams have ended, and the engine closes later still.
     await report.then(
       () => watches.close(),

@@ -27,6 +27,8 @@ export interface SubmittedJob<A extends readonly unknown[] = unknown[]> {
   readonly delay: number;
   /** The metadata of the submission; `{}` if none was given. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** The tags of the task and of the submission; `[]` for none. */
+  readonly tags: readonly string[];
 }
 
 type MethodOf<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? TaskArgs<A> : never;
@@ -92,6 +94,6 @@ export class FlowrraTesting extends FlowrraService {
 }
 
 function submittedJob({ taskId, job }: Recorded): SubmittedJob {
-  const { taskName, queue, args, priority, delay, metadata = {} } = job;
-  return { taskId, taskName, queue, args: copyPlain(args) as unknown[], priority, delay, metadata };
+  const { taskName, queue, args, priority, delay, metadata = {}, tags = [] } = job;
+  return { taskId, taskName, queue, args: copyPlain(args) as unknown[], priority, delay, metadata, tags };
 }

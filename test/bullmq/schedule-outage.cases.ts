@@ -1,9 +1,10 @@
-import { Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
 import type { ServiceControls } from '../../scripts/services/services.d.mts';
-import { EngineError } from '../../lib/index.js';
+import { EngineError, Interval } from '../../lib/index.js';
+import { Gate } from '../support/gate.js';
 import { until } from '../support/until.js';
-import { place } from './apps.js';
+import { place, startOn } from './apps.js';
 import { schedulesOn, write } from './schedule-stores.js';
 
 /** What becomes of schedules while the server is away, for both servers. */
@@ -43,6 +44,27 @@ export function scheduleOutageCases(server: () => ServiceControls): void {
       await until(answers, { describe: 'the server answers again' });
       expect(await schedules.page('', 10)).toMatchObject([{ name: 'a', version: 1 }]);
       expect(await schedules.put([write('a', { expected: 1 })])).toEqual([true]);
+    });
+
+    it.each(['does not answer', 'is away'])('an application stops while the server %s', async (state) => {
+      jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+      const occurred = new Gate();
+      @Injectable()
+      class Polls {
+        @Interval('1s')
+        poll(): void {
+          occurred.open();
+        }
+      }
+      const { app } = await startOn(
+        { connection: server().url, prefix: place(), submitTimeout: '1h', whenUnreachable: 'wait' },
+        Polls,
+        { shutdownTimeout: '1s' },
+      );
+      await occurred.passed;
+      if (state === 'is away') await server().kill();
+      else server().pause();
+      await app.close();
     });
 
     it('a put without an answer rejects, and the version then tells whether it was made', async () => {

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import pg from 'pg';
 import type { QueuedJob } from '../../lib/engine/bullmq/job-mapping.js';
 import { PAGE } from '../../lib/engine/bullmq/server/sql/job-tag.js';
+import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
 import { serverJobsBed } from './server-jobs-bed.js';
 
@@ -49,6 +50,36 @@ await onBoth((server) => {
     expect([...first, ...rest].map(({ taskId }) => taskId).sort()).toEqual(ids);
     expect(await jobs.tags.list('q', 'b', null, 100)).toEqual([]);
   });
+
+  if (isRedis)
+    it('the number of commands of a page depends on its jobs, and not on the number of other jobs', async () => {
+      const engine = { connection: server.url, prefix: place() };
+      const { flowrra } = await startOn(engine, Work, {
+        role: 'producer',
+        remoteTasks: { 'Work.double': {} },
+      });
+      const submit = (count: number, tags: string[]) =>
+        flowrra.with({ delay: '1h', tags }).submitMany('Work.double', Array(count).fill([1]));
+      const sent = jest.spyOn(Redis.prototype, 'sendCommand');
+      /** The connection sends other commands from time to time, so the least of several pages counts. */
+      const commandsOf = async (tag: string, count: number): Promise<number> => {
+        const numbers: number[] = [];
+        for (let n = 0; n < 5; n++) {
+          sent.mockClear();
+          expect((await flowrra.jobs.find({ tag, limit: 100 })).jobs).toHaveLength(count);
+          numbers.push(sent.mock.calls.length);
+        }
+        return Math.min(...numbers);
+      };
+      await submit(10, ['mine']);
+      const [none, few] = [await commandsOf('unknown', 0), await commandsOf('mine', 10)];
+      await submit(1_000, ['others']);
+      await submit(500, []);
+      expect([await commandsOf('unknown', 0), await commandsOf('mine', 10)]).toEqual([none, few]);
+      expect(none).toBeLessThanOrEqual(2);
+      expect(few).toBeLessThanOrEqual(40);
+      sent.mockRestore();
+    });
 
   if (isRedis)
     it('keeps no entries of jobs that BullMQ has deleted, or that were never added', async () => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InMemoryBackend, Task, TaskContext, TaskCtx } from '../../lib/index.js';
+import { ExecutorNotRunningError, InMemoryBackend, Task, TaskContext, TaskCtx } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { until } from '../support/until.js';
 import { type Beds, types } from './engine-under-test.js';
@@ -207,6 +207,54 @@ export function bulkCases(beds: Beds): void {
     const later = await flowrra.with({ delay: '1h' }).submitMany(bulk.fine, numbers(3));
     expect(await call).toBe(900);
     expect(await ids({ status: 'pending' })).toEqual([...later].sort());
+  });
+
+  it('a call during a stop resolves, or rejects with ExecutorNotRunningError', async () => {
+    const { flowrra, bulk, advance } = await start({ maxResults: 10_000 });
+    await flowrra.with({ delay: '1h', tags: ['many'] }).submitMany(bulk.fine, numbers(1_000));
+    const calls = Promise.allSettled([
+      flowrra.jobs.cancelAll({ tag: 'many' }),
+      flowrra.jobs.removeAll(),
+      flowrra.jobs.retryAll({ dryRun: true }),
+    ]);
+    const stopped = flowrra.stop({ wait: false });
+    await advance(60_000);
+    await stopped;
+    for (const call of await calls)
+      if (call.status === 'rejected') expect(call.reason).toBeInstanceOf(ExecutorNotRunningError);
+    await expect(flowrra.jobs.cancelAll()).rejects.toThrow(ExecutorNotRunningError);
+  });
+
+  it('while jobs are submitted and run, each job is changed once by each operation, and counts and tags fit', async () => {
+    const { flowrra, bulk, advance, ids, counts, seen } = await start({ maxResults: 10_000 });
+    const submitted: string[] = [];
+    let cancelled = 0;
+    for (let n = 0; n < 15; n++) {
+      const tags = ['all', `of ${n % 3}`];
+      const batch = await Promise.all([
+        flowrra.with({ tags }).submitMany(n % 2 === 0 ? bulk.fine : bulk.flaky, numbers(20)),
+        flowrra.with({ tags, delay: '1m' }).submitMany(bulk.fine, numbers(10)),
+        flowrra.jobs.retryAll({ tag: `of ${(n + 1) % 3}` }),
+        flowrra.jobs
+          .cancelAll({ tag: `of ${n % 3}`, status: 'pending' })
+          .then((count) => (cancelled += count)),
+        flowrra.jobs.removeAll({ status: 'success', tag: `of ${(n + 2) % 3}` }),
+      ]);
+      submitted.push(...batch[0], ...batch[1]);
+      await advance(20);
+    }
+    await advance(120_000);
+    await until(async () => (await counts()).waiting === 0, { describe: 'the end of all jobs' });
+    const told = submitted.map((id) => types(seen, id).filter((type) => type === 'cancelled').length);
+    expect(Math.max(...told)).toBeLessThanOrEqual(1);
+    expect(told.reduce((sum, count) => sum + count, 0)).toBe(cancelled);
+    const left = await ids({});
+    expect(await ids({ tag: 'all' })).toEqual(left);
+    const { success, failed, cancelled: ended } = await counts();
+    expect(success + failed + ended).toBe(left.length);
+    expect(ended).toBe(cancelled);
+    expect(await flowrra.jobs.removeAll({ tag: 'all' })).toBe(left.length);
+    expect(await ids({ tag: 'all' })).toEqual([]);
   });
 
   it('a configured backend is told of each change', async () => {

@@ -74,7 +74,7 @@ class SignUp {
 
   async register(email: string): Promise<string> {
     return this.flowrra
-      .with({ priority: 5, delay: '5m', metadata: { by: 'test' } })
+      .with({ priority: 5, delay: '5m', metadata: { by: 'test' }, tags: ['urgent'] })
       .submit(this.emails.sendWelcome, email, new Date(5));
   }
 }
@@ -116,6 +116,7 @@ describe('fake', () => {
         priority: 5,
         delay: 300_000,
         metadata: { by: 'test' },
+        tags: ['urgent'],
       },
     ]);
     expect(flowrra.submitted(emails.invite).map(({ args }) => args)).toEqual([[['bob@example.com']]]);

@@ -32,6 +32,8 @@ it('takes everything that can be said', () => {
     limit: 1_000,
   });
   expect(parse({ status: 'failed' }).status).toEqual(['failed']);
+  expect(parse({ status: Array(100_000).fill('failed') }).status).toEqual(['failed']);
+  expect(parse({ tag: undefined })).toEqual(parse({}));
   expect(resolveJobBulk({ from: new Date(5) }, 'retryAll()', ['failed'])).toEqual({
     from: 5,
     status: ['failed'],
@@ -42,6 +44,9 @@ it('takes everything that can be said', () => {
 it.each([
   [{ status: 'faild' }, "status: 'faild' is not valid. Did you mean 'failed'?"],
   [{ status: [null] }, 'status: null is not valid.'],
+  [new Date(5), 'find(): '],
+  [new Map([['tag', 'a']]), 'find(): '],
+  [Promise.resolve({ tag: 'a' }), 'It must be an object with some of: task, queue, '],
   [{ limit: 1_001 }, 'limit: 1001 is not valid. It must be a whole number from 1 to 1000.'],
   [{ to: new Date(NaN) }, 'to: '],
   [{ from: 5 }, 'from: 5 is not valid. It must be a valid Date.'],
@@ -71,4 +76,17 @@ it('the filter of an operation on many jobs knows no page, and only statuses to 
   expect(configError(() => bulk({ cursor: 'a' }))).toContain("unknown option 'cursor'");
   expect(configError(() => bulk({ dryRun: 1 }))).toBe('dryRun: 1 is not valid. It must be true or false.');
   expect(configError(() => bulk({ tags: ['a'] }))).toContain("Did you mean 'tag'?");
+});
+
+it('looks no further than the first hole of a list', () => {
+  expect(configError(() => parse({ status: Array(4_294_967_295) }))).toContain('status: null is not valid.');
+});
+
+it('an operation on many jobs rejects what could select all jobs by mistake', () => {
+  const bulk = (filter: object) => resolveJobBulk(filter, 'removeAll()', ['success', 'failed', 'cancelled']);
+  expect(configError(() => bulk({ tag: undefined }))).toBe(
+    'tag: undefined is not valid. removeAll() would apply to jobs with any tag. Leave it out for that.',
+  );
+  expect(configError(() => bulk({ finishedBefore: undefined }))).toContain('finishedBefore: undefined');
+  expect(configError(() => bulk(new Date()))).toContain('It must be an object with some of: ');
 });

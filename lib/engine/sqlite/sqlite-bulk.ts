@@ -29,17 +29,23 @@ export function seenPage(
   return { rows: status === undefined ? seen : seen.filter((row) => status.includes(row.status)), cursor };
 }
 
-/** The steps of an operation on many jobs: a page of jobs, and a transaction that changes those that still meet the conditions. */
+/**
+ * The steps of an operation on many jobs: a page of jobs, and a transaction that changes those that still meet the
+ * conditions.
+ *
+ * @param open Throws once the file is closed, which may happen between two steps.
+ */
 export async function* bulkSteps(
-  parts: SqliteControlParts,
+  open: () => SqliteControlParts,
   operation: BulkOperation,
   conditions: BulkConditions,
   dryRun: boolean,
 ): AsyncIterable<BulkStep> {
-  const { file, claimed, config } = parts;
   const limit = dryRun ? MAX_COUNTED : MAX_CHANGED;
   let cursor: string | null = null;
   do {
+    const parts = open();
+    const { file, claimed, config } = parts;
     const expired = config.clock.now() - config.retention.resultTtl;
     const page: SqlitePage = seenPage(file, claimed, { ...conditions, cursor, limit }, expired);
     ({ cursor } = page);

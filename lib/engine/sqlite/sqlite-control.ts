@@ -117,7 +117,7 @@ export class SqliteControl implements JobControl {
   }
 
   bulk(operation: BulkOperation, conditions: BulkConditions, dryRun: boolean): AsyncIterable<BulkStep> {
-    return bulkSteps(this.open, operation, conditions, dryRun);
+    return bulkSteps(() => this.open, operation, conditions, dryRun);
   }
 
   async pause(queue: string): Promise<void> {

@@ -83,18 +83,17 @@ export function nextOccurrence(
   return next === null || (rule.end !== null && next >= rule.end) ? null : next;
 }
 
-/**
- * How often the previous job is looked up, while an occurrence waits for its end; and how long a worker has time to
- * submit a job before another worker does it.
- */
+/** How often the previous job is looked up, while an occurrence waits for its end. */
 const LOOK_AGAIN_MS = 1_000;
+/** How long a worker has time to submit a job before another worker does it. */
+const SUBMIT_MS = 5_000;
 
 /** When a worker must look at a schedule next; `null` for never. */
 export function dueOf(schedule: Schedule, now: number): number | null {
   const { nextRun, paused, orphaned, waiting, submitting } = schedule;
   if (orphaned) return null;
   // A stored decision is carried out first, also if the schedule has been paused since.
-  if (submitting.length > 0) return now + LOOK_AGAIN_MS;
+  if (submitting.length > 0) return now + SUBMIT_MS;
   if (paused !== null) return null;
   const due = nextRun === null ? null : dueAt(schedule, nextRun);
   return waiting === null ? due : Math.min(now + LOOK_AGAIN_MS, due ?? Infinity);

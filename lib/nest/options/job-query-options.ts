@@ -61,7 +61,10 @@ export interface JobFilter {
   finishedBefore?: Date;
 }
 
-/** The jobs of `jobs.retryAll()`, `jobs.cancelAll()` and `jobs.removeAll()`. */
+/**
+ * The jobs of `jobs.retryAll()`, `jobs.cancelAll()` and `jobs.removeAll()`. An option that is given as `undefined` is
+ * rejected, so that a missing value does not select all jobs.
+ */
 export interface JobBulkFilter extends JobFilter {
   /**
    * Only count the jobs, and change none.
@@ -100,7 +103,8 @@ const filterRules = {
   tag: optional(checkTag),
   status: optional((value, path): readonly TaskStatus[] => {
     const given: unknown[] = Array.isArray(value) ? value : [value];
-    return given.map((each) => oneStatus(each ?? null, path) as TaskStatus);
+    // Unlike `map`, `Array.from` does not skip holes.
+    return [...new Set(Array.from(given, (each) => oneStatus(each ?? null, path) as TaskStatus))];
   }),
   finishedBefore: time,
 } satisfies RulesOf<JobFilter>;
@@ -127,6 +131,10 @@ export function resolveJobBulk(
   possible: readonly TaskStatus[],
 ): BulkQuery {
   const { status = possible, ...conditions } = BULK_RULES.resolve(filter, name, '');
+  // A variable without a value would otherwise select all jobs.
+  for (const [option, value] of Object.entries(filter))
+    if (value === undefined)
+      throw wrong(option, value, `${name} would apply to jobs with any ${option}. Leave it out for that.`);
   for (const each of status)
     if (!possible.includes(each))
       throw wrong(

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JobControl } from '../../engine/control.js';
 import type { ScheduleStore } from '../../engine/schedule-store.js';
+import { untilAborted } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
 import type { RunObserver } from '../run-observer.js';
 import type { Submitter } from '../submitter.js';
@@ -43,14 +44,18 @@ export class Schedules {
     });
   }
 
-  /** Begins to handle occurrences. Producers do not. */
-  async start(): Promise<void> {
+  /**
+   * Begins to handle occurrences. Producers do not.
+   *
+   * @param closing Aborted when Flowrra is stopped, which does not wait for a store that does not answer.
+   */
+  async start(closing: AbortSignal): Promise<void> {
     const { registry, clock, isShared, observer } = this.parts;
     const { records, occurrences, worker } = this;
     const declarations = new Declarations(records, registry.schedules, clock, isShared);
     const handled = observer.occurrence.bind(observer);
     this.scheduler = new Scheduler({ records, occurrences, declarations, clock, isShared, worker, handled });
-    await this.scheduler.start();
+    await untilAborted(closing, this.scheduler.start());
   }
 
   /** Resolves when no occurrence is being handled. */
@@ -58,7 +63,7 @@ export class Schedules {
     await this.scheduler?.idle();
   }
 
-  /** Resolves when no occurrence is being handled any more. */
+  /** Resolves when no occurrence is being handled any more, or one second later. */
   async stop(): Promise<void> {
     await this.scheduler?.stop();
     this.scheduler = null;

@@ -235,6 +235,17 @@ it('one who leaves during the first read gets nothing, and leaves nothing behind
   expect([seen, clock.armed, messages.size]).toEqual([[], 0, 0]);
 });
 
+it('fails when the job is removed before its end is read', async () => {
+  const { clock, follow, messages, rows } = bound(new Bed());
+  const { seen } = follow();
+  await settle();
+  rows.clear();
+  messages.get('id')?.();
+  await settle();
+  expect(seen).toEqual(['pending', 'ResultNotFoundError']);
+  expect([clock.armed, messages.size]).toEqual([0, 0]);
+});
+
 it('a subscriber may leave, and another one come, during an update', async () => {
   const { follow, updates, hub, set } = bound(new Bed());
   const seen: string[] = [];

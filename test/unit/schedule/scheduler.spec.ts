@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import { occurrenceId } from '../../../lib/job/schedule/schedule.js';
 import { Gate } from '../../support/gate.js';
 import { ManualClock, settle } from '../../support/manual-clock.js';
-import { DAY, HOUR, MINUTE, scheduleOf, SECOND, World } from './schedules.js';
+import { DAY, declaredOf, HOUR, MINUTE, scheduleOf, SECOND, World } from './schedules.js';
 
 let errors: jest.SpiedFunction<Logger['error']>;
 const started: { stop(): Promise<void> }[] = [];
@@ -71,6 +71,53 @@ it('a stop waits for an occurrence that is being handled', async () => {
   gate.open();
   await stop;
   expect(await world.schedule('a')).toMatchObject({ counts: { submitted: 1 }, submitting: [] });
+});
+
+it('a stop waits at most one second for a store that does not answer, and logs nothing about it', async () => {
+  const world = new World();
+  await world.add(every(world, 'a', MINUTE));
+  const { scheduler } = await start(world);
+  const gate = new Gate();
+  world.store.before = (method) => (method === 'put' ? gate.passed : undefined);
+  await world.clock.advance(MINUTE);
+  const stop = scheduler.stop();
+  await world.clock.advance(SECOND);
+  await stop;
+  expect(world.clock.armed).toBe(0);
+  // The stop closes the store.
+  gate.fail(new Error('closed'));
+  await scheduler.idle();
+  expect(world.clock.armed).toBe(0);
+  expect(errors).not.toHaveBeenCalled();
+});
+
+it('a stop while the declared schedules are stored leaves no timer', async () => {
+  const world = new World();
+  const gate = new Gate();
+  world.store.before = () => gate.passed;
+  const declared = [declaredOf('a', { every: '1m' })];
+  const { scheduler } = world.worker({ isShared: true, declared });
+  const polls = jest.spyOn(globalThis, 'setInterval');
+  const begun = scheduler.start();
+  await scheduler.stop();
+  gate.open();
+  await begun;
+  expect(polls).not.toHaveBeenCalled();
+  expect(world.clock.armed).toBe(0);
+});
+
+it('a stop decides about no further schedule that is late', async () => {
+  const world = new World();
+  await world.add(every(world, 'a', MINUTE, { missed: 'all' }), every(world, 'b', MINUTE, { missed: 'all' }));
+  world.clock.sleep(HOUR);
+  const { scheduler } = world.worker();
+  started.push(scheduler);
+  await scheduler.start();
+  let decided = 0;
+  world.submitting = () => void decided++;
+  void scheduler.stop();
+  await scheduler.idle();
+  expect(decided).toBe(0);
 });
 
 it('each submitted occurrence is told once, after it is stored', async () => {
@@ -222,7 +269,7 @@ describe('of two workers', () => {
       await records.write(found?.version ?? 0, schedule);
       if (moment === 'after') await occurrences.submit(schedule);
       const { handled } = await start(world, { isShared: true, name: 'other' });
-      await world.clock.advance(3 * SECOND);
+      await world.clock.advance(6 * SECOND);
       expect(world.jobs('a')).toHaveLength(1);
       expect(handled).toHaveLength(1);
       expect(await world.schedule('a')).toMatchObject({
@@ -232,6 +279,21 @@ describe('of two workers', () => {
       });
     },
   );
+
+  it('the timer of the next occurrence stays armed while the store is read again', async () => {
+    const world = new World();
+    await world.add(every(world, 'a', MINUTE));
+    const { scheduler } = await start(world, { isShared: true });
+    await scheduler.idle();
+    const armed = world.clock.armed;
+    scheduler.wake();
+    expect(world.clock.armed).toBe(armed);
+    // The time passes before that read has ended.
+    world.clock.sleep(MINUTE);
+    await scheduler.idle();
+    await world.clock.advance(0);
+    expect(world.jobs('a')).toHaveLength(1);
+  });
 
   it('a pause after a decision whose worker has died loses no occurrence, and lets no further one begin', async () => {
     const world = new World();

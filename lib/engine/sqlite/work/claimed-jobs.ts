@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { MaybePromise } from '../../../job/async.js';
+import { steadyTime } from '../../../job/clock.js';
 import type { Attempt } from '../../../job/job.js';
 import { printed } from '../../../job/show-value.js';
 import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
@@ -7,7 +8,6 @@ import type { JobsFile } from '../file/jobs-file.js';
 import type { SqliteRow } from '../sql/job-row.js';
 import { type ClaimedRow, SqliteAttempt } from '../sql/sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from '../sqlite-options.js';
-import { steadyTime } from './clock-guard.js';
 import { Prefetch } from './prefetch.js';
 
 const RELEASE_RETRY_MS = 1_000;

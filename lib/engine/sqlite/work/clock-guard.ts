@@ -1,4 +1,4 @@
-import type { Clock } from '../../../job/clock.js';
+import { type Clock, steadyTime } from '../../../job/clock.js';
 
 /**
  * Detects that the system's clock has been set. Leases are stored in system time, so after a jump forward
@@ -50,9 +50,4 @@ export class ClockGuard {
   private steady(): number {
     return steadyTime(this.clock);
   }
-}
-
-/** Monotonic milliseconds, which setting the clock does not change. */
-export function steadyTime(clock: Clock): number {
-  return clock.steady?.() ?? clock.now();
 }

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { detached } from '../../../job/async.js';
+import { steadyTime } from '../../../job/clock.js';
 import { printed } from '../../../job/show-value.js';
 import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
 import type { JobsFile } from '../file/jobs-file.js';
@@ -7,7 +8,7 @@ import type { Rescue } from '../sql/lease-writes.js';
 import type { SqliteAttempt } from '../sql/sqlite-attempt.js';
 import type { SqliteResults } from '../sqlite-results.js';
 import type { ClaimedJobs } from './claimed-jobs.js';
-import { ClockGuard, steadyTime } from './clock-guard.js';
+import { ClockGuard } from './clock-guard.js';
 
 /** A living worker renews its leases well before they end. */
 const ROUNDS_PER_LEASE = 5;

@@ -5,6 +5,9 @@ import { FREED } from './dedup.js';
 /** The most jobs that one step reads. */
 const MAX_READ = 200;
 
+/** After all times. */
+const LAST = Number.MAX_SAFE_INTEGER;
+
 /** An index of jobs in the order of two columns, by which a step goes on where the one before has ended. */
 interface Source {
   readonly from: string;
@@ -12,6 +15,8 @@ interface Source {
   readonly keys: readonly [first: string, second: string];
   readonly types: readonly [first: string, second: string];
   readonly id: string;
+  /** Whether the index has only the first column, so that a step has to bound it. */
+  readonly isBounded: boolean;
 }
 
 const listed = (where: string, first: string, second = 'id', secondType = 'text'): Source => ({
@@ -20,16 +25,19 @@ const listed = (where: string, first: string, second = 'id', secondType = 'text'
   keys: [first, second],
   types: ['bigint', secondType],
   id: 'id',
+  isBounded: false,
 });
+
+const timed = (where: string, first: string): Source => ({ ...listed(where, first), isBounded: true });
 
 const SOURCES: Readonly<Record<BulkSource, Source>> = {
   waiting: listed(`state = 'waiting' AND priority = 0`, 'priority', 'seq', 'bigint'),
   prioritized: listed(`state = 'waiting' AND priority > 0`, 'priority', 'seq', 'bigint'),
-  delayed: listed(`state = 'delayed'`, 'process_at_ms'),
+  delayed: timed(`state = 'delayed'`, 'process_at_ms'),
   // The index of active jobs is sorted by the end of the lease, which changes.
   active: listed(`state = 'active'`, '0::bigint'),
-  failed: listed(`state = 'failed'`, 'finished_at_ms'),
-  completed: listed(`state = 'completed'`, 'finished_at_ms'),
+  failed: timed(`state = 'failed'`, 'finished_at_ms'),
+  completed: timed(`state = 'completed'`, 'finished_at_ms'),
   // With the collation of the table of tags, the index of jobs could not be used.
   tag: { ...listed('tag = $5', 'at', 'job_id'), from: 'flowrra_job_tag', id: 'job_id COLLATE "default"' },
 };
@@ -101,9 +109,16 @@ export function step(
   position: string | null,
   now: number,
 ): { sql: string; values: unknown[] } {
-  const { from, where, keys, types, id } = SOURCES[source];
+  const { from, where, keys, types, id, isBounded } = SOURCES[source];
   const [first, second] = keys;
   const after = position === null ? '' : `AND (${first}, ${second}) > ($2::${types[0]}, $3::${types[1]})`;
+  // Without a bound, PostgreSQL sorts all jobs that follow unless it has analyzed the table since they were added.
+  const bound = isBounded
+    ? `AND ${first} <= COALESCE((
+  SELECT ${first} FROM ${from}
+   WHERE queue = $1 AND ${where} ${position === null ? '' : `AND ${first} > $2::${types[0]}`}
+   ORDER BY ${first} OFFSET $4 - 1 LIMIT 1), ${LAST})`
+    : '';
   const values = [
     queue,
     ...(position === null ? [null, null] : (JSON.parse(position) as string[])),
@@ -120,7 +135,7 @@ export function step(
   const sql = `
 WITH page AS MATERIALIZED (
   SELECT ${id} AS id, ${first} AS first, ${second} AS second FROM ${from}
-   WHERE queue = $1 AND ${where} ${after} ORDER BY ${first}, ${second} LIMIT $4
+   WHERE queue = $1 AND ${where} ${after} ${bound} ORDER BY ${first}, ${second} LIMIT $4
 ), matching AS (
   SELECT job.id FROM job
    WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM page)) AND ${STATUS} = ANY($6::text[]) AND ($7::text IS NULL OR name = $7)

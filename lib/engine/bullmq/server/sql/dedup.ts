@@ -3,7 +3,8 @@
 /** Part of a statement: frees the keys of the deleted or ended jobs in `gone (id, dedup_id)`. */
 export const FREED = `freed AS (
   DELETE FROM dedup USING gone
-   WHERE dedup.queue = $1 AND dedup.dedup_id = gone.dedup_id AND dedup.job_id = gone.id AND dedup.expire_at_ms IS NULL
+   WHERE dedup.queue = $1 AND dedup.dedup_id = ANY (ARRAY(SELECT dedup_id FROM gone))
+     AND dedup.dedup_id = gone.dedup_id AND dedup.job_id = gone.id AND dedup.expire_at_ms IS NULL
 )`;
 
 /** $2: key, $3: data, $4: delay, $5: due time, $6: now. */

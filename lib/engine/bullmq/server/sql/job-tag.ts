@@ -28,14 +28,19 @@ CREATE TABLE IF NOT EXISTS "${schema}".flowrra_job_tag (
   PRIMARY KEY (queue, tag, at, job_id)
 );
 CREATE OR REPLACE FUNCTION "${schema}".flowrra_tag_job() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  given text;
 BEGIN
   IF TG_OP <> 'INSERT' THEN
-    DELETE FROM "${schema}".flowrra_job_tag
-     WHERE queue = OLD.queue AND at = OLD.added_at_ms AND job_id = OLD.id AND tag IN (${tagsIn('OLD.data')});
+    -- One lookup in the primary key for each tag: PostgreSQL joins a set or an array of tags with all rows of the queue.
+    FOR given IN ${tagsIn('OLD.data')} LOOP
+      DELETE FROM "${schema}".flowrra_job_tag
+       WHERE queue = OLD.queue AND tag = given AND at = OLD.added_at_ms AND job_id = OLD.id;
+    END LOOP;
   END IF;
   IF TG_OP <> 'DELETE' THEN
     INSERT INTO "${schema}".flowrra_job_tag (queue, tag, at, job_id)
-    SELECT NEW.queue, tag, NEW.added_at_ms, NEW.id FROM (${tagsIn('NEW.data')}) AS given (tag)
+    SELECT NEW.queue, tag, NEW.added_at_ms, NEW.id FROM (${tagsIn('NEW.data')}) AS tags (tag)
     ON CONFLICT DO NOTHING;
   END IF;
   RETURN NULL;
