@@ -195,7 +195,8 @@ export class FlowrraRuntime {
     const { registry } = this;
     const missing = parentLink() === null ? lacks : lacksInThread;
     parents = journals === undefined ? null : new ParentNotices(journals, clock);
-    const durableParts = { control, registry, submitter, codec, clock, observer };
+    const { durableProbe: probe } = this.options;
+    const durableParts = { control, registry, submitter, codec, clock, observer, probe };
     runParts = {
       registry: this.registry,
       unknownTasks: new UnknownTasks(),

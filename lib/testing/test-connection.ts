@@ -8,6 +8,7 @@ import { type Accepted, type Attempt, Duplicate, type NewJob } from '../job/job.
 import { scheduleOf } from '../job/metadata.js';
 import type { BackPressure, ResolvedQueue } from '../job/queue.js';
 import type { Run } from '../run/run.js';
+import type { Replays } from './replays.js';
 import { type TestClock, turns } from './test-clock.js';
 
 /**
@@ -38,6 +39,7 @@ export class TestConnection implements ConnectedEngine {
     private readonly host: TestHost,
     private readonly mode: TestMode,
     private readonly submitted: Recorded[],
+    private readonly replays: Replays | undefined,
   ) {
     if (mode === 'inline') engine.consume();
   }
@@ -48,9 +50,10 @@ export class TestConnection implements ConnectedEngine {
     mode: TestMode,
     clock: TestClock,
     submitted: Recorded[],
+    replays: Replays | undefined,
   ): Promise<TestConnection> {
-    const own = new TestHost(host, mode);
-    const connection = new TestConnection(await embedded.connect(own), own, mode, submitted);
+    const own = new TestHost(host, mode, replays);
+    const connection = new TestConnection(await embedded.connect(own), own, mode, submitted, replays);
     if (mode === 'manual')
       clock.drive(
         () => connection.nextDue(),
@@ -76,6 +79,10 @@ export class TestConnection implements ConnectedEngine {
     return this.engine.schedules;
   }
 
+  get journals() {
+    return this.engine.journals;
+  }
+
   enqueue(job: NewJob): Promise<Accepted> {
     return this.enqueueMany([job]).then(([accepted]) => accepted as Accepted);
   }
@@ -98,6 +105,7 @@ export class TestConnection implements ConnectedEngine {
    * Runs due jobs, the jobs that these submit, and so on, until no job is due and none runs.
    *
    * @param patience How long to wait for an attempt that does not end, in real milliseconds.
+   * @throws {DurableTaskError} if replays are compared and differ.
    */
   async drainDue(patience = Infinity): Promise<void> {
     if (this.mode === 'fake') return;
@@ -105,6 +113,7 @@ export class TestConnection implements ConnectedEngine {
     do this.engine.startDue();
     while (await this.goesOn(patience));
     if (this.mode === 'manual') this.engine.pause();
+    this.replays?.check();
   }
 
   /** Waits for the jobs of occurrences, which run inside of no call of the test. */
@@ -179,7 +188,8 @@ export class TestConnection implements ConnectedEngine {
     return Promise.race([idle, tired]).finally(() => clearTimeout(timer));
   }
 
-  private async nextDue(): Promise<number | null> {
+  /** The next time after now at which a job is due; `null` for none. */
+  async nextDue(): Promise<number | null> {
     const now = this.host.clock.now();
     const dues = (await this.engine.dueTimes()).filter((due) => due > now);
     return dues.length === 0 ? null : Math.min(...dues);
@@ -200,6 +210,7 @@ class TestHost implements EngineHost {
   constructor(
     private readonly host: EngineHost,
     private readonly mode: TestMode,
+    private readonly replays: Replays | undefined,
   ) {
     const { clock, retention, closing, queues, backPressure } = host;
     this.clock = clock;
@@ -219,6 +230,7 @@ class TestHost implements EngineHost {
   notify(event: EngineEvent): void {
     this.host.notify(event);
     if (event.type !== 'settled') return;
+    this.replays?.settled(event.attempt, event.outcome);
     const { taskId } = event.attempt;
     const run = this.runs.get(taskId);
     if (run === undefined) return;

@@ -13,6 +13,7 @@ import type { TaskRegistry } from '../task-registry.js';
 import { AttemptJournal } from './attempt-journal.js';
 import { ChildJobs } from './child-jobs.js';
 import { type AttemptState, DurableAttempt } from './durable-attempt.js';
+import type { DurableProbe } from './durable-probe.js';
 import { AttemptCalls, type DurableCalls } from './durable-calls.js';
 import { Steps } from './steps.js';
 
@@ -25,6 +26,7 @@ export interface DurableParts {
   readonly codec: PayloadCodec;
   readonly clock: Clock;
   readonly observer: RunObserver;
+  readonly probe: DurableProbe | undefined;
 }
 
 const UNFINISHED: readonly TaskStatus[] = ['pending', 'running', 'retrying', 'suspended'];
@@ -45,7 +47,7 @@ export class DurableRun {
   ) {
     const { journals, clock, observer } = parts;
     this.journal = new AttemptJournal(attempt, journals, clock, end);
-    const durable = (this.durable = new DurableAttempt(this.journal, clock, state));
+    const durable = (this.durable = new DurableAttempt(this.journal, clock, state, parts.probe));
     const finished = observer.stepFinished.bind(observer, attempt);
     this.steps = new Steps(durable, { ...parts, attempt, end, finished });
     const children = new ChildJobs(durable, { ...parts, attempt });
