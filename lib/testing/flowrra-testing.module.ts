@@ -126,7 +126,11 @@ function testOptions(
 ): ResolvedOptions {
   const { mode, now, replay } = TESTING_RULES.apply(options, '');
   if (replay && mode !== 'manual')
-    throw wrong('replay', replay, "It needs the mode 'manual': drain() and clock.advance() report differences.");
+    throw wrong(
+      'replay',
+      replay,
+      "It needs the mode 'manual': drain() and clock.advance() report differences.",
+    );
   const clock = new TestClock(now);
   const durableProbe = replay ? new Replays() : undefined;
   const engine = new TestEngine(mode, clock, durableProbe);

@@ -3,4 +3,9 @@ export { FlowrraTestingModule, type FlowrraTestingOptions } from './flowrra-test
 export { type ConformanceCase, resultBackendConformance } from './result-backend-conformance.js';
 export { TestClock } from './test-clock.js';
 export type { TestMode } from './test-connection.js';
-export { type ExpectedSchedule, type ExpectedStep, flowrraMatchers, type FlowrraMatchers } from './matchers.js';
+export {
+  type ExpectedSchedule,
+  type ExpectedStep,
+  flowrraMatchers,
+  type FlowrraMatchers,
+} from './matchers.js';

@@ -19,7 +19,8 @@ interface JobCalls {
 
 /** The methods of `ctx` whose names differ from the kinds of the journal. */
 const METHODS: Readonly<Record<string, string>> = { wait: 'waitFor' };
-const HINT = 'Put the code that decides this into a step, so that each run of the method gets the same answer.';
+const HINT =
+  'Put the code that decides this into a step, so that each run of the method gets the same answer.';
 
 /** Compares the durable calls of each run of a method with those of the run before. */
 export class Replays implements DurableProbe {

@@ -8,6 +8,7 @@ import { type Accepted, type Attempt, Duplicate, type NewJob } from '../job/job.
 import { scheduleOf } from '../job/metadata.js';
 import type { BackPressure, ResolvedQueue } from '../job/queue.js';
 import type { Run } from '../run/run.js';
+import { PostedJournals } from './posted-journals.js';
 import type { Replays } from './replays.js';
 import { type TestClock, turns } from './test-clock.js';
 
@@ -34,13 +35,18 @@ export class TestConnection implements ConnectedEngine {
   /** The number of submissions that wait for room. */
   private entering = 0;
 
+  readonly journals?: PostedJournals;
+
   private constructor(
     private readonly engine: EmbeddedConnection,
     private readonly host: TestHost,
     private readonly mode: TestMode,
     private readonly submitted: Recorded[],
     private readonly replays: Replays | undefined,
+    clock: TestClock,
   ) {
+    const { journals } = engine;
+    if (journals !== undefined) this.journals = new PostedJournals(journals, clock);
     if (mode === 'inline') engine.consume();
   }
 
@@ -53,7 +59,7 @@ export class TestConnection implements ConnectedEngine {
     replays: Replays | undefined,
   ): Promise<TestConnection> {
     const own = new TestHost(host, mode, replays);
-    const connection = new TestConnection(await embedded.connect(own), own, mode, submitted, replays);
+    const connection = new TestConnection(await embedded.connect(own), own, mode, submitted, replays, clock);
     if (mode === 'manual')
       clock.drive(
         () => connection.nextDue(),
@@ -77,10 +83,6 @@ export class TestConnection implements ConnectedEngine {
 
   get schedules() {
     return this.engine.schedules;
-  }
-
-  get journals() {
-    return this.engine.journals;
   }
 
   enqueue(job: NewJob): Promise<Accepted> {

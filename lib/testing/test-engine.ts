@@ -36,9 +36,19 @@ export class TestEngine implements Engine {
     return this.connection;
   }
 
-  /** Runs due jobs, the jobs that these submit, and so on, until no job is due and none runs. */
+  /**
+   * Runs due jobs, the jobs that these submit, and so on, until no job is due and none runs. The clock moves over the
+   * wake-ups of jobs with many messages: each at most a second.
+   */
   async drainDue(): Promise<void> {
-    await this.connection?.drainDue();
+    const { connection, clock } = this;
+    if (connection === null) return;
+    for (;;) {
+      await connection.drainDue();
+      const wakeUp = this.mode === 'manual' ? (connection.journals?.nextWakeUp() ?? null) : null;
+      if (wakeUp === null) return;
+      await clock.advance(wakeUp - clock.now());
+    }
   }
 
   /** The next time after now at which a job is due; `null` for none. */

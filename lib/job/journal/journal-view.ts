@@ -63,7 +63,11 @@ function resultOf(record: JournalRecord | null, records: Records, signals: Signa
 }
 
 /** The signal that ended a wait: the n-th of the name, without those waits that were over before theirs came. */
-function signalOf({ name, isOver }: WaitRecord, records: Records, signals: Signals): SignalRecord | undefined {
+function signalOf(
+  { name, isOver }: WaitRecord,
+  records: Records,
+  signals: Signals,
+): SignalRecord | undefined {
   if (isOver) return undefined;
   const [base = '', number = '0'] = signals.has(name) ? [name] : name.split(/:(?=\d+$)/);
   let index = 0;
