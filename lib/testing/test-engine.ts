@@ -61,15 +61,17 @@ export class TestEngine implements Engine {
   }
 }
 
-/** A store whose waiting jobs never come due again after an attempt. */
+/** A store whose jobs never come due again after an attempt, except for suspended ones. */
 function withoutSecondRuns(store: JobStore): JobStore {
   return {
     durable: store.durable,
     supports: store.supports,
     open: (config): MaybePromise<OpenStore> =>
       whenDone(store.open(config), (opened) => {
-        const settle: OpenStore['settle'] = (attempt, outcome, now) =>
-          opened.settle(attempt, 'delay' in outcome ? { ...outcome, delay: NEVER_MS } : outcome, now);
+        const settle: OpenStore['settle'] = (attempt, outcome, now) => {
+          const runsAgain = 'delay' in outcome && outcome.kind !== 'suspended';
+          return opened.settle(attempt, runsAgain ? { ...outcome, delay: NEVER_MS } : outcome, now);
+        };
         return Object.create(opened, { settle: { value: settle } }) as OpenStore;
       }),
   };
