@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { FlowrraExceptionFilter, FlowrraModule } from 'flowrra';
 import { FlowrraTesting, flowrraMatchers, type FlowrraMatchers, FlowrraTestingModule } from 'flowrra/testing';
@@ -8,6 +9,7 @@ import request from 'supertest';
 import { Mailer } from '../mail/mailer.js';
 import { ExpensesModule, Services } from './expenses.js';
 import { PaymentProvider } from './payment-provider.js';
+import { again, operate, ParcelTasks } from './snippets.js';
 import { Prices } from './prices.js';
 import { PriceImportTasks } from './price-import.tasks.js';
 import { WordCountTasks } from './word-count.tasks.js';
@@ -151,6 +153,62 @@ it('refuses what is no order and no approval', async () => {
     .expect(400);
   await http.post('/orders/R17/approval').send({ by: 'bob' }).expect(400);
   await http.post('/orders/R17/approval').send({ approved: true, by: 'bob' }).expect(404);
+  await app.close();
+});
+
+it('does as the snippets of the documentation say', async () => {
+  @Module({ imports: [FlowrraModule.forRoot()], providers: [ParcelTasks] })
+  class ParcelsModule {}
+  const { app, flowrra } = await start(ParcelsModule);
+  const parcels = app.get(ParcelTasks);
+  const results = async (...ids: string[]) =>
+    Promise.all(ids.map(async (id) => (await flowrra.getResult(id))?.result ?? null));
+
+  const followed = await flowrra.submit(parcels.follow, 'P1');
+  await flowrra.clock.advance('2h');
+  expect(await results(followed)).toEqual(['at home']);
+  expect((await flowrra.steps(followed)).map(({ name }) => name)).toEqual([
+    'look',
+    'pause',
+    'look:1',
+    'pause:1',
+    'look:2',
+  ]);
+
+  parcels.blocked.add('b');
+  const [all, one] = [
+    await flowrra.submit(parcels.packAll, ['a', 'c']),
+    await flowrra.submit(parcels.packOr, 'b', 'c'),
+  ];
+  await flowrra.drain();
+  expect(await results(all, one)).toEqual([['box of a', 'box of c'], 'box of c']);
+
+  const asked = await flowrra.submit(parcels.ask, 'red?');
+  await flowrra.signal(asked, 'withdrawal');
+  await flowrra.drain();
+  await flowrra.signal(asked, 'answer', 'yes');
+  await flowrra.clock.advance('1h');
+  expect(await results(asked)).toEqual(['no answer to red?']);
+  await app.close();
+});
+
+it('lets operators look at jobs, signal them and retry them, as the documentation shows', async () => {
+  const { app, http, flowrra } = await startShop();
+  await http.post('/orders').send(order).expect(202);
+  await flowrra.drain();
+  const before = await operate(flowrra, 'order-R17');
+  expect(before.job?.steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
+    'charge done',
+    'approval done',
+  ]);
+  await flowrra.drain();
+  const { children } = await operate(flowrra, 'order-R17');
+  expect(children.map(({ taskName }) => taskName).toSorted()).toEqual([
+    'OrderTasks.confirm',
+    'OrderTasks.printLabel',
+  ]);
+  expect((await flowrra.steps('order-R17')).filter(({ kind }) => kind === 'waitFor')).toHaveLength(1);
+  expect(await again(flowrra, 'order-R17')).toBe(false);
   await app.close();
 });
 
