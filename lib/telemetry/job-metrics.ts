@@ -13,7 +13,7 @@ const MAX_DEFERRED = 10_000;
 /** In seconds, from an immediate start to one hour. */
 const BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600];
 
-const STATUSES = ['pending', 'retrying', 'running', 'success', 'failed', 'cancelled'] as const;
+const STATUSES = ['pending', 'retrying', 'suspended', 'running', 'success', 'failed', 'cancelled'] as const;
 
 /** The metrics of this process. The number of jobs by queue is the same in all processes. */
 export class JobMetrics {

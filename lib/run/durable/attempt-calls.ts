@@ -76,14 +76,14 @@ export class AttemptCalls implements DurableCalls {
     const { durable, children } = this.parts;
     durable.assertUsable('call');
     const call = children.prepare('call', task, args, options);
-    return durable.begin('call', call.base, (name) => children.call(name, call));
+    return durable.begin('call', call.base, (name) => children.call(name, call), args);
   }
 
   async submit(options: ChildOptions, task: unknown, args: readonly unknown[]): Promise<string> {
     const { durable, children } = this.parts;
     durable.assertUsable('submit');
     const call = children.prepare('submit', task, args, options);
-    return durable.begin('submit', call.base, (name) => children.submit(name, call));
+    return durable.begin('submit', call.base, (name) => children.submit(name, call), args);
   }
 
   async *each(name: string, source: EachSource, options: unknown): AsyncIterable<unknown> {

@@ -36,7 +36,7 @@ export class AttemptJournal {
 
   /** @param end Ends the repeated attempts to append. */
   constructor(
-    private readonly attempt: Attempt,
+    readonly attempt: Attempt,
     private readonly store: JournalStore,
     private readonly clock: Clock,
     private readonly end: LazyAbort,

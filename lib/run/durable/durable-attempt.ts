@@ -7,6 +7,7 @@ import { DurableTaskError } from '../../job/durable-errors.js';
 import type { NamedKind } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { AttemptJournal } from './attempt-journal.js';
+import type { DurableProbe } from './durable-probe.js';
 
 /** Inside of a step's function. */
 const insideStep = new AsyncLocalStorage<true>();
@@ -42,14 +43,21 @@ export class DurableAttempt {
     readonly journal: AttemptJournal,
     private readonly clock: Clock,
     private readonly state: AttemptState,
+    private readonly probe: DurableProbe | undefined,
   ) {}
 
   /**
    * Takes a name for a call, and runs it.
    *
    * @param fn Gets the name with a number behind it if the name was used before.
+   * @param args The arguments of a child job.
    */
-  async begin<T>(kind: NamedKind, base: string, fn: (name: string) => Promise<T>): Promise<T> {
+  async begin<T>(
+    kind: NamedKind,
+    base: string,
+    fn: (name: string) => Promise<T>,
+    args: readonly unknown[] = [],
+  ): Promise<T> {
     this.assertUsable(kind);
     const key = `${kind}:${base}`;
     if (this.open.has(key))
@@ -59,13 +67,25 @@ export class DurableAttempt {
     this.open.add(key);
     const count = this.counts.get(key) ?? 0;
     this.counts.set(key, count + 1);
+    const name = count === 0 ? base : `${base}:${count}`;
+    this.probe?.began(this.journal.attempt, { kind, name, args });
     try {
       return await this.active(async () => {
         await this.journal.load();
-        return fn(count === 0 ? base : `${base}:${count}`);
+        return this.probe === undefined ? fn(name) : await this.replayed(kind, name, () => fn(name));
       });
     } finally {
       this.open.delete(key);
+    }
+  }
+
+  /** With a probe, a call that has stored something does not go on in this attempt: the method is run again first. */
+  private async replayed<T>(kind: NamedKind, name: string, fn: () => Promise<T>): Promise<T> {
+    const before = this.journal.get(kind, name);
+    try {
+      return await fn();
+    } finally {
+      if (this.journal.get(kind, name) !== before) await this.waitForMessage(this.clock.now());
     }
   }
 

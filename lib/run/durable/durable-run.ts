@@ -16,6 +16,7 @@ import { ChildJobs } from './child-jobs.js';
 import { type AttemptState, DurableAttempt } from './durable-attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
 import type { DurableCalls } from './durable-calls.js';
+import type { DurableProbe } from './durable-probe.js';
 import { Steps } from './steps.js';
 
 /** The parts of an application that durable tasks use. */
@@ -27,6 +28,7 @@ export interface DurableParts {
   readonly codec: PayloadCodec;
   readonly clock: Clock;
   readonly observer: RunObserver;
+  readonly probe: DurableProbe | undefined;
 }
 
 const UNFINISHED: readonly TaskStatus[] = ['pending', 'running', 'retrying', 'suspended'];
@@ -47,7 +49,7 @@ export class DurableRun {
   ) {
     const { journals, clock, observer } = parts;
     this.journal = new AttemptJournal(attempt, journals, clock, end);
-    const durable = (this.durable = new DurableAttempt(this.journal, clock, state));
+    const durable = (this.durable = new DurableAttempt(this.journal, clock, state, parts.probe));
     const finished = observer.stepFinished.bind(observer, attempt);
     this.steps = new Steps(durable, { ...parts, attempt, end, finished });
     const children = new ChildJobs(durable, { ...parts, attempt });
