@@ -9,6 +9,7 @@ export type {
   ChangedJob,
   JobControl,
 } from './control.js';
+export type { JournalStore, PostAnswer } from './journal-store.js';
 export type { ScheduleStore, ScheduleWrite, StoredSchedule } from './schedule-store.js';
 export type { Run } from '../run/run.js';
 export type { Within } from '../run/call-task.js';
@@ -40,6 +41,15 @@ export {
   type NewJob,
   waitingStatus,
 } from '../job/job.js';
+export {
+  CANCEL_KEY,
+  cancelEntry,
+  EMPTY_JOURNAL,
+  type Journal,
+  type JournalEntry,
+  MAX_POSTS,
+  wakeDelay,
+} from '../job/journal/journal.js';
 export { type NextState, nextState, type Outcome } from '../job/outcome.js';
 export type { PolicyOverrides } from '../job/policy.js';
 export {
