@@ -6,7 +6,8 @@ export type { Clock } from './job/clock.js';
 export type { DeadLetter } from './run/dead-letters.js';
 export type { FlowrraEvent } from './job/events.js';
 export type { JobDetails, JobLogLine, JobSummary } from './job/job-view.js';
-export { ChildCalls, TaskContext, type TaskSchedule } from './run/task-context.js';
+export { ChildCalls } from './run/child-calls.js';
+export { TaskContext, type TaskSchedule } from './run/task-context.js';
 export type { JobStep } from './job/journal/journal-view.js';
 export type {
   ChildOptions,

@@ -90,6 +90,19 @@ function atMostTen(tags: ReadonlySet<string>, path: string): readonly string[] |
 /** Begins the tags that Flowrra adds: no user's tag begins so, and no list shows them. */
 const OWN_TAG = '\u0001';
 
+/** Whether it is a list of tags as a job has them: those of the user, and at most one that Flowrra has added. */
+export function areStoredTags(value: unknown): value is readonly string[] {
+  if (!Array.isArray(value)) return false;
+  const own = value.filter((tag) => typeof tag === 'string' && tag.startsWith(OWN_TAG)) as readonly string[];
+  const users = value.filter((tag) => !own.includes(tag as string));
+  return (
+    own.length <= 1 &&
+    own.every((tag) => isTag(tag.slice(OWN_TAG.length))) &&
+    users.length <= MAX_TAGS &&
+    users.every(isTag)
+  );
+}
+
 /** The tag of all child jobs of a job. */
 export function parentTag(taskId: string): string {
   return `${OWN_TAG}${createHash('sha256').update(taskId).digest('base64url')}`;

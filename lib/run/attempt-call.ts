@@ -12,7 +12,7 @@ export abstract class AttemptCall extends LazyAbort implements TaskCall {
   /** A copy for the task's code, which may change it. */
   args: unknown[] = NO_ARGS;
   /** `null` until the first report. */
-  protected reports: AttemptReports | null = null;
+  reports: AttemptReports | null = null;
 
   constructor(
     readonly attempt: Attempt,

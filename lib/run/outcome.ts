@@ -76,13 +76,20 @@ export function unreadableJournal(error: unknown, { taskName, taskId }: Attempt)
 }
 
 /** `null` if the attempt may still be started. */
-export function expiredOutcome(attempt: Attempt, policy: TaskPolicy, now: number): Outcome | null {
+function expiredOutcome(attempt: Attempt, policy: TaskPolicy, now: number): Outcome | null {
   if (!hasExpired(attempt, policy, now)) return null;
   const late = now - validFrom(attempt);
   return {
     kind: 'cancelled',
     reason: `Expired: not started within ${policy.expires} ms of submission (${late} ms have passed).`,
   };
+}
+
+/** `null` for an attempt that is to run. */
+export function outcomeBeforeStart(attempt: Attempt, policy: TaskPolicy, clock: Clock): Outcome | null {
+  if (policy.expires === Infinity && !attempt.lost) return null;
+  const now = clock.now();
+  return expiredOutcome(attempt, policy, now) ?? (attempt.lost ? lostOutcome(attempt, now) : null);
 }
 
 /** For a job that was claimed again after more dead workers than `maxRescues` allows. */

@@ -1,4 +1,3 @@
-import { detached } from '../job/async.js';
 import { TaskSuspendedError } from '../job/durable-errors.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt } from '../job/job.js';
@@ -6,18 +5,17 @@ import { carrierOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
 import { AttemptCall } from './attempt-call.js';
-import type { AttemptReports, ReportParts } from './attempt-reports.js';
-import { type BeforeTheEndParts, type EndMessages, messagesOf, sendMessages } from './before-the-end.js';
+import { AttemptTimer } from './attempt-timer.js';
+import type { ReportParts } from './attempt-reports.js';
+import { Ending, type EndingParts, type EndingRun, messagesOf, RELEASED } from './ending.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
 import type { DurableCalls } from './durable/durable-calls.js';
 import { type DurableParts, DurableRun } from './durable/durable-run.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
-import { LazyAbort } from './lazy-abort.js';
 import {
   errorOutcome,
-  expiredOutcome,
   leaseLost,
-  lostOutcome,
+  outcomeBeforeStart,
   type OutcomeParts,
   successOutcome,
   thrownAfter,
@@ -25,17 +23,14 @@ import {
   unreadableOutcome,
   withContextHint,
 } from './outcome.js';
-import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskDefinition } from './task-definition.js';
 import type { UnknownTasks } from './unknown-tasks.js';
 
-export interface RunParts extends OutcomeParts, CallParts, BeforeTheEndParts {
+export interface RunParts extends OutcomeParts, CallParts, EndingParts {
   readonly registry: { definition(name: string): TaskDefinition | undefined };
   readonly unknownTasks: Pick<UnknownTasks, 'outcomeOf'>;
   readonly observer: RunObserver;
-  /** Writes a configured result backend; `null` if results stay in the engine. */
-  readonly recorder: ResultRecorder | null;
   readonly reports: ReportParts;
   readonly instrumentation: Instrumentation | null;
   /** `null` if the engine keeps no journals. */
@@ -43,8 +38,6 @@ export interface RunParts extends OutcomeParts, CallParts, BeforeTheEndParts {
   /** The error for the use of journals that the engine does not keep. */
   readonly noJournals: () => Error;
 }
-
-const RELEASED: Outcome = { kind: 'released', delay: 0 };
 
 /** `running`: the task's code runs. `undoing`: the outcome is known; finished steps are being undone. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
 type Phase = 'waiting' | 'running' | 'undoing' | 'ending' | 'over';
@@ -55,7 +48,7 @@ type Phase = 'waiting' | 'running' | 'undoing' | 'ending' | 'over';
  *
  * There is no promise between a synchronous task and its outcome: the memory engine depends on that.
  */
-export class Run extends AttemptCall {
+export class Run extends AttemptCall implements EndingRun {
   /** Why the job was cancelled; `null` if it was not. */
   cancelReason: string | null = null;
   /** What the task's code threw, as it is; `null` if it has not thrown. */
@@ -68,15 +61,13 @@ export class Run extends AttemptCall {
   private readonly task: TaskDefinition | undefined;
   private readonly policy: TaskPolicy | null;
   private span: AttemptSpan | null = null;
-  /** The timer of the time-out, and then, of the grace after the time-out or the cancellation. */
-  private cancelTimer: (() => void) | null = null;
-  private inGrace = false;
+  /** `null` until it is needed: most attempts have neither a time-out nor a cancellation. */
+  private timer: AttemptTimer | null = null;
   /** `null` until the code uses it, unless an earlier attempt did. */
   private durableRun: DurableRun | null = null;
   /** The outcome of a durable job whose code only runs to learn how its steps are undone. */
   private decided: Outcome | null = null;
-  /** Ends the attempts to send a dead letter; a time-out does not. */
-  private sending: LazyAbort | null = null;
+  private ending: Ending | null = null;
 
   constructor(
     attempt: Attempt,
@@ -104,7 +95,7 @@ export class Run extends AttemptCall {
     if (task === undefined || policy === null)
       return this.end(parts.unknownTasks.outcomeOf(attempt, parts.clock.now()));
     if (attempt.isResumed === true && parts.durable !== null) return void this.resume(task, policy, within);
-    const early = this.outcomeBeforeStart(policy);
+    const early = this.cancelled() ?? outcomeBeforeStart(attempt, policy, parts.clock);
     if (early !== null) return this.keep(early);
     this.begin(task, policy, within);
   }
@@ -114,6 +105,7 @@ export class Run extends AttemptCall {
     const { attempt, parts } = this;
     parts.observer.started(attempt);
     parts.recorder?.started(attempt);
+    if (attempt.isResumed === true && this.decided === null) parts.observer.resumed(attempt);
     this.span = parts.instrumentation?.attempt(attempt, carrierOf(attempt.metadata)) ?? null;
     this.phase = 'running';
     try {
@@ -132,27 +124,18 @@ export class Run extends AttemptCall {
   }
 
   private async resume(task: TaskDefinition, policy: TaskPolicy, within: Within | undefined): Promise<void> {
-    const { attempt, parts } = this;
     const run = this.journalled();
     try {
-      await run.load();
+      this.decided = await run.decide(this.cancelled());
     } catch (error) {
-      if (this.phase === 'waiting') this.keep(unreadableJournal(error, attempt));
+      if (this.phase === 'waiting') this.keep(unreadableJournal(error, this.attempt));
       return;
     }
     if (this.phase !== 'waiting') return;
-    const decided =
-      run.ending ?? this.cancelled() ?? (attempt.lost ? lostOutcome(attempt, parts.clock.now()) : null);
-    if (decided?.kind === 'cancelled') this.cancelReason = decided.reason;
-    this.decided = decided;
-    // A job that has killed its workers is not run again, also not to undo it.
-    if (decided !== null && (attempt.lost || !run.canUndo)) {
-      this.phase = 'running';
-      return this.conclude(decided);
-    }
-    if (decided !== null) run.prepareUndo();
-    this.begin(task, policy, within);
-    if (decided === null) parts.observer.resumed(attempt);
+    if (this.decided?.kind === 'cancelled') this.cancelReason = this.decided.reason;
+    if (this.decided === null || run.isUndoing) return this.begin(task, policy, within);
+    this.phase = 'running';
+    this.conclude(this.decided);
   }
 
   /** Ends the attempt because its job was cancelled: now if its code obeys the signal, or `killGrace` later. */
@@ -177,35 +160,27 @@ export class Run extends AttemptCall {
   /** Ends the attempt without its code, whose result is ignored. The job is released, or cancelled if it was cancelled. */
   abandon(): void {
     if (this.phase === 'over') return;
-    const isUndoing = this.phase === 'undoing' || this.decided !== null;
-    const outcome = isUndoing ? RELEASED : (this.cancelled() ?? RELEASED);
+    // Another attempt undoes the steps.
+    const mustUndo = this.phase !== 'ending' && this.durableRun?.hasWorkAtEnd === true;
+    const outcome = mustUndo ? RELEASED : (this.cancelled() ?? RELEASED);
     if (this.phase === 'running' || this.phase === 'undoing') this.span?.ended(outcome);
     this.outcome = outcome;
     this.durableRun?.close();
-    this.sending?.abort(outcome);
+    this.ending?.abort(outcome);
     if (this.ended !== null) this.end(outcome);
   }
 
   private interrupt(reason: unknown): void {
     this.abort(reason);
-    this.sending?.abort(reason);
+    this.ending?.abort(reason);
   }
 
-  private outcomeBeforeStart(policy: TaskPolicy): Outcome | null {
-    const { attempt, parts } = this;
-    if (this.cancelReason !== null) return this.cancelled();
-    if (policy.expires === Infinity && !attempt.lost) return null;
-    const now = parts.clock.now();
-    return expiredOutcome(attempt, policy, now) ?? (attempt.lost ? lostOutcome(attempt, now) : null);
-  }
-
-  private cancelled(): Outcome | null {
+  cancelled(): Outcome | null {
     return this.cancelReason === null ? null : { kind: 'cancelled', reason: this.cancelReason };
   }
 
   private awaitValue(value: Promise<unknown>, timeout: number): void {
-    if (timeout !== Infinity && !this.inGrace)
-      this.cancelTimer = this.parts.clock.after(timeout, () => this.timeOut(timeout));
+    if (timeout !== Infinity) this.timing().startTimeout(timeout, () => this.timeOut(timeout));
     value.then(
       (result) => this.returned(result),
       (error: unknown) => this.threw(error),
@@ -217,19 +192,19 @@ export class Run extends AttemptCall {
     this.abort(new TaskRunTimeoutError(`The attempt ran for longer than its timeout of ${timeout} ms`));
   }
 
-  /** Once: if the attempt times out and is cancelled, the grace of the first counts. */
   private startGrace(): void {
-    if (this.inGrace) return;
-    this.inGrace = true;
-    this.cancelTimer?.();
-    this.cancelTimer = detached(() => this.parts.clock.after(this.killGrace, () => this.graceOver()));
+    this.timing().startGrace(this.killGrace, () => this.graceOver());
+  }
+
+  private timing(): AttemptTimer {
+    return (this.timer ??= new AttemptTimer(this.parts.clock));
   }
 
   private graceOver(): void {
     if (this.phase === 'running') return this.threw(this.reason);
     // A cancelled job does not wait for its dead letter.
     const cancelled = this.outcome?.kind === 'cancelled' ? null : this.cancelled();
-    if (this.phase === 'ending' && cancelled !== null) this.keep(cancelled);
+    if (this.phase === 'ending' && cancelled !== null) void this.ending?.begin(cancelled);
   }
 
   private returned(value: unknown): void {
@@ -269,58 +244,32 @@ export class Run extends AttemptCall {
     );
   }
 
-  /** Stores the attempt's last reports, then goes on with {@link keep}. */
   private concluded(outcome: Outcome): void {
-    this.phase = 'ending';
     // The grace after a cancellation also limits the time for the dead letter.
-    if (this.cancelReason === null) this.clearTimer();
-    this.outcome = outcome;
+    if (this.cancelReason === null) this.timer?.clear();
     this.span?.ended(outcome);
-    if (this.reports === null) this.keep(outcome);
-    else void this.keepAfterReports(this.reports, outcome);
+    this.keep(outcome);
   }
 
-  private async keepAfterReports(reports: AttemptReports, outcome: Outcome): Promise<void> {
-    await reports.end();
-    if (this.outcome === outcome) this.keep(outcome);
-  }
-
-  /** Sends the messages and stores the backend's result before the engine acknowledges the job. */
+  /** Reports, messages and the backend's result are stored before the engine acknowledges the job. */
   private keep(outcome: Outcome): void {
     this.phase = 'ending';
     this.outcome = outcome;
-    const messages = messagesOf(outcome, this.attempt, this.policy?.deadLetter ?? null);
-    if (this.parts.recorder === null && messages === null) this.end(outcome);
-    else void this.store(outcome, messages);
+    const { attempt, parts, reports } = this;
+    const handler = this.policy?.deadLetter ?? null;
+    if (reports === null && parts.recorder === null && messagesOf(outcome, attempt, handler) === null)
+      return this.end(outcome);
+    this.ending = new Ending(this, parts, handler);
+    if (this.aborted) this.ending.abort(this.reason);
+    void this.ending.begin(outcome);
   }
 
-  private async store(outcome: Outcome, messages: EndMessages | null): Promise<void> {
-    if (messages !== null) {
-      this.sending = new LazyAbort();
-      if (this.aborted && !(this.reason instanceof TaskRunTimeoutError)) this.sending.abort(this.reason);
-      const sent = await sendMessages(messages, this.attempt, outcome, this.parts, this.sending);
-      if (this.outcome !== outcome) return;
-      const cancelled = this.cancelled();
-      // The job fails again in another process, or after the next start, and its messages are sent then.
-      if (!sent && outcome.kind !== 'cancelled')
-        return cancelled === null ? this.end(RELEASED) : this.keep(cancelled);
-    }
-    await this.parts.recorder?.ended(this.attempt, outcome);
-    if (this.outcome === outcome) this.end(outcome);
-  }
-
-  private end(outcome: Outcome): void {
+  end(outcome: Outcome): void {
     if (this.phase === 'over') return;
     this.phase = 'over';
     this.outcome = outcome;
-    this.clearTimer();
+    this.timer?.clear();
     this.ended?.(outcome);
-  }
-
-  private clearTimer(): void {
-    this.cancelTimer?.();
-    this.cancelTimer = null;
-    this.inGrace = false;
   }
 
   /** @throws {FlowrraConfigError} if the engine keeps no journals. */

@@ -8,16 +8,9 @@ import type {
 } from '../job/durable-options.js';
 import type { Metadata } from '../job/job.js';
 import type { ScheduleMark } from '../job/metadata.js';
+import { ChildCalls } from './child-calls.js';
 import type { DurableCalls, EachSource } from './durable/durable-calls.js';
-import type {
-  NamedArgs,
-  NamedOutput,
-  TaskArgs,
-  TaskFunction,
-  TaskId,
-  TaskName,
-  TaskOutput,
-} from './task-types.js';
+import type { TaskOutput } from './task-types.js';
 
 /** The occurrence of a schedule that a job runs for. */
 export interface TaskSchedule {
@@ -49,45 +42,6 @@ export interface ContextSource {
   log(line: string): void;
 }
 
-/** The calls that start other jobs, of `ctx` and of `ctx.with({ … })`. */
-export abstract class ChildCalls {
-  /**
-   * Runs another task as a child job, on any worker, and resolves with its result. In the meantime this job is
-   * suspended and holds no worker. A replay, a retry or a crash starts no second child: its id is derived from this
-   * job's id, the task and the key. If this job fails for good or is cancelled, its unfinished children are cancelled.
-   *
-   * Calls of one task at the same time need a key each: `ctx.with({ key: item.id }).call(…)`.
-   *
-   * @throws {ChildFailedError} if the child has failed for good or was cancelled.
-   * @throws {DurableTaskError} inside of a step, after the method has returned, or without the key that it needs.
-   */
-  call<N extends TaskName>(name: N, ...args: NamedArgs<N>): Promise<NamedOutput<N>>;
-  call<A extends unknown[], R>(task: TaskFunction<A, R>, ...args: TaskArgs<A>): Promise<TaskOutput<R>>;
-  call(task: unknown, ...args: unknown[]): Promise<unknown> {
-    return this.start('call', task, args);
-  }
-
-  /**
-   * Submits another job, once, and does not wait for it. Resolves with its id.
-   *
-   * @throws {DurableTaskError} as `call` does.
-   */
-  submit<N extends TaskName>(name: N, ...args: NamedArgs<N>): Promise<TaskId<NamedOutput<N>>>;
-  submit<A extends unknown[], R>(
-    task: TaskFunction<A, R>,
-    ...args: TaskArgs<A>
-  ): Promise<TaskId<TaskOutput<R>>>;
-  submit(task: unknown, ...args: unknown[]): Promise<unknown> {
-    return this.start('submit', task, args);
-  }
-
-  protected abstract start(
-    kind: 'call' | 'submit',
-    task: unknown,
-    args: readonly unknown[],
-  ): Promise<unknown>;
-}
-
 /**
  * The job of a running task, its signal, its progress and log, and the calls that make it durable: a method that uses
  * `step`, `sleep`, `waitFor`, `call`, `submit` or `each` is run again after a retry, a crash or a wait, and everything
@@ -95,9 +49,6 @@ export abstract class ChildCalls {
  * of the task with `@TaskCtx()`; callers leave that argument out.
  */
 export abstract class TaskContext extends ChildCalls {
-  /** Makes the type nominal: only a real context is removed from a task's arguments. */
-  declare private readonly _taskContext: true;
-
   /** The job's id, as `submit` returned it. */
   abstract readonly taskId: string;
   /** The name of its task. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { FlowrraExceptionFilter, FlowrraModule } from 'flowrra';
-import { FlowrraTesting, flowrraMatchers, type FlowrraMatchers, FlowrraTestingModule } from 'flowrra/testing';
+import { flowrraMatchers, type FlowrraMatchers, FlowrraTestingModule } from 'flowrra/testing';
 import request from 'supertest';
 import { Mailer } from '../mail/mailer.js';
 import { ExpensesModule, Services } from './expenses.js';

@@ -197,3 +197,39 @@ describe('a prefetched job with steps', () => {
     expect((await claim(other, 3)).map(({ taskId }) => taskId)).toContain(id);
   });
 });
+
+it('when cancellations race with a worker, the attempts of every job are told of it or find it in the journal', async () => {
+  const { worker, other } = await two(1);
+  const ids = await submitMany(
+    worker,
+    Array.from({ length: 100 }, () => newJob()),
+  );
+  for (const attempt of await claim(worker, 100)) {
+    await worker.store.journals.append(attempt, [STEP]);
+    await worker.store.settle(attempt, { ...SUSPENDED, delay: 0 }, worker.clock.now());
+  }
+  const isTold = (attempt: Attempt): boolean =>
+    worker.cancelled.some((event) => event.attempt === attempt) ||
+    entriesOf(worker, attempt.taskId).length === 2;
+  let left = ids.length;
+  const work = async (): Promise<void> => {
+    while (left > 0) {
+      for (const attempt of await claim(worker, 4)) {
+        await new Promise((resolve) => setImmediate(resolve));
+        expect(worker.store.begins(attempt)).toBe(true);
+        const told = isTold(attempt);
+        if (told) left--;
+        const outcome = told ? ({ kind: 'cancelled', reason: 'race' } as const) : { ...SUSPENDED, delay: 1 };
+        await worker.store.settle(attempt, outcome, worker.clock.now());
+      }
+      await worker.clock.advance(1);
+    }
+  };
+  const cancel = async (id: string, { store }: OpenStore): Promise<void> =>
+    expect(await store.control.cancel(id, 'race')).toEqual({ kind: 'signalled' });
+  await Promise.all([work(), ...ids.map((id, n) => cancel(id, n % 2 === 0 ? worker : other))]);
+  expect(worker.ended).toEqual([]);
+  expect(other.store.control.counts()).toMatchObject([
+    { cancelled: 100, running: 0, pending: 0, suspended: 0 },
+  ]);
+});

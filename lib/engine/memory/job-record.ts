@@ -1,6 +1,6 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
 import type { NextState } from '../../job/outcome.js';
-import type { MemoryJournal } from './memory-journals.js';
+import type { MemoryJournal } from './memory-journal.js';
 import {
   type Attempt,
   type AttemptError,
@@ -17,6 +17,7 @@ import {
 } from '../../job/job.js';
 import type { PolicyOverrides } from '../../job/policy.js';
 import type { Waiter } from '../../results/wait-until.js';
+import { type WaiterList, withoutWaiter, withWaiter } from './waiter-list.js';
 import type { MemoryQueue } from './memory-queue.js';
 
 const NO_ERRORS: readonly AttemptError[] = [];
@@ -53,8 +54,7 @@ export class JobRecord implements Attempt {
   private ended = -1;
   private extras: Extras | null;
   errors: readonly AttemptError[] = NO_ERRORS;
-  /** Hundreds of thousands may wait, so a waiter is only a `resolve` function. One waiter is stored without an array. */
-  waiters: Waiter | Waiter[] | null = null;
+  waiters: WaiterList = null;
   /** The next job of the same priority, or the next finished job. */
   next: JobRecord | null = null;
   /** The arguments, or the result if the job has succeeded. A single argument is stored without its list, unless it is an array. */
@@ -110,10 +110,10 @@ export class JobRecord implements Attempt {
   }
 
   get isResumed(): boolean {
-    return this.extras?.journal?.isAppended === true;
+    return this.journal?.isAppended === true;
   }
 
-  /** `undefined` unless the job is a durable one, or a message was posted to it. */
+  /** `undefined` for most jobs. */
   get journal(): MemoryJournal | undefined {
     return this.extras?.journal;
   }
@@ -266,14 +266,11 @@ export class JobRecord implements Attempt {
   }
 
   addWaiter(waiter: Waiter): void {
-    if (this.waiters === null) this.waiters = waiter;
-    else if (typeof this.waiters === 'function') this.waiters = [this.waiters, waiter];
-    else this.waiters.push(waiter);
+    this.waiters = withWaiter(this.waiters, waiter);
   }
 
   removeWaiter(waiter: Waiter): void {
-    if (this.waiters === waiter) this.waiters = null;
-    else if (Array.isArray(this.waiters)) this.waiters = this.waiters.filter((other) => other !== waiter);
+    this.waiters = withoutWaiter(this.waiters, waiter);
   }
 
   takeWaiters(): readonly Waiter[] {
@@ -285,15 +282,10 @@ export class JobRecord implements Attempt {
 
 const NOTHING = { args: [], overrides: undefined, metadata: undefined, dedupe: undefined, tags: undefined };
 
-function extrasOf({
-  overrides,
-  metadata,
-  dedupe,
-  tags,
-}: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe' | 'tags'>): Extras | null {
-  if (overrides === undefined && metadata === undefined && dedupe === undefined && tags === undefined)
-    return null;
-  return { overrides, metadata, dedupe, tags };
+function extrasOf(job: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe' | 'tags'>): Extras | null {
+  const { overrides, metadata, dedupe, tags } = job;
+  const isPlain = overrides === undefined && metadata === undefined && dedupe === undefined;
+  return isPlain && tags === undefined ? null : { overrides, metadata, dedupe, tags };
 }
 
 function bare(args: readonly unknown[]): unknown {

@@ -1,14 +1,9 @@
 import type { Clock } from '../../job/clock.js';
 import type { Attempt } from '../../job/job.js';
-import {
-  EMPTY_JOURNAL,
-  type Journal,
-  type JournalEntry,
-  MAX_POSTS,
-  wakeDelay,
-} from '../../job/journal/journal.js';
+import { EMPTY_JOURNAL, type Journal, type JournalEntry, wakeDelay } from '../../job/journal/journal.js';
 import type { JournalStore, PostAnswer } from '../journal-store.js';
 import type { JobRecord } from './job-record.js';
+import { MemoryJournal } from './memory-journal.js';
 
 /** The part of the store that journals use. */
 export interface JournalledJobs {
@@ -17,31 +12,18 @@ export interface JournalledJobs {
   changed(): void;
 }
 
-/** The journal of one job. */
-export class MemoryJournal {
-  readonly byKey = new Map<string, JournalEntry>();
-  posts = 0;
-  /** Whether an attempt has appended to it. */
-  isAppended = false;
-}
-
 /** Keeps each journal with the record of its job. */
 export class MemoryJournals implements JournalStore {
   constructor(private readonly jobs: JournalledJobs) {}
 
   read(taskId: string): Journal {
-    const journal = this.jobs.find(taskId)?.journal;
-    return journal === undefined
-      ? EMPTY_JOURNAL
-      : { entries: [...journal.byKey.values()], posts: journal.posts };
+    return this.jobs.find(taskId)?.journal?.read() ?? EMPTY_JOURNAL;
   }
 
   append(attempt: Attempt, entries: readonly JournalEntry[]): boolean {
     const job = attempt as JobRecord;
     if (job.status !== 'running') return false;
-    const journal = (job.journal ??= new MemoryJournal());
-    for (const entry of entries) journal.byKey.set(entry.key, entry);
-    journal.isAppended = true;
+    (job.journal ??= new MemoryJournal()).append(entries);
     return true;
   }
 
@@ -50,11 +32,8 @@ export class MemoryJournals implements JournalStore {
     if (job === undefined) return 'unknown';
     if (job.finished) return 'finished';
     const journal = (job.journal ??= new MemoryJournal());
-    if (journal.byKey.has(entry.key)) return 'known';
-    if (journal.posts >= MAX_POSTS) return 'full';
-    journal.byKey.set(entry.key, entry);
-    journal.posts++;
-    if (job.status !== 'suspended') return 'posted';
+    const answer = journal.post(entry);
+    if (answer !== 'posted' || job.status !== 'suspended') return answer;
     job.home.wakeAt(job, this.jobs.clock.now() + wakeDelay(journal.posts));
     this.jobs.changed();
     return 'posted';
@@ -63,7 +42,7 @@ export class MemoryJournals implements JournalStore {
   forget(taskId: string, keys: readonly string[]): boolean {
     const job = this.jobs.find(taskId);
     if (job?.status !== 'failed') return false;
-    for (const key of keys) job.journal?.byKey.delete(key);
+    job.journal?.forget(keys);
     return true;
   }
 }

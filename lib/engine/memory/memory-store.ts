@@ -172,8 +172,8 @@ export class OpenMemoryStore implements OpenStore {
   }
 
   cancelDurable(job: JobRecord, reason: string): boolean {
-    if (!job.isResumed) return false;
-    this.journals.post(job.taskId, cancelEntry(reason));
+    if (job.journal?.isAppended !== true) return false;
+    if (job.journal.post(cancelEntry(reason), true) === 'known') return true;
     const now = this.clock.now();
     if (job.status === 'suspended') job.home.wakeAt(job, now);
     else if (job.dueAt !== undefined) job.home.reschedule(job, now);

@@ -2,10 +2,11 @@ import type { JobControl } from '../../engine/control.js';
 import type { JournalStore } from '../../engine/journal-store.js';
 import type { Clock } from '../../job/clock.js';
 import type { Attempt, TaskStatus } from '../../job/job.js';
-import { type EndingRecord, roundOf } from '../../job/journal/journal-record.js';
+import { roundOf } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { parentTag } from '../../job/tags.js';
+import { lostOutcome } from '../outcome.js';
 import type { LazyAbort } from '../lazy-abort.js';
 import type { RunObserver } from '../run-observer.js';
 import type { Submitter } from '../submitter.js';
@@ -14,7 +15,8 @@ import { AttemptJournal } from './attempt-journal.js';
 import { ChildJobs } from './child-jobs.js';
 import { type AttemptState, DurableAttempt } from './durable-attempt.js';
 import type { DurableProbe } from './durable-probe.js';
-import { AttemptCalls, type DurableCalls } from './durable-calls.js';
+import { AttemptCalls } from './attempt-calls.js';
+import type { DurableCalls } from './durable-calls.js';
 import { Steps } from './steps.js';
 
 /** The parts of an application that durable tasks use. */
@@ -54,26 +56,28 @@ export class DurableRun {
     this.calls = new AttemptCalls({ ...parts, durable, steps: this.steps, children });
   }
 
-  /** @throws {EngineError} if the journal cannot be read. */
-  load(): Promise<void> {
-    return this.journal.load();
-  }
-
-  /** The outcome with which the job is to end; `null` if it goes on. */
-  get ending(): EndingRecord['outcome'] | null {
-    const { ending } = this.journal;
+  /**
+   * Reads the journal of a resumed job. Resolves with the outcome with which the job is to end; with `null` if it goes on.
+   *
+   * @param cancelled The outcome of a job that was cancelled; `null` if it was not.
+   * @throws {EngineError} if the journal cannot be read.
+   */
+  async decide(cancelled: Outcome | null): Promise<Outcome | null> {
+    const { attempt, journal, parts } = this;
+    await journal.load();
+    const { ending } = journal;
     // The job has failed with it already, and was retried.
-    return ending?.kind === 'failed' && roundOf(this.attempt) === ending.error.at ? null : ending;
+    const isPast = ending?.kind === 'failed' && roundOf(attempt) === ending.error.at;
+    const decided = (isPast ? null : ending) ?? cancelled;
+    // A job that has killed its workers is not run again, also not to undo it.
+    if (attempt.lost) return decided ?? lostOutcome(attempt, parts.clock.now());
+    this.durable.isUndoing = decided !== null && this.canUndo;
+    return decided;
   }
 
-  /** Whether finished steps would have to be undone. */
-  get canUndo(): boolean {
-    return this.steps.canUndo;
-  }
-
-  /** The code only runs to learn how its finished steps are undone. */
-  prepareUndo(): void {
-    this.durable.isUndoing = true;
+  /** Whether the code only runs to learn how its finished steps are undone. */
+  get isUndoing(): boolean {
+    return this.durable.isUndoing;
   }
 
   /** Whether {@link finish} has work to do. */
@@ -91,6 +95,10 @@ export class DurableRun {
     await this.journal.append([{ kind: 'ending', outcome }], true);
     if (this.hasChildren) await this.cancelChildren();
     await this.steps.undoAll();
+  }
+
+  private get canUndo(): boolean {
+    return this.steps.canUndo;
   }
 
   /** Ends the timers of the attempt. */

@@ -1,0 +1,183 @@
+import type { Clock } from '../../job/clock.js';
+import { type Duration, parseDuration } from '../../job/duration.js';
+import { SignalTimeoutError } from '../../job/durable-errors.js';
+import {
+  checkStepName,
+  type ChildOptions,
+  resolveEachOptions,
+  resolveWaitOptions,
+  type StepCall,
+} from '../../job/durable-options.js';
+import { wrong } from '../../job/check.js';
+import type { CursorRecord, SleepRecord, WaitRecord } from '../../job/journal/journal-record.js';
+import type { PayloadCodec } from '../../job/payload/payload-codec.js';
+import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
+import type { DurableCalls, EachSource } from './durable-calls.js';
+import type { ChildJobs } from './child-jobs.js';
+import type { DurableAttempt } from './durable-attempt.js';
+import type { Steps } from './steps.js';
+
+export interface AttemptCallParts {
+  readonly durable: DurableAttempt;
+  readonly steps: Steps;
+  readonly children: ChildJobs;
+  readonly codec: PayloadCodec;
+  readonly clock: Clock;
+}
+
+/** The longest work of an `each` whose position is not stored. */
+const STORE_MS = 1_000;
+
+/** The calls of one attempt. */
+export class AttemptCalls implements DurableCalls {
+  /** Waits for a signal that are under way: a second one for the same signal joins the first. */
+  private readonly waits = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly parts: AttemptCallParts) {}
+
+  async step(name: string, fn: (call: StepCall) => unknown, options: unknown): Promise<unknown> {
+    const { durable, steps } = this.parts;
+    checkStepName(name, 'ctx.step() name');
+    if (typeof fn !== 'function') throw wrong('ctx.step() function', fn, 'It must be a function.');
+    return durable.begin('step', name, (own) => steps.run(own, fn, options));
+  }
+
+  async sleep(name: string, until: Duration | Date): Promise<void> {
+    const { durable, clock } = this.parts;
+    checkStepName(name, 'ctx.sleep() name');
+    const startedAt = clock.now();
+    const due =
+      until instanceof Date ? until.getTime() : startedAt + parseDuration(until, 'ctx.sleep() duration');
+    if (Number.isNaN(due)) throw wrong('ctx.sleep() date', until, 'It must be a valid Date.');
+    return durable.begin('sleep', name, async (own) => {
+      const recorded = durable.journal.get<SleepRecord>('sleep', own);
+      if (recorded === undefined && durable.isUndoing) return durable.block();
+      if (recorded === undefined)
+        await durable.journal.append([{ kind: 'sleep', name: own, startedAt, until: due }]);
+      return this.until(recorded?.until ?? due);
+    });
+  }
+
+  async waitFor(name: string, options: unknown): Promise<unknown> {
+    checkStepName(name, 'ctx.waitFor() name');
+    const { timeout } = resolveWaitOptions(options ?? {});
+    this.parts.durable.assertUsable('wait');
+    let waiting = this.waits.get(name);
+    if (waiting === undefined) {
+      waiting = this.parts.durable
+        .begin('wait', name, (own) => this.signal(name, own, timeout))
+        .finally(() => this.waits.delete(name));
+      this.waits.set(name, waiting);
+    }
+    return waiting;
+  }
+
+  async call(options: ChildOptions, task: unknown, args: readonly unknown[]): Promise<unknown> {
+    const { durable, children } = this.parts;
+    durable.assertUsable('call');
+    const call = children.prepare('call', task, args, options);
+    return durable.begin('call', call.base, (name) => children.call(name, call), args);
+  }
+
+  async submit(options: ChildOptions, task: unknown, args: readonly unknown[]): Promise<string> {
+    const { durable, children } = this.parts;
+    durable.assertUsable('submit');
+    const call = children.prepare('submit', task, args, options);
+    return durable.begin('submit', call.base, (name) => children.submit(name, call), args);
+  }
+
+  async *each(name: string, source: EachSource, options: unknown): AsyncIterable<unknown> {
+    const { durable, clock, codec } = this.parts;
+    checkStepName(name, 'ctx.each() name');
+    if (typeof source !== 'function') throw wrong('ctx.each() source', source, 'It must be a function.');
+    const { cursor, every = Infinity } = resolveEachOptions(options ?? {});
+    const recorded = await durable.begin('each', name, async (own) => ({
+      own,
+      record: durable.journal.get<CursorRecord>('each', own),
+    }));
+    const { own, record } = recorded;
+    if (record?.isDone === true) return;
+    if (durable.isUndoing) await durable.block();
+    const startedAt = record?.startedAt ?? clock.now();
+    let [items, storedItems, storedAt] = [record?.items ?? 0, record?.items ?? 0, clock.now()];
+    let position: unknown = record?.cursor;
+    const store = (isDone: boolean): Promise<void> =>
+      durable.active(() =>
+        durable.journal.append([
+          {
+            kind: 'each',
+            name: own,
+            startedAt,
+            items,
+            isDone,
+            ...(position !== undefined && { cursor: position }),
+          },
+        ]),
+      );
+    const after = record?.cursor === undefined ? [] : [payloadFromJson(record.cursor)];
+    const list = await durable.active(async () => source(...(after as never[])));
+    const iterator = Symbol.asyncIterator in list ? list[Symbol.asyncIterator]() : list[Symbol.iterator]();
+    try {
+      for (;;) {
+        const next = await durable.active(async () => iterator.next());
+        if (next.done === true) break;
+        yield next.value;
+        // Here the method has asked for the next item: it has finished this one.
+        position = payloadToJson(codec.copyProgress(cursor(next.value)));
+        items++;
+        if (items - storedItems < every && clock.now() - storedAt < STORE_MS) continue;
+        await store(false);
+        [storedItems, storedAt] = [items, clock.now()];
+      }
+    } finally {
+      await iterator.return?.();
+    }
+    await store(true);
+  }
+
+  /** A time that has come needs no timer. */
+  private async until(due: number): Promise<void> {
+    const { durable, clock } = this.parts;
+    if (due > clock.now() && durable.isUndoing) return durable.block();
+    await durable.waitUntil(due);
+  }
+
+  /** The n-th wait for a signal gets the n-th signal, without those waits that were over before theirs came. */
+  private async signal(name: string, own: string, timeout: number): Promise<unknown> {
+    const { durable, clock } = this.parts;
+    const { journal } = durable;
+    const recorded = journal.get<WaitRecord>('wait', own);
+    if (recorded?.isOver === true) throw this.late(name);
+    const signal = journal.signalsOf(name)[this.received(name, own)];
+    if (signal !== undefined) return payloadFromJson(signal.value);
+    if (durable.isUndoing) return durable.block();
+    const startedAt = recorded?.startedAt ?? clock.now();
+    const until =
+      recorded === undefined ? (timeout === Infinity ? null : startedAt + timeout) : recorded.until;
+    const wait = { kind: 'wait', name: own, startedAt, until } as const;
+    if (until !== null && until <= clock.now()) {
+      await journal.append([{ ...wait, isOver: true }]);
+      throw this.late(name);
+    }
+    if (recorded === undefined) await journal.append([{ ...wait, isOver: false }]);
+    if (until === null) return durable.waitForMessage(null);
+    await durable.waitUntil(until);
+    // Other work has kept the attempt alive. A signal that came meanwhile is found by the next one.
+    return durable.waitForMessage(until);
+  }
+
+  /** The number of signals that the waits before this one have received. */
+  private received(name: string, own: string): number {
+    const index = own === name ? 0 : Number(own.slice(name.length + 1));
+    let count = 0;
+    for (let n = 0; n < index; n++) {
+      const earlier = n === 0 ? name : `${name}:${n}`;
+      if (this.parts.durable.journal.get<WaitRecord>('wait', earlier)?.isOver !== true) count++;
+    }
+    return count;
+  }
+
+  private late(name: string): SignalTimeoutError {
+    return new SignalTimeoutError(`No signal '${name}' came within the time-out of ctx.waitFor().`);
+  }
+}
