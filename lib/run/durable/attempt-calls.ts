@@ -52,8 +52,7 @@ export class AttemptCalls implements DurableCalls {
     return durable.begin('sleep', name, async (own) => {
       const recorded = durable.journal.get<SleepRecord>('sleep', own);
       if (recorded === undefined && durable.isUndoing) return durable.block();
-      if (recorded === undefined)
-        await durable.journal.append([{ kind: 'sleep', name: own, startedAt, until: due }]);
+      if (recorded === undefined) await durable.record([{ kind: 'sleep', name: own, startedAt, until: due }]);
       return this.until(recorded?.until ?? due);
     });
   }
@@ -97,13 +96,13 @@ export class AttemptCalls implements DurableCalls {
     }));
     const { own, record } = recorded;
     if (record?.isDone === true) return;
-    if (durable.isUndoing) await durable.block();
+    if (durable.isUndoing) await durable.active(() => durable.block());
     const startedAt = record?.startedAt ?? clock.now();
     let [items, storedItems, storedAt] = [record?.items ?? 0, record?.items ?? 0, clock.now()];
     let position: unknown = record?.cursor;
     const store = (isDone: boolean): Promise<void> =>
       durable.active(() =>
-        durable.journal.append([
+        durable.record([
           {
             kind: 'each',
             name: own,
@@ -121,6 +120,7 @@ export class AttemptCalls implements DurableCalls {
       for (;;) {
         const next = await durable.active(async () => iterator.next());
         if (next.done === true) break;
+        if (durable.isUndoing) await durable.active(() => durable.block());
         yield next.value;
         // Here the method has asked for the next item: it has finished this one.
         position = payloadToJson(codec.copyProgress(cursor(next.value)));
@@ -156,10 +156,10 @@ export class AttemptCalls implements DurableCalls {
       recorded === undefined ? (timeout === Infinity ? null : startedAt + timeout) : recorded.until;
     const wait = { kind: 'wait', name: own, startedAt, until } as const;
     if (until !== null && until <= clock.now()) {
-      await journal.append([{ ...wait, isOver: true }]);
+      await durable.record([{ ...wait, isOver: true }]);
       throw this.late(name);
     }
-    if (recorded === undefined) await journal.append([{ ...wait, isOver: false }]);
+    if (recorded === undefined) await durable.record([{ ...wait, isOver: false }]);
     if (until === null) return durable.waitForMessage(null);
     await durable.waitUntil(until);
     // Other work has kept the attempt alive. A signal that came meanwhile is found by the next one.

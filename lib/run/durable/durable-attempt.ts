@@ -4,13 +4,13 @@ import { setImmediate } from 'node:timers';
 import { detached } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
 import { DurableTaskError } from '../../job/durable-errors.js';
-import type { NamedKind } from '../../job/journal/journal-record.js';
+import type { JournalRecord, NamedKind } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { AttemptJournal } from './attempt-journal.js';
 import type { DurableProbe } from './durable-probe.js';
 
-/** Inside of a step's function. */
-const insideStep = new AsyncLocalStorage<true>();
+/** The attempt of a step's function. A job that the function starts in the same process may inherit it. */
+const insideStep = new AsyncLocalStorage<DurableAttempt>();
 
 /** A wait whose time or message has not come. */
 interface Wait {
@@ -20,6 +20,7 @@ interface Wait {
 }
 
 export interface AttemptState {
+  /** Whether the method runs. */
   isRunning(): boolean;
   /** Ends the attempt: its code does not go on. */
   suspend(outcome: Outcome): void;
@@ -35,9 +36,13 @@ export class DurableAttempt {
   isUndoing = false;
   private readonly open = new Set<string>();
   private readonly counts = new Map<string, number>();
+  /** The recorded names of this attempt's calls. */
+  private readonly names = new Set<string>();
   private readonly waits = new Set<Wait>();
   private underWay = 0;
   private checking = false;
+  /** Called once nothing is under way. */
+  private whenIdle: (() => void) | null = null;
 
   constructor(
     readonly journal: AttemptJournal,
@@ -65,11 +70,9 @@ export class DurableAttempt {
         `ctx.${METHODS[kind]}: '${base}' is still under way, and was begun again. Give each its own name${kind === 'call' || kind === 'submit' ? ': ctx.with({ key: … })' : ''}, such as one that contains the id of its subject.`,
       );
     this.open.add(key);
-    const count = this.counts.get(key) ?? 0;
-    this.counts.set(key, count + 1);
-    const name = count === 0 ? base : `${base}:${count}`;
-    this.probe?.began(this.journal.attempt, { kind, name, args });
     try {
+      const name = this.nameOf(kind, base);
+      this.probe?.began(this.journal.attempt, { kind, name, args });
       return await this.active(async () => {
         await this.journal.load();
         return this.probe === undefined ? fn(name) : await this.replayed(kind, name, () => fn(name));
@@ -89,11 +92,18 @@ export class DurableAttempt {
     }
   }
 
-  /** The attempt is not suspended while `fn` runs, except in its waits. */
+  /**
+   * The attempt is not suspended while `fn` runs, except in its waits. Never settles if the attempt ends meanwhile: code
+   * that was not awaited does not go on.
+   */
   async active<T>(fn: () => Promise<T>): Promise<T> {
     this.underWay++;
     try {
-      return await fn();
+      const value = await fn();
+      return this.isOver ? await never() : value;
+    } catch (error) {
+      if (this.isOver) return await never();
+      throw error;
     } finally {
       this.leave();
     }
@@ -101,24 +111,31 @@ export class DurableAttempt {
 
   /** Runs a step's function, in which no other call is possible. */
   inside<T>(fn: () => T): T {
-    return insideStep.run(true, fn);
+    return insideStep.run(this, fn);
   }
 
   /** @throws {DurableTaskError} inside of a step, and once the method has returned. */
   assertUsable(kind: NamedKind): void {
-    if (insideStep.getStore() === true)
+    if (insideStep.getStore() === this)
       throw new DurableTaskError(
         `ctx.${METHODS[kind]} was called inside of a step. A step is one unit: make the call before or after it.`,
       );
-    if (!this.state.isRunning())
+    if (this.isOver)
       throw new DurableTaskError(
         `ctx.${METHODS[kind]} was called after its attempt had ended. Await every call before the method returns.`,
       );
   }
 
+  /** Stores records of the method's calls. Never settles if the attempt has ended: it stores nothing then. */
+  async record(records: readonly JournalRecord[]): Promise<void> {
+    if (this.isOver) await never();
+    await this.journal.append(records);
+  }
+
   /** Waits until a time: in this attempt if other work keeps it alive until then. */
   async waitUntil(due: number): Promise<void> {
     if (due <= this.clock.now()) return;
+    if (this.isUndoing) return this.block();
     await this.wait<void>(due, (resolve) =>
       detached(() => this.clock.after(due - this.clock.now(), () => resolve())),
     );
@@ -132,6 +149,24 @@ export class DurableAttempt {
   /** Never settles. */
   block(): Promise<never> {
     return this.waitForMessage(null);
+  }
+
+  /**
+   * The method has ended, and steps are to be undone. Calls that are under way come to their end, at the latest after
+   * `grace` milliseconds; branches that the method no longer awaits go on up to the first call that is not recorded.
+   */
+  async settled(grace: number): Promise<void> {
+    this.isUndoing = true;
+    this.close();
+    await new Promise<void>((resolve) => {
+      const cancelTimer = detached(() => this.clock.after(grace, () => this.whenIdle?.()));
+      this.whenIdle = () => {
+        this.whenIdle = null;
+        cancelTimer();
+        resolve();
+      };
+      this.checkLater();
+    });
   }
 
   /** Ends all timers: the attempt is over. */
@@ -155,17 +190,51 @@ export class DurableAttempt {
     });
   }
 
+  /** @throws {DurableTaskError} if the numbered name is the given name of another call. */
+  private nameOf(kind: NamedKind, base: string): string {
+    const key = `${kind}:${base}`;
+    const count = this.counts.get(key) ?? 0;
+    this.counts.set(key, count + 1);
+    const name = count === 0 ? base : `${base}:${count}`;
+    const taken = `${kind}:${name}`;
+    if (this.names.has(taken))
+      throw new DurableTaskError(
+        `ctx.${METHODS[kind]}: '${base}' would be recorded as '${name}', which is the name of another call. Calls of one name are numbered in this way: choose a name that does not end with a number behind a colon.`,
+      );
+    this.names.add(taken);
+    return name;
+  }
+
+  /** Whether a call is under way. */
+  get isBusy(): boolean {
+    return this.underWay > 0;
+  }
+
+  private get isSettling(): boolean {
+    return this.whenIdle !== null;
+  }
+
+  private get isOver(): boolean {
+    return !this.state.isRunning() && !this.isSettling;
+  }
+
   private leave(): void {
     this.underWay--;
-    if (this.underWay > 0 || this.waits.size === 0 || this.checking) return;
+    if (this.underWay === 0 && (this.waits.size > 0 || this.isSettling)) this.checkLater();
+  }
+
+  /** The method's own code may begin the next call when a promise of this turn settles. */
+  private checkLater(): void {
+    if (this.checking) return;
     this.checking = true;
-    // The method's own code may begin the next call when a promise of this turn settles.
     detached(() => setImmediate(() => this.check()));
   }
 
   private check(): void {
     this.checking = false;
-    if (this.underWay > 0 || this.waits.size === 0 || !this.state.isRunning()) return;
+    if (this.underWay > 0) return;
+    if (this.whenIdle !== null) return this.whenIdle();
+    if (this.waits.size === 0 || !this.state.isRunning()) return;
     const dues = [...this.waits].map(({ due }) => due).filter((due) => due !== null);
     const earliest = dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
     const delay = earliest === null ? null : Math.max(0, earliest - this.clock.now());
@@ -182,3 +251,8 @@ const METHODS: Readonly<Record<NamedKind, string>> = {
   submit: 'submit()',
   each: 'each()',
 };
+
+/** A promise of its own each time: one that is shared would keep all that await it. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}

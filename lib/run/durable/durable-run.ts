@@ -1,13 +1,13 @@
 import type { JobControl } from '../../engine/control.js';
 import type { JournalStore } from '../../engine/journal-store.js';
 import type { Clock } from '../../job/clock.js';
+import { TaskCancelledError } from '../../job/errors.js';
 import type { Attempt, TaskStatus } from '../../job/job.js';
-import { roundOf } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { parentTag } from '../../job/tags.js';
 import { lostOutcome } from '../outcome.js';
-import type { LazyAbort } from '../lazy-abort.js';
+import { LazyAbort } from '../lazy-abort.js';
 import type { RunObserver } from '../run-observer.js';
 import type { Submitter } from '../submitter.js';
 import type { TaskRegistry } from '../task-registry.js';
@@ -39,6 +39,8 @@ export class DurableRun {
   private readonly journal: AttemptJournal;
   private readonly durable: DurableAttempt;
   private readonly steps: Steps;
+  /** Ends the steps that are under way. */
+  private readonly stepEnd = new LazyAbort();
 
   /** @param end The end of the attempt. */
   constructor(
@@ -49,10 +51,11 @@ export class DurableRun {
   ) {
     const { journals, clock, observer } = parts;
     this.journal = new AttemptJournal(attempt, journals, clock, end);
+    end.onAbort((reason) => this.stepEnd.abort(reason));
     const durable = (this.durable = new DurableAttempt(this.journal, clock, state, parts.probe));
     const finished = observer.stepFinished.bind(observer, attempt);
-    this.steps = new Steps(durable, { ...parts, attempt, end, finished });
-    const children = new ChildJobs(durable, { ...parts, attempt });
+    this.steps = new Steps(durable, { ...parts, attempt, end: this.stepEnd, finished });
+    const children = new ChildJobs(durable, { ...parts, attempt, end });
     this.calls = new AttemptCalls({ ...parts, durable, steps: this.steps, children });
   }
 
@@ -67,8 +70,8 @@ export class DurableRun {
     await journal.load();
     const { ending } = journal;
     // The job has failed with it already, and was retried.
-    const isPast = ending?.kind === 'failed' && roundOf(attempt) === ending.error.at;
-    const decided = (isPast ? null : ending) ?? cancelled;
+    const isPast = ending?.kind === 'failed' && attempt.errors.at(-1)?.at === ending.error.at;
+    const decided = (isPast ? null : ending) ?? journal.cancellation ?? cancelled;
     // A job that has killed its workers is not run again, also not to undo it.
     if (attempt.lost) return decided ?? lostOutcome(attempt, parts.clock.now());
     this.durable.isUndoing = decided !== null && this.canUndo;
@@ -82,17 +85,24 @@ export class DurableRun {
 
   /** Whether {@link finish} has work to do. */
   get hasWorkAtEnd(): boolean {
-    return this.hasChildren || this.canUndo;
+    return this.hasChildren || this.canUndo || this.durable.isBusy;
   }
 
   /**
-   * Before a job ends without success: cancels its unfinished child jobs, and undoes its steps. The outcome is stored
-   * first, so that another attempt goes on with that after a crash.
+   * Before a job ends without success: ends the calls that are under way, cancels the unfinished child jobs, and undoes
+   * the steps. The outcome is stored first, so that another attempt goes on with that after a crash.
    *
+   * @param grace The longest time, in milliseconds, for the calls that are under way.
    * @throws {EngineError} if the engine does not answer.
    */
-  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }): Promise<void> {
+  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }, grace: number): Promise<void> {
+    const settled = this.durable.settled(grace);
+    this.stepEnd.abort(
+      new TaskCancelledError('The method of the job has ended while this step was running.'),
+    );
     await this.journal.append([{ kind: 'ending', outcome }], true);
+    await settled;
+    this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
     await this.steps.undoAll();
   }
@@ -106,7 +116,9 @@ export class DurableRun {
     this.durable.close();
   }
 
+  /** An earlier attempt may have died between the submission of a child and its record. */
   private get hasChildren(): boolean {
+    if (this.attempt.isResumed === true) return true;
     for (const { kind } of this.journal.all()) if (kind === 'call') return true;
     return false;
   }

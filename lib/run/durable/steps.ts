@@ -143,7 +143,7 @@ export class Steps {
         const failed = { ...about, endedAt: clock.now(), error: described };
         const isLast = tries > options.maxRetries || NO_RETRY.has(codeOf(error));
         const dueAt = clock.now() + (isLast ? 0 : delayOf(options, tries));
-        await durable.journal.append([
+        await durable.record([
           isLast ? { ...failed, state: 'failed' } : { ...failed, state: 'trying', dueAt },
         ]);
         parts.finished(name, startedAt, described);
@@ -152,8 +152,9 @@ export class Steps {
         continue;
       }
       const canUndo = options.undo === undefined ? {} : { canUndo: true };
-      const record: StepRecord = { ...about, state: 'done', endedAt: clock.now(), result, ...canUndo };
-      await durable.journal.append([record]);
+      const endedAt = durable.journal.endOfStep(clock.now());
+      const record: StepRecord = { ...about, state: 'done', endedAt, result, ...canUndo };
+      await durable.record([record]);
       parts.finished(name, startedAt, null);
       return record;
     }
