@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 // Not the global one, which a test runner's fake timers replace.
 import { setImmediate } from 'node:timers';
 import { detached } from '../../job/async.js';
@@ -7,9 +6,8 @@ import { DurableTaskError } from '../../job/durable-errors.js';
 import type { NamedKind } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { AttemptJournal } from './attempt-journal.js';
-
-/** Inside of a step's function. */
-const insideStep = new AsyncLocalStorage<true>();
+import type { CodeFollower } from './durable-calls.js';
+import { assertOutsideStep, calledTooLate, METHODS } from './inside-step.js';
 
 /** A wait whose time or message has not come. */
 interface Wait {
@@ -32,6 +30,10 @@ export interface AttemptState {
 export class DurableAttempt {
   /** Whether the steps are about to be undone: recorded ones answer, and no other one begins. */
   isUndoing = false;
+  /** Whether the code has died with its thread. */
+  isCodeLost = false;
+  /** `null` for code on this thread. */
+  follower: CodeFollower | null = null;
   private readonly open = new Set<string>();
   private readonly counts = new Map<string, number>();
   private readonly waits = new Set<Wait>();
@@ -69,31 +71,26 @@ export class DurableAttempt {
     }
   }
 
+  /** The attempt is not suspended until the returned function is called. */
+  hold(): () => void {
+    this.underWay++;
+    return () => this.leave();
+  }
+
   /** The attempt is not suspended while `fn` runs, except in its waits. */
   async active<T>(fn: () => Promise<T>): Promise<T> {
-    this.underWay++;
+    const release = this.hold();
     try {
       return await fn();
     } finally {
-      this.leave();
+      release();
     }
-  }
-
-  /** Runs a step's function, in which no other call is possible. */
-  inside<T>(fn: () => T): T {
-    return insideStep.run(true, fn);
   }
 
   /** @throws {DurableTaskError} inside of a step, and once the method has returned. */
   assertUsable(kind: NamedKind): void {
-    if (insideStep.getStore() === true)
-      throw new DurableTaskError(
-        `ctx.${METHODS[kind]} was called inside of a step. A step is one unit: make the call before or after it.`,
-      );
-    if (!this.state.isRunning())
-      throw new DurableTaskError(
-        `ctx.${METHODS[kind]} was called after its attempt had ended. Await every call before the method returns.`,
-      );
+    assertOutsideStep(kind);
+    if (!this.state.isRunning()) throw calledTooLate(kind);
   }
 
   /** Waits until a time: in this attempt if other work keeps it alive until then. */
@@ -149,16 +146,7 @@ export class DurableAttempt {
     const dues = [...this.waits].map(({ due }) => due).filter((due) => due !== null);
     const earliest = dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
     const delay = earliest === null ? null : Math.max(0, earliest - this.clock.now());
+    this.follower?.suspended();
     this.state.suspend({ kind: 'suspended', delay, seen: this.journal.seen });
   }
 }
-
-/** The method of the context by kind, for errors. */
-const METHODS: Readonly<Record<NamedKind, string>> = {
-  step: 'step()',
-  sleep: 'sleep()',
-  wait: 'waitFor()',
-  call: 'call()',
-  submit: 'submit()',
-  each: 'each()',
-};

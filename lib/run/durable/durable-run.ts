@@ -6,6 +6,7 @@ import { roundOf } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { parentTag } from '../../job/tags.js';
+import { RELEASED } from '../ending.js';
 import { lostOutcome } from '../outcome.js';
 import type { LazyAbort } from '../lazy-abort.js';
 import type { RunObserver } from '../run-observer.js';
@@ -15,7 +16,7 @@ import { AttemptJournal } from './attempt-journal.js';
 import { ChildJobs } from './child-jobs.js';
 import { type AttemptState, DurableAttempt } from './durable-attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
-import type { DurableCalls } from './durable-calls.js';
+import type { DurableHost } from './durable-calls.js';
 import { Steps } from './steps.js';
 
 /** The parts of an application that durable tasks use. */
@@ -33,7 +34,7 @@ const UNFINISHED: readonly TaskStatus[] = ['pending', 'running', 'retrying', 'su
 
 /** One attempt of a durable job: the calls of its code, and the end of the job. */
 export class DurableRun {
-  readonly calls: DurableCalls;
+  readonly calls: DurableHost;
   private readonly journal: AttemptJournal;
   private readonly durable: DurableAttempt;
   private readonly steps: Steps;
@@ -85,14 +86,18 @@ export class DurableRun {
 
   /**
    * Before a job ends without success: cancels its unfinished child jobs, and undoes its steps. The outcome is stored
-   * first, so that another attempt goes on with that after a crash.
+   * first, so that another attempt goes on with that after a crash. Resolves with the outcome; with a release of the job
+   * if another attempt has to undo the steps, since the code has died with its thread.
    *
    * @throws {EngineError} if the engine does not answer.
    */
-  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }): Promise<void> {
+  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }): Promise<Outcome> {
     await this.journal.append([{ kind: 'ending', outcome }], true);
     if (this.hasChildren) await this.cancelChildren();
+    // One further attempt, in case that the code dies each time.
+    if (this.durable.isCodeLost && this.canUndo && !this.isUndoing) return RELEASED;
     await this.steps.undoAll();
+    return outcome;
   }
 
   private get canUndo(): boolean {
@@ -102,6 +107,12 @@ export class DurableRun {
   /** Ends the timers of the attempt. */
   close(): void {
     this.durable.close();
+  }
+
+  /** No function of the code is called any more. */
+  over(): void {
+    this.durable.close();
+    this.durable.follower?.over();
   }
 
   private get hasChildren(): boolean {

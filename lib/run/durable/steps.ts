@@ -10,6 +10,7 @@ import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.j
 import { printed, shownText } from '../../job/show-value.js';
 import type { LazyAbort } from '../lazy-abort.js';
 import type { DurableAttempt } from './durable-attempt.js';
+import { insideStep } from './inside-step.js';
 
 const MAX_RETRY_DELAY_MS = 3_600_000;
 /** Errors by which a task decides about its job, or that a further try cannot avoid. */
@@ -178,7 +179,7 @@ export class Steps {
           return never ?? end.signal;
         },
       };
-      return this.durable.inside(async () => fn(call));
+      return insideStep(async () => fn(call));
     }
     const own = new AbortController();
     const signal = ends ? AbortSignal.any([end.signal, own.signal]) : own.signal;
@@ -190,8 +191,7 @@ export class Steps {
         own.abort(late);
         reject(late);
       });
-      this.durable
-        .inside(async () => fn({ key, attempt, signal }))
+      insideStep(async () => fn({ key, attempt, signal }))
         .then(resolve, reject)
         .finally(cancelTimer);
     });
