@@ -8,6 +8,7 @@ import type { Duration } from '../../job/duration.js';
 import { checkStepName, type ChildOptions, type StepCall } from '../../job/durable-options.js';
 import type { NamedKind } from '../../job/journal/journal-record.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
+import { CallNames, childName } from '../../run/durable/call-names.js';
 import type { DurableCalls, EachPosition, EachSource } from '../../run/durable/durable-calls.js';
 import { eachItems } from '../../run/durable/each-items.js';
 import { assertOutsideStep, calledTooLate, insideStep } from '../../run/durable/inside-step.js';
@@ -18,7 +19,14 @@ import type {
   DurableToThread,
   WiredPosition,
 } from '../../run/threads/durable-protocol.js';
-import { type ThreadAnswer, unwire, unwireError, wire, type WiredAnswer, wireError } from '../../run/threads/wire.js';
+import {
+  type ThreadAnswer,
+  unwire,
+  unwireError,
+  wire,
+  type WiredAnswer,
+  wireError,
+} from '../../run/threads/wire.js';
 
 export interface ThreadDurableParts {
   readonly callId: number;
@@ -45,6 +53,7 @@ export class ThreadDurable implements DurableCalls {
   /** The functions of steps, by request. Those that undo a step are called after the method has ended. */
   private readonly steps = new Map<number, StepCode>();
   private readonly runs = new Map<number, LazyAbort>();
+  private readonly names = new CallNames();
   private lastRequest = 0;
   private received = 0;
   /** The number of functions of `each` that run, of which the parent does not know. */
@@ -63,15 +72,16 @@ export class ThreadDurable implements DurableCalls {
     const code = { fn, undo: canUndo ? undo : null, within: AsyncLocalStorage.snapshot() };
     // The parent checks the options, also those that are none.
     const given = canUndo ? others : options;
-    return this.request('step', { method: 'step', name, options: given, canUndo }, code);
+    return this.named('step', name, { method: 'step', name, options: given, canUndo }, code);
   }
 
   async sleep(name: string, until: Duration | Date): Promise<void> {
-    await this.request('sleep', { method: 'sleep', name, until });
+    await this.named('sleep', name, { method: 'sleep', name, until });
   }
 
   async waitFor(name: string, options: unknown): Promise<unknown> {
-    return this.request('wait', { method: 'waitFor', name, options });
+    assertOutsideStep('wait');
+    return this.names.joined(name, () => this.request('wait', { method: 'waitFor', name, options }));
   }
 
   async call(options: ChildOptions, task: unknown, args: readonly unknown[]): Promise<unknown> {
@@ -122,18 +132,15 @@ export class ThreadDurable implements DurableCalls {
     task: unknown,
     args: readonly unknown[],
   ): Promise<unknown> {
+    const taskName = this.parts.taskName(task);
     const copied = wire(this.parts.codec.copyArgs(args));
-    return this.request(kind, {
-      method: kind,
-      options: wire(options),
-      taskName: this.parts.taskName(task),
-      args: copied,
-    });
+    const call = { method: kind, options: wire(options), taskName, args: copied };
+    return this.named(kind, childName(taskName, options.key), call);
   }
 
   private async openEach(name: string): Promise<EachPosition> {
     const request = this.lastRequest + 1;
-    const position = (await this.request('each', { method: 'openEach', name })) as WiredPosition;
+    const position = (await this.named('each', name, { method: 'openEach', name })) as WiredPosition;
     return {
       ...position,
       active: (fn) => this.active(fn),
@@ -143,8 +150,18 @@ export class ThreadDurable implements DurableCalls {
     };
   }
 
-  private async request(kind: NamedKind, call: DurableRequest, code?: StepCode): Promise<unknown> {
+  /** The parent numbers the names. Here a name is taken until the code has had the answer. */
+  private async named(
+    kind: NamedKind,
+    base: string,
+    call: DurableRequest,
+    code?: StepCode,
+  ): Promise<unknown> {
     assertOutsideStep(kind);
+    return this.names.during(kind, base, () => this.request(kind, call, code));
+  }
+
+  private async request(kind: NamedKind, call: DurableRequest, code?: StepCode): Promise<unknown> {
     if (this.isOver) throw calledTooLate(kind);
     const request = ++this.lastRequest;
     this.parts.send({ kind: 'durable', callId: this.parts.callId, request, call });

@@ -27,9 +27,6 @@ export interface AttemptCallParts {
 
 /** The calls of one attempt. */
 export class AttemptCalls implements DurableHost {
-  /** Waits for a signal that are under way: a second one for the same signal joins the first. */
-  private readonly waits = new Map<string, Promise<unknown>>();
-
   constructor(private readonly parts: AttemptCallParts) {}
 
   async step(name: string, fn: (call: StepCall) => unknown, options: unknown): Promise<unknown> {
@@ -58,15 +55,11 @@ export class AttemptCalls implements DurableHost {
   async waitFor(name: string, options: unknown): Promise<unknown> {
     checkStepName(name, 'ctx.waitFor() name');
     const { timeout } = resolveWaitOptions(options ?? {});
-    this.parts.durable.assertUsable('wait');
-    let waiting = this.waits.get(name);
-    if (waiting === undefined) {
-      waiting = this.parts.durable
-        .begin('wait', name, (own) => this.signal(name, own, timeout))
-        .finally(() => this.waits.delete(name));
-      this.waits.set(name, waiting);
-    }
-    return waiting;
+    const { durable } = this.parts;
+    durable.assertUsable('wait');
+    return durable.names.joined(name, () =>
+      durable.begin('wait', name, (own) => this.signal(name, own, timeout)),
+    );
   }
 
   async call(options: ChildOptions, task: unknown, args: readonly unknown[]): Promise<unknown> {

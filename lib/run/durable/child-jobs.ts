@@ -12,6 +12,7 @@ import { resolveSubmitOptions, type ResolvedSubmit } from '../../job/submit-opti
 import type { JobControl } from '../../engine/control.js';
 import type { Submitter } from '../submitter.js';
 import type { TaskRegistry, TaskRoute } from '../task-registry.js';
+import { childName } from './call-names.js';
 import type { DurableAttempt } from './durable-attempt.js';
 
 /** How long a parent waits for the end of a child before it looks for the child itself: its message may be lost. */
@@ -64,7 +65,7 @@ export class ChildJobs {
       bypassMaxPending: true,
       ...(context !== undefined && { context }),
     };
-    return { kind, base: key === undefined ? route.name : `${route.name}#${key}`, route, args, options };
+    return { kind, base: childName(route.name, key), route, args, options };
   }
 
   /** Resolves with the result of the child. */

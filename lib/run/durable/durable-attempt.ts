@@ -2,12 +2,12 @@
 import { setImmediate } from 'node:timers';
 import { detached } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
-import { DurableTaskError } from '../../job/durable-errors.js';
 import type { NamedKind } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { AttemptJournal } from './attempt-journal.js';
+import { CallNames } from './call-names.js';
 import type { CodeFollower } from './durable-calls.js';
-import { assertOutsideStep, calledTooLate, METHODS } from './inside-step.js';
+import { assertOutsideStep, calledTooLate } from './inside-step.js';
 
 /** A wait whose time or message has not come. */
 interface Wait {
@@ -32,10 +32,9 @@ export class DurableAttempt {
   isUndoing = false;
   /** Whether the code has died with its thread. */
   isCodeLost = false;
-  /** `null` for code on this thread. */
+  /** `null` for code on the main thread. */
   follower: CodeFollower | null = null;
-  private readonly open = new Set<string>();
-  private readonly counts = new Map<string, number>();
+  readonly names = new CallNames();
   private readonly waits = new Set<Wait>();
   private underWay = 0;
   private checking = false;
@@ -46,6 +45,11 @@ export class DurableAttempt {
     private readonly state: AttemptState,
   ) {}
 
+  /** Whether another attempt has to undo the steps: one, in case that the code dies each time. */
+  get leavesUndo(): boolean {
+    return this.isCodeLost && !this.isUndoing;
+  }
+
   /**
    * Takes a name for a call, and runs it.
    *
@@ -53,22 +57,12 @@ export class DurableAttempt {
    */
   async begin<T>(kind: NamedKind, base: string, fn: (name: string) => Promise<T>): Promise<T> {
     this.assertUsable(kind);
-    const key = `${kind}:${base}`;
-    if (this.open.has(key))
-      throw new DurableTaskError(
-        `ctx.${METHODS[kind]}: '${base}' is still under way, and was begun again. Give each its own name${kind === 'call' || kind === 'submit' ? ': ctx.with({ key: … })' : ''}, such as one that contains the id of its subject.`,
-      );
-    this.open.add(key);
-    const count = this.counts.get(key) ?? 0;
-    this.counts.set(key, count + 1);
-    try {
-      return await this.active(async () => {
+    return this.names.during(kind, base, (name) =>
+      this.active(async () => {
         await this.journal.load();
-        return fn(count === 0 ? base : `${base}:${count}`);
-      });
-    } finally {
-      this.open.delete(key);
-    }
+        return fn(name);
+      }),
+    );
   }
 
   /** The attempt is not suspended until the returned function is called. */

@@ -94,10 +94,8 @@ export class DurableRun {
   async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }): Promise<Outcome> {
     await this.journal.append([{ kind: 'ending', outcome }], true);
     if (this.hasChildren) await this.cancelChildren();
-    // One further attempt, in case that the code dies each time.
-    if (this.durable.isCodeLost && this.canUndo && !this.isUndoing) return RELEASED;
     await this.steps.undoAll();
-    return outcome;
+    return this.durable.leavesUndo && this.canUndo ? RELEASED : outcome;
   }
 
   private get canUndo(): boolean {

@@ -67,19 +67,23 @@ export class Steps {
 
   /** Whether a finished step of any attempt can be undone. */
   get canUndo(): boolean {
-    for (const record of this.durable.journal.all())
-      if (record.kind === 'step' && record.state === 'done' && record.canUndo === true) return true;
-    return false;
+    return this.undoable().length > 0;
+  }
+
+  /** The finished steps of all attempts that can be undone, oldest first. */
+  private undoable(): StepRecord[] {
+    return [...this.durable.journal.all()].filter(
+      (record): record is StepRecord =>
+        record.kind === 'step' && record.state === 'done' && record.canUndo === true,
+    );
   }
 
   /** Undoes the finished steps, the last one first. A step that cannot be undone is logged. */
   async undoAll(): Promise<void> {
-    const { journal } = this.durable;
-    const done = [...journal.all()].filter(
-      (record): record is StepRecord =>
-        record.kind === 'step' && record.state === 'done' && record.canUndo === true,
-    );
-    for (const record of done.toReversed().toSorted((a, b) => b.endedAt - a.endedAt)) {
+    for (const record of this.undoable()
+      .toReversed()
+      .toSorted((a, b) => b.endedAt - a.endedAt)) {
+      if (this.durable.leavesUndo) return;
       const undo = this.undos.get(record.name);
       if (undo === undefined) this.notUndone(record.name, 'its code was not reached again.');
       else await this.undo(undo);
@@ -100,6 +104,7 @@ export class Steps {
         await this.called(record.name, call, options, tries, false);
         break;
       } catch (error) {
+        if (this.durable.leavesUndo) return;
         if (tries > options.maxRetries) {
           this.notUndone(record.name, printed(error));
           return;
@@ -118,7 +123,10 @@ export class Steps {
   }
 
   private answered(record: StepRecord, options: ResolvedStep): unknown {
-    if (options.undo !== undefined) this.undos.set(record.name, { record, options });
+    if (options.undo !== undefined && record.state === 'done')
+      this.undos.set(record.name, { record, options });
+    // The rest of the code would run for nothing, and might not return.
+    if (this.durable.isUndoing && this.undos.size >= this.undoable().length) return this.durable.block();
     return resultOf(record);
   }
 
