@@ -283,6 +283,7 @@ export class Run extends AttemptCall implements EndingRun {
     if (durable === null) throw noJournals();
     return (this.durableRun ??= new DurableRun(this.attempt, durable, this, {
       isRunning: () => this.phase === 'running',
+      span: () => this.span,
       suspend: (outcome) => this.suspend(outcome),
     }));
   }

@@ -10,6 +10,7 @@ import { type CallRecord, type ChildRecord, roundOf } from '../../job/journal/jo
 import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
 import { resolveSubmitOptions, type ResolvedSubmit } from '../../job/submit-options.js';
 import type { JobControl } from '../../engine/control.js';
+import type { AttemptSpan } from '../instrumentation.js';
 import type { Submitter } from '../submitter.js';
 import type { TaskRegistry, TaskRoute } from '../task-registry.js';
 import { childName } from './call-names.js';
@@ -25,6 +26,7 @@ export interface ChildParts {
   readonly submitter: Pick<Submitter, 'submit' | 'submitMany' | 'captured'>;
   readonly control: Pick<JobControl, 'job'> | undefined;
   readonly clock: Clock;
+  readonly span: () => AttemptSpan | null;
 }
 
 /** A task and its arguments, checked at the call. */
@@ -126,11 +128,11 @@ export class ChildJobs {
   private async send(some: readonly Waiting[]): Promise<void> {
     const { submitter } = this.parts;
     const [first] = some as readonly [Waiting, ...Waiting[]];
+    const span = this.parts.span();
+    const submissions = some.map((each) => ({ args: each.args, options: this.optionsOf(each) }));
+    const submit = (): Promise<string[]> => submitter.submitMany(first.route, submissions);
     try {
-      await submitter.submitMany(
-        first.route,
-        some.map((each) => ({ args: each.args, options: this.optionsOf(each) })),
-      );
+      await (span === null ? submit() : span.within(submit));
     } catch (error) {
       if (some.length === 1) return first.settle(error);
       // One of them may be invalid: the others are submitted all the same.

@@ -4,6 +4,7 @@ import { detached } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
 import type { NamedKind } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
+import type { AttemptSpan } from '../instrumentation.js';
 import type { AttemptJournal } from './attempt-journal.js';
 import { CallNames } from './call-names.js';
 import type { CodeFollower } from './durable-calls.js';
@@ -18,6 +19,8 @@ interface Wait {
 
 export interface AttemptState {
   isRunning(): boolean;
+  /** `null` without an instrumentation. */
+  span(): AttemptSpan | null;
   /** Ends the attempt: its code does not go on. */
   suspend(outcome: Outcome): void;
 }

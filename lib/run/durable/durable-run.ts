@@ -50,8 +50,8 @@ export class DurableRun {
     this.journal = new AttemptJournal(attempt, journals, clock, end);
     const durable = (this.durable = new DurableAttempt(this.journal, clock, state));
     const finished = observer.stepFinished.bind(observer, attempt);
-    this.steps = new Steps(durable, { ...parts, attempt, end, finished });
-    const children = new ChildJobs(durable, { ...parts, attempt });
+    this.steps = new Steps(durable, { ...parts, attempt, end, finished, span: state.span });
+    const children = new ChildJobs(durable, { ...parts, attempt, span: state.span });
     this.calls = new AttemptCalls({ ...parts, durable, steps: this.steps, children });
   }
 
