@@ -1,14 +1,14 @@
 import type { Attempt, Metadata } from '../job/job.js';
 import { metadataOf, parentOf, type ScheduleMark, scheduleOf } from '../job/metadata.js';
-import type { DurableCalls } from './durable/durable-calls.js';
+import type { DurableHost } from './durable/durable-calls.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
 import { LazyAbort } from './lazy-abort.js';
-import type { TaskCall } from './task-definition.js';
+import type { HostedCall } from './task-definition.js';
 
 const NO_ARGS = Object.freeze([]) as unknown as unknown[];
 
 /** An attempt as its task's code sees it: arguments, signal, and the way to report progress and log lines. */
-export abstract class AttemptCall extends LazyAbort implements TaskCall {
+export abstract class AttemptCall extends LazyAbort implements HostedCall {
   /** A copy for the task's code, which may change it. */
   args: unknown[] = NO_ARGS;
   /** `null` until the first report. */
@@ -27,7 +27,7 @@ export abstract class AttemptCall extends LazyAbort implements TaskCall {
   abstract get killGrace(): number;
 
   /** @throws {FlowrraConfigError} if the engine keeps no journals. */
-  abstract get durable(): DurableCalls;
+  abstract get durable(): DurableHost;
 
   get parentId(): string | null {
     return parentOf(this.attempt.metadata) ?? null;

@@ -9,7 +9,7 @@ import { AttemptTimer } from './attempt-timer.js';
 import type { ReportParts } from './attempt-reports.js';
 import { Ending, type EndingParts, type EndingRun, messagesOf, RELEASED } from './ending.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
-import type { DurableCalls } from './durable/durable-calls.js';
+import type { DurableHost } from './durable/durable-calls.js';
 import { type DurableParts, DurableRun } from './durable/durable-run.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
 import {
@@ -164,7 +164,7 @@ export class Run extends AttemptCall implements EndingRun {
     const outcome = this.cancelledWithoutCode() ?? RELEASED;
     if (this.phase === 'running' || this.phase === 'undoing') this.span?.ended(outcome);
     this.outcome = outcome;
-    this.durableRun?.close();
+    this.durableRun?.over();
     this.ending?.abort(outcome);
     if (this.ended !== null) this.end(outcome);
   }
@@ -253,7 +253,7 @@ export class Run extends AttemptCall implements EndingRun {
     }
     this.phase = 'undoing';
     void run.finish(outcome, this.isGraceOver ? 0 : this.killGrace).then(
-      () => this.phase === 'undoing' && this.concluded(outcome),
+      (undone) => this.phase === 'undoing' && this.concluded(undone),
       (error: unknown) => this.phase === 'undoing' && this.concluded(unreadableJournal(error, this.attempt)),
     );
   }
@@ -262,6 +262,7 @@ export class Run extends AttemptCall implements EndingRun {
     // The grace after a cancellation also limits the time for the dead letter.
     if (this.cancelReason === null) this.timer?.clear();
     this.span?.ended(outcome);
+    this.durableRun?.over();
     this.keep(outcome);
   }
 
@@ -287,7 +288,7 @@ export class Run extends AttemptCall implements EndingRun {
   }
 
   /** @throws {FlowrraConfigError} if the engine keeps no journals. */
-  get durable(): DurableCalls {
+  get durable(): DurableHost {
     return this.journalled().calls;
   }
 
@@ -296,6 +297,7 @@ export class Run extends AttemptCall implements EndingRun {
     if (durable === null) throw noJournals();
     return (this.durableRun ??= new DurableRun(this.attempt, durable, this, {
       isRunning: () => this.phase === 'running',
+      span: () => this.span,
       suspend: (outcome) => this.suspend(outcome),
     }));
   }

@@ -4,15 +4,15 @@ import { SignalTimeoutError } from '../../job/durable-errors.js';
 import {
   checkStepName,
   type ChildOptions,
-  resolveEachOptions,
   resolveWaitOptions,
   type StepCall,
 } from '../../job/durable-options.js';
 import { wrong } from '../../job/check.js';
 import type { CursorRecord, SleepRecord, WaitRecord } from '../../job/journal/journal-record.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
-import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
-import type { DurableCalls, EachSource } from './durable-calls.js';
+import { payloadFromJson } from '../../job/payload/payload-text.js';
+import type { CodeFollower, DurableHost, EachPosition, EachSource } from './durable-calls.js';
+import { eachItems } from './each-items.js';
 import type { ChildJobs } from './child-jobs.js';
 import type { DurableAttempt } from './durable-attempt.js';
 import type { Steps } from './steps.js';
@@ -25,14 +25,8 @@ export interface AttemptCallParts {
   readonly clock: Clock;
 }
 
-/** The longest work of an `each` whose position is not stored. */
-const STORE_MS = 1_000;
-
 /** The calls of one attempt. */
-export class AttemptCalls implements DurableCalls {
-  /** Waits for a signal that are under way: a second one for the same signal joins the first. */
-  private readonly waits = new Map<string, Promise<unknown>>();
-
+export class AttemptCalls implements DurableHost {
   constructor(private readonly parts: AttemptCallParts) {}
 
   async step(name: string, fn: (call: StepCall) => unknown, options: unknown): Promise<unknown> {
@@ -60,15 +54,11 @@ export class AttemptCalls implements DurableCalls {
   async waitFor(name: string, options: unknown): Promise<unknown> {
     checkStepName(name, 'ctx.waitFor() name');
     const { timeout } = resolveWaitOptions(options ?? {});
-    this.parts.durable.assertUsable('wait');
-    let waiting = this.waits.get(name);
-    if (waiting === undefined) {
-      waiting = this.parts.durable
-        .begin('wait', name, (own) => this.signal(name, own, timeout))
-        .finally(() => this.waits.delete(name));
-      this.waits.set(name, waiting);
-    }
-    return waiting;
+    const { durable } = this.parts;
+    durable.assertUsable('wait');
+    return durable.names.joined(name, () =>
+      durable.begin('wait', name, (own) => this.signal(name, own, timeout)),
+    );
   }
 
   async call(options: ChildOptions, task: unknown, args: readonly unknown[]): Promise<unknown> {
@@ -85,54 +75,39 @@ export class AttemptCalls implements DurableCalls {
     return durable.begin('submit', call.base, (name) => children.submit(name, call), args);
   }
 
-  async *each(name: string, source: EachSource, options: unknown): AsyncIterable<unknown> {
-    const { durable, clock, codec } = this.parts;
-    checkStepName(name, 'ctx.each() name');
-    if (typeof source !== 'function') throw wrong('ctx.each() source', source, 'It must be a function.');
-    const { cursor, every = Infinity } = resolveEachOptions(options ?? {});
-    const recorded = await durable.begin('each', name, async (own) => ({
-      own,
-      record: durable.journal.get<CursorRecord>('each', own),
-    }));
-    const { own, record } = recorded;
-    if (record?.isDone === true) return;
-    if (durable.isUndoing) await durable.active(() => durable.block());
-    const startedAt = record?.startedAt ?? clock.now();
-    let [items, storedItems, storedAt] = [record?.items ?? 0, record?.items ?? 0, clock.now()];
-    let position: unknown = record?.cursor;
-    const store = (isDone: boolean): Promise<void> =>
-      durable.active(() =>
-        durable.record([
-          {
-            kind: 'each',
-            name: own,
-            startedAt,
-            items,
-            isDone,
-            ...(position !== undefined && { cursor: position }),
-          },
-        ]),
-      );
-    const after = record?.cursor === undefined ? [] : [payloadFromJson(record.cursor)];
-    const list = await durable.active(async () => source(...(after as never[])));
-    const iterator = Symbol.asyncIterator in list ? list[Symbol.asyncIterator]() : list[Symbol.iterator]();
-    try {
-      for (;;) {
-        const next = await durable.active(async () => iterator.next());
-        if (next.done === true) break;
-        if (durable.isUndoing) await durable.active(() => durable.block());
-        yield next.value;
-        // Here the method has asked for the next item: it has finished this one.
-        position = payloadToJson(codec.copyProgress(cursor(next.value)));
-        items++;
-        if (items - storedItems < every && clock.now() - storedAt < STORE_MS) continue;
-        await store(false);
-        [storedItems, storedAt] = [items, clock.now()];
-      }
-    } finally {
-      await iterator.return?.();
-    }
-    await store(true);
+  each(name: string, source: EachSource, options: unknown): AsyncIterable<unknown> {
+    const { codec, clock } = this.parts;
+    return eachItems(name, source, options, { codec, clock, open: (each) => this.openEach(each) });
+  }
+
+  openEach(name: string): Promise<EachPosition> {
+    const { durable, clock } = this.parts;
+    const { journal } = durable;
+    return durable.begin('each', name, async (own) => {
+      const record = journal.get<CursorRecord>('each', own);
+      const { startedAt = clock.now(), items = 0, isDone = false, cursor } = record ?? {};
+      if (durable.isUndoing && !isDone) return durable.block();
+      return {
+        items,
+        cursor,
+        isDone,
+        active: (fn) => durable.active(fn),
+        store: (count, at, done) =>
+          durable.active(() => durable.record([cursorRecord(own, startedAt, count, at, done)])),
+      };
+    });
+  }
+
+  hold(): () => void {
+    return this.parts.durable.hold();
+  }
+
+  follow(follower: CodeFollower): void {
+    this.parts.durable.follower = follower;
+  }
+
+  codeLost(): void {
+    this.parts.durable.isCodeLost = true;
   }
 
   /** A time that has come needs no timer. */
@@ -180,4 +155,14 @@ export class AttemptCalls implements DurableCalls {
   private late(name: string): SignalTimeoutError {
     return new SignalTimeoutError(`No signal '${name}' came within the time-out of ctx.waitFor().`);
   }
+}
+
+function cursorRecord(
+  name: string,
+  startedAt: number,
+  items: number,
+  cursor: unknown,
+  isDone: boolean,
+): CursorRecord {
+  return { kind: 'each', name, startedAt, items, isDone, ...(cursor !== undefined && { cursor }) };
 }

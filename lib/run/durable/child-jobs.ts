@@ -12,8 +12,10 @@ import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.j
 import { resolveSubmitOptions, type ResolvedSubmit } from '../../job/submit-options.js';
 import type { JobControl } from '../../engine/control.js';
 import type { LazyAbort } from '../lazy-abort.js';
+import type { AttemptSpan } from '../instrumentation.js';
 import type { Submitter } from '../submitter.js';
 import type { TaskRegistry, TaskRoute } from '../task-registry.js';
+import { childName } from './call-names.js';
 import type { DurableAttempt } from './durable-attempt.js';
 import { untilAnswered } from './until-answered.js';
 
@@ -29,6 +31,7 @@ export interface ChildParts {
   readonly clock: Clock;
   /** The end of the attempt. */
   readonly end: LazyAbort;
+  readonly span: () => AttemptSpan | null;
 }
 
 /** A task and its arguments, checked at the call. */
@@ -69,7 +72,7 @@ export class ChildJobs {
       bypassMaxPending: true,
       ...(context !== undefined && { context }),
     };
-    return { kind, base: key === undefined ? route.name : `${route.name}#${key}`, route, args, options };
+    return { kind, base: childName(route.name, key), route, args, options };
   }
 
   /** Resolves with the result of the child. */
@@ -130,9 +133,11 @@ export class ChildJobs {
   private async send(some: readonly Waiting[]): Promise<void> {
     const { submitter, clock, end } = this.parts;
     const [first] = some as readonly [Waiting, ...Waiting[]];
+    const span = this.parts.span();
+    const submissions = some.map((each) => ({ args: each.args, options: this.optionsOf(each) }));
+    const submit = (): Promise<string[]> => submitter.submitMany(first.route, submissions);
     try {
-      const jobs = some.map((each) => ({ args: each.args, options: this.optionsOf(each) }));
-      await untilAnswered(clock, end, () => submitter.submitMany(first.route, jobs), isOutage);
+      await untilAnswered(clock, end, () => (span === null ? submit() : span.within(submit)), isOutage);
     } catch (error) {
       if (some.length === 1 || isOutage(error)) return some.forEach(({ settle }) => settle(error));
       // One of them may be invalid: the others are submitted all the same.

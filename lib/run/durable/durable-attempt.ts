@@ -1,16 +1,15 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 // Not the global one, which a test runner's fake timers replace.
 import { setImmediate } from 'node:timers';
 import { detached } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
-import { DurableTaskError } from '../../job/durable-errors.js';
 import type { JournalRecord, NamedKind } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
+import type { AttemptSpan } from '../instrumentation.js';
 import type { AttemptJournal } from './attempt-journal.js';
+import { CallNames } from './call-names.js';
+import type { CodeFollower } from './durable-calls.js';
 import type { DurableProbe } from './durable-probe.js';
-
-/** The attempt of a step's function. A job that the function starts in the same process may inherit it. */
-const insideStep = new AsyncLocalStorage<DurableAttempt>();
+import { assertOutsideStep, calledTooLate } from './inside-step.js';
 
 /** A wait whose time or message has not come. */
 interface Wait {
@@ -22,6 +21,8 @@ interface Wait {
 export interface AttemptState {
   /** Whether the method runs. */
   isRunning(): boolean;
+  /** `null` without an instrumentation. */
+  span(): AttemptSpan | null;
   /** Ends the attempt: its code does not go on. */
   suspend(outcome: Outcome): void;
 }
@@ -34,10 +35,11 @@ export interface AttemptState {
 export class DurableAttempt {
   /** Whether the steps are about to be undone: recorded ones answer, and no other one begins. */
   isUndoing = false;
-  private readonly open = new Set<string>();
-  private readonly counts = new Map<string, number>();
-  /** The recorded names of this attempt's calls. */
-  private readonly names = new Set<string>();
+  /** Whether the code has died with its thread. */
+  isCodeLost = false;
+  /** `null` for code on the main thread. */
+  follower: CodeFollower | null = null;
+  readonly names = new CallNames();
   private readonly waits = new Set<Wait>();
   private underWay = 0;
   private checking = false;
@@ -64,22 +66,24 @@ export class DurableAttempt {
     args: readonly unknown[] = [],
   ): Promise<T> {
     this.assertUsable(kind);
-    const key = `${kind}:${base}`;
-    if (this.open.has(key))
-      throw new DurableTaskError(
-        `ctx.${METHODS[kind]}: '${base}' is still under way, and was begun again. Give each its own name${kind === 'call' || kind === 'submit' ? ': ctx.with({ key: … })' : ''}, such as one that contains the id of its subject.`,
-      );
-    this.open.add(key);
-    try {
-      const name = this.nameOf(kind, base);
+    return this.names.during(kind, base, (name) => {
       this.probe?.began(this.journal.attempt, { kind, name, args });
-      return await this.active(async () => {
+      return this.active(async () => {
         await this.journal.load();
-        return this.probe === undefined ? fn(name) : await this.replayed(kind, name, () => fn(name));
+        return this.probe === undefined ? fn(name) : this.replayed(kind, name, () => fn(name));
       });
-    } finally {
-      this.open.delete(key);
-    }
+    });
+  }
+
+  /** Whether another attempt has to undo the steps: one, in case that the code dies each time. */
+  get leavesUndo(): boolean {
+    return this.isCodeLost && !this.isUndoing;
+  }
+
+  /** The attempt is not suspended until the returned function is called. */
+  hold(): () => void {
+    this.underWay++;
+    return () => this.leave();
   }
 
   /** With a probe, a call that has stored something does not go on in this attempt: the method is run again first. */
@@ -97,7 +101,7 @@ export class DurableAttempt {
    * that was not awaited does not go on.
    */
   async active<T>(fn: () => Promise<T>): Promise<T> {
-    this.underWay++;
+    const release = this.hold();
     try {
       const value = await fn();
       return this.isOver ? await never() : value;
@@ -105,25 +109,14 @@ export class DurableAttempt {
       if (this.isOver) return await never();
       throw error;
     } finally {
-      this.leave();
+      release();
     }
-  }
-
-  /** Runs a step's function, in which no other call is possible. */
-  inside<T>(fn: () => T): T {
-    return insideStep.run(this, fn);
   }
 
   /** @throws {DurableTaskError} inside of a step, and once the method has returned. */
   assertUsable(kind: NamedKind): void {
-    if (insideStep.getStore() === this)
-      throw new DurableTaskError(
-        `ctx.${METHODS[kind]} was called inside of a step. A step is one unit: make the call before or after it.`,
-      );
-    if (this.isOver)
-      throw new DurableTaskError(
-        `ctx.${METHODS[kind]} was called after its attempt had ended. Await every call before the method returns.`,
-      );
+    assertOutsideStep(this, kind);
+    if (this.isOver) throw calledTooLate(kind);
   }
 
   /** Stores records of the method's calls. Never settles if the attempt has ended: it stores nothing then. */
@@ -190,21 +183,6 @@ export class DurableAttempt {
     });
   }
 
-  /** @throws {DurableTaskError} if the numbered name is the given name of another call. */
-  private nameOf(kind: NamedKind, base: string): string {
-    const key = `${kind}:${base}`;
-    const count = this.counts.get(key) ?? 0;
-    this.counts.set(key, count + 1);
-    const name = count === 0 ? base : `${base}:${count}`;
-    const taken = `${kind}:${name}`;
-    if (this.names.has(taken))
-      throw new DurableTaskError(
-        `ctx.${METHODS[kind]}: '${base}' would be recorded as '${name}', which is the name of another call. Calls of one name are numbered in this way: choose a name that does not end with a number behind a colon.`,
-      );
-    this.names.add(taken);
-    return name;
-  }
-
   /** Whether a call is under way. */
   get isBusy(): boolean {
     return this.underWay > 0;
@@ -238,19 +216,10 @@ export class DurableAttempt {
     const dues = [...this.waits].map(({ due }) => due).filter((due) => due !== null);
     const earliest = dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
     const delay = earliest === null ? null : Math.max(0, earliest - this.clock.now());
+    this.follower?.suspended();
     this.state.suspend({ kind: 'suspended', delay, seen: this.journal.seen });
   }
 }
-
-/** The method of the context by kind, for errors. */
-const METHODS: Readonly<Record<NamedKind, string>> = {
-  step: 'step()',
-  sleep: 'sleep()',
-  wait: 'waitFor()',
-  call: 'call()',
-  submit: 'submit()',
-  each: 'each()',
-};
 
 /** A promise of its own each time: one that is shared would keep all that await it. */
 function never(): Promise<never> {

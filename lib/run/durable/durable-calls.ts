@@ -15,3 +15,34 @@ export interface DurableCalls {
 export type EachSource = (
   after?: never,
 ) => AsyncIterable<unknown> | Iterable<unknown> | Promise<AsyncIterable<unknown> | Iterable<unknown>>;
+
+/** Where an `each` has come to. */
+export interface EachPosition {
+  /** Whether all items are done. */
+  readonly isDone: boolean;
+  /** The number of items that are done. */
+  readonly items: number;
+  /** The cursor of the last item that is done, as JSON; `undefined` before the first one. */
+  readonly cursor: unknown;
+  store(items: number, cursor: unknown, isDone: boolean): Promise<void>;
+  /** The attempt is not suspended while `fn` runs. */
+  active<T>(fn: () => Promise<T>): Promise<T>;
+}
+
+/** The durable calls of an attempt whose code may run in a thread. */
+export interface DurableHost extends DurableCalls {
+  openEach(name: string): Promise<EachPosition>;
+  /** Keeps the attempt from being suspended until the returned function is called. */
+  hold(): () => void;
+  follow(follower: CodeFollower): void;
+  /** The code has died with its thread, so its steps cannot be undone by this attempt. */
+  codeLost(): void;
+}
+
+/** Is told of the end of an attempt's code. */
+export interface CodeFollower {
+  /** The code waits, and does not go on. Its steps may be undone yet. */
+  suspended(): void;
+  /** No function of the code is called any more. */
+  over(): void;
+}

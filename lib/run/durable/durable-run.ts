@@ -6,6 +6,7 @@ import type { Attempt, TaskStatus } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { parentTag } from '../../job/tags.js';
+import { RELEASED } from '../ending.js';
 import { lostOutcome } from '../outcome.js';
 import { LazyAbort } from '../lazy-abort.js';
 import type { RunObserver } from '../run-observer.js';
@@ -15,7 +16,7 @@ import { AttemptJournal } from './attempt-journal.js';
 import { ChildJobs } from './child-jobs.js';
 import { type AttemptState, DurableAttempt } from './durable-attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
-import type { DurableCalls } from './durable-calls.js';
+import type { DurableHost } from './durable-calls.js';
 import type { DurableProbe } from './durable-probe.js';
 import { Steps } from './steps.js';
 
@@ -35,7 +36,7 @@ const UNFINISHED: readonly TaskStatus[] = ['pending', 'running', 'retrying', 'su
 
 /** One attempt of a durable job: the calls of its code, and the end of the job. */
 export class DurableRun {
-  readonly calls: DurableCalls;
+  readonly calls: DurableHost;
   private readonly journal: AttemptJournal;
   private readonly durable: DurableAttempt;
   private readonly steps: Steps;
@@ -54,8 +55,8 @@ export class DurableRun {
     end.onAbort((reason) => this.stepEnd.abort(reason));
     const durable = (this.durable = new DurableAttempt(this.journal, clock, state, parts.probe));
     const finished = observer.stepFinished.bind(observer, attempt);
-    this.steps = new Steps(durable, { ...parts, attempt, end: this.stepEnd, finished });
-    const children = new ChildJobs(durable, { ...parts, attempt, end });
+    this.steps = new Steps(durable, { ...parts, attempt, end: this.stepEnd, finished, span: state.span });
+    const children = new ChildJobs(durable, { ...parts, attempt, end, span: state.span });
     this.calls = new AttemptCalls({ ...parts, durable, steps: this.steps, children });
   }
 
@@ -90,12 +91,17 @@ export class DurableRun {
 
   /**
    * Before a job ends without success: ends the calls that are under way, cancels the unfinished child jobs, and undoes
-   * the steps. The outcome is stored first, so that another attempt goes on with that after a crash.
+   * the steps. The outcome is stored first, so that another attempt goes on with that after a crash. Resolves with the
+   * outcome; with a release of the job if another attempt has to undo the steps, since the code has died with its thread.
    *
    * @param grace The longest time, in milliseconds, for the calls that are under way.
    * @throws {EngineError} if the engine does not answer.
    */
-  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }, grace: number): Promise<void> {
+  async finish(
+    outcome: Outcome & { readonly kind: 'failed' | 'cancelled' },
+    grace: number,
+  ): Promise<Outcome> {
+    const { leavesUndo } = this.durable;
     const settled = this.durable.settled(grace);
     this.stepEnd.abort(
       new TaskCancelledError('The method of the job has ended while this step was running.'),
@@ -105,6 +111,7 @@ export class DurableRun {
     this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
     await this.steps.undoAll();
+    return leavesUndo && this.canUndo ? RELEASED : outcome;
   }
 
   private get canUndo(): boolean {
@@ -114,6 +121,12 @@ export class DurableRun {
   /** Ends the timers of the attempt. */
   close(): void {
     this.durable.close();
+  }
+
+  /** No function of the code is called any more. */
+  over(): void {
+    this.durable.close();
+    this.durable.follower?.over();
   }
 
   /** An earlier attempt may have died between the submission of a child and its record. */

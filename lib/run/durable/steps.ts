@@ -8,8 +8,10 @@ import { roundOf, type StepRecord } from '../../job/journal/journal-record.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
 import { printed, shownText } from '../../job/show-value.js';
-import type { LazyAbort } from '../lazy-abort.js';
+import type { AttemptSpan, StepSpan, StepTry } from '../instrumentation.js';
+import { LazyAbort } from '../lazy-abort.js';
 import type { DurableAttempt } from './durable-attempt.js';
+import { insideStep } from './inside-step.js';
 
 const MAX_RETRY_DELAY_MS = 3_600_000;
 /** Errors by which a task decides about its job, or that a further try cannot avoid. */
@@ -30,6 +32,7 @@ export interface StepParts {
   readonly end: LazyAbort;
   readonly codec: PayloadCodec;
   readonly clock: Clock;
+  readonly span: () => AttemptSpan | null;
   finished(name: string, startedAt: number, error: AttemptError | null): void;
 }
 
@@ -66,19 +69,23 @@ export class Steps {
 
   /** Whether a finished step of any attempt can be undone. */
   get canUndo(): boolean {
-    for (const record of this.durable.journal.all())
-      if (record.kind === 'step' && record.state === 'done' && record.canUndo === true) return true;
-    return false;
+    return this.undoable().length > 0;
+  }
+
+  /** The finished steps of all attempts that can be undone, oldest first. */
+  private undoable(): StepRecord[] {
+    return [...this.durable.journal.all()].filter(
+      (record): record is StepRecord =>
+        record.kind === 'step' && record.state === 'done' && record.canUndo === true,
+    );
   }
 
   /** Undoes the finished steps, the last one first. A step that cannot be undone is logged. */
   async undoAll(): Promise<void> {
-    const { journal } = this.durable;
-    const done = [...journal.all()].filter(
-      (record): record is StepRecord =>
-        record.kind === 'step' && record.state === 'done' && record.canUndo === true,
-    );
-    for (const record of done.toReversed().toSorted((a, b) => b.endedAt - a.endedAt)) {
+    for (const record of this.undoable()
+      .toReversed()
+      .toSorted((a, b) => b.endedAt - a.endedAt)) {
+      if (this.durable.leavesUndo) return;
       const undo = this.undos.get(record.name);
       if (undo === undefined) this.notUndone(record.name, 'its code was not reached again.');
       else await this.undo(undo);
@@ -95,10 +102,15 @@ export class Steps {
         signal: step.signal,
       });
     for (let tries = 1; ; tries++) {
+      const span = this.spanOf(record.name, 'undo', tries);
       try {
-        await this.called(record.name, call, options, tries, false);
+        await this.called(record.name, call, options, tries, span);
+        span?.ended('success', null);
         break;
       } catch (error) {
+        const outcome = tries > options.maxRetries ? 'failed' : 'retry';
+        span?.ended(outcome, describeError(error, tries, this.parts.clock.now()));
+        if (this.durable.leavesUndo) return;
         if (tries > options.maxRetries) {
           this.notUndone(record.name, printed(error));
           return;
@@ -117,7 +129,10 @@ export class Steps {
   }
 
   private answered(record: StepRecord, options: ResolvedStep): unknown {
-    if (options.undo !== undefined) this.undos.set(record.name, { record, options });
+    if (options.undo !== undefined && record.state === 'done')
+      this.undos.set(record.name, { record, options });
+    // The rest of the code would run for nothing, and might not return.
+    if (this.durable.isUndoing && this.undos.size >= this.undoable().length) return this.durable.block();
     return resultOf(record);
   }
 
@@ -133,15 +148,20 @@ export class Steps {
     for (let tries = before + 1; ; tries++) {
       const startedAt = clock.now();
       const about = { kind: 'step', name, startedAt, tries, round: roundOf(attempt) } as const;
+      const span = this.spanOf(name, 'step', tries);
       let result: unknown;
       try {
-        result = payloadToJson(parts.codec.copyResult(await this.called(name, fn, options, tries, true)));
+        result = payloadToJson(
+          parts.codec.copyResult(await this.called(name, fn, options, tries, span, end)),
+        );
+        span?.ended('success', null);
       } catch (error) {
+        const described = describeError(error, tries, clock.now());
+        const isLast = end.aborted || tries > options.maxRetries || NO_RETRY.has(codeOf(error));
+        span?.ended(isLast ? 'failed' : 'retry', described);
         // The end of the attempt decides about the job.
         if (end.aborted) throw error;
-        const described = describeError(error, tries, clock.now());
         const failed = { ...about, endedAt: clock.now(), error: described };
-        const isLast = tries > options.maxRetries || NO_RETRY.has(codeOf(error));
         const dueAt = clock.now() + (isLast ? 0 : delayOf(options, tries));
         await durable.record([
           isLast ? { ...failed, state: 'failed' } : { ...failed, state: 'trying', dueAt },
@@ -160,29 +180,35 @@ export class Steps {
     }
   }
 
-  /** @param ends Whether the end of the attempt ends the call. */
+  private spanOf(name: string, kind: StepTry['kind'], tries: number): StepSpan | null {
+    return this.parts.span()?.step({ name, kind, retries: tries - 1 }) ?? null;
+  }
+
+  /** @param end Ends the call; none for a step that is undone after the end of the attempt. */
   private async called(
     name: string,
     fn: StepFunction,
     { timeout }: ResolvedStep,
     attempt: number,
-    ends: boolean,
+    span: StepSpan | null,
+    end?: LazyAbort,
   ): Promise<unknown> {
-    const { end, clock } = this.parts;
+    const { clock } = this.parts;
+    const run = (call: StepCall): Promise<unknown> => insideStep(this.durable, async () => fn(call));
+    const traced = span === null ? run : (call: StepCall) => span.within(() => run(call));
     const key = `${this.parts.attempt.taskId}/${name}`;
     if (timeout === Infinity) {
-      const never = ends ? null : new AbortController().signal;
-      const call = {
+      const ending = end ?? new LazyAbort();
+      return traced({
         key,
         attempt,
         get signal() {
-          return never ?? end.signal;
+          return ending.signal;
         },
-      };
-      return this.durable.inside(async () => fn(call));
+      });
     }
     const own = new AbortController();
-    const signal = ends ? AbortSignal.any([end.signal, own.signal]) : own.signal;
+    const signal = end === undefined ? own.signal : AbortSignal.any([end.signal, own.signal]);
     return new Promise((resolve, reject) => {
       const cancelTimer = clock.after(timeout, () => {
         const late = new TaskRunTimeoutError(
@@ -191,10 +217,7 @@ export class Steps {
         own.abort(late);
         reject(late);
       });
-      this.durable
-        .inside(async () => fn({ key, attempt, signal }))
-        .then(resolve, reject)
-        .finally(cancelTimer);
+      traced({ key, attempt, signal }).then(resolve, reject).finally(cancelTimer);
     });
   }
 }
