@@ -75,11 +75,6 @@ export class DurableAttempt {
     });
   }
 
-  /** Whether another attempt has to undo the steps: one, in case that the code dies each time. */
-  get leavesUndo(): boolean {
-    return this.isCodeLost && !this.isUndoing;
-  }
-
   /** The attempt is not suspended until the returned function is called. */
   hold(): () => void {
     this.underWay++;

@@ -101,7 +101,7 @@ export class DurableRun {
     outcome: Outcome & { readonly kind: 'failed' | 'cancelled' },
     grace: number,
   ): Promise<Outcome> {
-    const { leavesUndo } = this.durable;
+    const wasUndoing = this.durable.isUndoing;
     const settled = this.durable.settled(grace);
     this.stepEnd.abort(
       new TaskCancelledError('The method of the job has ended while this step was running.'),
@@ -111,7 +111,8 @@ export class DurableRun {
     this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
     await this.steps.undoAll();
-    return leavesUndo && this.canUndo ? RELEASED : outcome;
+    // Another attempt undoes the steps: one, in case that the code dies each time.
+    return this.durable.isCodeLost && !wasUndoing && this.canUndo ? RELEASED : outcome;
   }
 
   private get canUndo(): boolean {
