@@ -75,7 +75,7 @@ export class DurableRun {
     const decided = (isPast ? null : ending) ?? journal.cancellation ?? cancelled;
     // A job that has killed its workers is not run again, also not to undo it.
     if (attempt.lost) return decided ?? lostOutcome(attempt, parts.clock.now());
-    this.durable.isUndoing = decided !== null && this.canUndo;
+    this.durable.isUndoing = this.durable.beganUndoing = decided !== null && this.canUndo;
     return decided;
   }
 
@@ -101,7 +101,6 @@ export class DurableRun {
     outcome: Outcome & { readonly kind: 'failed' | 'cancelled' },
     grace: number,
   ): Promise<Outcome> {
-    const wasUndoing = this.durable.isUndoing;
     const settled = this.durable.settled(grace);
     this.stepEnd.abort(
       new TaskCancelledError('The method of the job has ended while this step was running.'),
@@ -111,8 +110,7 @@ export class DurableRun {
     this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
     await this.steps.undoAll();
-    // Another attempt undoes the steps: one, in case that the code dies each time.
-    return this.durable.isCodeLost && !wasUndoing && this.canUndo ? RELEASED : outcome;
+    return this.durable.leavesUndo && this.canUndo ? RELEASED : outcome;
   }
 
   private get canUndo(): boolean {
