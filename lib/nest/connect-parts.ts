@@ -85,7 +85,9 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const { control, journals } = connected;
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
-  const durableParts = { control, registry, submitter, codec, clock, observer };
+  const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
+  const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
+  const durableParts = { control, operations, registry, submitter, codec, clock, observer };
   runParts = {
     registry,
     unknownTasks: new UnknownTasks(),
@@ -103,8 +105,6 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     noJournals: () => missing(engine, 'journals'),
     random: Math.random,
   };
-  const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
-  const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
   const stored = resultsOf(backend, connected.results, clock);
   const results = (): ResultBackend => {
     if (stored === undefined) throw missing(engine, 'results');
