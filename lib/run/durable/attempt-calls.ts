@@ -52,8 +52,7 @@ export class AttemptCalls implements DurableCalls {
     return durable.begin('sleep', name, async (own) => {
       const recorded = durable.journal.get<SleepRecord>('sleep', own);
       if (recorded === undefined && durable.isUndoing) return durable.block();
-      if (recorded === undefined)
-        await durable.record([{ kind: 'sleep', name: own, startedAt, until: due }]);
+      if (recorded === undefined) await durable.record([{ kind: 'sleep', name: own, startedAt, until: due }]);
       return this.until(recorded?.until ?? due);
     });
   }

@@ -100,12 +100,11 @@ export class DurableRun {
    * @param grace The longest time, in milliseconds, for the calls that are under way.
    * @throws {EngineError} if the engine does not answer.
    */
-  async finish(
-    outcome: Outcome & { readonly kind: 'failed' | 'cancelled' },
-    grace: number,
-  ): Promise<void> {
+  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }, grace: number): Promise<void> {
     const settled = this.durable.settled(grace);
-    this.stepEnd.abort(new TaskCancelledError('The method of the job has ended while this step was running.'));
+    this.stepEnd.abort(
+      new TaskCancelledError('The method of the job has ended while this step was running.'),
+    );
     await this.journal.append([{ kind: 'ending', outcome }], true);
     await settled;
     this.durable.close();
