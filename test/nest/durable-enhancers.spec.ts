@@ -12,11 +12,12 @@ import {
   UsePipes,
 } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { tap } from 'rxjs';
-import { Task, TaskContext, TaskCtx, TaskSuspendedError } from '../../lib/index.js';
+import { filter, firstValueFrom, tap } from 'rxjs';
+import { Task, TaskContext, TaskCtx, TaskExecutionContext, TaskSuspendedError } from '../../lib/index.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { ManualClock } from '../support/manual-clock.js';
 
+const HOUR = 3_600_000;
 const apps: TestApp[] = [];
 afterEach(async () => {
   for (const { app } of apps.splice(0)) await app.close();
@@ -27,11 +28,7 @@ beforeEach(() => seen.splice(0));
 const tenant = new AsyncLocalStorage<string>();
 
 function contextOf(context: ExecutionContext): TaskContext {
-  const found = context
-    .getArgs()
-    .find((argument): argument is TaskContext => argument instanceof TaskContext);
-  if (found === undefined) throw new Error('The task has no context.');
-  return found;
+  return TaskExecutionContext.create(context).getTask();
 }
 
 @Injectable()
@@ -95,14 +92,19 @@ it('an interceptor is told of a suspension, and guards, pipes, request scope and
   apps.push(started);
   const { flowrra } = started;
   flowrra.register({ name: 'label' }, () => `for ${tenant.getStore()}`);
+  const asleep = firstValueFrom(
+    flowrra.events$.pipe(filter((event) => event.type === 'suspended' && event.delay === HOUR)),
+  );
   const id = await tenant.run('ada', () => flowrra.submit('Orders.fulfil', 'o1'));
-  await clock.advance(0);
+  await asleep;
   const attempt = (instance: number): string[] => [
     'guard 1 ada',
     'pipe',
     `instance ${instance} of O1 for ada`,
   ];
   const suspended = [
+    // At the submission.
+    'pipe',
     ...attempt(1),
     'charge for ada',
     'interceptor told true',
@@ -110,7 +112,7 @@ it('an interceptor is told of a suspension, and guards, pipes, request scope and
     'interceptor told true',
   ];
   expect(seen).toEqual(suspended);
-  await clock.advance(3_600_000);
+  await clock.advance(HOUR);
   expect((await flowrra.waitForResult(id)).result).toBe('done for ada');
   expect(seen).toEqual([...suspended, ...attempt(3), 'interceptor got done for ada']);
 });
