@@ -85,7 +85,8 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const { control, journals } = connected;
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
-  const durableParts = { control, registry, submitter, codec, clock, observer };
+  const { durableProbe: probe } = options;
+  const durableParts = { control, registry, submitter, codec, clock, observer, probe };
   runParts = {
     registry,
     unknownTasks: new UnknownTasks(),

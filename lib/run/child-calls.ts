@@ -1,12 +1,12 @@
-import { ContextMark } from './context-mark.js';
-import type {
-  NamedArgs,
-  NamedOutput,
-  TaskArgs,
-  TaskFunction,
-  TaskId,
-  TaskName,
-  TaskOutput,
+import {
+  ContextMark,
+  type NamedArgs,
+  type NamedOutput,
+  type TaskArgs,
+  type TaskFunction,
+  type TaskId,
+  type TaskName,
+  type TaskOutput,
 } from './task-types.js';
 
 /** The calls that start other jobs, of `ctx` and of `ctx.with({ … })`. */

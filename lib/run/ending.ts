@@ -46,8 +46,8 @@ export interface EndingRun {
   readonly attempt: Attempt;
   /** `null` without a report. */
   readonly reports: AttemptReports | null;
-  /** The outcome of a job that was cancelled; `null` if it was not. */
-  cancelled(): Outcome | null;
+  /** The outcome of an attempt whose job was cancelled, if its code does nothing more; `null` if it was not. */
+  cancelledWithoutCode(): Outcome | null;
   /** The engine may store the outcome. */
   end(outcome: Outcome): void;
 }
@@ -74,7 +74,7 @@ export class Ending {
     if (messages !== null && !(await this.send(messages, outcome))) {
       if (this.outcome !== outcome) return;
       // The job ends again in another process, or after the next start, and its messages are sent then.
-      const cancelled = run.cancelled();
+      const cancelled = run.cancelledWithoutCode();
       return cancelled === null ? run.end(RELEASED) : this.begin(cancelled);
     }
     if (this.outcome !== outcome) return;

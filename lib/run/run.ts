@@ -68,6 +68,7 @@ export class Run extends AttemptCall implements EndingRun {
   /** The outcome of a durable job whose code only runs to learn how its steps are undone. */
   private decided: Outcome | null = null;
   private ending: Ending | null = null;
+  private isGraceOver = false;
 
   constructor(
     attempt: Attempt,
@@ -160,9 +161,7 @@ export class Run extends AttemptCall implements EndingRun {
   /** Ends the attempt without its code, whose result is ignored. The job is released, or cancelled if it was cancelled. */
   abandon(): void {
     if (this.phase === 'over') return;
-    // Another attempt undoes the steps.
-    const mustUndo = this.phase !== 'ending' && this.durableRun?.hasWorkAtEnd === true;
-    const outcome = mustUndo ? RELEASED : (this.cancelled() ?? RELEASED);
+    const outcome = this.cancelledWithoutCode() ?? RELEASED;
     if (this.phase === 'running' || this.phase === 'undoing') this.span?.ended(outcome);
     this.outcome = outcome;
     this.durableRun?.over();
@@ -175,7 +174,19 @@ export class Run extends AttemptCall implements EndingRun {
     this.ending?.abort(reason);
   }
 
-  cancelled(): Outcome | null {
+  /** Another attempt undoes the steps of a durable job. */
+  cancelledWithoutCode(): Outcome | null {
+    const cancelled = this.cancelled();
+    return cancelled !== null && this.mustUndo ? RELEASED : cancelled;
+  }
+
+  private get mustUndo(): boolean {
+    const { attempt, durableRun, phase, outcome } = this;
+    const isUndone = phase === 'ending' && outcome !== null && mayUndo(outcome);
+    return !isUndone && (attempt.isResumed === true || durableRun?.hasWorkAtEnd === true);
+  }
+
+  private cancelled(): Outcome | null {
     return this.cancelReason === null ? null : { kind: 'cancelled', reason: this.cancelReason };
   }
 
@@ -201,9 +212,10 @@ export class Run extends AttemptCall implements EndingRun {
   }
 
   private graceOver(): void {
+    this.isGraceOver = true;
     if (this.phase === 'running') return this.threw(this.reason);
     // A cancelled job does not wait for its dead letter.
-    const cancelled = this.outcome?.kind === 'cancelled' ? null : this.cancelled();
+    const cancelled = this.outcome?.kind === 'cancelled' ? null : this.cancelledWithoutCode();
     if (this.phase === 'ending' && cancelled !== null) void this.ending?.begin(cancelled);
   }
 
@@ -225,6 +237,7 @@ export class Run extends AttemptCall implements EndingRun {
   /** The code waits for something that another attempt will find. */
   private suspend(outcome: Outcome): void {
     if (this.phase !== 'running') return;
+    if (this.decided === null && this.reason instanceof TaskRunTimeoutError) return this.threw(this.reason);
     this.conclude(this.decided ?? this.cancelled() ?? outcome);
     this.abort(
       new TaskSuspendedError('The job is suspended: its method waits, and goes on in a later attempt.'),
@@ -234,11 +247,12 @@ export class Run extends AttemptCall implements EndingRun {
   /** Ends the calls of the code. The steps of a job that has failed for good or was cancelled are undone first. */
   private conclude(outcome: Outcome): void {
     const run = this.durableRun;
-    run?.close();
-    if (run === null || (outcome.kind !== 'failed' && outcome.kind !== 'cancelled') || !run.hasWorkAtEnd)
+    if (run === null || !mayUndo(outcome) || !run.hasWorkAtEnd) {
+      run?.close();
       return this.concluded(outcome);
+    }
     this.phase = 'undoing';
-    void run.finish(outcome).then(
+    void run.finish(outcome, this.isGraceOver ? 0 : this.killGrace).then(
       (undone) => this.phase === 'undoing' && this.concluded(undone),
       (error: unknown) => this.phase === 'undoing' && this.concluded(unreadableJournal(error, this.attempt)),
     );
@@ -295,4 +309,9 @@ export class Run extends AttemptCall implements EndingRun {
   protected get isRunning(): boolean {
     return this.phase === 'running';
   }
+}
+
+/** Whether the steps of a durable job are undone before it ends with the outcome. */
+function mayUndo(outcome: Outcome): outcome is Outcome & { readonly kind: 'failed' | 'cancelled' } {
+  return outcome.kind === 'failed' || outcome.kind === 'cancelled';
 }

@@ -1,7 +1,12 @@
 import type { Observable } from 'rxjs';
-import type { ContextMark } from './context-mark.js';
 
 declare const resultOf: unique symbol;
+declare const contextMark: unique symbol;
+
+/** The mark of a task's context: a parameter of this type is left out of the arguments that a caller passes. */
+export abstract class ContextMark {
+  declare protected readonly [contextMark]: true;
+}
 
 /**
  * A job's id: an opaque string that carries the type of the job's result, so that

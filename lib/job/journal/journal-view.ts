@@ -1,5 +1,13 @@
 import type { JournalEntry } from './journal.js';
-import { type ChildRecord, type JournalRecord, keyOf, recordOf } from './journal-record.js';
+import {
+  type ChildRecord,
+  type JournalRecord,
+  keyOf,
+  recordOf,
+  type SignalRecord,
+  type WaitRecord,
+} from './journal-record.js';
+import { payloadFromJson } from '../payload/payload-text.js';
 
 /** One step, wait or child job of a durable job. */
 export interface JobStep {
@@ -17,20 +25,60 @@ export interface JobStep {
   readonly taskId: string | null;
 }
 
+type Records = ReadonlyMap<string, JournalRecord | null>;
+type Signals = ReadonlyMap<string, readonly SignalRecord[]>;
+
 /** The steps of a journal, in the order in which they began. */
 export function journalSteps(entries: readonly JournalEntry[]): JobStep[] {
-  const records = new Map(entries.map((entry) => [entry.key, recordOf(entry)]));
-  const signals = new Map<string, number[]>();
-  for (const record of records.values())
-    if (record?.kind === 'signal') signals.set(record.name, [...(signals.get(record.name) ?? []), record.at]);
-  return [...records.values()].flatMap((record) => stepOf(record, records, signals) ?? []);
+  return stepsWithResults(entries).map(({ step }) => step);
 }
 
-function stepOf(
-  record: JournalRecord | null,
-  records: ReadonlyMap<string, JournalRecord | null>,
-  signals: ReadonlyMap<string, number[]>,
-): JobStep | null {
+/**
+ * The same, each with a function that reads its result: that of a step or of a child job, or the value of a signal.
+ * `null` for none. It throws a `PayloadError` for a value that Flowrra did not write.
+ */
+export function stepsWithResults(
+  entries: readonly JournalEntry[],
+): { readonly step: JobStep; readonly result: () => unknown }[] {
+  const records: Records = new Map(entries.map((entry) => [entry.key, recordOf(entry)]));
+  const signals = new Map<string, SignalRecord[]>();
+  for (const record of records.values())
+    if (record?.kind === 'signal') signals.set(record.name, [...(signals.get(record.name) ?? []), record]);
+  return [...records.values()].flatMap((record) => {
+    const step = stepOf(record, records, signals);
+    return step === null ? [] : [{ step, result: () => resultOf(record, records, signals) }];
+  });
+}
+
+function resultOf(record: JournalRecord | null, records: Records, signals: Signals): unknown {
+  const stored =
+    record?.kind === 'step'
+      ? record.result
+      : record?.kind === 'call'
+        ? (records.get(keyOf('child', record.taskId)) as ChildRecord | undefined)?.result
+        : record?.kind === 'wait'
+          ? signalOf(record, records, signals)?.value
+          : undefined;
+  return stored === undefined ? null : payloadFromJson(stored);
+}
+
+/** The signal that ended a wait: the n-th of the name, without those waits that were over before theirs came. */
+function signalOf(
+  { name, isOver }: WaitRecord,
+  records: Records,
+  signals: Signals,
+): SignalRecord | undefined {
+  if (isOver) return undefined;
+  const [base = '', number = '0'] = signals.has(name) ? [name] : name.split(/:(?=\d+$)/);
+  let index = 0;
+  for (let n = 0; n < Number(number); n++) {
+    const earlier = records.get(keyOf('wait', n === 0 ? base : `${base}:${n}`)) as WaitRecord | undefined;
+    if (earlier?.isOver !== true) index++;
+  }
+  return signals.get(base)?.[index];
+}
+
+function stepOf(record: JournalRecord | null, records: Records, signals: Signals): JobStep | null {
   if (record === null || !('name' in record) || record.kind === 'signal') return null;
   const { name } = record;
   const common = { name, startedAt: new Date(record.startedAt), error: null, taskId: null };
@@ -57,8 +105,7 @@ function stepOf(
           endedAt: new Date(record.until ?? 0),
           error: 'SignalTimeoutError',
         };
-      const [base, number = '0'] = name.split(/:(?=\d+$)/);
-      const at = signals.get(base as string)?.[Number(number)];
+      const at = signalOf(record, records, signals)?.at;
       return {
         ...common,
         kind: 'waitFor',
@@ -82,7 +129,7 @@ function stepOf(
   }
 }
 
-function latestStart(records: ReadonlyMap<string, JournalRecord | null>): number {
+function latestStart(records: Records): number {
   let latest = 0;
   for (const record of records.values())
     if (record !== null && 'startedAt' in record) latest = Math.max(latest, record.startedAt);

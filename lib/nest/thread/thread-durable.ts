@@ -80,7 +80,7 @@ export class ThreadDurable implements DurableCalls {
   }
 
   async waitFor(name: string, options: unknown): Promise<unknown> {
-    assertOutsideStep('wait');
+    assertOutsideStep(this, 'wait');
     return this.names.joined(name, () => this.request('wait', { method: 'waitFor', name, options }));
   }
 
@@ -157,7 +157,7 @@ export class ThreadDurable implements DurableCalls {
     call: DurableRequest,
     code?: StepCode,
   ): Promise<unknown> {
-    assertOutsideStep(kind);
+    assertOutsideStep(this, kind);
     return this.names.during(kind, base, () => this.request(kind, call, code));
   }
 
@@ -199,7 +199,7 @@ export class ThreadDurable implements DurableCalls {
     try {
       const { fn, undo, within } = code;
       const called = undone === null ? () => fn(call) : () => undo?.(unwire(undone), call);
-      const value = await within(() => insideStep(async () => called()));
+      const value = await within(() => insideStep(this, async () => called()));
       answer = undone === null ? wire(codec.copyResult(value)) : { plain: undefined };
     } catch (error) {
       answer = { error: wireError(error) };

@@ -46,8 +46,7 @@ export class AttemptCalls implements DurableHost {
     return durable.begin('sleep', name, async (own) => {
       const recorded = durable.journal.get<SleepRecord>('sleep', own);
       if (recorded === undefined && durable.isUndoing) return durable.block();
-      if (recorded === undefined)
-        await durable.journal.append([{ kind: 'sleep', name: own, startedAt, until: due }]);
+      if (recorded === undefined) await durable.record([{ kind: 'sleep', name: own, startedAt, until: due }]);
       return this.until(recorded?.until ?? due);
     });
   }
@@ -66,14 +65,14 @@ export class AttemptCalls implements DurableHost {
     const { durable, children } = this.parts;
     durable.assertUsable('call');
     const call = children.prepare('call', task, args, options);
-    return durable.begin('call', call.base, (name) => children.call(name, call));
+    return durable.begin('call', call.base, (name) => children.call(name, call), args);
   }
 
   async submit(options: ChildOptions, task: unknown, args: readonly unknown[]): Promise<string> {
     const { durable, children } = this.parts;
     durable.assertUsable('submit');
     const call = children.prepare('submit', task, args, options);
-    return durable.begin('submit', call.base, (name) => children.submit(name, call));
+    return durable.begin('submit', call.base, (name) => children.submit(name, call), args);
   }
 
   each(name: string, source: EachSource, options: unknown): AsyncIterable<unknown> {
@@ -94,7 +93,7 @@ export class AttemptCalls implements DurableHost {
         isDone,
         active: (fn) => durable.active(fn),
         store: (count, at, done) =>
-          durable.active(() => journal.append([cursorRecord(own, startedAt, count, at, done)])),
+          durable.active(() => durable.record([cursorRecord(own, startedAt, count, at, done)])),
       };
     });
   }
@@ -132,10 +131,10 @@ export class AttemptCalls implements DurableHost {
       recorded === undefined ? (timeout === Infinity ? null : startedAt + timeout) : recorded.until;
     const wait = { kind: 'wait', name: own, startedAt, until } as const;
     if (until !== null && until <= clock.now()) {
-      await journal.append([{ ...wait, isOver: true }]);
+      await durable.record([{ ...wait, isOver: true }]);
       throw this.late(name);
     }
-    if (recorded === undefined) await journal.append([{ ...wait, isOver: false }]);
+    if (recorded === undefined) await durable.record([{ ...wait, isOver: false }]);
     if (until === null) return durable.waitForMessage(null);
     await durable.waitUntil(until);
     // Other work has kept the attempt alive. A signal that came meanwhile is found by the next one.

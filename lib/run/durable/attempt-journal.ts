@@ -3,7 +3,7 @@ import type { Clock } from '../../job/clock.js';
 import { JournalFullError } from '../../job/durable-errors.js';
 import { TaskLostError } from '../../job/errors.js';
 import type { Attempt } from '../../job/job.js';
-import type { JournalEntry } from '../../job/journal/journal.js';
+import { CANCEL_KEY, type JournalEntry } from '../../job/journal/journal.js';
 import {
   type ChildRecord,
   ENDING_KEY,
@@ -16,12 +16,11 @@ import {
   type SignalRecord,
 } from '../../job/journal/journal-record.js';
 import type { LazyAbort } from '../lazy-abort.js';
+import { untilAnswered } from './until-answered.js';
 
 /** The most entries that attempts append, without those of child jobs; and the most entries of child jobs. */
 const MAX_ENTRIES = 10_000;
 const MAX_BYTES = 8 * 1024 * 1024;
-const MIN_PAUSE_MS = 100;
-const MAX_PAUSE_MS = 5_000;
 
 /** A job's journal as one attempt sees it: as it was when the attempt began, with the records that it has appended. */
 export class AttemptJournal {
@@ -30,19 +29,22 @@ export class AttemptJournal {
   private readonly records = new Map<string, JournalRecord>();
   private readonly signals = new Map<string, SignalRecord[]>();
   private loading: Promise<void> | null = null;
+  /** The bytes of each entry. */
+  private readonly sizes = new Map<string, number>();
+  private lastStepEnd = 0;
   private entries = 0;
   private calls = 0;
   private bytes = 0;
 
-  /** @param end Ends the repeated attempts to append. */
+  /** @param end Ends the repeated calls of the engine. */
   constructor(
-    private readonly attempt: Attempt,
+    readonly attempt: Attempt,
     private readonly store: JournalStore,
     private readonly clock: Clock,
     private readonly end: LazyAbort,
   ) {}
 
-  /** Reads the journal, once. @throws {EngineError} if it cannot be read. */
+  /** Reads the journal, once. @throws {EngineError} if it could not be read before the end of the attempt. */
   load(): Promise<void> {
     return (this.loading ??= this.read());
   }
@@ -63,9 +65,21 @@ export class AttemptJournal {
   /** The outcome with which the job is to end, once its steps are undone; `null` if it goes on. */
   get ending(): EndingRecord['outcome'] | null {
     const ending = this.records.get(ENDING_KEY);
-    if (ending?.kind === 'ending') return ending.outcome;
-    const cancel = this.records.get('cancel');
+    return ending?.kind === 'ending' ? ending.outcome : null;
+  }
+
+  /** The outcome of a job that was cancelled while it waited; `null` if it was not. */
+  get cancellation(): EndingRecord['outcome'] | null {
+    const cancel = this.records.get(CANCEL_KEY);
     return cancel?.kind === 'cancel' ? { kind: 'cancelled', reason: cancel.reason } : null;
+  }
+
+  /**
+   * The end of a step that ends now: not before the end of an earlier one. Steps are undone in the order of their ends,
+   * and the clocks of workers differ.
+   */
+  endOfStep(now: number): number {
+    return Math.max(now, this.lastStepEnd);
   }
 
   /** All records, oldest first. */
@@ -88,22 +102,21 @@ export class AttemptJournal {
       throw new JournalFullError(
         `The journal of the job is full: it has ${this.entries} steps and waits (at most ${MAX_ENTRIES}), ${this.calls} child jobs (at most ${MAX_ENTRIES}) and ${this.bytes} bytes (at most ${MAX_BYTES}). Move a part of the work to child jobs with ctx.call(), or return less from steps.`,
       );
-    if (!(await this.stored(entries)))
+    if (!(await this.answered(() => this.store.append(this.attempt, entries))))
       throw new TaskLostError(
         'The lease of the job ended before a step was stored, so another worker runs the job. The outcome of this attempt does not count.',
       );
-    for (const [index, record] of records.entries())
-      this.records.set((entries[index] as JournalEntry).key, record);
+    for (const [index, record] of records.entries()) this.keep((entries[index] as JournalEntry).key, record);
   }
 
   private async read(): Promise<void> {
-    const { entries, posts } = await this.store.read(this.attempt.taskId);
+    const { entries, posts } = await this.answered(() => this.store.read(this.attempt.taskId));
     this.seen = posts;
     for (const entry of entries) {
       this.count(entry);
       const record = recordOf(entry);
       if (record === null) continue;
-      this.records.set(entry.key, record);
+      this.keep(entry.key, record);
       if (record.kind !== 'signal') continue;
       const earlier = this.signals.get(record.name);
       if (earlier === undefined) this.signals.set(record.name, [record]);
@@ -111,21 +124,22 @@ export class AttemptJournal {
     }
   }
 
-  /** A replaced entry is counted again: an attempt replaces few. */
-  private count({ key, body }: JournalEntry): void {
-    this.bytes += body.length;
-    if (/^(call|submit):/.test(key)) this.calls++;
-    else if (!/^(child|signal):/.test(key)) this.entries++;
+  private answered<T>(call: () => T | Promise<T>): Promise<T> {
+    return untilAnswered(this.clock, this.end, call);
   }
 
-  private async stored(entries: readonly JournalEntry[]): Promise<boolean> {
-    for (let pause = MIN_PAUSE_MS; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
-      try {
-        return await this.store.append(this.attempt, entries);
-      } catch (error) {
-        if (this.end.aborted) throw error;
-        await new Promise<void>((resolve) => this.clock.after(pause, resolve));
-      }
-    }
+  private keep(key: string, record: JournalRecord): void {
+    this.records.set(key, record);
+    if (record.kind === 'step') this.lastStepEnd = Math.max(this.lastStepEnd, record.endedAt);
+  }
+
+  private count({ key, body }: JournalEntry): void {
+    const size = Buffer.byteLength(body);
+    const replaced = this.sizes.get(key);
+    this.sizes.set(key, size);
+    this.bytes += size - (replaced ?? 0);
+    if (replaced !== undefined) return;
+    if (/^(call|submit):/.test(key)) this.calls++;
+    else if (!/^(child|signal):/.test(key)) this.entries++;
   }
 }

@@ -5,16 +5,19 @@ import { detached } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
 import { type ChildOptions, splitChildOptions } from '../../job/durable-options.js';
 import { ChildFailedError } from '../../job/durable-errors.js';
+import { EngineError, SubmitUncertainError } from '../../job/errors.js';
 import { type Attempt, isFinal, type JobRow } from '../../job/job.js';
 import { type CallRecord, type ChildRecord, roundOf } from '../../job/journal/journal-record.js';
 import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
 import { resolveSubmitOptions, type ResolvedSubmit } from '../../job/submit-options.js';
 import type { JobControl } from '../../engine/control.js';
+import type { LazyAbort } from '../lazy-abort.js';
 import type { AttemptSpan } from '../instrumentation.js';
 import type { Submitter } from '../submitter.js';
 import type { TaskRegistry, TaskRoute } from '../task-registry.js';
 import { childName } from './call-names.js';
 import type { DurableAttempt } from './durable-attempt.js';
+import { untilAnswered } from './until-answered.js';
 
 /** How long a parent waits for the end of a child before it looks for the child itself: its message may be lost. */
 const LOOK_MS = 300_000;
@@ -26,6 +29,8 @@ export interface ChildParts {
   readonly submitter: Pick<Submitter, 'submit' | 'submitMany' | 'captured'>;
   readonly control: Pick<JobControl, 'job'> | undefined;
   readonly clock: Clock;
+  /** The end of the attempt. */
+  readonly end: LazyAbort;
   readonly span: () => AttemptSpan | null;
 }
 
@@ -126,15 +131,15 @@ export class ChildJobs {
 
   /** The jobs are submitted first: after a crash in between, they are submitted again under the same ids. */
   private async send(some: readonly Waiting[]): Promise<void> {
-    const { submitter } = this.parts;
+    const { submitter, clock, end } = this.parts;
     const [first] = some as readonly [Waiting, ...Waiting[]];
     const span = this.parts.span();
     const submissions = some.map((each) => ({ args: each.args, options: this.optionsOf(each) }));
     const submit = (): Promise<string[]> => submitter.submitMany(first.route, submissions);
     try {
-      await (span === null ? submit() : span.within(submit));
+      await untilAnswered(clock, end, () => (span === null ? submit() : span.within(submit)), isOutage);
     } catch (error) {
-      if (some.length === 1) return first.settle(error);
+      if (some.length === 1 || isOutage(error)) return some.forEach(({ settle }) => settle(error));
       // One of them may be invalid: the others are submitted all the same.
       for (const each of some) await this.send([each]);
       return;
@@ -156,7 +161,7 @@ export class ChildJobs {
 
   private async recorded(records: readonly CallRecord[]): Promise<unknown> {
     try {
-      await this.durable.journal.append(records);
+      await this.durable.record(records);
       return null;
     } catch (error) {
       return error;
@@ -233,4 +238,8 @@ function childError(
     status as 'failed' | 'cancelled',
     dated,
   );
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof EngineError || error instanceof SubmitUncertainError;
 }

@@ -2,12 +2,13 @@
 import { setImmediate } from 'node:timers';
 import { detached } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
-import type { NamedKind } from '../../job/journal/journal-record.js';
+import type { JournalRecord, NamedKind } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { AttemptSpan } from '../instrumentation.js';
 import type { AttemptJournal } from './attempt-journal.js';
 import { CallNames } from './call-names.js';
 import type { CodeFollower } from './durable-calls.js';
+import type { DurableProbe } from './durable-probe.js';
 import { assertOutsideStep, calledTooLate } from './inside-step.js';
 
 /** A wait whose time or message has not come. */
@@ -18,6 +19,7 @@ interface Wait {
 }
 
 export interface AttemptState {
+  /** Whether the method runs. */
   isRunning(): boolean;
   /** `null` without an instrumentation. */
   span(): AttemptSpan | null;
@@ -41,31 +43,36 @@ export class DurableAttempt {
   private readonly waits = new Set<Wait>();
   private underWay = 0;
   private checking = false;
+  /** Called once nothing is under way. */
+  private whenIdle: (() => void) | null = null;
 
   constructor(
     readonly journal: AttemptJournal,
     private readonly clock: Clock,
     private readonly state: AttemptState,
+    private readonly probe: DurableProbe | undefined,
   ) {}
-
-  /** Whether another attempt has to undo the steps: one, in case that the code dies each time. */
-  get leavesUndo(): boolean {
-    return this.isCodeLost && !this.isUndoing;
-  }
 
   /**
    * Takes a name for a call, and runs it.
    *
    * @param fn Gets the name with a number behind it if the name was used before.
+   * @param args The arguments of a child job.
    */
-  async begin<T>(kind: NamedKind, base: string, fn: (name: string) => Promise<T>): Promise<T> {
+  async begin<T>(
+    kind: NamedKind,
+    base: string,
+    fn: (name: string) => Promise<T>,
+    args: readonly unknown[] = [],
+  ): Promise<T> {
     this.assertUsable(kind);
-    return this.names.during(kind, base, (name) =>
-      this.active(async () => {
+    return this.names.during(kind, base, (name) => {
+      this.probe?.began(this.journal.attempt, { kind, name, args });
+      return this.active(async () => {
         await this.journal.load();
-        return fn(name);
-      }),
-    );
+        return this.probe === undefined ? fn(name) : this.replayed(kind, name, () => fn(name));
+      });
+    });
   }
 
   /** The attempt is not suspended until the returned function is called. */
@@ -74,11 +81,28 @@ export class DurableAttempt {
     return () => this.leave();
   }
 
-  /** The attempt is not suspended while `fn` runs, except in its waits. */
+  /** With a probe, a call that has stored something does not go on in this attempt: the method is run again first. */
+  private async replayed<T>(kind: NamedKind, name: string, fn: () => Promise<T>): Promise<T> {
+    const before = this.journal.get(kind, name);
+    try {
+      return await fn();
+    } finally {
+      if (this.journal.get(kind, name) !== before) await this.waitForMessage(this.clock.now());
+    }
+  }
+
+  /**
+   * The attempt is not suspended while `fn` runs, except in its waits. Never settles if the attempt ends meanwhile: code
+   * that was not awaited does not go on.
+   */
   async active<T>(fn: () => Promise<T>): Promise<T> {
     const release = this.hold();
     try {
-      return await fn();
+      const value = await fn();
+      return this.isOver ? await never() : value;
+    } catch (error) {
+      if (this.isOver) return await never();
+      throw error;
     } finally {
       release();
     }
@@ -86,13 +110,20 @@ export class DurableAttempt {
 
   /** @throws {DurableTaskError} inside of a step, and once the method has returned. */
   assertUsable(kind: NamedKind): void {
-    assertOutsideStep(kind);
-    if (!this.state.isRunning()) throw calledTooLate(kind);
+    assertOutsideStep(this, kind);
+    if (this.isOver) throw calledTooLate(kind);
+  }
+
+  /** Stores records of the method's calls. Never settles if the attempt has ended: it stores nothing then. */
+  async record(records: readonly JournalRecord[]): Promise<void> {
+    if (this.isOver) await never();
+    await this.journal.append(records);
   }
 
   /** Waits until a time: in this attempt if other work keeps it alive until then. */
   async waitUntil(due: number): Promise<void> {
     if (due <= this.clock.now()) return;
+    if (this.isUndoing) return this.block();
     await this.wait<void>(due, (resolve) =>
       detached(() => this.clock.after(due - this.clock.now(), () => resolve())),
     );
@@ -106,6 +137,24 @@ export class DurableAttempt {
   /** Never settles. */
   block(): Promise<never> {
     return this.waitForMessage(null);
+  }
+
+  /**
+   * The method has ended, and steps are to be undone. Calls that are under way come to their end, at the latest after
+   * `grace` milliseconds; branches that the method no longer awaits go on up to the first call that is not recorded.
+   */
+  async settled(grace: number): Promise<void> {
+    this.isUndoing = true;
+    this.close();
+    await new Promise<void>((resolve) => {
+      const cancelTimer = detached(() => this.clock.after(grace, () => this.whenIdle?.()));
+      this.whenIdle = () => {
+        this.whenIdle = null;
+        cancelTimer();
+        resolve();
+      };
+      this.checkLater();
+    });
   }
 
   /** Ends all timers: the attempt is over. */
@@ -129,21 +178,45 @@ export class DurableAttempt {
     });
   }
 
+  /** Whether a call is under way. */
+  get isBusy(): boolean {
+    return this.underWay > 0;
+  }
+
+  private get isSettling(): boolean {
+    return this.whenIdle !== null;
+  }
+
+  private get isOver(): boolean {
+    return !this.state.isRunning() && !this.isSettling;
+  }
+
   private leave(): void {
     this.underWay--;
-    if (this.underWay > 0 || this.waits.size === 0 || this.checking) return;
+    if (this.underWay === 0 && (this.waits.size > 0 || this.isSettling)) this.checkLater();
+  }
+
+  /** The method's own code may begin the next call when a promise of this turn settles. */
+  private checkLater(): void {
+    if (this.checking) return;
     this.checking = true;
-    // The method's own code may begin the next call when a promise of this turn settles.
     detached(() => setImmediate(() => this.check()));
   }
 
   private check(): void {
     this.checking = false;
-    if (this.underWay > 0 || this.waits.size === 0 || !this.state.isRunning()) return;
+    if (this.underWay > 0) return;
+    if (this.whenIdle !== null) return this.whenIdle();
+    if (this.waits.size === 0 || !this.state.isRunning()) return;
     const dues = [...this.waits].map(({ due }) => due).filter((due) => due !== null);
     const earliest = dues.length === 0 ? null : dues.reduce((a, b) => Math.min(a, b));
     const delay = earliest === null ? null : Math.max(0, earliest - this.clock.now());
     this.follower?.suspended();
     this.state.suspend({ kind: 'suspended', delay, seen: this.journal.seen });
   }
+}
+
+/** A promise of its own each time: one that is shared would keep all that await it. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
 }

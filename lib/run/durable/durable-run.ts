@@ -1,14 +1,14 @@
 import type { JobControl } from '../../engine/control.js';
 import type { JournalStore } from '../../engine/journal-store.js';
 import type { Clock } from '../../job/clock.js';
+import { TaskCancelledError } from '../../job/errors.js';
 import type { Attempt, TaskStatus } from '../../job/job.js';
-import { roundOf } from '../../job/journal/journal-record.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { parentTag } from '../../job/tags.js';
 import { RELEASED } from '../ending.js';
 import { lostOutcome } from '../outcome.js';
-import type { LazyAbort } from '../lazy-abort.js';
+import { LazyAbort } from '../lazy-abort.js';
 import type { RunObserver } from '../run-observer.js';
 import type { Submitter } from '../submitter.js';
 import type { TaskRegistry } from '../task-registry.js';
@@ -17,6 +17,7 @@ import { ChildJobs } from './child-jobs.js';
 import { type AttemptState, DurableAttempt } from './durable-attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
 import type { DurableHost } from './durable-calls.js';
+import type { DurableProbe } from './durable-probe.js';
 import { Steps } from './steps.js';
 
 /** The parts of an application that durable tasks use. */
@@ -28,6 +29,7 @@ export interface DurableParts {
   readonly codec: PayloadCodec;
   readonly clock: Clock;
   readonly observer: RunObserver;
+  readonly probe: DurableProbe | undefined;
 }
 
 const UNFINISHED: readonly TaskStatus[] = ['pending', 'running', 'retrying', 'suspended'];
@@ -38,6 +40,8 @@ export class DurableRun {
   private readonly journal: AttemptJournal;
   private readonly durable: DurableAttempt;
   private readonly steps: Steps;
+  /** Ends the steps that are under way. */
+  private readonly stepEnd = new LazyAbort();
 
   /** @param end The end of the attempt. */
   constructor(
@@ -48,10 +52,11 @@ export class DurableRun {
   ) {
     const { journals, clock, observer } = parts;
     this.journal = new AttemptJournal(attempt, journals, clock, end);
-    const durable = (this.durable = new DurableAttempt(this.journal, clock, state));
+    end.onAbort((reason) => this.stepEnd.abort(reason));
+    const durable = (this.durable = new DurableAttempt(this.journal, clock, state, parts.probe));
     const finished = observer.stepFinished.bind(observer, attempt);
-    this.steps = new Steps(durable, { ...parts, attempt, end, finished, span: state.span });
-    const children = new ChildJobs(durable, { ...parts, attempt, span: state.span });
+    this.steps = new Steps(durable, { ...parts, attempt, end: this.stepEnd, finished, span: state.span });
+    const children = new ChildJobs(durable, { ...parts, attempt, end, span: state.span });
     this.calls = new AttemptCalls({ ...parts, durable, steps: this.steps, children });
   }
 
@@ -66,8 +71,8 @@ export class DurableRun {
     await journal.load();
     const { ending } = journal;
     // The job has failed with it already, and was retried.
-    const isPast = ending?.kind === 'failed' && roundOf(attempt) === ending.error.at;
-    const decided = (isPast ? null : ending) ?? cancelled;
+    const isPast = ending?.kind === 'failed' && attempt.errors.at(-1)?.at === ending.error.at;
+    const decided = (isPast ? null : ending) ?? journal.cancellation ?? cancelled;
     // A job that has killed its workers is not run again, also not to undo it.
     if (attempt.lost) return decided ?? lostOutcome(attempt, parts.clock.now());
     this.durable.isUndoing = decided !== null && this.canUndo;
@@ -81,21 +86,33 @@ export class DurableRun {
 
   /** Whether {@link finish} has work to do. */
   get hasWorkAtEnd(): boolean {
-    return this.hasChildren || this.canUndo;
+    return this.hasChildren || this.canUndo || this.durable.isBusy;
   }
 
   /**
-   * Before a job ends without success: cancels its unfinished child jobs, and undoes its steps. The outcome is stored
-   * first, so that another attempt goes on with that after a crash. Resolves with the outcome; with a release of the job
-   * if another attempt has to undo the steps, since the code has died with its thread.
+   * Before a job ends without success: ends the calls that are under way, cancels the unfinished child jobs, and undoes
+   * the steps. The outcome is stored first, so that another attempt goes on with that after a crash. Resolves with the
+   * outcome; with a release of the job if another attempt has to undo the steps, since the code has died with its thread.
    *
+   * @param grace The longest time, in milliseconds, for the calls that are under way.
    * @throws {EngineError} if the engine does not answer.
    */
-  async finish(outcome: Outcome & { readonly kind: 'failed' | 'cancelled' }): Promise<Outcome> {
+  async finish(
+    outcome: Outcome & { readonly kind: 'failed' | 'cancelled' },
+    grace: number,
+  ): Promise<Outcome> {
+    const wasUndoing = this.durable.isUndoing;
+    const settled = this.durable.settled(grace);
+    this.stepEnd.abort(
+      new TaskCancelledError('The method of the job has ended while this step was running.'),
+    );
     await this.journal.append([{ kind: 'ending', outcome }], true);
+    await settled;
+    this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
     await this.steps.undoAll();
-    return this.durable.leavesUndo && this.canUndo ? RELEASED : outcome;
+    // Another attempt undoes the steps: one, in case that the code dies each time.
+    return this.durable.isCodeLost && !wasUndoing && this.canUndo ? RELEASED : outcome;
   }
 
   private get canUndo(): boolean {
@@ -113,7 +130,9 @@ export class DurableRun {
     this.durable.follower?.over();
   }
 
+  /** An earlier attempt may have died between the submission of a child and its record. */
   private get hasChildren(): boolean {
+    if (this.attempt.isResumed === true) return true;
     for (const { kind } of this.journal.all()) if (kind === 'call') return true;
     return false;
   }

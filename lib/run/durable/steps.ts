@@ -163,7 +163,7 @@ export class Steps {
         if (end.aborted) throw error;
         const failed = { ...about, endedAt: clock.now(), error: described };
         const dueAt = clock.now() + (isLast ? 0 : delayOf(options, tries));
-        await durable.journal.append([
+        await durable.record([
           isLast ? { ...failed, state: 'failed' } : { ...failed, state: 'trying', dueAt },
         ]);
         parts.finished(name, startedAt, described);
@@ -172,8 +172,9 @@ export class Steps {
         continue;
       }
       const canUndo = options.undo === undefined ? {} : { canUndo: true };
-      const record: StepRecord = { ...about, state: 'done', endedAt: clock.now(), result, ...canUndo };
-      await durable.journal.append([record]);
+      const endedAt = durable.journal.endOfStep(clock.now());
+      const record: StepRecord = { ...about, state: 'done', endedAt, result, ...canUndo };
+      await durable.record([record]);
       parts.finished(name, startedAt, null);
       return record;
     }
@@ -193,7 +194,7 @@ export class Steps {
     end?: LazyAbort,
   ): Promise<unknown> {
     const { clock } = this.parts;
-    const run = (call: StepCall): Promise<unknown> => insideStep(async () => fn(call));
+    const run = (call: StepCall): Promise<unknown> => insideStep(this.durable, async () => fn(call));
     const traced = span === null ? run : (call: StepCall) => span.within(() => run(call));
     const key = `${this.parts.attempt.taskId}/${name}`;
     if (timeout === Infinity) {

@@ -193,9 +193,9 @@ describe('when a worker must look', () => {
     ],
     ['at the next occurrence, if that is sooner', { waiting: occurrence, nextRun: START + 5 }, START + 5],
     [
-      'in a second, while a job is being submitted',
+      'in five seconds, while a job is being submitted',
       { submitting: [occurrence], nextRun: START + 5 },
-      START + SECOND,
+      START + 5 * SECOND,
     ],
   ])('%s', (_, values, due) => {
     expect(dueOf({ ...schedule, ...values }, START)).toBe(due);
