@@ -1,5 +1,6 @@
 import type { Clock } from '../job/clock.js';
 import { type JobDetails, type JobSummary, jobSummaryOf } from '../job/job-view.js';
+import { ExecutorNotRunningError } from '../job/errors.js';
 import type { BulkOperation } from '../engine/control.js';
 import type { TaskStatus } from '../job/job.js';
 import type { QueueCounts } from '../job/query.js';
@@ -146,8 +147,17 @@ export class FlowrraJobs {
     return id !== null && operations.remove(id);
   }
 
-  private bulk(operation: BulkOperation, query: BulkQuery): Promise<number> {
-    return this.operations.bulk(operation, query, this.clock.now());
+  private async bulk(operation: BulkOperation, query: BulkQuery): Promise<number> {
+    try {
+      return await this.operations.bulk(operation, query, this.clock.now());
+    } catch (error) {
+      if (this.runtime.isConnected) throw error;
+      // The error of an engine that was closed meanwhile does not say why.
+      throw new ExecutorNotRunningError(
+        'The operation on many jobs has ended early, since the application has stopped. Repeat it after the next start.',
+        { cause: error },
+      );
+    }
   }
 
   private get operations() {

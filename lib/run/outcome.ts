@@ -190,3 +190,10 @@ export function thrownAfter(reason: unknown, thrown: unknown): unknown {
     ? new TaskRunTimeoutError(reason.message, { cause: thrown })
     : thrown;
 }
+
+/** Whether the job ends for good without a result. */
+export function isWithoutSuccess(
+  outcome: Outcome,
+): outcome is Outcome & { readonly kind: 'failed' | 'cancelled' } {
+  return outcome.kind === 'failed' || outcome.kind === 'cancelled';
+}

@@ -4,17 +4,15 @@ import type { Attempt } from '../job/job.js';
 import { carrierOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
-import { AttemptCall } from './attempt-call.js';
+import { AttemptCall, type AttemptCallParts } from './attempt-call.js';
 import { AttemptTimer } from './attempt-timer.js';
-import type { ReportParts } from './attempt-reports.js';
 import { Ending, type EndingParts, type EndingRun, messagesOf, RELEASED } from './ending.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
-import type { DurableHost } from './durable/durable-calls.js';
-import { type DurableParts, DurableRun } from './durable/durable-run.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
 import {
   errorOutcome,
   leaseLost,
+  isWithoutSuccess,
   outcomeBeforeStart,
   type OutcomeParts,
   successOutcome,
@@ -27,16 +25,11 @@ import type { RunObserver } from './run-observer.js';
 import type { TaskDefinition } from './task-definition.js';
 import type { UnknownTasks } from './unknown-tasks.js';
 
-export interface RunParts extends OutcomeParts, CallParts, EndingParts {
+export interface RunParts extends AttemptCallParts, OutcomeParts, CallParts, EndingParts {
   readonly registry: { definition(name: string): TaskDefinition | undefined };
   readonly unknownTasks: Pick<UnknownTasks, 'outcomeOf'>;
   readonly observer: RunObserver;
-  readonly reports: ReportParts;
   readonly instrumentation: Instrumentation | null;
-  /** `null` if the engine keeps no journals. */
-  readonly durable: DurableParts | null;
-  /** The error for the use of journals that the engine does not keep. */
-  readonly noJournals: () => Error;
 }
 
 /** `running`: the task's code runs. `undoing`: the outcome is known; finished steps are being undone. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
@@ -60,11 +53,9 @@ export class Run extends AttemptCall implements EndingRun {
   private ended: ((outcome: Outcome) => void) | null = null;
   private readonly task: TaskDefinition | undefined;
   private readonly policy: TaskPolicy | null;
-  private span: AttemptSpan | null = null;
+  protected span: AttemptSpan | null = null;
   /** `null` until it is needed: most attempts have neither a time-out nor a cancellation. */
   private timer: AttemptTimer | null = null;
-  /** `null` until the code uses it, unless an earlier attempt did. */
-  private durableRun: DurableRun | null = null;
   /** The outcome of a durable job whose code only runs to learn how its steps are undone. */
   private decided: Outcome | null = null;
   private ending: Ending | null = null;
@@ -72,9 +63,9 @@ export class Run extends AttemptCall implements EndingRun {
 
   constructor(
     attempt: Attempt,
-    private readonly parts: RunParts,
+    protected override readonly parts: RunParts,
   ) {
-    super(attempt, parts.reports);
+    super(attempt, parts);
     const task = parts.registry.definition(attempt.taskName);
     this.task = task;
     this.policy = task ? effectivePolicy(task.policy, attempt.overrides) : null;
@@ -182,7 +173,7 @@ export class Run extends AttemptCall implements EndingRun {
 
   private get mustUndo(): boolean {
     const { attempt, durableRun, phase, outcome } = this;
-    const isUndone = phase === 'ending' && outcome !== null && mayUndo(outcome);
+    const isUndone = phase === 'ending' && outcome !== null && isWithoutSuccess(outcome);
     return !isUndone && (attempt.isResumed === true || durableRun?.hasWorkAtEnd === true);
   }
 
@@ -237,7 +228,7 @@ export class Run extends AttemptCall implements EndingRun {
   }
 
   /** The code waits for something that another attempt will find. */
-  private suspend(outcome: Outcome): void {
+  protected suspend(outcome: Outcome): void {
     if (this.phase !== 'running') return;
     if (this.decided === null && this.reason instanceof TaskRunTimeoutError) return this.threw(this.reason);
     this.conclude(this.decided ?? this.cancelled() ?? outcome);
@@ -249,7 +240,7 @@ export class Run extends AttemptCall implements EndingRun {
   /** Ends the calls of the code. The steps of a job that has failed for good or was cancelled are undone first. */
   private conclude(outcome: Outcome): void {
     const run = this.durableRun;
-    if (run === null || !mayUndo(outcome) || !run.hasWorkAtEnd) {
+    if (run === null || !isWithoutSuccess(outcome) || !run.hasWorkAtEnd) {
       run?.close();
       return this.concluded(outcome);
     }
@@ -289,31 +280,11 @@ export class Run extends AttemptCall implements EndingRun {
     this.ended?.(outcome);
   }
 
-  /** @throws {FlowrraConfigError} if the engine keeps no journals. */
-  get durable(): DurableHost {
-    return this.journalled().calls;
-  }
-
-  private journalled(): DurableRun {
-    const { durable, noJournals } = this.parts;
-    if (durable === null) throw noJournals();
-    return (this.durableRun ??= new DurableRun(this.attempt, durable, this, {
-      isRunning: () => this.phase === 'running',
-      span: () => this.span,
-      suspend: (outcome) => this.suspend(outcome),
-    }));
-  }
-
   get killGrace(): number {
     return this.policy?.killGrace ?? 0;
   }
 
-  protected get isRunning(): boolean {
+  get isRunning(): boolean {
     return this.phase === 'running';
   }
-}
-
-/** Whether the steps of a durable job are undone before it ends with the outcome. */
-function mayUndo(outcome: Outcome): outcome is Outcome & { readonly kind: 'failed' | 'cancelled' } {
-  return outcome.kind === 'failed' || outcome.kind === 'cancelled';
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type ServiceControls, startServices } from '../../scripts/services/services.mjs';
+import { startServices } from '../../scripts/services/services.mjs';
 import { bullmq } from '../../lib/engine/bullmq/index.js';
 import { loadDriver } from '../../lib/engine/sqlite/file/load-driver.js';
 import type { Engine } from '../../lib/index.js';
@@ -11,7 +11,7 @@ import { randomFrom } from '../support/random.js';
 import { DRIVER, sqliteEngine } from '../support/sqlite.js';
 import { until } from '../support/until.js';
 import { Client } from './client.js';
-import { type EndedJob, type Line, problemsOf, readLedger } from './ledger.js';
+import { type Line, problemsOf, readLedger } from './ledger.js';
 import { endOf, programsOf } from './model.js';
 import { type Plan, randomPlan } from './programs.js';
 import { Workers } from './workers.js';
@@ -63,7 +63,7 @@ async function serverStorage(kind: 'redis' | 'postgres'): Promise<Storage> {
     kind === 'redis'
       ? await startServices({ postgres: false, own: true, durable: true })
       : await startServices({ redis: false, own: true, durable: true });
-  const server = (services.redis ?? services.postgres) as ServiceControls;
+  const server = services.redis ?? services.postgres;
   const prefix = 'durable';
   return {
     place: server.url,
@@ -162,7 +162,7 @@ describe.each<Kind>(['sqlite', 'redis', 'postgres'])('durable tasks over %s', (k
       const job = await client.details(taskId);
       const program = programs.get(path);
       if (job === null || program === undefined) found.push(`${taskId} (${path}) is not known`);
-      else found.push(...problemsOf(job as EndedJob, program, own));
+      else found.push(...problemsOf(job, program, own));
     }
     for (const [taskId, { program, isCancelled }] of plans) {
       const end = endOf(program);

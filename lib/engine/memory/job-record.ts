@@ -17,8 +17,7 @@ import {
   waitingStatus,
 } from '../../job/job.js';
 import type { PolicyOverrides } from '../../job/policy.js';
-import type { Waiter } from '../../results/wait-until.js';
-import { type WaiterList, withoutWaiter, withWaiter } from './waiter-list.js';
+import type { WaiterList } from './waiter-list.js';
 import type { MemoryQueue } from './memory-queue.js';
 
 const NO_ERRORS: readonly AttemptError[] = [];
@@ -279,20 +278,6 @@ export class JobRecord implements Attempt {
   details(): JobRow {
     const args = this.status === 'success' ? null : this.args();
     return { ...this.row(), args, logs: this.extras?.logs ?? [] };
-  }
-
-  addWaiter(waiter: Waiter): void {
-    this.waiters = withWaiter(this.waiters, waiter);
-  }
-
-  removeWaiter(waiter: Waiter): void {
-    this.waiters = withoutWaiter(this.waiters, waiter);
-  }
-
-  takeWaiters(): readonly Waiter[] {
-    const { waiters } = this;
-    this.waiters = null;
-    return waiters === null ? [] : typeof waiters === 'function' ? [waiters] : waiters;
   }
 }
 

@@ -15,6 +15,7 @@ import { MemoryJobs } from './memory-jobs.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemoryResults } from './memory-results.js';
 import { MemorySchedules } from './memory-schedules.js';
+import { waitersOf } from './waiter-list.js';
 
 /** Stores jobs and results in the memory of this process. They are lost when the process ends. */
 export function memoryEngine(): EmbeddedEngine {
@@ -248,7 +249,9 @@ export class OpenMemoryStore implements OpenStore {
     this.finished.add(job);
     if (job.dedupe !== undefined) this.keys.ended(job, job.dedupe);
     if (job.waiters === null) return;
-    for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
+    const waiters = waitersOf(job.waiters);
+    job.waiters = null;
+    for (const waiter of waiters) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }
 
   private wait(job: JobRecord, delay: number, now: number, first: boolean): void {

@@ -14,3 +14,8 @@ export function withoutWaiter(list: WaiterList, waiter: Waiter): WaiterList {
   if (list === waiter) return null;
   return Array.isArray(list) ? list.filter((other) => other !== waiter) : list;
 }
+
+export function waitersOf(list: WaiterList): readonly Waiter[] {
+  if (list === null) return [];
+  return typeof list === 'function' ? [list] : list;
+}
