@@ -110,7 +110,7 @@ export class DurableRun {
     await settled;
     this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
-    await this.steps.undoAll();
+    await this.steps.undoAll(wasUndoing);
     // Another attempt undoes the steps: one, in case that the code dies each time.
     return this.durable.isCodeLost && !wasUndoing && this.canUndo ? RELEASED : outcome;
   }

@@ -80,19 +80,23 @@ export class Steps {
     );
   }
 
-  /** Undoes the finished steps, the last one first. A step that cannot be undone is logged. */
-  async undoAll(): Promise<void> {
+  /**
+   * Undoes the finished steps, the last one first. A step that cannot be undone is logged.
+   *
+   * @param isLast Whether no other attempt will undo them if the code dies with its thread.
+   */
+  async undoAll(isLast: boolean): Promise<void> {
     for (const record of this.undoable()
       .toReversed()
       .toSorted((a, b) => b.endedAt - a.endedAt)) {
-      if (this.durable.leavesUndo) return;
+      if (this.durable.isCodeLost && !isLast) return;
       const undo = this.undos.get(record.name);
       if (undo === undefined) this.notUndone(record.name, 'its code was not reached again.');
-      else await this.undo(undo);
+      else await this.undo(undo, isLast);
     }
   }
 
-  private async undo({ record, options }: Undo): Promise<void> {
+  private async undo({ record, options }: Undo, isLast: boolean): Promise<void> {
     const { undo } = options;
     if (undo === undefined) return;
     const call: StepFunction = (step) =>
@@ -110,7 +114,7 @@ export class Steps {
       } catch (error) {
         const outcome = tries > options.maxRetries ? 'failed' : 'retry';
         span?.ended(outcome, describeError(error, tries, this.parts.clock.now()));
-        if (this.durable.leavesUndo) return;
+        if (this.durable.isCodeLost && !isLast) return;
         if (tries > options.maxRetries) {
           this.notUndone(record.name, printed(error));
           return;
