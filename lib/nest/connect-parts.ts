@@ -86,7 +86,9 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
   const { durableProbe: probe } = options;
-  const durableParts = { control, registry, submitter, codec, clock, observer, probe };
+  const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
+  const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
+  const durableParts = { control, operations, registry, submitter, codec, clock, observer, probe };
   runParts = {
     registry,
     unknownTasks: new UnknownTasks(),
@@ -104,8 +106,6 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     noJournals: () => missing(engine, 'journals'),
     random: Math.random,
   };
-  const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
-  const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
   const stored = resultsOf(backend, connected.results, clock);
   const results = (): ResultBackend => {
     if (stored === undefined) throw missing(engine, 'results');

@@ -231,7 +231,9 @@ export class Run extends AttemptCall implements EndingRun {
     this.thrown = { error };
     if (this.decided !== null || this.cancelReason !== null || task === undefined || policy === null)
       return this.conclude(this.decided ?? this.cancelled() ?? RELEASED);
-    this.conclude(withContextHint(errorOutcome(error, reason, policy, attempt, parts), task, attempt));
+    // A job that has begun goes on however late it is.
+    const own = this.durableRun?.isBegun === true ? { ...policy, expires: Infinity } : policy;
+    this.conclude(withContextHint(errorOutcome(error, reason, own, attempt, parts), task, attempt));
   }
 
   /** The code waits for something that another attempt will find. */

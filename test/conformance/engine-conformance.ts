@@ -20,6 +20,8 @@ import { reportCases } from './report.cases.js';
 import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
 import { durableCases } from './durable.cases.js';
+import { durableCallCases } from './durable-call.cases.js';
+import { durableEndCases } from './durable-end.cases.js';
 import { scheduleCases } from './schedule.cases.js';
 import { scheduleStoreCases } from './schedule-store.cases.js';
 import { stopCases } from './stop.cases.js';
@@ -59,6 +61,8 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('enhancers among themselves', () => interplayCases(beds));
     describe('schedules', () => scheduleCases(beds, engine));
     describe('durable tasks', () => durableCases(beds, engine));
+    describe('calls of durable tasks', () => durableCallCases(beds, engine));
+    describe('ends of durable tasks', () => durableEndCases(beds, engine));
     describe('hostile schedules', () => hostileScheduleCases(beds, engine));
     describe('stored schedules', () => scheduleStoreCases(beds, engine));
     describe('durability', () => durabilityCases(beds, engine));

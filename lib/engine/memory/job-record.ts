@@ -1,4 +1,5 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
+import { cancelEntry } from '../../job/journal/journal.js';
 import type { NextState } from '../../job/outcome.js';
 import type { MemoryJournal } from './memory-journal.js';
 import {
@@ -35,6 +36,8 @@ interface Extras {
   reason?: string;
   progress?: unknown;
   journal?: MemoryJournal;
+  /** Why the running job is being cancelled. */
+  cancelling?: string;
   logs?: readonly LogLine[];
 }
 
@@ -122,6 +125,17 @@ export class JobRecord implements Attempt {
     (this.extras ??= {}).journal = journal;
   }
 
+  cancelRunning(reason: string): void {
+    (this.extras ??= {}).cancelling ??= reason;
+  }
+
+  /** Whether a cancellation of the attempt that ends was added to the journal. A job without a journal has none. */
+  postCancellation(): boolean {
+    const reason = this.extras?.cancelling;
+    if (reason === undefined || this.journal?.isAppended !== true) return false;
+    return this.journal.post(cancelEntry(reason), true) !== 'known';
+  }
+
   get submittedAt(): number {
     return this.home.epoch + this.submitted;
   }
@@ -193,7 +207,9 @@ export class JobRecord implements Attempt {
     this.retries = 0;
     this.started = -1;
     this.waitAgain();
-    if (this.extras !== null) this.extras.progress = undefined;
+    if (this.extras === null) return;
+    this.extras.progress = undefined;
+    delete this.extras.cancelling;
   }
 
   report({ progress, lines }: JobReport): void {

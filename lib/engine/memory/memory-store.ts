@@ -1,8 +1,8 @@
 import type { Clock } from '../../job/clock.js';
 import { ResultNotFoundError } from '../../job/errors.js';
-import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../job/job.js';
+import { type Accepted, type Attempt, Duplicate, type NewJob, waitingStatus } from '../../job/job.js';
 import { cancelEntry } from '../../job/journal/journal.js';
-import { nextState, type Outcome } from '../../job/outcome.js';
+import { type NextState, nextState, type Outcome } from '../../job/outcome.js';
 import { droppedResult, type FinishedTaskResult, taskResultOf } from '../../job/task-result.js';
 import { DedupeKeys } from '../dedupe-keys.js';
 import { EmbeddedEngine } from '../embedded/embedded-engine.js';
@@ -108,7 +108,9 @@ export class OpenMemoryStore implements OpenStore {
     const job = attempt as JobRecord;
     if (job.status !== 'running') return false;
     job.home.running--;
-    const next = nextState(job, outcome, now, job.journal?.posts);
+    const given = nextState(job, outcome, now, job.journal?.posts);
+    // The next attempt finds the cancellation in the journal, and undoes the steps.
+    const next = given.finishedAt === null && job.postCancellation() ? dueNow(given) : given;
     job.apply(next);
     if (next.status === 'suspended') job.home.suspend(job, now + next.delay);
     else if (next.finishedAt === null) this.wait(job, next.delay, now, next.first);
@@ -168,6 +170,7 @@ export class OpenMemoryStore implements OpenStore {
   }
 
   cancelRunning(job: JobRecord, reason: string): void {
+    job.cancelRunning(reason);
     this.config.notify({ type: 'cancelled', attempt: job, reason });
   }
 
@@ -262,4 +265,8 @@ export class OpenMemoryStore implements OpenStore {
     job.home[job.status as 'success' | 'failed' | 'cancelled']--;
     return true;
   }
+}
+
+function dueNow(state: NextState): NextState {
+  return { ...state, status: waitingStatus(state.retries), delay: 0 };
 }

@@ -98,12 +98,20 @@ export interface CancelRecord {
 }
 
 /**
- * Tells attempts apart that are retries, and not replays after a wait or a crash: the time of the job's last error; 0
- * before the first.
+ * Tells attempts apart that are retries, and not replays after a wait or a crash: the time of the job's last error with
+ * the number of retries, since two attempts may fail within a millisecond; 0 before the first error.
  */
-export function roundOf({ errors }: { readonly errors: readonly AttemptError[] }): number {
-  return errors.at(-1)?.at ?? 0;
+export function roundOf({
+  errors,
+  retries,
+}: {
+  readonly errors: readonly AttemptError[];
+  readonly retries: number;
+}): number {
+  return (errors.at(-1)?.at ?? 0) * ROUNDS_PER_MS + (retries % ROUNDS_PER_MS);
 }
+
+const ROUNDS_PER_MS = 1_000;
 
 /** The kinds of records that a method writes under a name of its own. */
 export type NamedKind = 'step' | 'sleep' | 'wait' | 'call' | 'submit' | 'each';
@@ -129,7 +137,8 @@ function recordKey(record: JournalRecord, id: string): string {
     case 'child':
       return keyOf('child', record.taskId);
     case 'signal':
-      return `signal:${id}:${record.name}`;
+      // With the length, ids and names that contain a colon make different keys.
+      return `signal:${id.length}:${id}:${record.name}`;
     default:
       return keyOf(record.kind, record.name);
   }

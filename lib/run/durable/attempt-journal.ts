@@ -26,6 +26,10 @@ const MAX_BYTES = 8 * 1024 * 1024;
 export class AttemptJournal {
   /** The number of posted entries at the start of the attempt. */
   seen = 0;
+  /** Whether this attempt has appended to the journal. */
+  hasAppended = false;
+  /** When the last child job of the journal has ended; 0 for none. */
+  lastChildEnd = 0;
   private readonly records = new Map<string, JournalRecord>();
   private readonly signals = new Map<string, SignalRecord[]>();
   private loading: Promise<void> | null = null;
@@ -106,6 +110,7 @@ export class AttemptJournal {
       throw new TaskLostError(
         'The lease of the job ended before a step was stored, so another worker runs the job. The outcome of this attempt does not count.',
       );
+    this.hasAppended = true;
     for (const [index, record] of records.entries()) this.keep((entries[index] as JournalEntry).key, record);
   }
 
@@ -130,6 +135,7 @@ export class AttemptJournal {
 
   private keep(key: string, record: JournalRecord): void {
     this.records.set(key, record);
+    if (record.kind === 'child') this.lastChildEnd = Math.max(this.lastChildEnd, record.at);
     if (record.kind === 'step') this.lastStepEnd = Math.max(this.lastStepEnd, record.endedAt);
   }
 

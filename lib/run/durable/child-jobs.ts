@@ -176,7 +176,9 @@ export class ChildJobs {
   /** The end of a child that the journal has not been told of for a long time; `null` if it has not ended. */
   private async found({ taskId, taskName, startedAt }: CallRecord): Promise<ChildRecord | null> {
     const { control, clock } = this.parts;
-    if (control === undefined || clock.now() - startedAt < LOOK_MS) return null;
+    // While other children report their ends, the messages arrive: with many children, each look would cost as many reads.
+    const since = Math.max(startedAt, this.durable.journal.lastChildEnd);
+    if (control === undefined || clock.now() - since < LOOK_MS) return null;
     const row = await control.job(taskId);
     if (row === null) return lostChild(taskId, taskName, clock.now());
     return isFinal(row.status) ? childEnd(row, row.result) : null;

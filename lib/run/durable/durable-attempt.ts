@@ -35,6 +35,8 @@ export interface AttemptState {
 export class DurableAttempt {
   /** Whether the steps are about to be undone: recorded ones answer, and no other one begins. */
   isUndoing = false;
+  /** Whether the attempt has begun only to undo the steps. */
+  beganUndoing = false;
   /** Whether the code has died with its thread. */
   isCodeLost = false;
   /** `null` for code on the main thread. */
@@ -73,6 +75,11 @@ export class DurableAttempt {
         return this.probe === undefined ? fn(name) : this.replayed(kind, name, () => fn(name));
       });
     });
+  }
+
+  /** Whether another attempt has to undo the steps: one, in case that the code dies each time. */
+  get leavesUndo(): boolean {
+    return this.isCodeLost && !this.beganUndoing;
   }
 
   /** The attempt is not suspended until the returned function is called. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../job/clock.js';
 import { JobFinishedError, JournalFullError } from '../../job/durable-errors.js';
 import { ResultNotFoundError } from '../../job/errors.js';
 import type { JournalEntry } from '../../job/journal/journal.js';
-import { entryOf, recordOf } from '../../job/journal/journal-record.js';
+import { entryOf, keyOf, recordOf } from '../../job/journal/journal-record.js';
 import { journalSteps, type JobStep } from '../../job/journal/journal-view.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { payloadToJson } from '../../job/payload/payload-text.js';
@@ -74,11 +74,10 @@ export class DurableJobs {
         `The job has no such step. Its steps: ${names.join(', ') || 'none'}.`,
       );
     }
-    const keys = entries.slice(start).filter((entry) => !isSignal(entry));
-    await journals.forget(
-      taskId,
-      keys.map(({ key }) => key),
-    );
+    const keys = entries.slice(start).filter((entry) => !isPosted(entry));
+    // The end of a child job goes with its call, wherever it stands.
+    const children = keys.map((entry) => childOf(entry)).filter((key) => key !== null);
+    await journals.forget(taskId, [...keys.map(({ key }) => key), ...children]);
   }
 }
 
@@ -88,6 +87,13 @@ function nameOf(entry: JournalEntry): string | null {
   return record === null || !('name' in record) || record.kind === 'signal' ? null : record.name;
 }
 
-function isSignal(entry: JournalEntry): boolean {
-  return recordOf(entry)?.kind === 'signal';
+function isPosted(entry: JournalEntry): boolean {
+  const kind = recordOf(entry)?.kind;
+  return kind === 'signal' || kind === 'child' || kind === 'cancel';
+}
+
+/** The key of the end of the child job that a call has started; `null` for another entry. */
+function childOf(entry: JournalEntry): string | null {
+  const record = recordOf(entry);
+  return record?.kind === 'call' ? keyOf('child', record.taskId) : null;
 }

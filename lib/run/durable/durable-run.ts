@@ -7,6 +7,7 @@ import type { Outcome } from '../../job/outcome.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { parentTag } from '../../job/tags.js';
 import { RELEASED } from '../ending.js';
+import type { JobOperations } from '../job-operations.js';
 import { lostOutcome } from '../outcome.js';
 import { LazyAbort } from '../lazy-abort.js';
 import type { RunObserver } from '../run-observer.js';
@@ -24,6 +25,7 @@ import { Steps } from './steps.js';
 export interface DurableParts {
   readonly journals: JournalStore;
   readonly control: JobControl | undefined;
+  readonly operations: Pick<JobOperations, 'bulk'> | undefined;
   readonly registry: TaskRegistry;
   readonly submitter: Submitter;
   readonly codec: PayloadCodec;
@@ -72,16 +74,21 @@ export class DurableRun {
     const { ending } = journal;
     // The job has failed with it already, and was retried.
     const isPast = ending?.kind === 'failed' && attempt.errors.at(-1)?.at === ending.error.at;
-    const decided = (isPast ? null : ending) ?? journal.cancellation ?? cancelled;
+    const decided = journal.cancellation ?? (isPast ? null : ending) ?? cancelled;
     // A job that has killed its workers is not run again, also not to undo it.
     if (attempt.lost) return decided ?? lostOutcome(attempt, parts.clock.now());
-    this.durable.isUndoing = decided !== null && this.canUndo;
+    this.durable.isUndoing = this.durable.beganUndoing = decided !== null && this.canUndo;
     return decided;
   }
 
   /** Whether the code only runs to learn how its finished steps are undone. */
   get isUndoing(): boolean {
     return this.durable.isUndoing;
+  }
+
+  /** Whether this attempt or an earlier one has appended to the journal: then the next attempt is one that goes on. */
+  get isBegun(): boolean {
+    return this.attempt.isResumed === true || this.journal.hasAppended;
   }
 
   /** Whether {@link finish} has work to do. */
@@ -101,7 +108,6 @@ export class DurableRun {
     outcome: Outcome & { readonly kind: 'failed' | 'cancelled' },
     grace: number,
   ): Promise<Outcome> {
-    const wasUndoing = this.durable.isUndoing;
     const settled = this.durable.settled(grace);
     this.stepEnd.abort(
       new TaskCancelledError('The method of the job has ended while this step was running.'),
@@ -110,9 +116,8 @@ export class DurableRun {
     await settled;
     this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
-    await this.steps.undoAll(wasUndoing);
-    // Another attempt undoes the steps: one, in case that the code dies each time.
-    return this.durable.isCodeLost && !wasUndoing && this.canUndo ? RELEASED : outcome;
+    await this.steps.undoAll();
+    return this.durable.leavesUndo && this.canUndo ? RELEASED : outcome;
   }
 
   private get canUndo(): boolean {
@@ -138,19 +143,18 @@ export class DurableRun {
   }
 
   private async cancelChildren(): Promise<void> {
-    const { control } = this.parts;
-    if (control === undefined) return;
-    const conditions = {
+    const jobs = {
       status: UNFINISHED,
       task: undefined,
       queue: undefined,
       from: undefined,
       to: undefined,
+      dryRun: false,
       finishedBefore: undefined,
       tag: parentTag(this.attempt.taskId),
     };
     const reason = `The job ${this.attempt.taskId} that has called it has ended without success.`;
-    for await (const { changed } of control.bulk({ kind: 'cancel', reason }, conditions, false))
-      for (const job of changed) this.parts.observer.cancelled(job);
+    // The submission time of a child is that of another machine's clock, so it is no condition.
+    await this.parts.operations?.bulk({ kind: 'cancel', reason }, jobs, Number.MAX_SAFE_INTEGER - 1);
   }
 }

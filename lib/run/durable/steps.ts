@@ -80,23 +80,19 @@ export class Steps {
     );
   }
 
-  /**
-   * Undoes the finished steps, the last one first. A step that cannot be undone is logged.
-   *
-   * @param isLast Whether no other attempt will undo them if the code dies with its thread.
-   */
-  async undoAll(isLast: boolean): Promise<void> {
+  /** Undoes the finished steps, the last one first. A step that cannot be undone is logged. */
+  async undoAll(): Promise<void> {
     for (const record of this.undoable()
       .toReversed()
       .toSorted((a, b) => b.endedAt - a.endedAt)) {
-      if (this.durable.isCodeLost && !isLast) return;
+      if (this.durable.leavesUndo) return;
       const undo = this.undos.get(record.name);
       if (undo === undefined) this.notUndone(record.name, 'its code was not reached again.');
-      else await this.undo(undo, isLast);
+      else await this.undo(undo);
     }
   }
 
-  private async undo({ record, options }: Undo, isLast: boolean): Promise<void> {
+  private async undo({ record, options }: Undo): Promise<void> {
     const { undo } = options;
     if (undo === undefined) return;
     const call: StepFunction = (step) =>
@@ -114,7 +110,7 @@ export class Steps {
       } catch (error) {
         const outcome = tries > options.maxRetries ? 'failed' : 'retry';
         span?.ended(outcome, describeError(error, tries, this.parts.clock.now()));
-        if (this.durable.isCodeLost && !isLast) return;
+        if (this.durable.leavesUndo) return;
         if (tries > options.maxRetries) {
           this.notUndone(record.name, printed(error));
           return;

@@ -80,7 +80,7 @@ local function matching()
   local status = statusIn(placeOf(), fields[3], fields[4])
   if not given.status[status] then return nil end
   if given.task and given.task ~= name then return nil end
-  if (given.from and at < given.from) or at >= given.to then return nil end
+  if (given.from and at < given.from) or (given.to and at >= given.to) then return nil end
   if ended and (ended <= given.expired or (given.finishedBefore and ended >= given.finishedBefore)) then return nil end
   if given.finishedBefore and not ended then return nil end
   if given.tag and not hasTag(fields[6]) then return nil end
