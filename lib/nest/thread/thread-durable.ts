@@ -170,7 +170,7 @@ export class ThreadDurable implements DurableCalls {
     try {
       return await new Promise<unknown>((resolve, reject) => {
         this.requests.set(request, (answer) => {
-          if ('error' in answer) reject(unwireError(answer.error) as Error);
+          if ('error' in answer) reject(unwireError(answer.error));
           else resolve(unwire(answer));
         });
         this.checkLater();

@@ -142,7 +142,7 @@ export class DurableLink {
       const settle = (answer: WiredAnswer): void => {
         this.runs.delete(run);
         signal.removeEventListener('abort', abort);
-        if ('error' in answer) reject(unwireError(answer.error) as Error);
+        if ('error' in answer) reject(unwireError(answer.error));
         else resolve(unwire(answer));
       };
       this.runs.set(run, { isUndo: undone !== null, settle });
@@ -165,7 +165,7 @@ export class DurableLink {
   private post(
     message: DurableToThread extends infer M ? (M extends unknown ? Omit<M, 'callId'> : never) : never,
   ): void {
-    if (!this.isLost) this.parts.post({ callId: this.parts.callId, ...message } as DurableToThread);
+    if (!this.isLost) this.parts.post({ callId: this.parts.callId, ...message });
   }
 }
 

@@ -141,7 +141,7 @@ export class ThreadPool {
         (error: unknown) => {
           ended();
           live.link?.lost();
-          reject(error as Error);
+          reject(error);
         },
       );
     });
