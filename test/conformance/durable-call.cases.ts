@@ -180,8 +180,8 @@ export function durableCallCases(beds: Beds, engine: EngineUnderTest): void {
     const { app, flowrra, advance } = await beds.start([Misuse]);
     const id = await flowrra.submit(app.get(Misuse).signals);
     await flowrra.signal(id, 'c', 1, { id: 'a:b' });
-    await flowrra.signal(id, 'b:c', 2, { id: 'a' });
     await flowrra.signal(id, 'c', 3, { id: 'a:b' });
+    await flowrra.signal(id, 'b:c', 2, { id: 'a' });
     await advance(1_000);
     expect((await flowrra.waitForResult(id)).result).toEqual([1, 2]);
   });
