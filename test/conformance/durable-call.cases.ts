@@ -86,6 +86,14 @@ class Misuse {
     return [first, ...all.map(({ status }) => status)].join();
   }
 
+  /** Its step with an `undo` comes first. */
+  @Task({ maxRetries: 3 })
+  async tooMuch(results: number, characters: number, @TaskCtx() ctx: TaskContext): Promise<void> {
+    await ctx.step('first', () => this.did.push('first'), { undo: () => this.did.push('no first') });
+    const steps = Array.from({ length: results }, (_, n) => n);
+    for (const n of steps) await ctx.step(`step ${n}`, () => 'x'.repeat(characters));
+  }
+
   @Task()
   async rows(@TaskCtx() ctx: TaskContext): Promise<number> {
     let count = 0;
@@ -176,12 +184,35 @@ export function durableCallCases(beds: Beds, engine: EngineUnderTest): void {
       expect((await flowrra.waitForResult(id)).errors[0]?.code).toBe('FLOWRRA_DURABLE');
   });
 
+  it('a job whose journal is full fails without a retry, and its steps are undone', async () => {
+    const { app, flowrra, advance } = await beds.start([Misuse]);
+    const misuse = app.get(Misuse);
+    const id = await flowrra.submit(misuse.tooMuch, 9, 1_000_000);
+    await advance(0);
+    const { status, errors } = await flowrra.waitForResult(id);
+    expect([status, errors.map(({ code }) => code)]).toEqual(['failed', ['FLOWRRA_JOURNAL_FULL']]);
+    expect(misuse.did).toEqual(['first', 'no first']);
+  });
+
+  it('signals to unknown, finished and removed jobs are rejected', async () => {
+    const { app, flowrra, advance } = await beds.start([Misuse]);
+    const id = await flowrra.submit(app.get(Misuse).other);
+    await advance(0);
+    await flowrra.waitForResult(id);
+    await expect(flowrra.signal(id, 'go')).rejects.toMatchObject({ code: 'FLOWRRA_JOB_FINISHED' });
+    expect(await flowrra.jobs.remove(id)).toBe(true);
+    for (const taskId of [id, 'unknown', '', 'a:b', '../..'])
+      await expect(flowrra.signal(taskId, 'go')).rejects.toMatchObject({
+        code: expect.stringMatching(/^FLOWRRA_RESULT_(NOT_FOUND|EXPIRED)$/),
+      });
+  });
+
   it('signals whose ids and names contain colons are different ones', async () => {
     const { app, flowrra, advance } = await beds.start([Misuse]);
     const id = await flowrra.submit(app.get(Misuse).signals);
     await flowrra.signal(id, 'c', 1, { id: 'a:b' });
-    await flowrra.signal(id, 'b:c', 2, { id: 'a' });
     await flowrra.signal(id, 'c', 3, { id: 'a:b' });
+    await flowrra.signal(id, 'b:c', 2, { id: 'a' });
     await advance(1_000);
     expect((await flowrra.waitForResult(id)).result).toEqual([1, 2]);
   });
@@ -205,6 +236,26 @@ export function durableCallCases(beds: Beds, engine: EngineUnderTest): void {
 
   // The journal of an attempt counts its entries: more than 10,000 writes are enough on one engine.
   if (engine.folder !== 'memory') return;
+
+  it('a job of more than 10,000 steps fails, and its first step is undone', async () => {
+    const { app, flowrra, advance } = await beds.start([Misuse]);
+    const misuse = app.get(Misuse);
+    const id = await flowrra.submit(misuse.tooMuch, 10_000, 1);
+    await advance(0);
+    expect((await flowrra.waitForResult(id)).errors[0]?.code).toBe('FLOWRRA_JOURNAL_FULL');
+    expect(misuse.did).toEqual(['first', 'no first']);
+  });
+
+  it('a job accepts 25,000 signals, and rejects more', async () => {
+    const { app, flowrra, advance } = await beds.start([Misuse]);
+    const id = await flowrra.submit(app.get(Misuse).signals);
+    await advance(0);
+    for (let n = 0; n < 25_000; n++) await flowrra.signal(id, 'another', n);
+    await expect(flowrra.signal(id, 'another')).rejects.toMatchObject({ code: 'FLOWRRA_JOURNAL_FULL' });
+    expect(await flowrra.cancel(id)).toBe(true);
+    await advance(2_000);
+    expect((await flowrra.waitForResult(id)).status).toBe('cancelled');
+  });
 
   it('a position that is stored again and again takes the place of one entry', async () => {
     const { app, flowrra, advance } = await beds.start([Misuse]);

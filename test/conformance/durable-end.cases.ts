@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { FlowrraService, Task, TaskContext, TaskCtx } from '../../lib/index.js';
+import { FlowrraService, InMemoryBackend, Task, TaskContext, TaskCtx } from '../../lib/index.js';
 import { Gate } from '../support/gate.js';
 import { until } from '../support/until.js';
 import type { Beds, EngineUnderTest } from './engine-under-test.js';
@@ -219,6 +219,40 @@ export function durableEndCases(beds: Beds, engine: EngineUnderTest): void {
       { describe: 'both children are cancelled' },
     );
     expect(trips.did).toEqual(['room', 'no room']);
+  });
+
+  it('a configured backend hears of the ends of a cancelled job and of its children', async () => {
+    const { app, flowrra, advance } = await beds.start([Trips], {
+      backend: new InMemoryBackend({ resultTtl: '10000d' }),
+    });
+    const id = await flowrra.submit(app.get(Trips).parent);
+    await advance(1_000);
+    expect((await flowrra.getResult(id))?.status).toBe('suspended');
+    const { jobs } = await flowrra.jobs.find({ parent: id });
+    expect(jobs).toHaveLength(2);
+    expect(await flowrra.cancel(id)).toBe(true);
+    await advance(1_000);
+    for (const taskId of [id, ...jobs.map((job) => job.taskId)]) {
+      await advance(1_000);
+      expect((await flowrra.waitForResult(taskId)).status).toBe('cancelled');
+    }
+  });
+
+  it('a job with steps waits for a worker that knows its task, also if it is cancelled meanwhile', async () => {
+    const first = await beds.start([Trips], { resultTtl: '30d' });
+    if (engine.cannot.includes('share jobs') || engine.cannot.includes('keep jobs')) return;
+    const id = await first.flowrra.submit(first.app.get(Trips).child);
+    await first.advance(0);
+    await first.flowrra.stop();
+    const older = await beds.start([], {}, first);
+    expect(await older.flowrra.cancel(id)).toBe(true);
+    await older.advance(1_000);
+    expect((await older.flowrra.getResult(id))?.isComplete).toBe(false);
+    await older.flowrra.stop();
+    const newer = await beds.start([Trips], {}, first);
+    await newer.advance(HOUR);
+    expect((await newer.flowrra.waitForResult(id)).status).toBe('cancelled');
+    expect(newer.app.get(Trips).did).toEqual(['no room']);
   });
 
   it('a retry from a step keeps the ends of child jobs that were called before it', async () => {

@@ -79,7 +79,8 @@ async function serverStorage(kind: 'redis' | 'postgres'): Promise<Storage> {
   };
 }
 
-describe.each<Kind>(['sqlite', 'redis', 'postgres'])('durable tasks over %s', (kind) => {
+/** Random programs, while workers and the server are killed. */
+export function crashCases(kind: Kind): void {
   let storage: Storage;
   let workers: Workers;
   let client: Client;
@@ -118,6 +119,12 @@ describe.each<Kind>(['sqlite', 'redis', 'postgres'])('durable tasks over %s', (k
     await startWorkers();
   }
 
+  /** A deployment. */
+  async function stopAll(): Promise<void> {
+    expect(await workers.stop()).toEqual(Array(WORKERS).fill(0));
+    await startWorkers();
+  }
+
   it(`${PROGRAMS} programs keep their promises through crashes (seed ${SEED})`, async () => {
     const random = randomFrom(SEED);
     const plans = new Map<string, Plan>();
@@ -138,6 +145,7 @@ describe.each<Kind>(['sqlite', 'redis', 'postgres'])('durable tasks over %s', (k
       await Promise.all([...cancelled.map((id) => client.cancel(id)), signals.send()]);
       if (n % 4 === 3 && storage.outage !== null) await storage.outage(random() * LONGEST_OUTAGE_MS);
       else if (n % 4 === 1) await killAll();
+      else if (n % 4 === 2) await stopAll();
       else await killOne(Math.trunc(random() * WORKERS));
     }
     let left: string[] = [];
@@ -177,7 +185,7 @@ describe.each<Kind>(['sqlite', 'redis', 'postgres'])('durable tasks over %s', (k
     }
     expect(found).toEqual([]);
   });
-});
+}
 
 /** Sends each job that waits for a signal its signal, once. */
 class Signals {
