@@ -13,6 +13,7 @@ export type { JournalStore, PostAnswer } from './journal-store.js';
 export type { ScheduleStore, ScheduleWrite, StoredSchedule } from './schedule-store.js';
 export type { Run } from '../run/run.js';
 export type { Within } from '../run/call-task.js';
+export type { AttemptSpan, StepSpan, StepTry } from '../run/instrumentation.js';
 export type { DurableCalls, EachSource } from '../run/durable/durable-calls.js';
 
 // The embedded engine, over a store
