@@ -31,7 +31,7 @@ export default {
     only('^lib/results/', '^lib/(job|results)/', 'Backends know jobs only.'),
     only(
       '^lib/run/',
-      '^lib/(job|run|results|engine/(engine|control|capabilities|schedule-store)\\.ts)',
+      '^lib/(job|run|results|engine/(engine|control|capabilities|schedule-store|journal-store)\\.ts)',
       'Attempts know the seams, and no engine.',
     ),
     only('^lib/engine/[^/]+$', '^lib/(job|run|results|engine)/', 'Engines know nothing of Nest modules.'),

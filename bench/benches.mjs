@@ -89,6 +89,26 @@ function schedules(kind, lateness) {
   };
 }
 
+/** Durable tasks on one engine. A step on SQLite costs at most one group commit. */
+function durable(kind, rate) {
+  return {
+    name: `durable-${kind}`,
+    title: `Durable tasks on ${kind}: 64 jobs of steps in flight, and a job that goes on after a signal`,
+    contenders: ['flowrra-durable'],
+    rounds: 3,
+    args: (quick, folder) => ({ kind, steps: quick ? 50 : 500, signals: quick ? 20 : 200, folder }),
+    report({ 'flowrra-durable': { rate: found, resume, bytes } }, print) {
+      const target = rate === null ? '' : `; target at least ${verdict(found, rate)}`;
+      print(`${per(found)} steps/s${target}.`);
+      print(
+        `After a signal the method goes on after ${resume.toFixed(1)} ms at the median; target at most ${verdict(resume, 50, false)} ms.`,
+      );
+      if (kind === 'sqlite')
+        print(`A suspended job takes ${per(bytes)} bytes; target at most ${verdict(bytes, 1_024, false)}.`);
+    },
+  };
+}
+
 const SUBMITTED = {
   single: ['submit one by one', null],
   flight64: ['submit, 64 in flight', 50_000],
@@ -245,6 +265,12 @@ export const BENCHES = [
     ['redis', 250],
     ['postgres', 250],
   ].map(([kind, lateness]) => schedules(kind, lateness)),
+  ...[
+    ['memory', null],
+    ['sqlite', 20_000],
+    ['redis', null],
+    ['postgres', null],
+  ].map(([kind, rate]) => durable(kind, rate)),
   {
     name: 'cpu',
     title: 'CPU-bound tasks in 2 threads, against bare Piscina',

@@ -1,4 +1,4 @@
-import { schedulePlace } from './schedule-app.mjs';
+import { enginePlace } from './engine-place.mjs';
 import { percentile } from './rate.mjs';
 
 const NAMES = 20;
@@ -34,8 +34,9 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** How late occurrences are on an idle worker; the start with many stored schedules; the reads of an idle second. */
 export default async function schedules({ kind, seconds, stored, folder }) {
-  const place = await schedulePlace(kind, folder);
+  const place = await enginePlace(kind, folder);
   const { app, flowrra } = await place.start();
+  flowrra.register({ name: 'tick' }, () => undefined);
   const startedAt = new Map();
   const occurrences = new Map();
   flowrra.events$.subscribe((event) => {
@@ -58,13 +59,15 @@ export default async function schedules({ kind, seconds, stored, folder }) {
     );
   if (kind === 'memory') {
     await app.close();
+    await place.stop();
     return { p50, p99, start: 0, reads: 0 };
   }
   await app.close();
   const calls = {};
   const started = performance.now();
-  const again = await place.start(undefined, (engine) => counting(engine, calls));
+  const again = await place.start({ counted: (engine) => counting(engine, calls) });
   const startMs = performance.now() - started;
+  again.flowrra.register({ name: 'tick' }, () => undefined);
   await sleep(2_000);
   const before = calls.earliest ?? 0;
   const idle = 10;

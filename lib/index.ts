@@ -1,11 +1,21 @@
 export * from './job/errors.js';
+export * from './job/durable-errors.js';
 export { FatalTaskError, RetryTaskError, SnoozeTaskError } from './job/task-control-errors.js';
 export type { Duration } from './job/duration.js';
 export type { Clock } from './job/clock.js';
 export type { DeadLetter } from './run/dead-letters.js';
 export type { FlowrraEvent } from './job/events.js';
 export type { JobDetails, JobLogLine, JobSummary } from './job/job-view.js';
+export { ChildCalls } from './run/child-calls.js';
 export { TaskContext, type TaskSchedule } from './run/task-context.js';
+export type { JobStep } from './job/journal/journal-view.js';
+export type {
+  ChildOptions,
+  EachOptions,
+  StepCall,
+  StepOptions,
+  WaitForOptions,
+} from './job/durable-options.js';
 export type { FinishedTaskResult, TaskError, TaskResult } from './job/task-result.js';
 export type { TaskUpdate, TaskUpdateError, TaskUpdateLine } from './job/task-update.js';
 export type { TaskStatus } from './job/job.js';
@@ -37,7 +47,13 @@ export type { ScheduleDetails, ScheduleHistoryEntry, ScheduleInfo } from './job/
 export { FlowrraModule } from './nest/flowrra.module.js';
 export type { FlowrraModuleExtras, FlowrraOptionsFactory } from './nest/flowrra.module-definition.js';
 export { FlowrraService } from './nest/flowrra.service.js';
-export type { CancelOptions, StopOptions, WaitForResultOptions } from './nest/options/service-options.js';
+export type {
+  CancelOptions,
+  RetryOptions,
+  SignalOptions,
+  StopOptions,
+  WaitForResultOptions,
+} from './nest/options/service-options.js';
 export { toMessageEvents } from './nest/to-message-events.js';
 export type { StandardSchema } from './job/standard-schema.js';
 export type { JobBulkFilter, JobFilter, JobFindOptions } from './nest/options/job-query-options.js';

@@ -13,6 +13,7 @@ import { SchedulesModule } from './schedules/schedules.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
 import { carryTenant } from './tenant.js';
 import { UsersModule } from './users/users.module.js';
+import { WorkflowsModule } from './workflows/workflows.module.js';
 
 @Module({
   imports: [
@@ -37,6 +38,7 @@ import { UsersModule } from './users/users.module.js';
     ReportsModule,
     SchedulesModule,
     TasksModule,
+    WorkflowsModule,
   ],
   controllers: [IndexController],
   providers: [{ provide: APP_FILTER, useClass: FlowrraExceptionFilter }],

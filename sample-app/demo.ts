@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import './config/time-lapse.js';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -62,6 +63,16 @@ async function progressed(location: string): Promise<number> {
       progress: { sent: number } | null;
     };
     if (progress !== null && progress.sent > 0) return progress.sent;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** The status of an order that waits for its approval. */
+async function suspended(location: string): Promise<string> {
+  for (;;) {
+    const { status } = (await (await fetch(url + location, { signal: deadline })).json()) as Status;
+    if (status === 'suspended') return status;
+    expect(status === 'pending' || status === 'running', 'the order should wait for its approval', status);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -151,6 +162,35 @@ try {
   ).json()) as { next: string; counts: { submitted: number } };
   expect(schedule.counts.submitted === 1, 'the schedule should have submitted one job', schedule);
   say('schedule, triggered', `${String(made.result)}; the next one is due at ${schedule.next}`);
+
+  const id = `demo${Date.now()}`;
+  const order = await post('/orders', { id, email: 'ada@example.com', amount: 30 });
+  say('POST /orders', `charged, then ${await suspended(order.location)} for its approval`);
+  const approval = await post(`/orders/${id}/approval`, { approved: true, by: 'Ada' });
+  expect(approval.status === 204, 'the approval should be stored', approval);
+  const shipped = await outcome(order.location);
+  expect(shipped.status === 'success', 'the order should be shipped the next day', shipped);
+  const { steps } = (await (await fetch(`${url}${order.location}/details`, { signal: deadline })).json()) as {
+    steps: { kind: string; name: string; startedAt: string }[];
+  };
+  const first = Date.parse(steps[0]?.startedAt ?? '');
+  for (const { kind, name, startedAt } of steps)
+    say('', `${kind} '${name}', after ${Date.parse(startedAt) - first} ms`);
+  say('order, a day in a second', (shipped.result as { parcel: string }).parcel);
+
+  const refused = await post('/orders', { id: `${id}b`, email: 'bob@example.com', amount: 70 });
+  await suspended(refused.location);
+  await fetch(url + refused.location, { method: 'DELETE', signal: deadline });
+  const refunded = await outcome(refused.location);
+  const refund = (await (await fetch(`${url}${refused.location}/details`, { signal: deadline })).json()) as {
+    steps: { status: string }[];
+  };
+  expect(
+    refunded.status === 'cancelled' && refund.steps[0]?.status === 'undone',
+    'the cancelled order should be refunded',
+    refund,
+  );
+  say('DELETE, while it waits', `${refunded.status}, and its charge is ${refund.steps[0]?.status}`);
 
   const report = await outcome(primes.location);
   const { count } = report.result as { count: number };

@@ -14,9 +14,11 @@ import { startServices } from './services/services.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const jest = join(root, 'node_modules/jest/bin/jest.js');
-const ON_SQLITE = ['test/engines/sqlite', 'test/sqlite', 'test/crash'];
+const ON_SQLITE = ['test/engines/sqlite', 'test/sqlite', 'test/crash', 'test/durable/sqlite'];
 const ON_SERVERS = [
   'test/bullmq',
+  'test/durable/postgres',
+  'test/durable/redis',
   'test/e2e/sample-app.redis',
   'test/e2e/sample-app.postgres',
   'test/e2e/sample-outage',

@@ -4,6 +4,7 @@ import type { ResolvedQueue } from '../job/queue.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import type { JobControl } from './control.js';
 import type { ConnectedEngine, Engine } from './engine.js';
+import type { JournalStore } from './journal-store.js';
 import type { ScheduleStore } from './schedule-store.js';
 
 /** The settings that may need a capability. */
@@ -12,7 +13,7 @@ export interface EngineUse {
   readonly queues: readonly ResolvedQueue[];
 }
 
-const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules' | 'watch'>>({
+const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules' | 'journals' | 'watch'>>({
   enqueue: true,
   enqueueMany: true,
   pendingCount: true,
@@ -34,11 +35,14 @@ const CONTROL = keysOf<JobControl>({
   resume: true,
 });
 const SCHEDULES = keysOf<ScheduleStore>({ earliest: true, get: true, page: true, put: true, remove: true });
+const JOURNALS = keysOf<JournalStore>({ read: true, append: true, post: true, forget: true });
 
 const WITHOUT = {
   results: 'it stores none. Configure a backend: forRoot({ backend }).',
   control: 'it can neither cancel, find, retry, remove and count jobs nor pause queues.',
   schedules: 'it stores none, so no @Cron(), no @Interval() and no schedules.set() is possible.',
+  journals:
+    'it keeps no journals, so no task can use ctx.step(), sleep(), waitFor(), call(), submit() and each().',
 } as const;
 
 /** @throws {FlowrraConfigError} naming the engine and the first setting in use that it does not support. */
@@ -61,7 +65,8 @@ export function checkConnected(engine: Engine, connected: ConnectedEngine): void
     missingMethod(connected, '', METHODS) ??
     (supports.has('results') ? missingMethod(connected.results, 'results.', RESULTS) : null) ??
     (supports.has('control') ? missingMethod(connected.control, 'control.', CONTROL) : null) ??
-    (supports.has('schedules') ? missingMethod(connected.schedules, 'schedules.', SCHEDULES) : null);
+    (supports.has('schedules') ? missingMethod(connected.schedules, 'schedules.', SCHEDULES) : null) ??
+    (supports.has('journals') ? missingMethod(connected.journals, 'journals.', JOURNALS) : null);
   if (missing === null) return;
   throw new FlowrraConfigError(
     `engine: the method ${missing}() is missing. What connect() of the engine '${engine.name}' returns must implement ConnectedEngine, with the members that the engine supports.`,

@@ -6,6 +6,7 @@ import type { Outcome } from '../job/outcome.js';
 import type { BackPressure, ResolvedQueue, Retention } from '../job/queue.js';
 import type { Run } from '../run/run.js';
 import type { JobControl } from './control.js';
+import type { JournalStore } from './journal-store.js';
 import type { ScheduleStore } from './schedule-store.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
@@ -20,7 +21,9 @@ export type Capability =
   /** {@link ConnectedEngine.control} */
   | 'control'
   /** {@link ConnectedEngine.schedules} */
-  | 'schedules';
+  | 'schedules'
+  /** {@link ConnectedEngine.journals} */
+  | 'journals';
 
 /** Stores jobs and delivers them to workers. A {@link Run} decides the outcome of an attempt; the engine stores it. */
 export interface Engine {
@@ -44,6 +47,8 @@ export interface ConnectedEngine {
   readonly control?: JobControl;
   /** The stored schedules. Present if the engine supports `schedules`. */
   readonly schedules?: ScheduleStore;
+  /** The journals of durable jobs. Present if the engine supports `journals`. */
+  readonly journals?: JournalStore;
   /**
    * Stores a job, or finds the existing job with the same id or key. A promise resolves when the job
    * is as safe as the engine promises.
@@ -51,7 +56,7 @@ export interface ConnectedEngine {
   enqueue(job: NewJob): MaybePromise<Accepted>;
   /** Stores many jobs in one operation. */
   enqueueMany(jobs: readonly NewJob[]): MaybePromise<Accepted[]>;
-  /** The number of unfinished jobs that are not running: waiting, delayed, retrying. */
+  /** The number of unfinished jobs that are neither running nor suspended: waiting, delayed, retrying. */
   pendingCount(): MaybePromise<number>;
   /**
    * Calls `changed` soon after another process may have changed an unfinished job, until the returned function is

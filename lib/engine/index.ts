@@ -9,9 +9,12 @@ export type {
   ChangedJob,
   JobControl,
 } from './control.js';
+export type { JournalStore, PostAnswer } from './journal-store.js';
 export type { ScheduleStore, ScheduleWrite, StoredSchedule } from './schedule-store.js';
 export type { Run } from '../run/run.js';
 export type { Within } from '../run/call-task.js';
+export type { AttemptSpan, StepSpan, StepTry } from '../run/instrumentation.js';
+export type { DurableCalls, EachSource } from '../run/durable/durable-calls.js';
 
 // The embedded engine, over a store
 export { EmbeddedEngine } from './embedded/embedded-engine.js';
@@ -40,6 +43,14 @@ export {
   type NewJob,
   waitingStatus,
 } from '../job/job.js';
+export {
+  cancelEntry,
+  EMPTY_JOURNAL,
+  type Journal,
+  type JournalEntry,
+  MAX_POSTS,
+  wakeDelay,
+} from '../job/journal/journal.js';
 export { type NextState, nextState, type Outcome } from '../job/outcome.js';
 export type { PolicyOverrides } from '../job/policy.js';
 export {

@@ -28,6 +28,19 @@ export type FlowrraEvent =
   | (AttemptEvent & { readonly type: 'retrying'; readonly error: TaskError; readonly delay: number })
   /** The task asked to run again after `delay`. This uses no retry. */
   | (AttemptEvent & { readonly type: 'snoozed'; readonly delay: number })
+  /** The method waits, and holds no worker: for `delay`, or until a message if it is `null`. */
+  | (AttemptEvent & { readonly type: 'suspended'; readonly delay: number | null })
+  /** A durable job goes on: follows its `started` event. */
+  | (AttemptEvent & { readonly type: 'resumed' })
+  /** A step has ended: `error` is `null` if it has succeeded. */
+  | (AttemptEvent & {
+      readonly type: 'stepFinished';
+      readonly step: string;
+      readonly durationMs: number;
+      readonly error: TaskError | null;
+    })
+  /** `flowrra.signal` has stored a signal. */
+  | (JobEvent & { readonly type: 'signalled'; readonly signal: string })
   /** The attempt does not count, and the job waits again: its process stops, or does not know the task. */
   | (AttemptEvent & { readonly type: 'released'; readonly delay: number })
   | (AttemptEvent & { readonly type: 'cancelled'; readonly reason: string })

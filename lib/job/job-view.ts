@@ -1,5 +1,7 @@
 import type { JobRow, Metadata, TaskStatus } from './job.js';
-import { metadataOf } from './metadata.js';
+import { metadataOf, parentOf } from './metadata.js';
+import { ownTags } from './tags.js';
+import type { JobStep } from './journal/journal-view.js';
 import { jsonView } from './payload/payload-codec.js';
 import { type TaskResultFields, TaskSnapshot } from './task-result.js';
 
@@ -18,6 +20,8 @@ export interface JobSummary extends TaskResultFields {
   readonly metadata: Metadata;
   /** The tags of the task and of the submission; `[]` for none. */
   readonly tags: readonly string[];
+  /** The id of the job whose method has called this one; `null` for none. */
+  readonly parentId: string | null;
   /**
    * The names of fields that cannot be read because something other than Flowrra has written to the store. Such
    * a field is `null` or empty. `[]` for none.
@@ -42,6 +46,8 @@ export interface JobDetails extends JobSummary {
   readonly args: readonly unknown[] | null;
   /** The lines of the log, oldest first; at most the last 200. */
   readonly logs: readonly JobLogLine[];
+  /** The steps of a durable job, in the order in which they began; `[]` for none. */
+  readonly steps: readonly JobStep[];
 }
 
 /** The latest time that a `Date` can hold, in milliseconds since the epoch. A delay may end later. */
@@ -55,6 +61,7 @@ class Summary extends TaskSnapshot implements JobSummary {
   readonly dueAt: Date | null;
   readonly metadata: Metadata;
   readonly tags: readonly string[];
+  readonly parentId: string | null;
   readonly unreadable: readonly string[];
 
   constructor(row: JobRow) {
@@ -63,7 +70,8 @@ class Summary extends TaskSnapshot implements JobSummary {
     this.priority = row.priority;
     this.dueAt = row.dueAt === null ? null : new Date(Math.min(row.dueAt, LATEST));
     this.metadata = metadataOf(row.metadata);
-    this.tags = row.tags ?? NONE;
+    this.tags = ownTags(row.tags);
+    this.parentId = parentOf(row.metadata) ?? null;
     this.unreadable = row.unreadable ?? NONE;
   }
 
@@ -75,6 +83,7 @@ class Summary extends TaskSnapshot implements JobSummary {
       dueAt: this.dueAt?.toISOString() ?? null,
       metadata: jsonView(this.metadata),
       tags: this.tags,
+      parentId: this.parentId,
       unreadable: this.unreadable,
     };
   }
@@ -84,18 +93,26 @@ class Details extends Summary implements JobDetails {
   readonly args: readonly unknown[] | null;
   readonly logs: readonly JobLogLine[];
 
-  constructor(row: JobRow) {
+  constructor(
+    row: JobRow,
+    readonly steps: readonly JobStep[],
+  ) {
     super(row);
     this.args = row.args ?? null;
     this.logs = (row.logs ?? []).map((line) => ({ ...line, at: new Date(line.at) }));
   }
 
   override toJSON(): Record<string, unknown> {
-    const { args, logs } = this;
+    const { args, logs, steps } = this;
     return {
       ...super.toJSON(),
       args: jsonView(args),
       logs: logs.map(({ at, attempt, line }) => ({ at: at.toISOString(), attempt, line })),
+      steps: steps.map(({ startedAt, endedAt, ...step }) => ({
+        ...step,
+        startedAt: startedAt.toISOString(),
+        endedAt: endedAt?.toISOString() ?? null,
+      })),
     };
   }
 }
@@ -104,6 +121,7 @@ export function jobSummaryOf(row: JobRow): JobSummary {
   return new Summary(row);
 }
 
-export function jobDetailsOf(row: JobRow): JobDetails {
-  return new Details(row);
+/** @param steps The steps of its journal. */
+export function jobDetailsOf(row: JobRow, steps: readonly JobStep[]): JobDetails {
+  return new Details(row, steps);
 }

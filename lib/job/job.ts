@@ -1,7 +1,11 @@
 import type { PolicyOverrides } from './policy.js';
 
-/** A job's state. A job that waits is `retrying` if it has failed before. The last three are final. */
-export type TaskStatus = 'pending' | 'running' | 'retrying' | 'success' | 'failed' | 'cancelled';
+/**
+ * A job's state. A job that waits is `retrying` if it has failed before, and `suspended` if its method waits for a time,
+ * a signal or another job. The last three are final.
+ */
+export type TaskStatus =
+  'pending' | 'running' | 'retrying' | 'suspended' | 'success' | 'failed' | 'cancelled';
 
 const FINAL: ReadonlySet<TaskStatus> = new Set(['success', 'failed', 'cancelled']);
 
@@ -89,6 +93,8 @@ export interface Attempt {
   readonly errors: readonly AttemptError[];
   /** Whether the job fails without another run, since more workers have died with it than `maxRescues` allows. */
   readonly lost: boolean;
+  /** Whether an earlier attempt has appended to the job's journal; absent for no. */
+  readonly isResumed?: boolean;
   /** A fresh copy for this attempt, which may change it. */
   args(): unknown[];
 }
@@ -117,7 +123,7 @@ export interface JobRow {
   readonly queue: string;
   readonly priority: number;
   readonly submittedAt: number;
-  /** When the job comes due, while it is delayed or waits for a retry; otherwise `null`. */
+  /** When the job comes due, while it is delayed, suspended or waits for a retry; otherwise `null`. */
   readonly dueAt: number | null;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;

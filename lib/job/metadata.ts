@@ -7,7 +7,9 @@ const CONTEXT = '$context';
 const TRACE = '$mark';
 /** The key of the occurrence of a schedule. */
 const SCHEDULE = '$schedule';
-const OWN_KEYS = [CONTEXT, TRACE, SCHEDULE] as const;
+/** The key of the job whose method has called this one. */
+const PARENT = '$parent';
+const OWN_KEYS = [CONTEXT, TRACE, SCHEDULE, PARENT] as const;
 
 /** The occurrence of a schedule that a job was submitted for. */
 export interface ScheduleMark {
@@ -26,6 +28,8 @@ export interface MetadataParts {
   /** The trace data of an instrumentation. */
   readonly trace?: unknown;
   readonly schedule?: ScheduleMark | undefined;
+  /** The id of the job whose method has called this one. */
+  readonly parent?: string | undefined;
 }
 
 /**
@@ -35,7 +39,7 @@ export interface MetadataParts {
  */
 export function packMetadata(
   metadata: Metadata | undefined,
-  { context, trace, schedule }: MetadataParts,
+  { context, trace, schedule, parent }: MetadataParts,
 ): Metadata | undefined {
   if (metadata !== undefined)
     for (const name of OWN_KEYS)
@@ -43,19 +47,21 @@ export function packMetadata(
         throw new FlowrraConfigError(
           `metadata: '${name}' is a name that Flowrra uses itself. Choose another one.`,
         );
-  if (context === undefined && trace === undefined && schedule === undefined) return metadata;
+  if (context === undefined && trace === undefined && schedule === undefined && parent === undefined)
+    return metadata;
   return {
     ...metadata,
     ...(context !== undefined && { [CONTEXT]: context }),
     ...(trace !== undefined && { [TRACE]: trace }),
     ...(schedule !== undefined && { [SCHEDULE]: schedule }),
+    ...(parent !== undefined && { [PARENT]: parent }),
   };
 }
 
 /** The submitter's own metadata. */
 export function metadataOf(all: Metadata | undefined): Metadata {
   if (all === undefined || !OWN_KEYS.some((name) => name in all)) return all ?? NONE;
-  const { [CONTEXT]: _context, [TRACE]: _trace, [SCHEDULE]: _schedule, ...own } = all;
+  const { [CONTEXT]: _context, [TRACE]: _trace, [SCHEDULE]: _schedule, [PARENT]: _parent, ...own } = all;
   return own;
 }
 
@@ -72,6 +78,11 @@ export function carrierOf(all: Metadata | undefined): unknown {
 /** The occurrence of a schedule; `undefined` for a job that was not submitted by one. */
 export function scheduleOf(all: Metadata | undefined): ScheduleMark | undefined {
   return all?.[SCHEDULE] as ScheduleMark | undefined;
+}
+
+/** The id of the job whose method has called this one; `undefined` for none. */
+export function parentOf(all: Metadata | undefined): string | undefined {
+  return all?.[PARENT] as string | undefined;
 }
 
 const NONE: Metadata = Object.freeze({});

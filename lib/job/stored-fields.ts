@@ -1,7 +1,7 @@
 import type { AttemptError, Metadata } from './job.js';
 import { PayloadError } from './errors.js';
 import { isPlainObject } from './payload/payload-kind.js';
-import { isTag, MAX_TAGS } from './tags.js';
+import { areStoredTags } from './tags.js';
 
 /** The latest time that a `Date` can hold, in milliseconds since the epoch. */
 const LATEST = 8.64e15;
@@ -52,7 +52,7 @@ export function argsFrom(value: unknown): unknown[] {
 
 /** @throws {PayloadError} unless it is a list of tags. */
 export function tagsFrom(value: unknown): readonly string[] {
-  if (Array.isArray(value) && value.length <= MAX_TAGS && value.every(isTag)) return value;
+  if (areStoredTags(value)) return value;
   throw new PayloadError('tags', 'they are no list of tags, so Flowrra did not write them');
 }
 

@@ -133,6 +133,8 @@ export interface ResolvedSubmit {
   readonly context?: unknown;
   /** The occurrence of a schedule that this submission is for. */
   readonly schedule?: ScheduleMark;
+  /** The id of the job whose method has called this one. */
+  readonly parent?: string;
   /** The packed metadata of the job whose end causes this submission. */
   readonly cause?: unknown;
 }

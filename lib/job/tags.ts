@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { wrong } from './check.js';
 import { FlowrraConfigError } from './errors.js';
 import { UNFIT } from './names.js';
@@ -84,4 +85,30 @@ function atMostTen(tags: ReadonlySet<string>, path: string): readonly string[] |
   if (tags.size > MAX_TAGS)
     throw wrong(path, [...tags], `A job has at most ${MAX_TAGS} tags, and these are ${tags.size}.`);
   return tags.size === 0 ? undefined : [...tags];
+}
+
+/** Begins the tags that Flowrra adds: no user's tag begins so, and no list shows them. */
+const OWN_TAG = '\u0001';
+
+/** Whether it is a list of tags as a job has them: those of the user, and at most one that Flowrra has added. */
+export function areStoredTags(value: unknown): value is readonly string[] {
+  if (!Array.isArray(value)) return false;
+  const own = value.filter((tag) => typeof tag === 'string' && tag.startsWith(OWN_TAG)) as readonly string[];
+  const users = value.filter((tag) => !own.includes(tag as string));
+  return (
+    own.length <= 1 &&
+    own.every((tag) => isTag(tag.slice(OWN_TAG.length))) &&
+    users.length <= MAX_TAGS &&
+    users.every(isTag)
+  );
+}
+
+/** The tag of all child jobs of a job. */
+export function parentTag(taskId: string): string {
+  return `${OWN_TAG}${createHash('sha256').update(taskId).digest('base64url')}`;
+}
+
+/** Without those that Flowrra has added. */
+export function ownTags(tags: readonly string[] | undefined): readonly string[] {
+  return tags === undefined ? [] : tags.filter((tag) => !tag.startsWith(OWN_TAG));
 }

@@ -55,7 +55,7 @@ export interface TaskUnsuccessful extends TaskResultBase {
 
 /** A job that waits or runs. */
 export interface TaskUnfinished extends TaskResultBase {
-  readonly status: 'pending' | 'running' | 'retrying';
+  readonly status: 'pending' | 'running' | 'retrying' | 'suspended';
   readonly result: null;
   readonly isComplete: false;
   readonly isSuccess: false;

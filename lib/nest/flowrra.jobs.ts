@@ -1,10 +1,16 @@
 import type { Clock } from '../job/clock.js';
 import { type JobDetails, type JobSummary, jobSummaryOf } from '../job/job-view.js';
+import { ExecutorNotRunningError } from '../job/errors.js';
 import type { BulkOperation } from '../engine/control.js';
 import type { TaskStatus } from '../job/job.js';
 import type { QueueCounts } from '../job/query.js';
 import type { BulkQuery } from '../run/job-operations.js';
-import { CANCEL_RULES, type CancelOptions } from './options/service-options.js';
+import {
+  CANCEL_RULES,
+  type CancelOptions,
+  RETRY_RULES,
+  type RetryOptions,
+} from './options/service-options.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
 import { lookedUpId } from '../job/names.js';
 import {
@@ -16,7 +22,7 @@ import {
 
 /** The statuses to which the operations on many jobs apply. */
 const FAILED: readonly TaskStatus[] = ['failed'];
-const UNFINISHED: readonly TaskStatus[] = ['pending', 'retrying', 'running'];
+const UNFINISHED: readonly TaskStatus[] = ['pending', 'retrying', 'suspended', 'running'];
 const FINISHED: readonly TaskStatus[] = ['success', 'failed', 'cancelled'];
 
 /** One page of jobs. */
@@ -72,17 +78,19 @@ export class FlowrraJobs {
   }
 
   /**
-   * Makes a failed job wait again, with the same id and all of its retries. It keeps its errors.
+   * Makes a failed job wait again, with the same id and all of its retries. It keeps its errors. The finished steps of
+   * a durable job stay, except for those that have been undone.
    *
    * @returns `false` if no failed job has the id.
    * @throws {FlowrraConfigError} if the id is not a string, and in a CPU thread.
    * @throws {ExecutorNotRunningError} if Flowrra is not running.
    * @throws {EngineError} if the engine cannot be queried.
    */
-  async retry(taskId: string): Promise<boolean> {
+  async retry(taskId: string, options: RetryOptions = {}): Promise<boolean> {
     const { operations } = this;
+    const { fromStep } = RETRY_RULES.resolve(options, 'retry()', '');
     const id = lookedUpId(taskId);
-    return id !== null && operations.retry(id);
+    return id !== null && operations.retry(id, fromStep);
   }
 
   /**
@@ -139,8 +147,17 @@ export class FlowrraJobs {
     return id !== null && operations.remove(id);
   }
 
-  private bulk(operation: BulkOperation, query: BulkQuery): Promise<number> {
-    return this.operations.bulk(operation, query, this.clock.now());
+  private async bulk(operation: BulkOperation, query: BulkQuery): Promise<number> {
+    try {
+      return await this.operations.bulk(operation, query, this.clock.now());
+    } catch (error) {
+      if (this.runtime.isConnected) throw error;
+      // The error of an engine that was closed meanwhile does not say why.
+      throw new ExecutorNotRunningError(
+        'The operation on many jobs has ended early, since the application has stopped. Repeat it after the next start.',
+        { cause: error },
+      );
+    }
   }
 
   private get operations() {

@@ -1,48 +1,19 @@
 import { Logger, type Type } from '@nestjs/common';
-import { type Clock, steadyTime } from '../job/clock.js';
+import { steadyTime } from '../job/clock.js';
 import { EventHub } from '../run/event-hub.js';
 import { ExecutorNotRunningError } from '../job/errors.js';
-import { DeadLetters } from '../run/dead-letters.js';
 import type { Instrument, Instrumentation } from '../run/instrumentation.js';
-import { JobOperations } from '../run/job-operations.js';
-import { JobWatches } from '../run/job-watches.js';
-import { PayloadCodec } from '../job/payload/payload-codec.js';
-import { ResultRecorder } from '../run/result-recorder.js';
-import { Run, type RunParts } from '../run/run.js';
-import { RunObserver } from '../run/run-observer.js';
-import { UnknownTasks } from '../run/unknown-tasks.js';
 import { checkOverrides } from './discovery/declared-schedules.js';
+import { type Connected, connectParts } from './connect-parts.js';
 import { startLine } from './start-line.js';
-import { Schedules } from '../run/schedules/schedules.js';
-import { Submitter } from '../run/submitter.js';
 import type { TaskRegistry } from '../run/task-registry.js';
-import { checkCapabilities, checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
-import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
+import { checkCapabilities } from '../engine/capabilities.js';
+import type { Engine } from '../engine/engine.js';
 import { resolveEngine } from '../engine/resolve-engine.js';
 import type { ResolvedOptions } from './options/module-options.js';
 import type { ResultBackend } from '../results/result-backend.js';
-import { SettledResults } from '../results/settled-results.js';
-import { resolveSubmitOptions } from '../job/submit-options.js';
-import type { TaskRunner } from '../run/task-definition.js';
-import { CpuRunner, InlineRunner } from '../run/task-runner.js';
 import { ParentEngine } from '../run/threads/parent-engine.js';
 import { parentLink } from '../run/threads/parent-link.js';
-
-/** The parts that exist only while the engine is connected. */
-interface Connected {
-  readonly engine: ConnectedEngine;
-  /** @throws {FlowrraConfigError} if the engine has no results and no backend is configured. */
-  readonly results: ResultBackend;
-  /** @throws {FlowrraConfigError} if the engine does not support them. */
-  readonly operations: JobOperations;
-  /** @throws {FlowrraConfigError} if the engine does not support them. */
-  readonly schedules: Schedules;
-  readonly watches: JobWatches;
-  readonly submitter: Submitter;
-  readonly cpu: TaskRunner;
-  /** A configured backend, which is closed with the engine. */
-  readonly backend: ResultBackend | null;
-}
 
 /** The time that aborted attempts have to end after the deadline of a stop. */
 const KILL_GRACE_MS = 5_000;
@@ -160,90 +131,18 @@ export class FlowrraRuntime {
   }
 
   private async open(): Promise<Connected> {
-    const { clock, queues, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, context } =
-      this.options;
-    const codec = new PayloadCodec({ maxBytes: maxPayloadBytes });
-    const observer = new RunObserver(this.events, clock);
-    const { instrumentation } = this;
     const engine = await this.loadEngine();
     checkCapabilities(engine, this.options);
-    const backend = await this.openBackend();
-    const recorder = backend && new ResultRecorder(backend, clock);
-    let runParts: RunParts | null = null;
-    const connected = await engine.connect({
-      queues,
-      clock,
-      retention: { resultTtl, maxResults },
-      backPressure: { maxPending, whenFull },
-      closing: this.closing.signal,
-      run(attempt) {
-        if (runParts === null) throw new Error('An engine runs attempts only after consume().');
-        return new Run(attempt, runParts);
-      },
-      notify: (event) => this.handle(event, observer, recorder),
-    });
-    checkConnected(engine, connected);
-    const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
-    const inline = new InlineRunner();
-    const cpu = this.options.cpu.mode === 'inline' ? inline : this.cpuRunner(submitter);
-    const { control } = connected;
-    runParts = {
+    const { backend } = this.options;
+    return connectParts({
+      engine,
+      backend: typeof backend === 'function' ? await this.createBackend(backend) : backend,
+      options: this.options,
       registry: this.registry,
-      unknownTasks: new UnknownTasks(),
-      codec,
-      clock,
-      observer,
-      runners: { inline, cpu },
-      recorder,
-      reports: { control, codec, observer, recorder, clock },
-      deadLetters: new DeadLetters(this.registry, submitter, clock),
-      context,
-      instrumentation,
-      random: Math.random,
-    };
-    const operations = control && new JobOperations(control, observer, recorder);
-    const missing = parentLink() === null ? lacks : lacksInThread;
-    const stored = resultsOf(backend, connected.results, clock);
-    const results = (): ResultBackend => {
-      if (stored === undefined) throw missing(engine, 'results');
-      return stored;
-    };
-    const isShared = engine.supports.has('shared');
-    const watched = { clock, hub: this.events, control, results, engine: connected, isShared };
-    const { schedules: store } = connected;
-    const { registry } = this;
-    const schedules =
-      store && control && new Schedules({ store, control, registry, submitter, observer, clock, isShared });
-    return {
-      engine: connected,
-      submitter,
-      cpu,
-      backend,
-      watches: new JobWatches(watched),
-      get results() {
-        return results();
-      },
-      get operations() {
-        if (operations === undefined) throw missing(engine, 'control');
-        return operations;
-      },
-      get schedules() {
-        if (schedules === undefined) throw missing(engine, 'schedules');
-        return schedules;
-      },
-    };
-  }
-
-  private handle(event: EngineEvent, observer: RunObserver, recorder: ResultRecorder | null): void {
-    switch (event.type) {
-      case 'settled':
-        return observer.settled(event.attempt, event.outcome);
-      case 'cancelled':
-        void recorder?.changed(event.row);
-        return observer.cancelled(event.row);
-      case 'remote':
-        return this.events.emitRemote(event.event);
-    }
+      events: this.events,
+      instrumentation: this.instrumentation,
+      closing: this.closing.signal,
+    });
   }
 
   private instrumentedBy(instrument: Instrument | undefined): Instrumentation | null {
@@ -251,23 +150,6 @@ export class FlowrraRuntime {
     const { own$ } = this.events;
     const counts = async () => this.parts.operations.counts();
     return instrument.instrument({ clock: this.options.clock, own$, counts });
-  }
-
-  private cpuRunner(submitter: Submitter): CpuRunner {
-    const { cpu, clock } = this.options;
-    return new CpuRunner({
-      threads: cpu.threads,
-      module: cpu.module,
-      resourceLimits: cpu.resourceLimits,
-      clock,
-      submit: async ({ taskName, args, options }) =>
-        submitter.submit(this.registry.route(taskName), args, resolveSubmitOptions(options, clock.now())),
-    });
-  }
-
-  private async openBackend(): Promise<ResultBackend | null> {
-    const { backend } = this.options;
-    return typeof backend === 'function' ? this.createBackend(backend) : backend;
   }
 
   private async runDrain(connected: Connected, graceMs: number): Promise<void> {
@@ -287,14 +169,4 @@ export class FlowrraRuntime {
     if (dropped > 0)
       this.logger.warn(`${dropped} waiting jobs are lost: the ${this.engine?.name} engine is not durable.`);
   }
-}
-
-/** `undefined` if neither a backend is configured nor the engine has results. */
-function resultsOf(
-  backend: ResultBackend | null,
-  ofEngine: ResultBackend | undefined,
-  clock: Clock,
-): ResultBackend | undefined {
-  if (backend === null) return ofEngine;
-  return ofEngine === undefined ? backend : new SettledResults(backend, ofEngine, clock);
 }

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import { ResultNotFoundError } from '../job/errors.js';
 import type { FlowrraEvent } from '../job/events.js';
 import { lookedUpId } from '../job/names.js';
+import { checkStepName } from '../job/durable-options.js';
 import { showValue } from '../job/show-value.js';
 import {
   type BatchJob,
@@ -25,6 +26,8 @@ import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraSchedules } from './flowrra.schedules.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from './options/module-options.js';
 import {
+  SIGNAL_RULES,
+  type SignalOptions,
   CANCEL_RULES,
   type CancelOptions,
   STOP_RULES,
@@ -173,7 +176,28 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 
   /**
-   * The number of unfinished jobs that are not running: waiting, delayed and retrying ones, in all queues.
+   * Sends a signal to a job: `ctx.waitFor(name)` of its method resolves with the value. A signal that comes before the
+   * job waits for it is kept until then. Resolves when the signal is as safe as a job.
+   *
+   * @param name 1 to 200 characters.
+   * @param value A payload, like an argument of a task.
+   * @throws {ResultNotFoundError} if no job with the id is known, or its result has expired.
+   * @throws {JobFinishedError} if the job has ended.
+   * @throws {JournalFullError} if 25,000 signals and ends of child jobs have been posted to the job.
+   * @throws {PayloadError} if the value cannot be serialized, or is too large.
+   * @throws {FlowrraConfigError} if an argument is invalid, the engine keeps no journals, and in a CPU thread.
+   * @throws {ExecutorNotRunningError} if Flowrra is not running.
+   * @throws {EngineError} if the engine does not answer. The signal may have been stored: give an `id` to repeat it safely.
+   */
+  async signal(taskId: string, name: string, value?: unknown, options: SignalOptions = {}): Promise<void> {
+    const { id } = SIGNAL_RULES.resolve(options, 'signal()', '');
+    const { durable } = this.runtime.parts;
+    return durable.signal(knowable(taskId), checkStepName(name, 'signal() name'), value, id);
+  }
+
+  /**
+   * The number of unfinished jobs that are not running: waiting, delayed and retrying ones, in all queues. Suspended
+   * ones do not count.
    *
    * @throws {ExecutorNotRunningError} if Flowrra is not running.
    * @throws {FlowrraConfigError} in a CPU thread.

@@ -4,7 +4,7 @@ import type { Attempt } from '../job/job.js';
 import { contextOf } from '../job/metadata.js';
 import type { ContextOptions } from '../job/task-options.js';
 import type { AttemptSpan } from './instrumentation.js';
-import type { TaskCall, TaskDefinition, TaskRunner } from './task-definition.js';
+import type { HostedCall, TaskDefinition, TaskRunner } from './task-definition.js';
 
 /** Calls a function in some context, and returns its answer. */
 export type Within = <R>(code: () => R) => R;
@@ -24,7 +24,7 @@ export interface CallParts {
  */
 export function callTask(
   task: TaskDefinition,
-  call: TaskCall & { readonly attempt: Attempt },
+  call: HostedCall & { readonly attempt: Attempt },
   parts: CallParts,
   span: AttemptSpan | null,
   within: Within | undefined,
@@ -36,7 +36,7 @@ export function callTask(
 
 function runTask(
   task: TaskDefinition,
-  call: TaskCall & { readonly attempt: Attempt },
+  call: HostedCall & { readonly attempt: Attempt },
   { runners, context }: CallParts,
 ): unknown {
   const runner = task.cpuBound ? runners.cpu : runners.inline;
@@ -50,7 +50,7 @@ function runTask(
 /** Apart: V8 calls a function that contains a closure more slowly, even if it creates none. */
 function runEnhanced(
   task: TaskDefinition,
-  call: TaskCall & { readonly attempt: Attempt },
+  call: HostedCall & { readonly attempt: Attempt },
   runner: TaskRunner,
   context: CallParts['context'],
 ): unknown {

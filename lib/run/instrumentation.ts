@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { MaybePromise } from '../job/async.js';
 import type { Clock } from '../job/clock.js';
 import type { FlowrraEvent } from '../job/events.js';
-import type { Attempt } from '../job/job.js';
+import type { Attempt, AttemptError } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
 import type { QueueCounts } from '../job/query.js';
 
@@ -49,8 +49,32 @@ export interface Instrumentation {
 
 /** One attempt, as an instrumentation follows it. */
 export interface AttemptSpan {
-  /** Calls the task's code once, and returns its answer. */
+  /** Calls code of the attempt, and returns its answer: the task's code once, then the submissions of its child jobs. */
   within<R>(call: () => R): R;
+  /** Called when a function of a step starts. */
+  step(step: StepTry): StepSpan;
   /** Called once, when the outcome is known. The code of a cancelled attempt may still run. */
   ended(outcome: Outcome): void;
+}
+
+/** One call of a step's function. */
+export interface StepTry {
+  /** The name in the journal: a repeated name has its number behind it, as in `charge:1`. */
+  readonly name: string;
+  /** Whether the step is run or undone. */
+  readonly kind: 'step' | 'undo';
+  /** The number of earlier calls. */
+  readonly retries: number;
+}
+
+/** One call of a step's function, as an instrumentation follows it. */
+export interface StepSpan {
+  /** Calls the function once, and returns its answer. */
+  within<R>(call: () => R): R;
+  /**
+   * Called once, when the function has settled; never if its thread dies.
+   *
+   * @param error `null` for `success`.
+   */
+  ended(outcome: 'success' | 'retry' | 'failed', error: AttemptError | null): void;
 }

@@ -11,6 +11,8 @@ import type { RowPage, JobQuery, QueueCounts } from '../job/query.js';
 import { ResultNotFoundError } from '../job/errors.js';
 import { type JobDetails, jobDetailsOf } from '../job/job-view.js';
 import { showValue } from '../job/show-value.js';
+import type { DurableJobs } from './durable/durable-jobs.js';
+import type { ParentNotices } from './durable/parent-notices.js';
 import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 
@@ -24,13 +26,26 @@ export interface BulkQuery extends BulkConditions {
   readonly dryRun: boolean;
 }
 
+export interface JobOperationsParts {
+  readonly control: JobControl;
+  readonly observer: RunObserver;
+  readonly recorder: ResultRecorder | null;
+  /** `undefined` if the engine keeps no journals. */
+  readonly durable: DurableJobs | undefined;
+  readonly parents: Pick<ParentNotices, 'cancelled'> | null;
+}
+
 /** Operations on jobs and queues: on the engine, in the configured backend, and with their events. */
 export class JobOperations {
-  constructor(
-    private readonly control: JobControl,
-    private readonly observer: RunObserver,
-    private readonly recorder: ResultRecorder | null,
-  ) {}
+  private readonly control: JobControl;
+  private readonly observer: RunObserver;
+  private readonly recorder: ResultRecorder | null;
+
+  constructor(private readonly parts: JobOperationsParts) {
+    this.control = parts.control;
+    this.observer = parts.observer;
+    this.recorder = parts.recorder;
+  }
 
   /** `true` if the job has ended as cancelled or its signal is aborted; `false` if it had ended before. */
   async cancel(taskId: string, reason: string): Promise<boolean> {
@@ -45,6 +60,7 @@ export class JobOperations {
     const cancellation = await this.control.cancel(taskId, reason);
     if (cancellation.kind === 'cancelled') {
       await this.recorder?.changed(cancellation.job);
+      await this.parts.parents?.cancelled(cancellation.job);
       this.observer.cancelled(cancellation.job);
     }
     return cancellation;
@@ -52,7 +68,8 @@ export class JobOperations {
 
   async get(taskId: string): Promise<JobDetails | null> {
     const row = await this.control.job(taskId);
-    return row === null ? null : jobDetailsOf(row);
+    if (row === null) return null;
+    return jobDetailsOf(row, (await this.parts.durable?.stepsOf(taskId)) ?? []);
   }
 
   async find(query: JobQuery): Promise<RowPage> {
@@ -63,7 +80,9 @@ export class JobOperations {
     return this.control.counts();
   }
 
-  async retry(taskId: string): Promise<boolean> {
+  /** @param fromStep Forgets this step and those after it. */
+  async retry(taskId: string, fromStep?: string): Promise<boolean> {
+    if (fromStep !== undefined) await this.forgetFrom(taskId, fromStep);
     const undo = await this.recordRetry(taskId);
     const job = await this.control.retry(taskId);
     if (job === null) {
@@ -129,6 +148,11 @@ export class JobOperations {
   private announce({ kind }: BulkOperation, job: ChangedJob): void {
     if (kind === 'retry') this.observer.requeued(job);
     else if (kind === 'cancel') this.observer.cancelled(job);
+  }
+
+  private async forgetFrom(taskId: string, step: string): Promise<void> {
+    const job = await this.control.job(taskId);
+    if (job?.status === 'failed') await this.parts.durable?.forgetFrom(taskId, step);
   }
 
   /**

@@ -22,7 +22,13 @@ const FINAL_CODES: ReadonlySet<string | null> = new Set([
   'FLOWRRA_FORBIDDEN',
   'FLOWRRA_ARGUMENTS',
   'FLOWRRA_CONFIG',
+  'FLOWRRA_DURABLE',
+  'FLOWRRA_CHILD_FAILED',
+  'FLOWRRA_JOURNAL_FULL',
 ]);
+
+/** How long a job waits whose journal could not be read. */
+const JOURNAL_PAUSE_MS = 1_000;
 
 export function successOutcome(value: unknown, attempt: Attempt, { codec, clock }: OutcomeParts): Outcome {
   try {
@@ -61,14 +67,29 @@ export function unreadableOutcome(error: unknown, attempt: Attempt, now: number)
   return failedOutcome(error, attempt, now);
 }
 
+/** For a journal that the engine does not answer about: another attempt tries again. */
+export function unreadableJournal(error: unknown, { taskName, taskId }: Attempt): Outcome {
+  new Logger('Flowrra').error(
+    `The journal of ${shownText(taskName)} ${shownText(taskId)} could not be read or written, so the job is released: ${printed(error)}`,
+  );
+  return { kind: 'released', delay: JOURNAL_PAUSE_MS };
+}
+
 /** `null` if the attempt may still be started. */
-export function expiredOutcome(attempt: Attempt, policy: TaskPolicy, now: number): Outcome | null {
+function expiredOutcome(attempt: Attempt, policy: TaskPolicy, now: number): Outcome | null {
   if (!hasExpired(attempt, policy, now)) return null;
   const late = now - validFrom(attempt);
   return {
     kind: 'cancelled',
     reason: `Expired: not started within ${policy.expires} ms of submission (${late} ms have passed).`,
   };
+}
+
+/** `null` for an attempt that is to run. */
+export function outcomeBeforeStart(attempt: Attempt, policy: TaskPolicy, clock: Clock): Outcome | null {
+  if (policy.expires === Infinity && !attempt.lost) return null;
+  const now = clock.now();
+  return expiredOutcome(attempt, policy, now) ?? (attempt.lost ? lostOutcome(attempt, now) : null);
 }
 
 /** For a job that was claimed again after more dead workers than `maxRescues` allows. */
@@ -168,4 +189,11 @@ export function thrownAfter(reason: unknown, thrown: unknown): unknown {
   return reason instanceof TaskRunTimeoutError && thrown !== reason
     ? new TaskRunTimeoutError(reason.message, { cause: thrown })
     : thrown;
+}
+
+/** Whether the job ends for good without a result. */
+export function isWithoutSuccess(
+  outcome: Outcome,
+): outcome is Outcome & { readonly kind: 'failed' | 'cancelled' } {
+  return outcome.kind === 'failed' || outcome.kind === 'cancelled';
 }

@@ -14,6 +14,10 @@ export class RunObserver {
     private readonly clock: Clock,
   ) {}
 
+  get isObserved(): boolean {
+    return this.hub.observed;
+  }
+
   submitted(taskId: string, job: NewJob): void {
     if (!this.hub.observed) return;
     const { taskName, queue, priority, delay } = job;
@@ -35,6 +39,29 @@ export class RunObserver {
   settled(attempt: Attempt, outcome: Outcome): void {
     this.hub.changed(attempt.taskId);
     if (this.hub.observed) this.hub.emit(this.eventOf(attempt, outcome));
+  }
+
+  /** A durable job goes on. */
+  resumed(attempt: Attempt): void {
+    if (this.hub.observed) this.hub.emit({ type: 'resumed', ...this.about(attempt) });
+  }
+
+  /** @param error `null` if the step has succeeded. */
+  stepFinished(attempt: Attempt, step: string, startedAt: number, error: AttemptError | null): void {
+    this.hub.changed(attempt.taskId);
+    if (!this.hub.observed) return;
+    const durationMs = this.clock.now() - startedAt;
+    const about = this.about(attempt);
+    this.hub.emit({ type: 'stepFinished', ...about, step, durationMs, error: error && dated(error) });
+  }
+
+  /** A signal was stored for a job. */
+  signalled(
+    { taskId, taskName, queue }: Pick<ChangedJob, 'taskId' | 'taskName' | 'queue'>,
+    signal: string,
+  ): void {
+    if (this.hub.observed)
+      this.hub.emit({ type: 'signalled', taskId, taskName, queue, at: this.now(), signal });
   }
 
   progress(attempt: Attempt, progress: unknown): void {
@@ -97,6 +124,8 @@ export class RunObserver {
         };
       case 'snoozed':
         return { type: 'snoozed', ...about, delay: outcome.delay };
+      case 'suspended':
+        return { type: 'suspended', ...about, delay: outcome.delay };
       case 'released':
         return { type: 'released', ...about, delay: outcome.delay };
       case 'cancelled':

@@ -1,46 +1,39 @@
-import { detached } from '../job/async.js';
+import { TaskSuspendedError } from '../job/durable-errors.js';
 import { TaskCancelledError, TaskLostError, TaskRunTimeoutError } from '../job/errors.js';
 import type { Attempt } from '../job/job.js';
 import { carrierOf } from '../job/metadata.js';
 import type { Outcome } from '../job/outcome.js';
 import { type TaskPolicy, effectivePolicy } from '../job/policy.js';
-import { AttemptCall } from './attempt-call.js';
-import type { AttemptReports, ReportParts } from './attempt-reports.js';
+import { AttemptCall, type AttemptCallParts } from './attempt-call.js';
+import { AttemptTimer } from './attempt-timer.js';
+import { Ending, type EndingParts, type EndingRun, messagesOf, RELEASED } from './ending.js';
 import { type CallParts, callTask, type Within } from './call-task.js';
-import type { DeadLetters } from './dead-letters.js';
 import type { AttemptSpan, Instrumentation } from './instrumentation.js';
-import { LazyAbort } from './lazy-abort.js';
 import {
   errorOutcome,
-  expiredOutcome,
   leaseLost,
-  lostOutcome,
+  isWithoutSuccess,
+  outcomeBeforeStart,
   type OutcomeParts,
   successOutcome,
   thrownAfter,
+  unreadableJournal,
   unreadableOutcome,
   withContextHint,
 } from './outcome.js';
-import type { ResultRecorder } from './result-recorder.js';
 import type { RunObserver } from './run-observer.js';
 import type { TaskDefinition } from './task-definition.js';
 import type { UnknownTasks } from './unknown-tasks.js';
 
-export interface RunParts extends OutcomeParts, CallParts {
+export interface RunParts extends AttemptCallParts, OutcomeParts, CallParts, EndingParts {
   readonly registry: { definition(name: string): TaskDefinition | undefined };
   readonly unknownTasks: Pick<UnknownTasks, 'outcomeOf'>;
   readonly observer: RunObserver;
-  /** Writes a configured result backend; `null` if results stay in the engine. */
-  readonly recorder: ResultRecorder | null;
-  readonly reports: ReportParts;
-  readonly deadLetters: Pick<DeadLetters, 'send'>;
   readonly instrumentation: Instrumentation | null;
 }
 
-const RELEASED: Outcome = { kind: 'released', delay: 0 };
-
-/** `running`: the task's code runs. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
-type Phase = 'waiting' | 'running' | 'ending' | 'over';
+/** `running`: the task's code runs. `undoing`: the outcome is known; finished steps are being undone. `ending`: the outcome is known; reports, dead letter and backend's result are being stored. */
+type Phase = 'waiting' | 'running' | 'undoing' | 'ending' | 'over';
 
 /**
  * One attempt, from its claim to its outcome. Engines start it, may end it early (`cancel`, `stop`,
@@ -48,7 +41,7 @@ type Phase = 'waiting' | 'running' | 'ending' | 'over';
  *
  * There is no promise between a synchronous task and its outcome: the memory engine depends on that.
  */
-export class Run extends AttemptCall {
+export class Run extends AttemptCall implements EndingRun {
   /** Why the job was cancelled; `null` if it was not. */
   cancelReason: string | null = null;
   /** What the task's code threw, as it is; `null` if it has not thrown. */
@@ -60,18 +53,19 @@ export class Run extends AttemptCall {
   private ended: ((outcome: Outcome) => void) | null = null;
   private readonly task: TaskDefinition | undefined;
   private readonly policy: TaskPolicy | null;
-  private span: AttemptSpan | null = null;
-  /** The timer of the time-out, and then, of the grace after the time-out or the cancellation. */
-  private cancelTimer: (() => void) | null = null;
-  private inGrace = false;
-  /** Ends the attempts to send a dead letter; a time-out does not. */
-  private sending: LazyAbort | null = null;
+  protected span: AttemptSpan | null = null;
+  /** `null` until it is needed: most attempts have neither a time-out nor a cancellation. */
+  private timer: AttemptTimer | null = null;
+  /** The outcome of a durable job whose code only runs to learn how its steps are undone. */
+  private decided: Outcome | null = null;
+  private ending: Ending | null = null;
+  private isGraceOver = false;
 
   constructor(
     attempt: Attempt,
-    private readonly parts: RunParts,
+    protected override readonly parts: RunParts,
   ) {
-    super(attempt, parts.reports);
+    super(attempt, parts);
     const task = parts.registry.definition(attempt.taskName);
     this.task = task;
     this.policy = task ? effectivePolicy(task.policy, attempt.overrides) : null;
@@ -92,10 +86,18 @@ export class Run extends AttemptCall {
     if (this.outcome !== null) return this.end(this.outcome);
     if (task === undefined || policy === null)
       return this.end(parts.unknownTasks.outcomeOf(attempt, parts.clock.now()));
-    const early = this.outcomeBeforeStart(policy);
+    if (attempt.isResumed === true && parts.durable !== null) return void this.resume(task, policy, within);
+    const early = this.cancelled() ?? outcomeBeforeStart(attempt, policy, parts.clock);
     if (early !== null) return this.keep(early);
+    this.begin(task, policy, within);
+  }
+
+  /** The call of the task's code. A durable job's journal is read before. */
+  private begin(task: TaskDefinition, policy: TaskPolicy, within: Within | undefined): void {
+    const { attempt, parts } = this;
     parts.observer.started(attempt);
     parts.recorder?.started(attempt);
+    if (attempt.isResumed === true && this.decided === null) parts.observer.resumed(attempt);
     this.span = parts.instrumentation?.attempt(attempt, carrierOf(attempt.metadata)) ?? null;
     this.phase = 'running';
     try {
@@ -111,6 +113,21 @@ export class Run extends AttemptCall {
       return this.threw(error);
     }
     this.returned(value);
+  }
+
+  private async resume(task: TaskDefinition, policy: TaskPolicy, within: Within | undefined): Promise<void> {
+    const run = this.journalled();
+    try {
+      this.decided = await run.decide(this.cancelled());
+    } catch (error) {
+      if (this.phase === 'waiting') this.keep(unreadableJournal(error, this.attempt));
+      return;
+    }
+    if (this.phase !== 'waiting') return;
+    if (this.decided?.kind === 'cancelled') this.cancelReason = this.decided.reason;
+    if (this.decided === null || run.isUndoing) return this.begin(task, policy, within);
+    this.phase = 'running';
+    this.conclude(this.decided);
   }
 
   /** Ends the attempt because its job was cancelled: now if its code obeys the signal, or `killGrace` later. */
@@ -135,24 +152,29 @@ export class Run extends AttemptCall {
   /** Ends the attempt without its code, whose result is ignored. The job is released, or cancelled if it was cancelled. */
   abandon(): void {
     if (this.phase === 'over') return;
-    const outcome = this.cancelled() ?? RELEASED;
-    if (this.phase === 'running') this.span?.ended(outcome);
+    const outcome = this.cancelledWithoutCode() ?? RELEASED;
+    if (this.phase === 'running' || this.phase === 'undoing') this.span?.ended(outcome);
     this.outcome = outcome;
-    this.sending?.abort(outcome);
+    this.durableRun?.over();
+    this.ending?.abort(outcome);
     if (this.ended !== null) this.end(outcome);
   }
 
   private interrupt(reason: unknown): void {
     this.abort(reason);
-    this.sending?.abort(reason);
+    this.ending?.abort(reason);
   }
 
-  private outcomeBeforeStart(policy: TaskPolicy): Outcome | null {
-    const { attempt, parts } = this;
-    if (this.cancelReason !== null) return this.cancelled();
-    if (policy.expires === Infinity && !attempt.lost) return null;
-    const now = parts.clock.now();
-    return expiredOutcome(attempt, policy, now) ?? (attempt.lost ? lostOutcome(attempt, now) : null);
+  /** Another attempt undoes the steps of a durable job. */
+  cancelledWithoutCode(): Outcome | null {
+    const cancelled = this.cancelled();
+    return cancelled !== null && this.mustUndo ? RELEASED : cancelled;
+  }
+
+  private get mustUndo(): boolean {
+    const { attempt, durableRun, phase, outcome } = this;
+    const isUndone = phase === 'ending' && outcome !== null && isWithoutSuccess(outcome);
+    return !isUndone && (attempt.isResumed === true || durableRun?.hasWorkAtEnd === true);
   }
 
   private cancelled(): Outcome | null {
@@ -160,8 +182,7 @@ export class Run extends AttemptCall {
   }
 
   private awaitValue(value: Promise<unknown>, timeout: number): void {
-    if (timeout !== Infinity && !this.inGrace)
-      this.cancelTimer = this.parts.clock.after(timeout, () => this.timeOut(timeout));
+    if (timeout !== Infinity) this.timing().startTimeout(timeout, () => this.timeOut(timeout));
     value.then(
       (result) => this.returned(result),
       (error: unknown) => this.threw(error),
@@ -173,24 +194,25 @@ export class Run extends AttemptCall {
     this.abort(new TaskRunTimeoutError(`The attempt ran for longer than its timeout of ${timeout} ms`));
   }
 
-  /** Once: if the attempt times out and is cancelled, the grace of the first counts. */
   private startGrace(): void {
-    if (this.inGrace) return;
-    this.inGrace = true;
-    this.cancelTimer?.();
-    this.cancelTimer = detached(() => this.parts.clock.after(this.killGrace, () => this.graceOver()));
+    this.timing().startGrace(this.killGrace, () => this.graceOver());
+  }
+
+  private timing(): AttemptTimer {
+    return (this.timer ??= new AttemptTimer(this.parts.clock));
   }
 
   private graceOver(): void {
+    this.isGraceOver = true;
     if (this.phase === 'running') return this.threw(this.reason);
     // A cancelled job does not wait for its dead letter.
-    const cancelled = this.outcome?.kind === 'cancelled' ? null : this.cancelled();
-    if (this.phase === 'ending' && cancelled !== null) this.keep(cancelled);
+    const cancelled = this.outcome?.kind === 'cancelled' ? null : this.cancelledWithoutCode();
+    if (this.phase === 'ending' && cancelled !== null) void this.ending?.begin(cancelled);
   }
 
   private returned(value: unknown): void {
     if (this.phase !== 'running') return;
-    this.conclude(this.cancelled() ?? successOutcome(value, this.attempt, this.parts));
+    this.conclude(this.decided ?? this.cancelled() ?? successOutcome(value, this.attempt, this.parts));
   }
 
   private threw(thrown: unknown): void {
@@ -198,70 +220,71 @@ export class Run extends AttemptCall {
     const { task, policy, attempt, parts, reason } = this;
     const error = thrownAfter(reason, thrown);
     this.thrown = { error };
-    if (this.cancelReason !== null || task === undefined || policy === null)
-      return this.conclude(this.cancelled() ?? RELEASED);
-    this.conclude(withContextHint(errorOutcome(error, reason, policy, attempt, parts), task, attempt));
+    if (this.decided !== null || this.cancelReason !== null || task === undefined || policy === null)
+      return this.conclude(this.decided ?? this.cancelled() ?? RELEASED);
+    // A job that has begun goes on however late it is.
+    const own = this.durableRun?.isBegun === true ? { ...policy, expires: Infinity } : policy;
+    this.conclude(withContextHint(errorOutcome(error, reason, own, attempt, parts), task, attempt));
   }
 
-  /** Stores the attempt's last reports, then goes on with {@link keep}. */
+  /** The code waits for something that another attempt will find. */
+  protected suspend(outcome: Outcome): void {
+    if (this.phase !== 'running') return;
+    if (this.decided === null && this.reason instanceof TaskRunTimeoutError) return this.threw(this.reason);
+    this.conclude(this.decided ?? this.cancelled() ?? outcome);
+    this.abort(
+      new TaskSuspendedError('The job is suspended: its method waits, and goes on in a later attempt.'),
+    );
+  }
+
+  /** Ends the calls of the code. The steps of a job that has failed for good or was cancelled are undone first. */
   private conclude(outcome: Outcome): void {
-    this.phase = 'ending';
+    const run = this.durableRun;
+    if (run === null || !isWithoutSuccess(outcome) || !run.hasWorkAtEnd) {
+      run?.close();
+      return this.concluded(outcome);
+    }
+    this.phase = 'undoing';
+    void run.finish(outcome, this.isGraceOver ? 0 : this.killGrace).then(
+      (undone) => this.phase === 'undoing' && this.concluded(undone),
+      (error: unknown) => this.phase === 'undoing' && this.concluded(unreadableJournal(error, this.attempt)),
+    );
+  }
+
+  private concluded(outcome: Outcome): void {
     // The grace after a cancellation also limits the time for the dead letter.
-    if (this.cancelReason === null) this.clearTimer();
-    this.outcome = outcome;
+    if (this.cancelReason === null) this.timer?.clear();
     this.span?.ended(outcome);
-    if (this.reports === null) this.keep(outcome);
-    else void this.keepAfterReports(this.reports, outcome);
+    this.durableRun?.over();
+    this.keep(outcome);
   }
 
-  private async keepAfterReports(reports: AttemptReports, outcome: Outcome): Promise<void> {
-    await reports.end();
-    if (this.outcome === outcome) this.keep(outcome);
-  }
-
-  /** Stores the dead letter and the backend's result before the engine acknowledges the job. */
+  /** Reports, messages and the backend's result are stored before the engine acknowledges the job. */
   private keep(outcome: Outcome): void {
     this.phase = 'ending';
     this.outcome = outcome;
-    const deadLetter = outcome.kind === 'failed' ? (this.policy?.deadLetter ?? null) : null;
-    if (this.parts.recorder === null && deadLetter === null) this.end(outcome);
-    else void this.store(outcome, deadLetter);
+    const { attempt, parts, reports } = this;
+    const handler = this.policy?.deadLetter ?? null;
+    if (reports === null && parts.recorder === null && messagesOf(outcome, attempt, handler) === null)
+      return this.end(outcome);
+    this.ending = new Ending(this, parts, handler);
+    if (this.aborted) this.ending.abort(this.reason);
+    void this.ending.begin(outcome);
   }
 
-  private async store(outcome: Outcome, deadLetter: string | null): Promise<void> {
-    const { deadLetters, recorder } = this.parts;
-    if (outcome.kind === 'failed' && deadLetter !== null) {
-      this.sending = new LazyAbort();
-      if (this.aborted && !(this.reason instanceof TaskRunTimeoutError)) this.sending.abort(this.reason);
-      const sent = await deadLetters.send(deadLetter, this.attempt, outcome.error, this.sending);
-      if (this.outcome !== outcome) return;
-      const cancelled = this.cancelled();
-      // The job fails again in another process, or after the next start, and is sent then.
-      if (!sent) return cancelled === null ? this.end(RELEASED) : this.keep(cancelled);
-    }
-    await recorder?.ended(this.attempt, outcome);
-    if (this.outcome === outcome) this.end(outcome);
-  }
-
-  private end(outcome: Outcome): void {
+  end(outcome: Outcome): void {
     if (this.phase === 'over') return;
     this.phase = 'over';
     this.outcome = outcome;
-    this.clearTimer();
+    this.timer?.clear();
     this.ended?.(outcome);
-  }
-
-  private clearTimer(): void {
-    this.cancelTimer?.();
-    this.cancelTimer = null;
-    this.inGrace = false;
   }
 
   get killGrace(): number {
     return this.policy?.killGrace ?? 0;
   }
 
-  protected get isRunning(): boolean {
+  get isRunning(): boolean {
     return this.phase === 'running';
   }
 }

@@ -5,7 +5,7 @@ import type { ContextOptions } from '../job/task-options.js';
 import type { ResolvedSubmit } from '../job/submit-options.js';
 import { packMetadata } from '../job/metadata.js';
 import { FlowrraConfigError, SubmitUncertainError } from '../job/errors.js';
-import { tagsOfJob } from '../job/tags.js';
+import { parentTag, tagsOfJob } from '../job/tags.js';
 import type { Instrumentation, TraceCarrier, SubmittedBatch } from './instrumentation.js';
 import { copyPlain, type PayloadCodec } from '../job/payload/payload-codec.js';
 import type { ResultRecorder } from './result-recorder.js';
@@ -106,20 +106,34 @@ export class Submitter {
       args: this.codec.copyArgs(args),
       overrides: options.overrides,
       metadata: metadata === undefined ? undefined : this.codec.copyMetadata(metadata),
-      tags: route.tags === undefined ? options.tags : tagsOfJob(route.name, route.tags, args, options.tags),
+      tags: this.tags(route, args, options),
       dedupe: dedupe === undefined ? undefined : { ...dedupe, key: `${route.name}/${dedupe.key}` },
       bypassMaxPending: options.bypassMaxPending === true,
     };
   }
 
-  private metadata({ metadata, context, schedule }: ResolvedSubmit, trace: unknown): Metadata | undefined {
+  private tags(route: TaskRoute, args: readonly unknown[], { tags, parent }: ResolvedSubmit) {
+    const all = route.tags === undefined ? tags : tagsOfJob(route.name, route.tags, args, tags);
+    return parent === undefined ? all : [...(all ?? []), parentTag(parent)];
+  }
+
+  /** The context of the calling code, for a submission that is sent later. */
+  captured(): unknown {
+    return this.context?.capture();
+  }
+
+  private metadata(
+    { metadata, context, schedule, parent }: ResolvedSubmit,
+    trace: unknown,
+  ): Metadata | undefined {
     const captured = this.context === null ? undefined : (context ?? this.context.capture());
-    const alone = captured === undefined && trace === undefined && schedule === undefined;
+    const alone =
+      captured === undefined && trace === undefined && schedule === undefined && parent === undefined;
     if (metadata === undefined && alone) return undefined;
     // Copied before the other parts are added: a toJSON() of the metadata would leave them out.
     const own = metadata === undefined || alone ? metadata : this.codec.copyMetadata(metadata);
     const copied = captured === undefined ? undefined : this.codec.copyContext(captured);
-    return packMetadata(own, { context: copied, trace, schedule });
+    return packMetadata(own, { context: copied, trace, schedule, parent });
   }
 
   /**

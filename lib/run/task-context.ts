@@ -1,5 +1,16 @@
+import type { Duration } from '../job/duration.js';
+import type {
+  ChildOptions,
+  EachOptions,
+  StepCall,
+  StepOptions,
+  WaitForOptions,
+} from '../job/durable-options.js';
 import type { Metadata } from '../job/job.js';
 import type { ScheduleMark } from '../job/metadata.js';
+import { ChildCalls } from './child-calls.js';
+import type { DurableCalls, EachSource } from './durable/durable-calls.js';
+import type { TaskOutput } from './task-types.js';
 
 /** The occurrence of a schedule that a job runs for. */
 export interface TaskSchedule {
@@ -24,18 +35,20 @@ export interface ContextSource {
   readonly metadata: Metadata;
   readonly schedule: ScheduleMark | undefined;
   readonly signal: AbortSignal;
+  readonly parentId: string | null;
+  /** @throws {FlowrraConfigError} if the engine keeps no journals. */
+  readonly durable: DurableCalls;
   progress(value: unknown): void;
   log(line: string): void;
 }
 
 /**
- * The job of a running task, its signal, and its progress and log. To get it, decorate the last parameter
+ * The job of a running task, its signal, its progress and log, and the calls that make it durable: a method that uses
+ * `step`, `sleep`, `waitFor`, `call`, `submit` or `each` is run again after a retry, a crash or a wait, and everything
+ * that has finished under its name answers from the job's journal. To get it, decorate the last parameter
  * of the task with `@TaskCtx()`; callers leave that argument out.
  */
-export abstract class TaskContext {
-  /** Makes the type nominal: only a real context is removed from a task's arguments. */
-  declare private readonly _taskContext: true;
-
+export abstract class TaskContext extends ChildCalls {
   /** The job's id, as `submit` returned it. */
   abstract readonly taskId: string;
   /** The name of its task. */
@@ -55,6 +68,54 @@ export abstract class TaskContext {
    * deadline of a stopping application. Pass it to every call that accepts an `AbortSignal`.
    */
   abstract readonly signal: AbortSignal;
+  /** The id of the job whose method has called this one by `ctx.call`; `null` for none. */
+  abstract readonly parentId: string | null;
+
+  /**
+   * Runs a function once, and stores its result before it resolves with it. Its next attempt answers from the journal.
+   * The function gets a `key` for services that accept an idempotency key: a crash between the function's effect and the
+   * write of its result runs it again.
+   *
+   * The result is a payload, like that of a task. Steps of one name that follow each other are numbered; two at the same
+   * time are refused. No other durable call is possible inside of a step.
+   *
+   * @param name 1 to 200 characters.
+   * @throws {DurableTaskError} for a call that cannot work.
+   * @throws {JournalFullError} if the journal is full.
+   * @throws The error of the function, after its last retry.
+   */
+  abstract step<R>(
+    name: string,
+    fn: (call: StepCall) => R,
+    options?: StepOptions<TaskOutput<R>>,
+  ): Promise<TaskOutput<R>>;
+  /**
+   * Waits for a duration, or until a date, counted from the first time that the method reaches this call. The job is
+   * suspended meanwhile: it holds no worker, and survives restarts.
+   *
+   * @param name 1 to 200 characters.
+   */
+  abstract sleep(name: string, until: Duration | Date): Promise<void>;
+  /**
+   * Waits for the next signal of this name, which `flowrra.signal` sends, and resolves with its value. Signals that come
+   * first are kept. The job is suspended meanwhile.
+   *
+   * @throws {SignalTimeoutError} after `timeout`.
+   */
+  abstract waitFor<T = unknown>(name: string, options?: WaitForOptions): Promise<T>;
+  /**
+   * Goes through many items, and stores its position once a second: after a crash or a retry it goes on after the last
+   * stored one. An item counts as done when the method asks for the next one, so the last items may come again.
+   *
+   * @param source Returns the items after a position; all items without one.
+   */
+  abstract each<T, C>(
+    name: string,
+    source: (after?: C) => AsyncIterable<T> | Iterable<T> | Promise<AsyncIterable<T> | Iterable<T>>,
+    options: EachOptions<T, C>,
+  ): AsyncIterable<T>;
+  /** Options for child jobs: `ctx.with({ key: item.sku, queue: 'slow' }).call(this.stock.reserve, item)`. */
+  abstract with(options: ChildOptions): ChildCalls;
 
   /**
    * Reports the progress of the task: a number, or any plain data of at most 16 KiB. It is readable
@@ -114,4 +175,63 @@ export class AttemptContext extends TaskContext {
   log(line: string): void {
     this.source.log(line);
   }
+
+  get parentId(): string | null {
+    return this.source.parentId;
+  }
+
+  async step<R>(
+    name: string,
+    fn: (call: StepCall) => R,
+    options?: StepOptions<TaskOutput<R>>,
+  ): Promise<TaskOutput<R>> {
+    return (await this.source.durable.step(name, fn, options)) as TaskOutput<R>;
+  }
+
+  async sleep(name: string, until: Duration | Date): Promise<void> {
+    return this.source.durable.sleep(name, until);
+  }
+
+  async waitFor<T>(name: string, options?: WaitForOptions): Promise<T> {
+    return (await this.source.durable.waitFor(name, options)) as T;
+  }
+
+  each<T, C>(
+    name: string,
+    source: (after?: C) => AsyncIterable<T> | Iterable<T> | Promise<AsyncIterable<T> | Iterable<T>>,
+    options: EachOptions<T, C>,
+  ): AsyncIterable<T> {
+    return this.source.durable.each(name, source as EachSource, options) as AsyncIterable<T>;
+  }
+
+  with(options: ChildOptions): ChildCalls {
+    return new ChildCallsWith(this.source, options);
+  }
+
+  protected start(kind: 'call' | 'submit', task: unknown, args: readonly unknown[]): Promise<unknown> {
+    return startChild(this.source, {}, kind, task, args);
+  }
+}
+
+class ChildCallsWith extends ChildCalls {
+  constructor(
+    private readonly source: ContextSource,
+    private readonly options: ChildOptions,
+  ) {
+    super();
+  }
+
+  protected start(kind: 'call' | 'submit', task: unknown, args: readonly unknown[]): Promise<unknown> {
+    return startChild(this.source, this.options, kind, task, args);
+  }
+}
+
+async function startChild(
+  { durable }: ContextSource,
+  options: ChildOptions,
+  kind: 'call' | 'submit',
+  task: unknown,
+  args: readonly unknown[],
+): Promise<unknown> {
+  return kind === 'call' ? durable.call(options, task, args) : durable.submit(options, task, args);
 }

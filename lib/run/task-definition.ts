@@ -1,4 +1,5 @@
 import type { ResolvedTask } from '../job/policy.js';
+import type { DurableHost } from './durable/durable-calls.js';
 import type { CpuTarget } from './threads/protocol.js';
 import type { ContextSource } from './task-context.js';
 
@@ -34,10 +35,16 @@ export interface TaskCall extends ContextSource {
   onAbort(listener: (reason: unknown) => void): void;
 }
 
+/** A call by an attempt of this process. */
+export interface HostedCall extends TaskCall {
+  /** @throws {FlowrraConfigError} if the engine keeps no journals. */
+  readonly durable: DurableHost;
+}
+
 /** Runs the code of tasks. */
 export interface TaskRunner {
   /** Runs one attempt. An error that it throws, or rejects with, is the attempt's error. */
-  run(task: TaskDefinition, call: TaskCall): unknown;
+  run(task: TaskDefinition, call: HostedCall): unknown;
   /** Releases the runner's resources. */
   close(): Promise<void>;
 }

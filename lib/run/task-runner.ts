@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { FlowrraConfigError } from '../job/errors.js';
 import { type CurrentTaskHook, currentTaskHook } from './current-task-hook.js';
 import { AttemptContext } from './task-context.js';
-import type { TaskCall, TaskDefinition, TaskRunner } from './task-definition.js';
+import type { HostedCall, TaskCall, TaskDefinition, TaskRunner } from './task-definition.js';
 import { ThreadPool, type ThreadPoolOptions } from './threads/thread-pool.js';
 
 /** Runs tasks on the main thread. */
@@ -29,7 +29,7 @@ export class CpuRunner implements TaskRunner {
     this.threads = new ThreadPool({ ...options, logger: new Logger('Flowrra') });
   }
 
-  run(task: TaskDefinition, call: TaskCall): Promise<unknown> {
+  run(task: TaskDefinition, call: HostedCall): Promise<unknown> {
     if (task.target === null)
       throw new FlowrraConfigError(`CPU-bound task '${task.name}' has no file that a thread could load.`);
     return this.threads.run(task.target, call);

@@ -1,7 +1,12 @@
 import type { Observable } from 'rxjs';
-import type { TaskContext } from './task-context.js';
 
 declare const resultOf: unique symbol;
+declare const contextMark: unique symbol;
+
+/** The mark of a task's context: a parameter of this type is left out of the arguments that a caller passes. */
+export abstract class ContextMark {
+  declare protected readonly [contextMark]: true;
+}
 
 /**
  * A job's id: an opaque string that carries the type of the job's result, so that
@@ -13,7 +18,7 @@ export type TaskId<R = unknown> = string & { readonly [resultOf]?: R };
 export type TaskFunction<A extends readonly unknown[] = never[], R = unknown> = (...args: A) => R;
 
 /** The arguments a caller passes: a task's parameters, without its `TaskContext`. */
-export type TaskArgs<A extends readonly unknown[]> = [Extract<A[number], TaskContext>] extends [never]
+export type TaskArgs<A extends readonly unknown[]> = [Extract<A[number], ContextMark>] extends [never]
   ? A
   : A extends readonly [...infer Rest, infer Last]
     ? IsContext<Last> extends true
@@ -41,7 +46,7 @@ type IsContext<T> = 0 extends 1 & T
   ? false
   : [NonNullable<T>] extends [never]
     ? false
-    : NonNullable<T> extends TaskContext
+    : NonNullable<T> extends ContextMark
       ? true
       : false;
 

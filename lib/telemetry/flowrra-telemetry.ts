@@ -1,5 +1,12 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { context, metrics, type MeterProvider, trace, type TracerProvider } from '@opentelemetry/api';
+import {
+  context,
+  metrics,
+  type MeterProvider,
+  type Span,
+  trace,
+  type TracerProvider,
+} from '@opentelemetry/api';
 import { BoundedCounts } from '../job/query.js';
 import type { Clock } from '../job/clock.js';
 import { FlowrraConfigError } from '../job/errors.js';
@@ -8,6 +15,8 @@ import type {
   Instrument,
   Instrumentation,
   InstrumentedApplication,
+  StepSpan,
+  StepTry,
   SubmittedBatch,
   TraceCarrier,
 } from '../run/instrumentation.js';
@@ -15,7 +24,15 @@ import type { Attempt } from '../job/job.js';
 import { type MaybePromise, isPromise } from '../job/async.js';
 import { parentLink } from '../run/threads/parent-link.js';
 import { JobMetrics } from './job-metrics.js';
-import { carrierOf, endAttempt, endSubmission, failSubmission, TaskSpans } from './task-spans.js';
+import {
+  carrierOf,
+  endAttempt,
+  endStep,
+  endSubmission,
+  failSubmission,
+  type OpenSpan,
+  TaskSpans,
+} from './task-spans.js';
 import type { Carrier } from './trace-context.js';
 
 /** The providers of spans and metrics. */
@@ -96,11 +113,30 @@ class TracedJobs implements Instrumentation {
     this.metrics.started(attempt, dueOf(data) ?? attempt.submittedAt, this.clock.now());
     const open = this.spans.attempt(attempt, traceOf(data));
     const startedAt = performance.now();
+    const steps = new Set<Span>();
     return {
       within: (call) => context.with(open.context, call),
+      step: (step) => this.step(attempt, step, open, steps),
       ended: (outcome) => {
+        // Their functions have not ended: the attempt was abandoned, or its thread has died.
+        for (const span of steps) span.end();
         this.metrics.ended(attempt, outcome, performance.now() - startedAt);
         endAttempt(open.span, outcome);
+      },
+    };
+  }
+
+  private step(attempt: Attempt, step: StepTry, open: OpenSpan, openSteps: Set<Span>): StepSpan {
+    const { span, context: within } = this.spans.step(attempt, step, open);
+    const startedAt = performance.now();
+    openSteps.add(span);
+    return {
+      within: (call) => context.with(within, call),
+      ended: (outcome, error) => {
+        openSteps.delete(span);
+        if (step.kind === 'step')
+          this.metrics.stepEnded(attempt, step.name, outcome, performance.now() - startedAt);
+        endStep(span, outcome, error);
       },
     };
   }

@@ -3,29 +3,36 @@ import type { BoundedCounts } from '../job/query.js';
 import type { FlowrraEvent } from '../job/events.js';
 import type { Attempt } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
-import { ATTRIBUTES, attributesOf } from './attributes.js';
+import { ATTRIBUTES, attributesOf, baseName } from './attributes.js';
 
 /** The longest time that a collection of metrics waits for the engine. */
 const COUNTS_TIMEOUT_MS = 1_000;
 /** The largest number of snoozed and released jobs that are remembered until their next start. */
 const MAX_DEFERRED = 10_000;
+/** The largest number of step names of a task that are measured apart, and the name of all others. */
+const MAX_STEP_NAMES = 50;
+const OTHER_STEPS = '(other)';
 
 /** In seconds, from an immediate start to one hour. */
 const BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600];
 
-const STATUSES = ['pending', 'retrying', 'running', 'success', 'failed', 'cancelled'] as const;
+const STATUSES = ['pending', 'retrying', 'suspended', 'running', 'success', 'failed', 'cancelled'] as const;
 
 /** The metrics of this process. The number of jobs by queue is the same in all processes. */
 export class JobMetrics {
   private readonly submitted;
   private readonly finished;
   private readonly retried;
+  private readonly suspended;
   private readonly duration;
+  private readonly stepDuration;
   private readonly wait;
   private readonly lateness;
   private readonly skipped;
   private readonly depth;
   private readonly deferred = new Set<string>();
+  /** By task. */
+  private readonly stepNames = new Map<string, Set<string>>();
 
   constructor(
     meter: Meter,
@@ -44,8 +51,16 @@ export class JobMetrics {
       description: 'Attempts that failed in this process and are retried',
       unit: '{attempt}',
     });
+    this.suspended = meter.createCounter('flowrra.jobs.suspended', {
+      description: 'Attempts that were suspended in this process: their jobs wait, and go on later',
+      unit: '{attempt}',
+    });
     this.duration = meter.createHistogram('flowrra.attempt.duration', {
       description: 'Duration of attempts in this process, by outcome',
+      ...seconds,
+    });
+    this.stepDuration = meter.createHistogram('flowrra.step.duration', {
+      description: 'Duration of tries of steps in this process, by outcome',
       ...seconds,
     });
     this.wait = meter.createHistogram('flowrra.job.wait', {
@@ -89,6 +104,9 @@ export class JobMetrics {
         const ofSchedule = { [ATTRIBUTES.schedule]: schedule, [ATTRIBUTES.skipReason]: reason };
         return this.skipped.add(event.count, { ...attributes, ...ofSchedule });
       }
+      case 'suspended':
+        this.suspended.add(1, attributes);
+        return this.defer(event.taskId);
       case 'snoozed':
       case 'released':
         return this.defer(event.taskId);
@@ -106,6 +124,14 @@ export class JobMetrics {
     this.duration.record(ms / 1_000, { ...attributesOf(attempt), [ATTRIBUTES.outcome]: outcome.kind });
   }
 
+  stepEnded(attempt: Attempt, step: string, outcome: string, ms: number): void {
+    this.stepDuration.record(ms / 1_000, {
+      ...attributesOf(attempt),
+      [ATTRIBUTES.step]: this.stepName(attempt.taskName, baseName(step)),
+      [ATTRIBUTES.outcome]: outcome,
+    });
+  }
+
   close(): void {
     this.depth.removeCallback(this.observe);
   }
@@ -121,6 +147,16 @@ export class JobMetrics {
           [ATTRIBUTES.status]: status,
         });
   };
+
+  /** Names that contain the id of their subject would make a time series each. */
+  private stepName(taskName: string, step: string): string {
+    let names = this.stepNames.get(taskName);
+    if (names === undefined) this.stepNames.set(taskName, (names = new Set()));
+    if (names.has(step)) return step;
+    if (names.size >= MAX_STEP_NAMES) return OTHER_STEPS;
+    names.add(step);
+    return step;
+  }
 
   private defer(taskId: string): void {
     if (this.deferred.size >= MAX_DEFERRED) {

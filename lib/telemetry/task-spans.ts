@@ -7,10 +7,10 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import type { SubmittedBatch } from '../run/instrumentation.js';
+import type { StepTry, SubmittedBatch } from '../run/instrumentation.js';
 import type { Attempt, AttemptError } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
-import { ATTRIBUTES, attributesOf } from './attributes.js';
+import { ATTRIBUTES, attributesOf, baseName } from './attributes.js';
 import { type Carrier, extract, inject } from './trace-context.js';
 
 /** A span, and the context in which it is the active span. */
@@ -52,6 +52,18 @@ export class TaskSpans {
     );
   }
 
+  /** @param attempt The span of the attempt. */
+  step(of: Attempt, { name, kind, retries }: StepTry, attempt: OpenSpan): OpenSpan {
+    const attributes = {
+      ...attributesOf(of),
+      [ATTRIBUTES.taskId]: of.taskId,
+      [ATTRIBUTES.step]: name,
+      [ATTRIBUTES.stepKind]: kind,
+      [ATTRIBUTES.stepRetries]: retries,
+    };
+    return this.open(`flowrra ${kind} ${baseName(name)}`, SpanKind.INTERNAL, attributes, attempt.context);
+  }
+
   private open(
     name: string,
     kind: SpanKind,
@@ -85,6 +97,12 @@ export function failSubmission(span: Span, error: unknown): void {
 export function endAttempt(span: Span, outcome: Outcome): void {
   span.setAttribute(ATTRIBUTES.outcome, outcome.kind);
   if (outcome.kind === 'failed' || outcome.kind === 'retry') recordError(span, outcome.error);
+  span.end();
+}
+
+export function endStep(span: Span, outcome: string, error: AttemptError | null): void {
+  span.setAttribute(ATTRIBUTES.outcome, outcome);
+  if (error !== null) recordError(span, error);
   span.end();
 }
 

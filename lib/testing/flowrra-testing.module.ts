@@ -4,8 +4,8 @@ import { TaskExplorer } from '../nest/discovery/task-explorer.js';
 import { configured, MODULE_OPTIONS_TOKEN } from '../nest/flowrra.module-definition.js';
 import { FlowrraModule } from '../nest/flowrra.module.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
-import { checkKeys } from '../job/check.js';
-import { date, oneOf, OptionTable, type RulesOf } from '../job/rules.js';
+import { checkKeys, wrong } from '../job/check.js';
+import { date, flag, oneOf, OptionTable, type RulesOf } from '../job/rules.js';
 import {
   type FlowrraModuleOptions,
   MODULE_RULES,
@@ -14,6 +14,7 @@ import {
   resolveModuleOptions,
 } from '../nest/options/module-options.js';
 import { FlowrraTesting } from './flowrra-testing.js';
+import { Replays } from './replays.js';
 import { TestClock } from './test-clock.js';
 import type { TestMode } from './test-connection.js';
 import { TestEngine } from './test-engine.js';
@@ -33,11 +34,20 @@ export interface FlowrraTestingOptions {
    * @defaultValue the system's time
    */
   now?: Date;
+  /**
+   * Whether the method of a durable task is run again after each call that has stored something, such as a step.
+   * `drain()` and `clock.advance()` reject with a `DurableTaskError` if a run leaves out a call of the run before, makes
+   * the calls in another order, or gives a child job other arguments. Only with the mode `'manual'`.
+   *
+   * @defaultValue `false`
+   */
+  replay?: boolean;
 }
 
 const TESTING_RULES = new OptionTable({
   mode: oneOf(['fake', 'inline', 'manual'], 'manual'),
   now: date,
+  replay: flag(false),
 } satisfies RulesOf<FlowrraTestingOptions>);
 const TESTING_KEYS = TESTING_RULES.keys;
 
@@ -58,7 +68,7 @@ export class FlowrraTestingModule {
    */
   static forRoot(options: FlowrraModuleOptions & FlowrraTestingOptions = {}): DynamicModule {
     checkKeys(options, [...TESTING_KEYS, ...MODULE_RULES.keys], 'FlowrraTestingModule options');
-    const { mode, now, ...own } = options;
+    const { mode, now, replay, ...own } = options;
     const real = FlowrraModule.forRoot(own);
     const providers: Provider[] = [
       ...(real.providers ?? []),
@@ -66,7 +76,7 @@ export class FlowrraTestingModule {
         provide: RESOLVED_OPTIONS,
         inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
         useFactory: (given: FlowrraModuleOptions, explorer: TaskExplorer) =>
-          testOptions(given, explorer, { mode, now }),
+          testOptions(given, explorer, { mode, now, replay }),
       },
       { provide: FlowrraService, useClass: FlowrraTesting },
       { provide: FlowrraTesting, useExisting: FlowrraService },
@@ -114,10 +124,17 @@ function testOptions(
   explorer: TaskExplorer,
   options: FlowrraTestingOptions,
 ): ResolvedOptions {
-  const { mode, now } = TESTING_RULES.apply(options, '');
+  const { mode, now, replay } = TESTING_RULES.apply(options, '');
+  if (replay && mode !== 'manual')
+    throw wrong(
+      'replay',
+      replay,
+      "It needs the mode 'manual': drain() and clock.advance() report differences.",
+    );
   const clock = new TestClock(now);
-  const engine = new TestEngine(mode, clock);
+  const durableProbe = replay ? new Replays() : undefined;
+  const engine = new TestEngine(mode, clock, durableProbe);
   const application = { ...given, engine: 'memory:', role: 'all', clock } as const;
   const resolved = resolveModuleOptions(application, explorer.features());
-  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' }, quiet: true };
+  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' }, quiet: true, durableProbe };
 }

@@ -1,4 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { FlowrraConfigError, ResultNotFoundError } from '../job/errors.js';
+import { type JobStep, stepsWithResults } from '../job/journal/journal-view.js';
 import { copyPlain } from '../job/payload/payload-codec.js';
 import type { TaskClass } from '../run/task-submission.js';
 import type { TaskArgs, TaskFunction, TaskName } from '../run/task-types.js';
@@ -31,6 +33,12 @@ export interface SubmittedJob<A extends readonly unknown[] = unknown[]> {
   readonly tags: readonly string[];
 }
 
+/** A step, a wait or a child job of a durable job, with its result. */
+export interface RecordedStep extends JobStep {
+  /** The result of a step or of a child job, or the value of a signal; `null` for none. */
+  readonly result: unknown;
+}
+
 type MethodOf<T, K extends keyof T> = T[K] extends (...args: infer A) => unknown ? TaskArgs<A> : never;
 
 /** Flowrra in a test: the application injects it as `FlowrraService`, and the test controls it. */
@@ -54,10 +62,47 @@ export class FlowrraTesting extends FlowrraService {
 
   /**
    * Runs the due jobs, and the due jobs that these submit, until none is left. Retries and delayed jobs become due
-   * when the test moves the {@link clock}.
+   * when the test moves the {@link clock}. A durable job runs until it waits for a time, a signal, or the retry of a
+   * child job.
+   *
+   * @throws {DurableTaskError} with the option `replay`, if a run of a method differs from the run before.
    */
   async drain(): Promise<void> {
     await this.engine.drainDue();
+  }
+
+  /**
+   * Runs due jobs, and moves the {@link clock} over retries and child jobs, until a durable job waits for a time or a
+   * signal. Resolves with the steps that it waits for: `await flowrra.runUntilSuspended(id)`.
+   *
+   * @throws {ResultNotFoundError} if no job with the id is known, or its result has expired.
+   * @throws {FlowrraConfigError} if the job ends first, or if no job is due and it does not wait.
+   * @throws {DurableTaskError} with the option `replay`, if a run of a method differs from the run before.
+   */
+  async runUntilSuspended(taskId: string): Promise<readonly RecordedStep[]> {
+    for (;;) {
+      await this.drain();
+      const job = await this.getResult(taskId);
+      if (job === null) throw new ResultNotFoundError(`runUntilSuspended(): no job '${taskId}' is known.`);
+      const waits = (await this.steps(taskId)).filter(({ status }) => status === 'waiting');
+      if (job.status === 'suspended' && waits.some(({ kind }) => kind === 'sleep' || kind === 'waitFor'))
+        return waits;
+      const due = await this.engine.nextDue();
+      if (job.isComplete || due === null)
+        throw new FlowrraConfigError(
+          `runUntilSuspended(): the job '${taskId}' of ${job.taskName} has the status '${job.status}', and waits neither for a time nor for a signal. ${job.error ?? ''}`.trim(),
+        );
+      await this.clock.advance(due - this.clock.now());
+    }
+  }
+
+  /**
+   * The steps, waits and child jobs of a durable job with their results, in the order in which they began; `[]` for
+   * none.
+   */
+  async steps(taskId: string): Promise<readonly RecordedStep[]> {
+    const { entries } = await this.engine.journalOf(taskId);
+    return stepsWithResults(entries).map(({ step, result }) => ({ ...step, result: result() }));
   }
 
   /**

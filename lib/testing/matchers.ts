@@ -4,7 +4,7 @@ import { FlowrraConfigError } from '../job/errors.js';
 import type { ScheduleInfo } from '../job/schedule/schedule-view.js';
 import { showValue } from '../job/show-value.js';
 import type { TaskClass } from '../run/task-submission.js';
-import type { FlowrraTesting, SubmittedJob } from './flowrra-testing.js';
+import type { FlowrraTesting, RecordedStep, SubmittedJob } from './flowrra-testing.js';
 
 /** The `this` of a matcher in Jest and in Vitest. */
 interface MatcherContext {
@@ -38,7 +38,17 @@ export interface FlowrraMatchers<R> {
    * @param name The schedule's name: that of its task, unless the decorator gives another one.
    */
   toHaveScheduled(name: string, expected?: ExpectedSchedule): Promise<void>;
+  /**
+   * Passes if a durable job has a step, a wait or a child job of this name, with these properties if `expected` is
+   * given. Await the assertion.
+   *
+   * @param name As in `flowrra.steps(taskId)`: a child job has the name of its task, and `#` and its key.
+   */
+  toHaveStep(taskId: string, name: string, expected?: ExpectedStep): Promise<void>;
 }
+
+/** Some properties of a step. */
+export type ExpectedStep = Partial<Omit<RecordedStep, 'name'>>;
 
 /** Some properties of a schedule. Of objects, such as `paused`, the properties that are given count. */
 export type ExpectedSchedule = {
@@ -67,6 +77,16 @@ const SCHEDULE_KEYS = keysOf<ScheduleInfo>({
   declared: true,
   orphaned: true,
   counts: true,
+});
+
+const STEP_KEYS = keysOf<ExpectedStep>({
+  kind: true,
+  status: true,
+  startedAt: true,
+  endedAt: true,
+  error: true,
+  taskId: true,
+  result: true,
 });
 
 /** For `expect.extend(flowrraMatchers)`. */
@@ -103,6 +123,25 @@ export const flowrraMatchers = {
       found && wanted.filter(([key, value]) => !has(found[key as keyof ScheduleInfo], value, this));
     const pass = differs !== undefined && differs.length === 0;
     return { pass, message: () => scheduleMessageOf(name, wanted, found ?? all, differs ?? []) };
+  },
+
+  async toHaveStep(
+    this: MatcherContext,
+    flowrra: FlowrraTesting,
+    taskId: string,
+    name: string,
+    expected: ExpectedStep = {},
+  ): Promise<MatcherResult> {
+    if (typeof (flowrra as Partial<FlowrraTesting> | null)?.steps !== 'function')
+      throw new FlowrraConfigError('toHaveStep: call expect() with the FlowrraTesting of the module.');
+    checkKeys(expected, STEP_KEYS, 'toHaveStep');
+    const wanted = Object.entries(expected);
+    const steps = await flowrra.steps(taskId);
+    const has = (step: RecordedStep): boolean =>
+      wanted.every(([key, value]) => this.equals(step[key as keyof RecordedStep], value));
+    const found = steps.filter((step) => step.name === name);
+    const pass = found.some(has);
+    return { pass, message: () => stepMessageOf(name, wanted, found, steps, pass) };
   },
 };
 
@@ -141,6 +180,26 @@ function scheduleMessageOf(
   if (differs.length === 0) return `Expected no ${subject}.`;
   const actual = differs.map(([key]) => `${key} ${shown(found[key as keyof ScheduleInfo])}`).join(', ');
   return `Expected a ${subject}. It has ${actual}.`;
+}
+
+/** @param found The steps of the name. */
+function stepMessageOf(
+  name: string,
+  wanted: Entries,
+  found: readonly RecordedStep[],
+  all: readonly RecordedStep[],
+  pass: boolean,
+): string {
+  const properties = wanted.map(([key, value]) => `${key} ${shown(value)}`).join(', ');
+  const subject = `step ${showValue(name)}${properties === '' ? '' : ` with ${properties}`}`;
+  if (pass) return `Expected no ${subject}.`;
+  const known = all.map((step) => showValue(step.name)).join(', ');
+  if (found.length === 0)
+    return `Expected a ${subject}. The job has ${known === '' ? 'no steps' : `none of this name. Its steps: ${known}`}.`;
+  const actual = found.map((step) =>
+    wanted.map(([key]) => `${key} ${shown(step[key as keyof RecordedStep])}`).join(', '),
+  );
+  return `Expected a ${subject}. It has ${actual.join(' and ')}.`;
 }
 
 function shown(value: unknown): string {

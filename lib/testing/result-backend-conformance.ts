@@ -60,14 +60,16 @@ const CASES: readonly Case[] = [
     'returns null for an id that was never stored',
     async (backend, id) => assert.equal(await backend.get(id), null),
   ],
-  ...(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled'] as const).map((status): Case => [
-    `returns a ${status} result as it was stored`,
-    async (backend, id) => {
-      const stored = result(id, status);
-      await backend.store(id, stored);
-      assert.deepEqual(plain(await backend.get(id)), plain(stored));
-    },
-  ]),
+  ...(['pending', 'running', 'retrying', 'suspended', 'success', 'failed', 'cancelled'] as const).map(
+    (status): Case => [
+      `returns a ${status} result as it was stored`,
+      async (backend, id) => {
+        const stored = result(id, status);
+        await backend.store(id, stored);
+        assert.deepEqual(plain(await backend.get(id)), plain(stored));
+      },
+    ],
+  ),
   [
     'keeps every kind of value that a task may return',
     async (backend, id) => {

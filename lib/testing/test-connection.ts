@@ -8,6 +8,8 @@ import { type Accepted, type Attempt, Duplicate, type NewJob } from '../job/job.
 import { scheduleOf } from '../job/metadata.js';
 import type { BackPressure, ResolvedQueue } from '../job/queue.js';
 import type { Run } from '../run/run.js';
+import { PostedJournals } from './posted-journals.js';
+import type { Replays } from './replays.js';
 import { type TestClock, turns } from './test-clock.js';
 
 /**
@@ -33,12 +35,18 @@ export class TestConnection implements ConnectedEngine {
   /** The number of submissions that wait for room. */
   private entering = 0;
 
+  readonly journals?: PostedJournals;
+
   private constructor(
     private readonly engine: EmbeddedConnection,
     private readonly host: TestHost,
     private readonly mode: TestMode,
     private readonly submitted: Recorded[],
+    private readonly replays: Replays | undefined,
+    clock: TestClock,
   ) {
+    const { journals } = engine;
+    if (journals !== undefined) this.journals = new PostedJournals(journals, clock);
     if (mode === 'inline') engine.consume();
   }
 
@@ -48,9 +56,10 @@ export class TestConnection implements ConnectedEngine {
     mode: TestMode,
     clock: TestClock,
     submitted: Recorded[],
+    replays: Replays | undefined,
   ): Promise<TestConnection> {
-    const own = new TestHost(host, mode);
-    const connection = new TestConnection(await embedded.connect(own), own, mode, submitted);
+    const own = new TestHost(host, mode, replays);
+    const connection = new TestConnection(await embedded.connect(own), own, mode, submitted, replays, clock);
     if (mode === 'manual')
       clock.drive(
         () => connection.nextDue(),
@@ -98,6 +107,7 @@ export class TestConnection implements ConnectedEngine {
    * Runs due jobs, the jobs that these submit, and so on, until no job is due and none runs.
    *
    * @param patience How long to wait for an attempt that does not end, in real milliseconds.
+   * @throws {DurableTaskError} if replays are compared and differ.
    */
   async drainDue(patience = Infinity): Promise<void> {
     if (this.mode === 'fake') return;
@@ -105,6 +115,7 @@ export class TestConnection implements ConnectedEngine {
     do this.engine.startDue();
     while (await this.goesOn(patience));
     if (this.mode === 'manual') this.engine.pause();
+    this.replays?.check();
   }
 
   /** Waits for the jobs of occurrences, which run inside of no call of the test. */
@@ -179,7 +190,8 @@ export class TestConnection implements ConnectedEngine {
     return Promise.race([idle, tired]).finally(() => clearTimeout(timer));
   }
 
-  private async nextDue(): Promise<number | null> {
+  /** The next time after now at which a job is due; `null` for none. */
+  async nextDue(): Promise<number | null> {
     const now = this.host.clock.now();
     const dues = (await this.engine.dueTimes()).filter((due) => due > now);
     return dues.length === 0 ? null : Math.min(...dues);
@@ -200,6 +212,7 @@ class TestHost implements EngineHost {
   constructor(
     private readonly host: EngineHost,
     private readonly mode: TestMode,
+    private readonly replays: Replays | undefined,
   ) {
     const { clock, retention, closing, queues, backPressure } = host;
     this.clock = clock;
@@ -219,6 +232,7 @@ class TestHost implements EngineHost {
   notify(event: EngineEvent): void {
     this.host.notify(event);
     if (event.type !== 'settled') return;
+    this.replays?.settled(event.attempt, event.outcome);
     const { taskId } = event.attempt;
     const run = this.runs.get(taskId);
     if (run === undefined) return;

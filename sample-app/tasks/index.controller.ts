@@ -12,6 +12,8 @@ export class IndexController {
         'send { number, to, amount } in the name of the tenant that the header x-tenant names',
       'POST /newsletters':
         'send { subject, to: [addresses] }, slowly; it says how far it is, and can be cancelled',
+      'POST /orders': 'order { id, email, amount }: it is charged, and waits for its approval',
+      'POST /orders/:id/approval': 'approve or reject it: { approved, by }',
       'PUT /tenants/:tenant/sync':
         'synchronise this tenant every 15 minutes, until DELETE /tenants/:tenant/sync',
       'GET /tasks/:taskId': 'how a task is doing, and its result',

@@ -8,6 +8,8 @@ import {
   isLeaseAnswer,
   isLeaseError,
   isStalledText,
+  JOURNAL_KEY,
+  LeaseEndedError,
   letRetry,
   limitConcurrency,
   StoreAgainError,
@@ -128,6 +130,7 @@ it('an answer about a lease that has ended has a negative code, and its message 
   await queue.add('task', null);
   const error = (await answered) as Error;
   expect(isLeaseAnswer(error)).toBe(true);
+  expect(isLeaseAnswer(new LeaseEndedError(error.message))).toBe(true);
   expect(isLeaseError(error)).toBe(true);
 });
 
@@ -175,6 +178,29 @@ describe('the storage on which the scripts and statements depend', () => {
     const fields = await client.hkeys(`${prefix}:q:first`);
     const needed = ['name', 'data', 'opts', 'timestamp', 'delay', 'priority', 'processedOn', 'finishedOn'];
     expect(fields).toEqual(expect.arrayContaining([...needed, 'failedReason', 'atm', 'ats']));
+  });
+
+  it('on Redis: BullMQ deletes the key of a journal with its job, and leaves alone other jobs', async () => {
+    const { prefix, queue, work } = setUp();
+    const journal = (id: string): string => `${prefix}:q:${id}${JOURNAL_KEY}`;
+    const entries = { 'flowrra.entry:a': '1 1', 'flowrra.journal:posts': '1' };
+    for (const id of ['removed', 'kept']) {
+      await queue.add('task', null, { jobId: id, delay: 3_600_000 });
+      await client.hset(journal(id), entries);
+    }
+    await (await queue.getJob('removed'))?.remove();
+    expect(await client.exists(journal('removed'), journal('kept'))).toBe(1);
+    await queue.add('task', null, { jobId: 'ended', removeOnFail: true });
+    await client.hset(journal('ended'), entries);
+    const failed = next(
+      work(async () => {
+        throw new UnrecoverableError('no');
+      }),
+      'failed',
+    );
+    await failed;
+    expect(await client.exists(journal('ended'))).toBe(0);
+    expect(await queue.getJobState('kept')).toBe('delayed');
   });
 
   it('on PostgreSQL: the columns and functions', async () => {

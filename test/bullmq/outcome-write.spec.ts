@@ -28,12 +28,13 @@ function setUp() {
   const lost = jest.fn();
   const report = jest.fn();
   const noteCancelled = jest.fn(async () => undefined);
+  const suspend = jest.fn(async () => true);
   const cannotStore = (error: unknown): boolean => (error as { code?: unknown }).code === '22P05';
   const attempt = new BullAttempt(bull, 'default', 0, 0, false);
   const live = new Run(attempt, { registry: { definition: () => undefined } } as never);
   const run = new BullRun(bull, live, attempt, {
     server: { cannotStore },
-    jobs: { noteCancelled },
+    jobs: { noteCancelled, journals: { suspend } as never },
     outages: { report },
     now: () => 1_000,
     lost,
@@ -48,7 +49,7 @@ function setUp() {
     }
     return bull.moveToCompleted(value, TOKEN, true);
   };
-  return { server, bull, run, lost, report, noteCancelled, store };
+  return { server, bull, run, lost, report, noteCancelled, suspend, store };
 }
 
 it('a success that the server could not store is stored again, and never becomes a failure', async () => {
@@ -157,4 +158,18 @@ it('a cancelled job is noted as cancelled, and then fails with the reason', asyn
     TOKEN,
     true,
   ]);
+});
+
+it('a suspension is one call to the server, and counts as a lost lease if the attempt is no longer current', async () => {
+  const { server, lost, suspend, store } = setUp();
+  await store({ kind: 'suspended', delay: null, seen: 3 });
+  expect(suspend).toHaveBeenLastCalledWith(expect.objectContaining({ taskId: 'id' }), TOKEN, Infinity, 3);
+  await store({ kind: 'suspended', delay: 500, seen: 0 });
+  expect(suspend).toHaveBeenLastCalledWith(expect.objectContaining({ taskId: 'id' }), TOKEN, 500, 0);
+  expect(lost).not.toHaveBeenCalled();
+  suspend.mockResolvedValue(false);
+  await expect(store({ kind: 'suspended', delay: null, seen: 0 })).rejects.toMatchObject({ code: -2 });
+  expect(lost).toHaveBeenCalledTimes(1);
+  for (const call of [server.moveToFailed, server.moveToDelayed, server.moveToWait, server.updateData])
+    expect(call).not.toHaveBeenCalled();
 });

@@ -116,8 +116,8 @@ await onBoth((both) => {
     await add('job', { delay: 60_000, priority: 3, deduplication: { id: 'key' } }, { args: ['old'] });
     const before = Date.now();
     expect(await jobs.debounce('q', 'key', by)).toBe('job');
-    const [due] = await jobs.dueTimes([{ queue: 'q', taskId: 'job' }]);
-    expect(due).toBeGreaterThanOrEqual(before + by.delay);
+    const [delayed] = await jobs.delays([{ queue: 'q', taskId: 'job' }]);
+    expect(delayed?.dueAt).toBeGreaterThanOrEqual(before + by.delay);
     expect(await queue.getJob('job')).toMatchObject({ data: { args: ['new'] }, priority: 3, id: 'job' });
     expect(await add('other', { delay: 60_000, deduplication: { id: 'key' } })).toBe('job');
     await (await queue.getJob('job'))?.promote();
@@ -198,8 +198,9 @@ await onBoth((both) => {
     expect(await pages('waiting')).toEqual(ids);
     expect(await pages('prioritized')).toEqual(ids.map((id) => `${id}p`));
     expect(await pages('delayed')).toEqual(ids.map((id) => `${id}d`));
-    const due = await jobs.dueTimes(['job00d', 'job00', 'nobody'].map((taskId) => ({ queue: 'q', taskId })));
-    expect(due).toEqual([Date.now() + 60_000, null, null]);
+    const delays = await jobs.delays(['job00d', 'job00', 'nobody'].map((taskId) => ({ queue: 'q', taskId })));
+    expect(delays.map(({ dueAt }) => dueAt)).toEqual([Date.now() + 60_000, null, null]);
+    expect(delays.some(({ isSuspended }) => isSuspended)).toBe(false);
     await queue.resume();
     await failAll(...ids, ...ids);
     expect(new Set(await pages('failed')).size).toBe(24);

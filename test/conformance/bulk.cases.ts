@@ -283,7 +283,7 @@ export function bulkCases(beds: Beds): void {
       'retryAll() applies to jobs with the status failed only',
     );
     await expect(flowrra.jobs.cancelAll({ status: ['pending', 'failed'] })).rejects.toThrow(
-      'cancelAll() applies to jobs with the status pending, retrying, running only',
+      'cancelAll() applies to jobs with the status pending, retrying, suspended, running only',
     );
     await expect(flowrra.jobs.removeAll({ status: 'running' })).rejects.toThrow(
       'removeAll() applies to jobs with the status success, failed, cancelled only',

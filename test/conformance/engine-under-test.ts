@@ -16,7 +16,8 @@ export type Limitation =
   /** `fleetConcurrency` and `fleetRateLimit` */
   | 'limit the fleet'
   /** `@Cron()`, `@Interval()` and `flowrra.schedules` */
-  | 'schedule';
+  | 'schedule'
+  | 'journal';
 
 /** One engine, as the conformance suite sees it. */
 export interface EngineUnderTest {

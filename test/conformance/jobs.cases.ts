@@ -63,6 +63,7 @@ export function jobsCases(beds: Beds): void {
       paused: false,
       pending: 1,
       retrying: 0,
+      suspended: 0,
       running: 1,
       success: 3,
       failed: 0,

@@ -11,6 +11,7 @@ import { SMTPServer } from 'smtp-server';
 import request from 'supertest';
 import { follow } from '../../sample-app/tasks/follow.js';
 import { StreamedEvents } from '../support/event-source.js';
+import { until } from '../support/until.js';
 
 /** The sample as one process. Its settings are read once, so each engine needs a spec of its own. */
 export function describeSample(engine: string): void {
@@ -49,6 +50,7 @@ function sample(engine: string): void {
     process.env['FLOWRRA_CPU'] = 'inline';
     process.env['UPLOADS'] = uploads;
     process.env['FLOWRRA_ENGINE'] = engine;
+    process.env['SAMPLE_DAY'] = '50ms';
     // Read when the module is loaded, so the environment comes first.
     const { AppModule } = await import('../../sample-app/app.module.js');
     app = await NestFactory.create(AppModule, { logger: false });
@@ -60,7 +62,8 @@ function sample(engine: string): void {
     await app.close();
     await new Promise<void>((resolve) => smtp.close(resolve));
     rmSync(uploads, { recursive: true, force: true });
-    for (const name of ['SMTP_URL', 'FLOWRRA_CPU', 'UPLOADS', 'FLOWRRA_ENGINE']) delete process.env[name];
+    for (const name of ['SMTP_URL', 'FLOWRRA_CPU', 'UPLOADS', 'FLOWRRA_ENGINE', 'SAMPLE_DAY'])
+      delete process.env[name];
   });
 
   async function accepted(sent: request.Test): Promise<{ taskId: string; location: string }> {
@@ -104,6 +107,28 @@ function sample(engine: string): void {
       retries: 0,
       error: expect.stringContaining('cannot exist'),
     });
+  });
+
+  it('ships an approved order, and refunds a cancelled one', async () => {
+    const http = request(app.getHttpServer());
+    const order = { email: 'ada@example.com', amount: 30 };
+    for (const id of ['e1', 'e2'])
+      await http
+        .post('/orders')
+        .send({ ...order, id })
+        .expect(202);
+    await http.post('/orders/e1/approval').send({ approved: true, by: 'bob' }).expect(204);
+    expect((await flowrra.waitForResult('order-e1')).result).toEqual({
+      charge: 'order-e1/charge',
+      parcel: 'parcel with label of e1',
+    });
+    await until(async () => (await flowrra.getResult('order-e2'))?.status === 'suspended', {
+      describe: 'the second order waits for its approval',
+    });
+    await http.delete('/tasks/order-e2').expect(202);
+    expect((await flowrra.waitForResult('order-e2')).status).toBe('cancelled');
+    const { body } = await http.get('/tasks/order-e2/details').expect(200);
+    expect(body.steps[0]).toMatchObject({ name: 'charge', status: 'undone' });
   });
 
   it('summarises an uploaded CSV as an independent count does', async () => {

@@ -20,7 +20,7 @@ describe.each(ways)('written as %s:', (way, create) => {
     folder: 'third-party',
     create: (storage) => create(join(folder, way, storage)),
     clock: 'virtual',
-    cannot: ['share jobs', 'limit the fleet', 'schedule'],
+    cannot: ['share jobs', 'limit the fleet', 'schedule', 'journal'],
   });
   // #endregion
 });

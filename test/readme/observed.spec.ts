@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FlowrraService, OnTask } from 'flowrra';
+import { currentTask } from 'flowrra/current-task';
 import request from 'supertest';
 import { MeasuredModule } from '../../sample-app/metrics.js';
 import { ReceiptTasks } from '../../sample-app/snippets.js';
@@ -24,6 +25,11 @@ it('shows Prometheus every metric that it lists, and no other', async () => {
   });
   await flowrra.waitForResult(await flowrra.tasks(ReceiptTasks).sendReceipt('order-1'));
   await flowrra.waitForResult(await flowrra.submit('flaky'));
+  flowrra.register({ name: 'durable' }, async () => {
+    await currentTask()?.step('count', () => 1);
+    await currentTask()?.sleep('a moment', '10ms');
+  });
+  await flowrra.waitForResult(await flowrra.submit('durable'));
   let end = (): void => undefined;
   flowrra.register({ name: 'slow' }, () => new Promise<void>((resolve) => (end = resolve)));
   await flowrra.schedules.set('slow', { every: '1s' }, 'slow');
@@ -34,7 +40,7 @@ it('shows Prometheus every metric that it lists, and no other', async () => {
   const { text } = await request(app.getHttpServer()).get('/metrics').expect(200);
   const shown = [...text.matchAll(/^# TYPE (flowrra_\w+) /gm)].map(([, name]) => name as string);
   const listed = firstColumn('Traces and metrics').map((name) => name.replaceAll('.', '_'));
-  expect(listed).toHaveLength(8);
+  expect(listed).toHaveLength(10);
   expect(shown.map((name) => name.replace(/_(?:total|seconds)$/, '')).sort()).toEqual(listed.sort());
   expect(text).toMatch(
     /^flowrra_jobs_finished_total\{.*flowrra_task_name="ReceiptTasks.sendReceipt",flowrra_status="success".*\} 1/m,

@@ -127,7 +127,7 @@ it('counts contain all declared queues and all other queues of the file', async 
   const gone = await submit(worker, { queue: 'gone' });
   await worker.store.control.cancel(gone, 'no');
   await worker.store.control.remove(gone);
-  const none = { pending: 0, running: 0, retrying: 0, success: 0, failed: 0, cancelled: 0 };
+  const none = { pending: 0, running: 0, retrying: 0, suspended: 0, success: 0, failed: 0, cancelled: 0 };
   expect(worker.store.control.counts()).toEqual([
     { queue: 'q', paused: false, ...none },
     { queue: 'elsewhere', paused: false, ...none, pending: 1 },

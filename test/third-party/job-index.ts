@@ -58,6 +58,7 @@ export class QueueIndex {
     pending: 0,
     running: 0,
     retrying: 0,
+    suspended: 0,
     success: 0,
     failed: 0,
     cancelled: 0,

@@ -22,6 +22,7 @@ export class BullMqEngine implements Engine {
     'results',
     'control',
     'schedules',
+    'journals',
   ]);
 
   constructor(private readonly options: ResolvedBullMqOptions) {}

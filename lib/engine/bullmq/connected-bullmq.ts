@@ -1,10 +1,11 @@
 import { ExecutorNotRunningError } from '../../job/errors.js';
 import { type Accepted, isPlain, type JobRow, type NewJob } from '../../job/job.js';
-import type { Outcome } from '../../job/outcome.js';
+import { type Outcome, waitsAgain } from '../../job/outcome.js';
 import { Admission } from '../admission.js';
 import type { ConnectedEngine, DrainReport } from '../engine.js';
 import type { BullMqParts } from './bullmq-parts.js';
 import { BullMqControl } from './read/bullmq-control.js';
+import { BullMqJournals } from './read/bullmq-journals.js';
 import { BullMqResults } from './read/bullmq-results.js';
 import { BullMqSchedules } from './read/bullmq-schedules.js';
 import { SharedTimeout, untilClosed } from './server/shared-timeout.js';
@@ -26,6 +27,7 @@ export class ConnectedBullMq implements ConnectedEngine {
   readonly results: BullMqResults;
   readonly control: BullMqControl;
   readonly schedules: BullMqSchedules;
+  readonly journals: BullMqJournals;
   private readonly submissions: Submissions;
   private readonly admission: Admission;
   private readonly cancelWatch: CancelWatch;
@@ -50,6 +52,7 @@ export class ConnectedBullMq implements ConnectedEngine {
       this.results.mayHaveEnded(taskId);
     });
     this.schedules = new BullMqSchedules(parts);
+    this.journals = new BullMqJournals(parts);
     this.cancelWatch = new CancelWatch(jobs, runs, outages, (attempt, reason) =>
       this.settled(attempt, { kind: 'cancelled', reason }),
     );
@@ -126,10 +129,9 @@ export class ConnectedBullMq implements ConnectedEngine {
 
   /** An outcome is stored. */
   private readonly settled = (attempt: BullAttempt, outcome: Outcome): void => {
-    const { kind } = outcome;
     this.parts.host.notify({ type: 'settled', attempt, outcome });
     this.results.mayHaveEnded(attempt.taskId);
-    if (kind === 'retry' || kind === 'snoozed' || kind === 'released') this.cancelWatch.wasReleased(attempt);
+    if (waitsAgain(outcome)) this.cancelWatch.wasReleased(attempt);
   };
 
   private readonly check = (): void => {

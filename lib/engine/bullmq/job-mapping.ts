@@ -21,6 +21,7 @@ export interface BullJob {
   readonly name: string;
   readonly data: unknown;
   readonly attemptsMade: number;
+  readonly attemptsStarted?: number;
   readonly timestamp: number;
   readonly priority?: number | undefined;
   /** 0 for none. */

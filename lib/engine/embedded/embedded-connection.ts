@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { type MaybePromise, isPromise, whenDone } from '../../job/async.js';
 import { ExecutorNotRunningError } from '../../job/errors.js';
 import type { Accepted, Attempt, NewJob } from '../../job/job.js';
-import type { Outcome } from '../../job/outcome.js';
+import { type Outcome, waitsAgain } from '../../job/outcome.js';
 import { printed } from '../../job/show-value.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type { Run } from '../../run/run.js';
@@ -10,6 +10,7 @@ import { Runs } from '../../run/runs.js';
 import { Admission } from '../admission.js';
 import type { JobControl } from '../control.js';
 import type { ConnectedEngine, DrainReport, EngineHost } from '../engine.js';
+import type { JournalStore } from '../journal-store.js';
 import type { ScheduleStore } from '../schedule-store.js';
 import { Idle } from '../idle.js';
 import type { OpenStore, StoreEvent } from './job-store.js';
@@ -28,6 +29,7 @@ export class EmbeddedConnection implements ConnectedEngine {
   readonly results: ResultBackend;
   readonly control: JobControl;
   readonly schedules?: ScheduleStore;
+  readonly journals?: JournalStore;
   private readonly logger = new Logger('Flowrra');
   private readonly runs = new Runs();
   private readonly runners = new Map<string, QueueRunner>();
@@ -50,6 +52,7 @@ export class EmbeddedConnection implements ConnectedEngine {
     this.results = store.results;
     this.control = store.control;
     if (store.schedules !== undefined) this.schedules = store.schedules;
+    if (store.journals !== undefined) this.journals = store.journals;
     this.admission = new Admission(
       backPressure,
       () => store.pendingCount(),
@@ -199,8 +202,7 @@ export class EmbeddedConnection implements ConnectedEngine {
     this.outcomes.write(run.attempt, outcome, (applied) => {
       if (!applied) return;
       this.host.notify({ type: 'settled', attempt: run.attempt, outcome });
-      if (outcome.kind === 'retry' || outcome.kind === 'snoozed' || outcome.kind === 'released')
-        runner.wake();
+      if (waitsAgain(outcome)) runner.wake();
     });
     runner.release();
     this.idle.check();

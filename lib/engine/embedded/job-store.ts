@@ -5,6 +5,7 @@ import type { Accepted, Attempt, NewJob, JobRow } from '../../job/job.js';
 import type { MaybePromise } from '../../job/async.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { JobControl } from '../control.js';
+import type { JournalStore } from '../journal-store.js';
 import type { ScheduleStore } from '../schedule-store.js';
 
 /** Storage for the embedded engine. */
@@ -12,7 +13,7 @@ export interface JobStore {
   /** Whether jobs outlive the process. An engine runs jobs that would be lost before it stops. */
   readonly durable: boolean;
   /** Whether several processes may use the storage, and whether `claim` applies the limits of all processes. */
-  readonly supports: ReadonlySet<'shared' | 'fleetLimits' | 'schedules'>;
+  readonly supports: ReadonlySet<'shared' | 'fleetLimits' | 'schedules' | 'journals'>;
   /** May be called again after the open store has been closed; a store that is not durable keeps its jobs meanwhile. */
   open(config: StoreConfig): MaybePromise<OpenStore>;
 }
@@ -50,6 +51,8 @@ export interface OpenStore {
   readonly control: JobControl;
   /** Present if the store supports `schedules`. */
   readonly schedules?: ScheduleStore;
+  /** Present if the store supports `journals`. Sends `changed` if a job comes due. */
+  readonly journals?: JournalStore;
   /** Called when this process starts to run jobs: it stays alive, and watches for jobs of other processes. */
   consume?(): void;
   /**
@@ -83,7 +86,7 @@ export interface OpenStore {
    * job is delayed, the queue is paused, or the fleet's limit is reached: `changed` follows.
    */
   nextDue(queue: string): MaybePromise<number | null>;
-  /** The number of unfinished jobs that are not running. */
+  /** The number of unfinished jobs that are neither running nor suspended. */
   pendingCount(): MaybePromise<number>;
   /**
    * Called once no attempt runs any more. A durable store releases claimed jobs that have not begun,

@@ -1,5 +1,7 @@
 import { copyPlain } from '../../job/payload/payload-codec.js';
+import { cancelEntry } from '../../job/journal/journal.js';
 import type { NextState } from '../../job/outcome.js';
+import type { MemoryJournal } from './memory-journal.js';
 import {
   type Attempt,
   type AttemptError,
@@ -15,7 +17,7 @@ import {
   waitingStatus,
 } from '../../job/job.js';
 import type { PolicyOverrides } from '../../job/policy.js';
-import type { Waiter } from '../../results/wait-until.js';
+import type { WaiterList } from './waiter-list.js';
 import type { MemoryQueue } from './memory-queue.js';
 
 const NO_ERRORS: readonly AttemptError[] = [];
@@ -32,6 +34,9 @@ interface Extras {
   dueAt?: number | undefined;
   reason?: string;
   progress?: unknown;
+  journal?: MemoryJournal;
+  /** Why the running job is being cancelled. */
+  cancelling?: string;
   logs?: readonly LogLine[];
 }
 
@@ -51,8 +56,7 @@ export class JobRecord implements Attempt {
   private ended = -1;
   private extras: Extras | null;
   errors: readonly AttemptError[] = NO_ERRORS;
-  /** Hundreds of thousands may wait, so a waiter is only a `resolve` function. One waiter is stored without an array. */
-  waiters: Waiter | Waiter[] | null = null;
+  waiters: WaiterList = null;
   /** The next job of the same priority, or the next finished job. */
   next: JobRecord | null = null;
   /** The arguments, or the result if the job has succeeded. A single argument is stored without its list, unless it is an array. */
@@ -105,6 +109,30 @@ export class JobRecord implements Attempt {
   /** Always `false`: if this process ends, its jobs are gone too. */
   get lost(): boolean {
     return false;
+  }
+
+  get isResumed(): boolean {
+    return this.journal?.isAppended === true;
+  }
+
+  /** `undefined` for most jobs. */
+  get journal(): MemoryJournal | undefined {
+    return this.extras?.journal;
+  }
+
+  set journal(journal: MemoryJournal) {
+    (this.extras ??= {}).journal = journal;
+  }
+
+  cancelRunning(reason: string): void {
+    (this.extras ??= {}).cancelling ??= reason;
+  }
+
+  /** Whether a cancellation of the attempt that ends was added to the journal. A job without a journal has none. */
+  postCancellation(): boolean {
+    const reason = this.extras?.cancelling;
+    if (reason === undefined || this.journal?.isAppended !== true) return false;
+    return this.journal.post(cancelEntry(reason), true) !== 'known';
   }
 
   get submittedAt(): number {
@@ -178,7 +206,9 @@ export class JobRecord implements Attempt {
     this.retries = 0;
     this.started = -1;
     this.waitAgain();
-    if (this.extras !== null) this.extras.progress = undefined;
+    if (this.extras === null) return;
+    this.extras.progress = undefined;
+    delete this.extras.cancelling;
   }
 
   report({ progress, lines }: JobReport): void {
@@ -233,7 +263,7 @@ export class JobRecord implements Attempt {
 
   row(): JobRow {
     const { queue, priority, dueAt = null, metadata, tags } = this;
-    const waits = this.status === 'pending' || this.status === 'retrying';
+    const waits = !this.finished && this.status !== 'running';
     return {
       ...this.state(),
       queue,
@@ -249,36 +279,14 @@ export class JobRecord implements Attempt {
     const args = this.status === 'success' ? null : this.args();
     return { ...this.row(), args, logs: this.extras?.logs ?? [] };
   }
-
-  addWaiter(waiter: Waiter): void {
-    if (this.waiters === null) this.waiters = waiter;
-    else if (typeof this.waiters === 'function') this.waiters = [this.waiters, waiter];
-    else this.waiters.push(waiter);
-  }
-
-  removeWaiter(waiter: Waiter): void {
-    if (this.waiters === waiter) this.waiters = null;
-    else if (Array.isArray(this.waiters)) this.waiters = this.waiters.filter((other) => other !== waiter);
-  }
-
-  takeWaiters(): readonly Waiter[] {
-    const { waiters } = this;
-    this.waiters = null;
-    return waiters === null ? [] : typeof waiters === 'function' ? [waiters] : waiters;
-  }
 }
 
 const NOTHING = { args: [], overrides: undefined, metadata: undefined, dedupe: undefined, tags: undefined };
 
-function extrasOf({
-  overrides,
-  metadata,
-  dedupe,
-  tags,
-}: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe' | 'tags'>): Extras | null {
-  if (overrides === undefined && metadata === undefined && dedupe === undefined && tags === undefined)
-    return null;
-  return { overrides, metadata, dedupe, tags };
+function extrasOf(job: Pick<NewJob, 'overrides' | 'metadata' | 'dedupe' | 'tags'>): Extras | null {
+  const { overrides, metadata, dedupe, tags } = job;
+  const isPlain = overrides === undefined && metadata === undefined && dedupe === undefined;
+  return isPlain && tags === undefined ? null : { overrides, metadata, dedupe, tags };
 }
 
 function bare(args: readonly unknown[]): unknown {

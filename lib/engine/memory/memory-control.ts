@@ -22,6 +22,8 @@ export interface ControlledJobs {
   /** Call `changed` afterwards. */
   cancelWaiting(job: JobRecord, reason: string): JobRecord;
   cancelRunning(job: JobRecord, reason: string): void;
+  /** Whether the job waits and has a journal: then its next attempt ends it. Call `changed` afterwards. */
+  cancelDurable(job: JobRecord, reason: string): boolean;
   /** Call `changed` afterwards. */
   requeue(job: JobRecord): JobRecord;
   remove(job: JobRecord): void;
@@ -48,6 +50,10 @@ export class MemoryControl implements JobControl {
     if (job.finished) return { kind: 'finished' };
     if (job.status === 'running') {
       this.jobs.cancelRunning(job, reason);
+      return { kind: 'signalled' };
+    }
+    if (this.jobs.cancelDurable(job, reason)) {
+      this.jobs.changed();
       return { kind: 'signalled' };
     }
     const cancelled = this.jobs.cancelWaiting(job, reason);
@@ -78,12 +84,13 @@ export class MemoryControl implements JobControl {
 
   counts(): QueueCounts[] {
     return [...this.jobs.allQueues].map(
-      ({ queue, paused, size, running, retrying, success, failed, cancelled }) => ({
+      ({ queue, paused, size, running, retrying, suspended, success, failed, cancelled }) => ({
         queue,
         paused,
         pending: size - retrying,
         running,
         retrying,
+        suspended,
         success,
         failed,
         cancelled,
@@ -154,7 +161,7 @@ export class MemoryControl implements JobControl {
       const one = this.apply(operation, job);
       if (one !== null) changed.push(one);
     }
-    if (changed.length > 0) this.jobs.changed();
+    if (count > 0) this.jobs.changed();
     return { count, changed };
   }
 
@@ -171,6 +178,7 @@ export class MemoryControl implements JobControl {
           this.jobs.cancelRunning(job, operation.reason);
           return null;
         }
+        if (this.jobs.cancelDurable(job, operation.reason)) return null;
         return told(this.jobs.cancelWaiting(job, operation.reason), operation.reason);
     }
   }

@@ -10,6 +10,8 @@ interface QueuedJob<J> {
   readonly dueAt: number | null | undefined;
   next: J | null;
   delayUntil(dueAt: number | undefined): void;
+  /** A suspended job waits for a free place. */
+  waitAgain(): void;
 }
 
 /** The due jobs of one priority, first in, first out: a chain through the records. */
@@ -40,6 +42,10 @@ export class MemoryQueue<J extends QueuedJob<J>> {
   cancelled = 0;
   /** The number of waiting jobs that have failed before. */
   retrying = 0;
+  /** The number of suspended jobs. */
+  suspended = 0;
+  /** The number of suspended jobs that come due by themselves. */
+  private timed = 0;
   private readonly buckets = new Map<number, Bucket<J>>();
   private readonly priorities = new MinHeap<number>((a, b) => a < b);
   private readonly delayed = new MinHeap<Delayed<J>>(
@@ -66,9 +72,9 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     this.rate = limits.fleetRateLimit === null ? null : new RateWindow(limits.fleetRateLimit);
   }
 
-  /** The number of waiting jobs, due or delayed. */
+  /** The number of waiting jobs, due or delayed, without the suspended ones. */
   get size(): number {
-    return this.due + this.notDue;
+    return this.due + this.notDue - this.timed;
   }
 
   push(job: J): void {
@@ -96,6 +102,20 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     if (this.delayed.size > 2 * this.notDue + FEW) this.delayed.retain(isCurrent);
   }
 
+  /** @param dueAt `Infinity` for a job that waits for a message only. */
+  suspend(job: J, dueAt: number): void {
+    this.suspended++;
+    this.wakeAt(job, dueAt);
+  }
+
+  /** A suspended job comes due at this time, unless it does earlier. */
+  wakeAt(job: J, dueAt: number): void {
+    if (dueAt >= (job.dueAt ?? Infinity)) return;
+    if (job.dueAt === undefined) this.timed++;
+    else this.notDue--;
+    this.pushDelayed(job, dueAt);
+  }
+
   /** Changes the due time of a delayed job. */
   reschedule(job: J, dueAt: number): void {
     if (job.dueAt === dueAt) return;
@@ -105,13 +125,14 @@ export class MemoryQueue<J extends QueuedJob<J>> {
 
   /** Stops counting a waiting job. Its record stays in the queue as a skipped entry, and must be emptied. */
   exclude(job: J): void {
-    if (job.dueAt === undefined) this.due--;
+    if (job.dueAt === undefined) this.due -= job.status === 'suspended' ? 0 : 1;
     else {
       this.notDue--;
       if (this.delayed.size > 2 * this.notDue + FEW)
         this.delayed.retain((each) => each.job !== job && isCurrent(each));
     }
     if (job.status === 'retrying') this.retrying--;
+    if (job.status === 'suspended') this.uncount(job);
   }
 
   /** The number of jobs that may start now, at most `limit`. */
@@ -161,15 +182,17 @@ export class MemoryQueue<J extends QueuedJob<J>> {
     while (this.priorities.pop() !== undefined);
     while (this.delayed.pop() !== undefined);
     this.recent = null;
-    this.due = this.notDue = this.retrying = 0;
+    this.due = this.notDue = this.retrying = this.suspended = this.timed = 0;
   }
 
   private promote(now: number): void {
     for (let next = this.nextDelayed(); next && next.dueAt <= now; next = this.nextDelayed()) {
       this.delayed.pop();
       this.notDue--;
-      next.job.delayUntil(undefined);
-      this.push(next.job);
+      const { job } = next;
+      if (job.status === 'suspended') this.resume(job);
+      job.delayUntil(undefined);
+      this.push(job);
     }
   }
 
@@ -180,6 +203,17 @@ export class MemoryQueue<J extends QueuedJob<J>> {
       this.delayed.pop();
     }
     return undefined;
+  }
+
+  private resume(job: J): void {
+    this.uncount(job);
+    job.waitAgain();
+    if (job.status === 'retrying') this.retrying++;
+  }
+
+  private uncount(job: J): void {
+    this.suspended--;
+    if (job.dueAt !== undefined) this.timed--;
   }
 
   private bucketOf(priority: number): Bucket<J> {

@@ -3,6 +3,7 @@ import { type FinishedTaskResult, type TaskResult, taskResultOf } from '../../jo
 import { AbortListeners, waitUntil } from '../../results/wait-until.js';
 import { ResultBackend, type WaitOptions } from '../../results/result-backend.js';
 import type { JobRecord } from './job-record.js';
+import { withoutWaiter, withWaiter } from './waiter-list.js';
 
 /** The part of the store that the results use. */
 interface Jobs {
@@ -32,11 +33,15 @@ export class MemoryResults extends ResultBackend {
     if (job === undefined) return Promise.reject(this.jobs.missing(taskId));
     if (job.finished) return Promise.resolve(taskResultOf(job.state()) as FinishedTaskResult);
     if (options.timeout === undefined && options.signal === undefined) {
-      return new Promise((resolve) => job.addWaiter(resolve));
+      return new Promise((resolve) => {
+        job.waiters = withWaiter(job.waiters, resolve);
+      });
     }
     return waitUntil(taskId, options, this.jobs.clock, this.aborts, (resolve) => {
-      job.addWaiter(resolve);
-      return () => job.removeWaiter(resolve);
+      job.waiters = withWaiter(job.waiters, resolve);
+      return () => {
+        job.waiters = withoutWaiter(job.waiters, resolve);
+      };
     });
   }
 }

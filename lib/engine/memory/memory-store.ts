@@ -1,7 +1,8 @@
 import type { Clock } from '../../job/clock.js';
 import { ResultNotFoundError } from '../../job/errors.js';
-import { type Accepted, type Attempt, Duplicate, type NewJob } from '../../job/job.js';
-import { nextState, type Outcome } from '../../job/outcome.js';
+import { type Accepted, type Attempt, Duplicate, type NewJob, waitingStatus } from '../../job/job.js';
+import { cancelEntry } from '../../job/journal/journal.js';
+import { type NextState, nextState, type Outcome } from '../../job/outcome.js';
 import { droppedResult, type FinishedTaskResult, taskResultOf } from '../../job/task-result.js';
 import { DedupeKeys } from '../dedupe-keys.js';
 import { EmbeddedEngine } from '../embedded/embedded-engine.js';
@@ -9,10 +10,12 @@ import { CHANGED, type JobStore, type OpenStore, type StoreConfig } from '../emb
 import { FinishedJobs } from './finished-jobs.js';
 import type { JobRecord } from './job-record.js';
 import { MemoryControl } from './memory-control.js';
+import { MemoryJournals } from './memory-journals.js';
 import { MemoryJobs } from './memory-jobs.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemoryResults } from './memory-results.js';
 import { MemorySchedules } from './memory-schedules.js';
+import { waitersOf } from './waiter-list.js';
 
 /** Stores jobs and results in the memory of this process. They are lost when the process ends. */
 export function memoryEngine(): EmbeddedEngine {
@@ -21,7 +24,7 @@ export function memoryEngine(): EmbeddedEngine {
 
 export class MemoryStore implements JobStore {
   readonly durable = false;
-  readonly supports: JobStore['supports'] = new Set(['fleetLimits', 'schedules']);
+  readonly supports: JobStore['supports'] = new Set(['fleetLimits', 'schedules', 'journals']);
   private latest: OpenMemoryStore | null = null;
 
   /** The jobs of the store that was open before are kept. */
@@ -35,6 +38,7 @@ export class OpenMemoryStore implements OpenStore {
   readonly results = new MemoryResults(this);
   readonly control = new MemoryControl(this);
   readonly schedules: MemorySchedules;
+  readonly journals = new MemoryJournals(this);
   readonly clock: Clock;
   /** The zero of the times in job records, in milliseconds since the Unix epoch. */
   private readonly epoch: number;
@@ -105,9 +109,12 @@ export class OpenMemoryStore implements OpenStore {
     const job = attempt as JobRecord;
     if (job.status !== 'running') return false;
     job.home.running--;
-    const next = nextState(job, outcome, now);
+    const given = nextState(job, outcome, now, job.journal?.posts);
+    // The next attempt finds the cancellation in the journal, and undoes the steps.
+    const next = given.finishedAt === null && job.postCancellation() ? dueNow(given) : given;
     job.apply(next);
-    if (next.finishedAt === null) this.wait(job, next.delay, now, next.first);
+    if (next.status === 'suspended') job.home.suspend(job, now + next.delay);
+    else if (next.finishedAt === null) this.wait(job, next.delay, now, next.first);
     else this.finish(job);
     return true;
   }
@@ -164,7 +171,17 @@ export class OpenMemoryStore implements OpenStore {
   }
 
   cancelRunning(job: JobRecord, reason: string): void {
+    job.cancelRunning(reason);
     this.config.notify({ type: 'cancelled', attempt: job, reason });
+  }
+
+  cancelDurable(job: JobRecord, reason: string): boolean {
+    if (job.journal?.isAppended !== true) return false;
+    if (job.journal.post(cancelEntry(reason), true) === 'known') return true;
+    const now = this.clock.now();
+    if (job.status === 'suspended') job.home.wakeAt(job, now);
+    else if (job.dueAt !== undefined) job.home.reschedule(job, now);
+    return true;
   }
 
   /** A failed job waits again. */
@@ -232,7 +249,9 @@ export class OpenMemoryStore implements OpenStore {
     this.finished.add(job);
     if (job.dedupe !== undefined) this.keys.ended(job, job.dedupe);
     if (job.waiters === null) return;
-    for (const waiter of job.takeWaiters()) waiter(taskResultOf(job.state()) as FinishedTaskResult);
+    const waiters = waitersOf(job.waiters);
+    job.waiters = null;
+    for (const waiter of waiters) waiter(taskResultOf(job.state()) as FinishedTaskResult);
   }
 
   private wait(job: JobRecord, delay: number, now: number, first: boolean): void {
@@ -249,4 +268,8 @@ export class OpenMemoryStore implements OpenStore {
     job.home[job.status as 'success' | 'failed' | 'cancelled']--;
     return true;
   }
+}
+
+function dueNow(state: NextState): NextState {
+  return { ...state, status: waitingStatus(state.retries), delay: 0 };
 }

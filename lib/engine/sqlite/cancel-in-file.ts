@@ -16,6 +16,9 @@ export interface SqliteControlParts {
   readonly results: SqliteResults;
 }
 
+/** `woken`: the job waited, and its next attempt undoes its steps and ends it. */
+export type FileCancellation = Cancellation['kind'] | 'woken';
+
 /**
  * Cancels a job, within a transaction: the job may have changed since it was read.
  *
@@ -27,13 +30,17 @@ export function cancelInFile(
   withdrawn: SqliteAttempt | null,
   reason: string,
   now: number,
-): Cancellation['kind'] {
+): FileCancellation {
   const row = file.reads.at(id);
   if (row === undefined) return 'unknown';
   if (isFinal(row.status)) return 'finished';
   if (row.status === 'running' && withdrawn === null) {
     file.control.markCancelled(id, reason);
     return 'signalled';
+  }
+  if (file.journals.isAppended(id)) {
+    if (file.journals.postCancellation(id, reason)) file.journals.wake(id);
+    return 'woken';
   }
   const startedAt = withdrawn === null ? row.started_at : withdrawn.row.started_at;
   file.control.endCancelled({ ...row, started_at: startedAt }, reason, now);

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as realTime } from 'node:timers/promises';
+import { isFinal } from '../../job/job.js';
 import type { JobConditions } from '../../job/query.js';
 import type { BulkConditions, BulkOperation, BulkStep, ChangedJob } from '../control.js';
 import { CHANGED } from '../embedded/job-store.js';
@@ -21,7 +22,7 @@ export function seenPage(
   expired: number,
 ): SqlitePage {
   const { status } = query;
-  const wantsWaiting = status?.some((each) => each === 'pending' || each === 'retrying') ?? false;
+  const wantsWaiting = status?.some((each) => !isFinal(each) && each !== 'running') ?? false;
   const stored =
     wantsWaiting && claimed.prefetchedCount > 0 ? [...(status ?? []), 'running' as const] : status;
   const { rows, cursor } = file.pages.page(query, stored, expired);
@@ -88,6 +89,7 @@ async function cancelAll(
   }
   const cancelled: SqliteRow[] = [];
   const signalled: SqliteRow[] = [];
+  let woken = 0;
   try {
     await file.commit.write(() => {
       const now = config.clock.now();
@@ -95,6 +97,7 @@ async function cancelAll(
         const kind = cancelInFile(file, row.id, withdrawn.get(row.id) ?? null, reason, now);
         if (kind === 'cancelled') cancelled.push(row);
         else if (kind === 'signalled') signalled.push(row);
+        else if (kind === 'woken') woken++;
       }
     }, rows.length);
   } catch (error) {
@@ -103,7 +106,7 @@ async function cancelAll(
   }
   for (const attempt of withdrawn.values()) claimed.forget(attempt);
   for (const row of cancelled) results.finished(row.id, () => file.reads.at(row.id));
-  if (cancelled.length > 0) config.notify(CHANGED);
+  if (cancelled.length + woken > 0) config.notify(CHANGED);
   if (signalled.length > 0) {
     // After one turn, an attempt that was being claimed is known here.
     await nextTurn();
@@ -111,7 +114,7 @@ async function cancelAll(
     if (others.length > 0) await realTime(OTHERS_CHECK_MS);
   }
   return {
-    count: cancelled.length + signalled.length,
+    count: cancelled.length + signalled.length + woken,
     changed: cancelled.map((row) => told(row, reason)),
   };
 }

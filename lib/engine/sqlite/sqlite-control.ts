@@ -46,6 +46,9 @@ export class SqliteControl implements JobControl {
       results.finished(found.id, () => file.reads.at(found.id) ?? found);
       // There is room for another job.
       config.notify(CHANGED);
+    } else if (answer.kind === 'woken') {
+      config.notify(CHANGED);
+      return { kind: 'signalled' };
     }
     return answer;
   }
@@ -139,7 +142,7 @@ export class SqliteControl implements JobControl {
     id: number,
     withdrawn: SqliteAttempt | null,
     reason: string,
-  ): Promise<Cancellation> {
+  ): Promise<Cancellation | { readonly kind: 'woken' }> {
     const { file, claimed } = this.open;
     try {
       const answer = await file.commit.write(() => {
@@ -178,6 +181,7 @@ function noJobs(queue: string): Counts {
     pending: 0,
     running: 0,
     retrying: 0,
+    suspended: 0,
     success: 0,
     failed: 0,
     cancelled: 0,

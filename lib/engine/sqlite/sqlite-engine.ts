@@ -17,7 +17,7 @@ export function sqlite(options: SqliteOptions): EmbeddedEngine {
 
 export class SqliteStore implements JobStore {
   readonly durable = true;
-  readonly supports: JobStore['supports'] = new Set(['shared', 'fleetLimits', 'schedules']);
+  readonly supports: JobStore['supports'] = new Set(['shared', 'fleetLimits', 'schedules', 'journals']);
 
   constructor(private readonly options: ResolvedSqliteOptions) {}
 

@@ -10,6 +10,7 @@ import { encodeOutcome, type EncodedState, finishedRow } from './sql/outcome-wri
 import type { SqliteAttempt } from './sql/sqlite-attempt.js';
 import { encodeJob } from './sql/submission-writes.js';
 import { SqliteControl } from './sqlite-control.js';
+import { SqliteJournals } from './sqlite-journals.js';
 import type { ResolvedSqliteOptions } from './sqlite-options.js';
 import { SqliteResults } from './sqlite-results.js';
 import { SqliteSchedules } from './sqlite-schedules.js';
@@ -24,6 +25,7 @@ export class OpenSqliteStore implements OpenStore {
   readonly results: SqliteResults;
   readonly control: SqliteControl;
   readonly schedules: SqliteSchedules;
+  readonly journals: SqliteJournals;
   private readonly claimed: ClaimedJobs;
   private readonly maintenance: Maintenance;
   private readonly fileWatch: FileWatch;
@@ -44,6 +46,7 @@ export class OpenSqliteStore implements OpenStore {
     this.results = results;
     this.control = new SqliteControl({ file, config, claimed, results });
     this.schedules = new SqliteSchedules(file);
+    this.journals = new SqliteJournals({ file, config, lease: options.lease });
     this.maintenance = new Maintenance({ file, config, lease: options.lease, claimed, results, ended });
     this.fileWatch = new FileWatch({
       pollInterval: options.pollInterval,
@@ -105,9 +108,12 @@ export class OpenSqliteStore implements OpenStore {
 
   async settle(given: Attempt, outcome: Outcome, now: number): Promise<boolean> {
     const attempt = given as SqliteAttempt;
-    const state = encodeOutcome(attempt, outcome, now);
-    const { commit, outcomes, leases, queues, reads } = this.file;
+    let state = encodeOutcome(attempt, outcome, now);
+    const { commit, outcomes, leases, queues, reads, journals } = this.file;
     const settle = (): EncodedState | null => {
+      // In the transaction, so that no entry is posted between the look at the journal and the suspension.
+      if (outcome.kind === 'suspended')
+        state = encodeOutcome(attempt, outcome, now, journals.posts(attempt.row.id));
       const stored = outcomes.settle(attempt, state, now);
       if (stored !== null) return stored;
       // The lease has ended. If no other worker has claimed the job, the outcome still counts.
@@ -147,6 +153,7 @@ export class OpenSqliteStore implements OpenStore {
     await this.file.close();
     this.control.close();
     this.schedules.close();
+    this.journals.close();
     this.results.close();
   }
 

@@ -11,12 +11,11 @@ import type { CpuTarget } from '../../run/threads/protocol.js';
 import { checkThreadFile, rejectBundledPackage } from '../../run/threads/thread-files.js';
 import { defaultNameOf, type TaskMetadata } from '../decorators/task-metadata.js';
 import type { TaskEnhancements } from '../enhancers/task-enhancements.js';
-import { isShared } from '../nest-internals.js';
 import type { ResolvedOptions } from '../options/module-options.js';
 import { classTarget } from './class-target.js';
 import { declaredSchedule } from './declared-schedules.js';
 import { rejectNewQueues } from './feature-queues.js';
-import { originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
+import { functionsOf, originOf, type TaskExplorer, type TaskHost } from './task-explorer.js';
 import { callerOf, TaskScopes } from './task-scopes.js';
 
 /** A name of at most this length may be a minifier's. */
@@ -158,13 +157,6 @@ export class TaskDiscovery {
       if (this.registry.hasClass(token)) this.registry.addClass(alias, this.registry.tasksOf(token));
     }
   }
-}
-
-/** The functions that identify the task at submission: a wrapper on the instance hides the prototype's method. */
-function functionsOf({ prototype, wrapper }: TaskHost, key: string): unknown[] {
-  const functions: unknown[] = [Reflect.get(prototype, key)];
-  if (isShared(wrapper)) functions.push(Reflect.get(wrapper.instance as object, key));
-  return functions;
 }
 
 /** A class may be in several modules, but not under two tokens: its tasks would have two instances. */

@@ -54,6 +54,13 @@ export class TaskExplorer {
   }
 }
 
+/** The functions that identify the task at submission: a wrapper on the instance hides the prototype's method. */
+export function functionsOf({ prototype, wrapper }: TaskHost, key: string): unknown[] {
+  const functions: unknown[] = [Reflect.get(prototype, key)];
+  if (isShared(wrapper)) functions.push(Reflect.get(wrapper.instance as object, key));
+  return functions;
+}
+
 /** Names a task's method in errors. */
 export function originOf({ prototype, module }: ProviderHost, key: string): string {
   return `${describeMember(prototype, key)} in ${module.name}`;

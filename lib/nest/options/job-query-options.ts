@@ -1,7 +1,7 @@
 import { wrong } from '../../job/check.js';
-import { checkQueueName, checkTaskName } from '../../job/names.js';
+import { checkQueueName, checkTaskId, checkTaskName } from '../../job/names.js';
 import type { JobQuery } from '../../job/query.js';
-import { checkTag } from '../../job/tags.js';
+import { checkTag, parentTag } from '../../job/tags.js';
 import {
   date,
   flag,
@@ -48,6 +48,12 @@ export interface JobFilter {
    */
   tag?: string;
   /**
+   * The id of the job whose method has called the jobs by `ctx.call`. Not together with `tag`.
+   *
+   * @defaultValue any job, or none
+   */
+  parent?: string;
+  /**
    * One status or several.
    *
    * @defaultValue any status
@@ -93,7 +99,7 @@ export interface JobFindOptions extends JobFilter {
 /** Milliseconds since the epoch. */
 const time: Rule<number | undefined> = (value, path) => date(value, path)?.getTime();
 
-const oneStatus = oneOf(['pending', 'running', 'retrying', 'success', 'failed', 'cancelled']);
+const oneStatus = oneOf(['pending', 'running', 'retrying', 'suspended', 'success', 'failed', 'cancelled']);
 
 const filterRules = {
   task: optional(checkTaskName),
@@ -101,6 +107,7 @@ const filterRules = {
   from: time,
   to: time,
   tag: optional(checkTag),
+  parent: optional(checkTaskId),
   status: optional((value, path): readonly TaskStatus[] => {
     const given: unknown[] = Array.isArray(value) ? value : [value];
     // Unlike `map`, `Array.from` does not skip holes.
@@ -130,7 +137,7 @@ export function resolveJobBulk(
   name: string,
   possible: readonly TaskStatus[],
 ): BulkQuery {
-  const { status = possible, ...conditions } = BULK_RULES.resolve(filter, name, '');
+  const { status = possible, ...conditions } = byTag(BULK_RULES.resolve(filter, name, ''));
   // A variable without a value would otherwise select all jobs.
   for (const [option, value] of Object.entries(filter))
     if (value === undefined)
@@ -147,5 +154,15 @@ export function resolveJobBulk(
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveJobQuery(options: JobFindOptions): JobQuery {
-  return FIND_RULES.resolve(options, 'find()', '');
+  return byTag(FIND_RULES.resolve(options, 'find()', ''));
+}
+
+/** Child jobs are found by a tag. */
+function byTag<F extends { readonly tag: string | undefined; readonly parent: string | undefined }>({
+  parent,
+  ...filter
+}: F): Omit<F, 'parent'> {
+  if (parent === undefined) return filter;
+  if (filter.tag === undefined) return { ...filter, tag: parentTag(parent) };
+  throw wrong('parent', parent, 'tag is given as well. Keep one of them.');
 }

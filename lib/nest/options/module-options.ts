@@ -22,6 +22,7 @@ import {
 import type { ScheduleOptions } from '../../job/schedule/schedule-options.js';
 import { type ContextOptions, OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
 import type { ResultBackend } from '../../results/result-backend.js';
+import type { DurableProbe } from '../../run/durable/durable-probe.js';
 import { backendOption, engineOption } from './engine-option.js';
 import { CPU_RULES, type CpuOptions } from './cpu-options.js';
 import {
@@ -246,6 +247,8 @@ export interface ResolvedOptions extends Omit<Checked, 'numWorkers' | 'cpuWorker
   readonly cpu: Checked['cpu'] & { readonly threads: number };
   /** Whether the start is not logged: set by the test kit. */
   readonly quiet?: boolean;
+  /** Sees the calls of durable tasks: set by the test kit. */
+  readonly durableProbe?: DurableProbe | undefined;
 }
 
 /** Injection token of the {@link ResolvedOptions}; internal. */

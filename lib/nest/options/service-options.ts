@@ -1,6 +1,7 @@
 import { wrong } from '../../job/check.js';
 import type { Duration } from '../../job/duration.js';
-import { duration, flag, OptionTable, type RulesOf, withMethods } from '../../job/rules.js';
+import { checkStepName } from '../../job/durable-options.js';
+import { duration, flag, optional, OptionTable, type RulesOf, withMethods } from '../../job/rules.js';
 
 /** Options of `waitForResult()`. */
 export interface WaitForResultOptions {
@@ -45,12 +46,39 @@ export interface CancelOptions {
   reason?: string;
 }
 
+/** Options of `signal()`. */
+export interface SignalOptions {
+  /**
+   * Your own id for the signal: 1 to 200 characters. The same id again adds no second signal, so that a request can be
+   * repeated safely.
+   *
+   * @defaultValue a random id
+   */
+  id?: string;
+}
+
+/** Options of `jobs.retry()`. */
+export interface RetryOptions {
+  /**
+   * A step of a durable job: this step and everything that began after it are forgotten, and done again.
+   *
+   * @defaultValue all finished steps stay
+   */
+  fromStep?: string;
+}
+
 const MAX_REASON_LENGTH = 1_000;
 
 export const WAIT_RULES = new OptionTable({
   timeout: duration(),
   signal: withMethods<AbortSignal>(['addEventListener', 'removeEventListener'], 'It must be an AbortSignal.'),
 } satisfies RulesOf<WaitForResultOptions>);
+
+export const SIGNAL_RULES = new OptionTable({ id: optional(checkStepName) } satisfies RulesOf<SignalOptions>);
+
+export const RETRY_RULES = new OptionTable({
+  fromStep: optional(checkStepName),
+} satisfies RulesOf<RetryOptions>);
 
 export const STOP_RULES = new OptionTable({
   wait: flag(true),

@@ -1,29 +1,37 @@
 import type { Metadata } from '../../job/job.js';
 import type { ScheduleMark } from '../../job/metadata.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
-import type { LazyAbort } from '../../run/lazy-abort.js';
+import { TaskSuspendedError } from '../../job/durable-errors.js';
+import { LazyAbort } from '../../run/lazy-abort.js';
 import type { TaskCall } from '../../run/task-definition.js';
-import {
-  type FromThread,
-  type ThreadAnswer,
-  type ThreadCall,
-  unwire,
-  wire,
-} from '../../run/threads/protocol.js';
+import type { DurableToThread } from '../../run/threads/durable-protocol.js';
+import type { FromThread, ThreadCall } from '../../run/threads/protocol.js';
+import { type ThreadAnswer, unwire, wire } from '../../run/threads/wire.js';
+import { ThreadDurable, type ThreadDurableParts } from './thread-durable.js';
 
 const NO_METADATA: Metadata = Object.freeze({});
+
+export interface RunningCallParts extends Omit<ThreadDurableParts, 'callId' | 'codec' | 'send'> {
+  readonly codec: PayloadCodec;
+  send(message: FromThread): void;
+}
+
+/** The answer of a call whose method does not go on. The parent does not read it. */
+const OVER: ThreadAnswer = { plain: undefined };
 
 /** A call while its code runs in the thread. It sends its progress and log lines to the parent. */
 export class RunningCall implements TaskCall {
   readonly args = [];
   readonly killGrace = 0;
+  readonly abort = new LazyAbort();
   private reports = 0;
+  /** `null` until the code makes a durable call. From then on the parent ends the call. */
+  private calls: ThreadDurable | null = null;
+  private finish: ((answer: ThreadAnswer) => void) | null = null;
 
   constructor(
     private readonly call: ThreadCall,
-    readonly abort: LazyAbort,
-    private readonly codec: PayloadCodec,
-    private readonly send: (message: FromThread) => void,
+    private readonly parts: RunningCallParts,
   ) {}
 
   get taskId(): string {
@@ -55,6 +63,19 @@ export class RunningCall implements TaskCall {
     return this.call.schedule;
   }
 
+  get parentId(): string | null {
+    return this.call.parentId;
+  }
+
+  get durable(): ThreadDurable {
+    return (this.calls ??= new ThreadDurable({ ...this.parts, callId: this.call.callId }));
+  }
+
+  /** Whether the code has made a durable call. */
+  get isDurable(): boolean {
+    return this.calls !== null;
+  }
+
   get signal(): AbortSignal {
     return this.abort.signal;
   }
@@ -68,17 +89,39 @@ export class RunningCall implements TaskCall {
   }
 
   progress(value: unknown): void {
-    const copy = this.codec.copyProgress(value);
+    const copy = this.parts.codec.copyProgress(value);
     this.reports++;
-    this.send({ kind: 'progress', callId: this.call.callId, value: wire(copy) });
+    this.parts.send({ kind: 'progress', callId: this.call.callId, value: wire(copy) });
   }
 
   log(line: string): void {
     this.reports++;
-    this.send({ kind: 'log', callId: this.call.callId, line: String(line) });
+    this.parts.send({ kind: 'log', callId: this.call.callId, line: String(line) });
   }
 
-  withReportCount(answer: ThreadAnswer): ThreadAnswer {
+  receive(message: DurableToThread): void {
+    this.calls?.receive(message);
+    if (message.kind !== 'over') return;
+    this.abort.abort(
+      new TaskSuspendedError('The job is suspended: its method waits, and goes on in a later attempt.'),
+    );
+    this.finish?.(OVER);
+  }
+
+  /** The answer of the thread: that of the method, or once the parent has ended a call that uses durable calls. */
+  answered(settled: ThreadAnswer | Promise<ThreadAnswer>): ThreadAnswer | Promise<ThreadAnswer> {
+    if (!(settled instanceof Promise) && this.calls === null) return this.withReportCount(settled);
+    return new Promise((resolve) => {
+      this.finish = resolve;
+      void Promise.resolve(settled).then((value) => {
+        const answer = this.withReportCount(value);
+        if (this.calls === null) resolve(answer);
+        else this.calls.settled(answer);
+      });
+    });
+  }
+
+  private withReportCount(answer: ThreadAnswer): ThreadAnswer {
     return this.reports === 0 ? answer : { ...answer, reports: this.reports };
   }
 }

@@ -1,9 +1,9 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ModulesContainer, NestFactory } from '@nestjs/core';
 import { codeOf } from '../../job/attempt-error.js';
-import { FlowrraConfigError } from '../../job/errors.js';
-import { defaultNameOf } from '../decorators/task-metadata.js';
-import { TaskExplorer } from '../discovery/task-explorer.js';
+import { FlowrraConfigError, TaskNotFoundError } from '../../job/errors.js';
+import { defaultNameOf, taskMetadataOf } from '../decorators/task-metadata.js';
+import { functionsOf, TaskExplorer } from '../discovery/task-explorer.js';
 import { callerOf, TaskScopes } from '../discovery/task-scopes.js';
 import { RuntimeException } from '../nest-internals.js';
 import type { TaskCall } from '../../run/task-definition.js';
@@ -19,13 +19,20 @@ export interface FoundCode {
   readonly contextIndex: number | null;
 }
 
+/** The tasks of the thread's application. */
+interface ThreadTasks {
+  readonly byName: Map<string, Invoke>;
+  /** The names of a function's tasks. */
+  readonly names: Map<unknown, Set<string>>;
+}
+
 /** Finds the code of targets in a thread, and caches it. */
 export class ThreadCode {
   private readonly found = new Map<string, FoundCode>();
   private readonly classes = new Map<string, Type<Record<string, Method>>>();
   private readonly instances = new Map<string, Record<string, Method>>();
   private application: Promise<INestApplicationContext> | null = null;
-  private tasks: Map<string, Invoke> | null = null;
+  private tasks: ThreadTasks | null = null;
 
   /** @param module The `file:` URL of the threads' Nest module; `null` for none. */
   constructor(private readonly module: string | null) {}
@@ -49,9 +56,35 @@ export class ThreadCode {
     return found;
   }
 
+  /**
+   * The name of a task that code here calls. The parent, which knows all tasks, checks it.
+   *
+   * @throws {TaskNotFoundError} for a function that is no task of the thread, or several ones.
+   */
+  taskName(task: unknown): string {
+    if (typeof task === 'string') return task;
+    const names = [...(this.tasks?.names.get(task) ?? this.declaredNames(task))];
+    if (names.length === 1) return names[0] as string;
+    const shown = typeof task === 'function' ? `The function ${task.name}` : String(task);
+    throw new TaskNotFoundError(
+      names.length > 1
+        ? `${shown} is shared by the tasks ${names.join(' and ')}, so the task is ambiguous. Give the name of the task.`
+        : `${shown} is no task in the thread. Give the name of the task, or add its class to the module of the threads: forRoot({ cpu: { module } }).`,
+    );
+  }
+
   async close(): Promise<void> {
     const application = await this.application?.catch(() => null);
     await application?.close();
+  }
+
+  /** Of the classes with CPU-bound tasks whose files the thread has imported. */
+  private declaredNames(task: unknown): Set<string> {
+    const names = new Set<string>();
+    for (const { prototype } of this.classes.values())
+      for (const [key, { options }] of taskMetadataOf(prototype))
+        if (Reflect.get(prototype, key) === task) names.add(options.name ?? defaultNameOf(prototype, key));
+    return names;
   }
 
   private async load(target: CpuTarget): Promise<Invoke> {
@@ -91,7 +124,7 @@ export class ThreadCode {
   private async discovered(taskName: string, otherwise: ClassCode | null): Promise<Invoke> {
     const application = await this.startedApplication();
     this.tasks ??= tasksOf(application);
-    const invoke = this.tasks.get(taskName);
+    const invoke = this.tasks.byName.get(taskName);
     if (invoke) return invoke;
     if (otherwise !== null) return this.method(otherwise);
     throw new FlowrraConfigError(
@@ -144,12 +177,17 @@ async function imported(file: string): Promise<Record<string, unknown>> {
   }
 }
 
-function tasksOf(application: INestApplicationContext): Map<string, Invoke> {
-  const tasks = new Map<string, Invoke>();
+function tasksOf(application: INestApplicationContext): ThreadTasks {
+  const tasks: ThreadTasks = { byName: new Map(), names: new Map() };
   for (const host of new TaskExplorer(application.get(ModulesContainer)).hosts()) {
     for (const [key, { options }] of host.tasks) {
       const name = options.name ?? defaultNameOf(host.prototype, key);
-      tasks.set(name, callerOf(new TaskScopes(host), key));
+      tasks.byName.set(name, callerOf(new TaskScopes(host), key));
+      for (const fn of functionsOf(host, key)) {
+        const names = tasks.names.get(fn);
+        if (names === undefined) tasks.names.set(fn, new Set([name]));
+        else names.add(name);
+      }
     }
   }
   return tasks;

@@ -4,22 +4,20 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import { currentTaskHook } from '../../run/current-task-hook.js';
 import { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { AttemptContext } from '../../run/task-context.js';
-import { LazyAbort } from '../../run/lazy-abort.js';
+import type { LazyAbort } from '../../run/lazy-abort.js';
 import type { SubmitOptions } from '../../job/submit-options.js';
-import { RunningCall } from './thread-call.js';
+import { RunningCall, type RunningCallParts } from './thread-call.js';
 import { type FoundCode, ThreadCode } from './thread-code.js';
 import { becomeThread } from '../../run/threads/parent-link.js';
+import type { FromThread, ThreadCall, ToThread } from '../../run/threads/protocol.js';
 import {
-  type FromThread,
   type ThreadAnswer,
-  type ThreadCall,
-  type ToThread,
   unwire,
   unwireError,
   wire,
   wireError,
   type WiredError,
-} from '../../run/threads/protocol.js';
+} from '../../run/threads/wire.js';
 
 /** The entry file of each thread. The pool calls its default export. */
 const { module } = workerData as { module: string | null };
@@ -28,7 +26,7 @@ const code = new ThreadCode(module);
 const calls = module === null ? null : new AsyncLocalStorage<number>();
 /** Without a limit of size, which the parent checks. */
 const codec = new PayloadCodec({ maxBytes: Infinity });
-const running = new Map<number, LazyAbort>();
+const running = new Map<number, RunningCall>();
 /** All aborts, since the parent sends each to all threads: the call may be in another thread, or arrive later. */
 const aborted = new Map<number, WiredError>();
 const requests = new Map<number, { resolve(taskId: string): void; reject(error: unknown): void }>();
@@ -41,26 +39,34 @@ parentPort?.postMessage({ flowrraPort: port2 }, [port2]);
 
 becomeThread({ link: { submit }, announce: (prototype, file) => code.addClass(prototype, file) });
 
+const parts: RunningCallParts = {
+  codec,
+  send,
+  signalOf: pollingSignal,
+  taskName: (task) => code.taskName(task),
+};
+
 export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnswer> {
-  const abort = new LazyAbort();
-  running.set(call.callId, abort);
+  const inThread = new RunningCall(call, parts);
+  running.set(call.callId, inThread);
   const early = aborted.get(call.callId);
-  if (early) abort.abort(unwireError(early));
+  if (early) inThread.abort.abort(unwireError(early));
   // Without a promise for cached code: a small call takes only microseconds.
   const known = code.cached(call.target);
-  return known
-    ? attempt(known, call, abort)
+  const settled = known
+    ? invoke(known, call, inThread)
     : code.find(call.target).then(
-        (found) => attempt(found, call, abort),
-        (error: unknown) => failed(error, call),
+        (found) => invoke(found, call, inThread),
+        (error: unknown) => failed(error),
       );
-}
-
-function attempt(found: FoundCode, call: ThreadCall, abort: LazyAbort): ThreadAnswer | Promise<ThreadAnswer> {
-  const inThread = new RunningCall(call, abort, codec, send);
-  const answer = invoke(found, call, inThread);
-  if (!(answer instanceof Promise)) return inThread.withReportCount(answer);
-  return answer.then((settled) => inThread.withReportCount(settled));
+  const answer = inThread.answered(settled);
+  if (answer instanceof Promise)
+    return answer.finally(() => {
+      running.delete(call.callId);
+      allowEnd();
+    });
+  running.delete(call.callId);
+  return answer;
 }
 
 function invoke(
@@ -80,29 +86,23 @@ function invoke(
       value === null ||
       typeof (value as { then?: unknown }).then !== 'function'
     ) {
-      return ended(value, call);
+      return ended(value);
     }
-    return Promise.resolve(value).then(
-      (result) => ended(result, call),
-      (error: unknown) => failed(error, call),
-    );
+    return Promise.resolve(value).then(ended, failed);
   } catch (error) {
-    return failed(error, call);
+    return failed(error);
   }
 }
 
-function ended(value: unknown, call: ThreadCall): ThreadAnswer {
+function ended(value: unknown): ThreadAnswer {
   try {
-    const answer = wire(codec.copyResult(value));
-    running.delete(call.callId);
-    return answer;
+    return wire(codec.copyResult(value));
   } catch (error) {
-    return failed(error, call);
+    return failed(error);
   }
 }
 
-function failed(error: unknown, { callId }: ThreadCall): ThreadAnswer {
-  running.delete(callId);
+function failed(error: unknown): ThreadAnswer {
   return { error: wireError(error) };
 }
 
@@ -110,7 +110,7 @@ function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: Ru
   const args = unwire(call.args) as unknown[];
   if (contextIndex === null) return args;
   while (args.length < contextIndex) args.push(undefined);
-  pollingAbort(inThread.abort);
+  pollingSignal(inThread.abort);
   args[contextIndex] = new AttemptContext(inThread);
   return args;
 }
@@ -119,7 +119,7 @@ function argumentsOf({ contextIndex }: FoundCode, call: ThreadCall, inThread: Ru
  * A synchronous task blocks the event loop, so that no message event arrives. To let it detect its abort, reading
  * `signal.aborted` also reads the messages.
  */
-function pollingAbort(abort: LazyAbort): void {
+function pollingSignal(abort: LazyAbort): AbortSignal {
   const { signal } = abort;
   if (!Object.hasOwn(signal, 'aborted')) {
     const isAborted = (): boolean => {
@@ -136,13 +136,14 @@ function pollingAbort(abort: LazyAbort): void {
       },
     });
   }
+  return signal;
 }
 
 function receive(message: ToThread): void {
   switch (message.kind) {
     case 'abort':
       aborted.set(message.callId, message.reason);
-      running.get(message.callId)?.abort(unwireError(message.reason));
+      running.get(message.callId)?.abort.abort(unwireError(message.reason));
       break;
     case 'ended':
       aborted.delete(message.callId);
@@ -156,6 +157,8 @@ function receive(message: ToThread): void {
     case 'close':
       void code.close().finally(() => send({ kind: 'closed' }));
       break;
+    default:
+      running.get(message.callId)?.receive(message);
   }
 }
 
@@ -172,10 +175,16 @@ function submit(taskName: string, args: unknown[], options: SubmitOptions): Prom
 function settle(request: number) {
   const waiting = requests.get(request);
   requests.delete(request);
-  if (requests.size === 0) port.unref();
+  allowEnd();
   return waiting;
 }
 
+/** Without an answer to wait for, the thread may end. */
+function allowEnd(): void {
+  if (requests.size === 0 && ![...running.values()].some(({ isDurable }) => isDurable)) port.unref();
+}
+
 function send(message: FromThread): void {
+  if (message.kind === 'durable') port.ref();
   port.postMessage(message);
 }

@@ -9,20 +9,12 @@ import type { Clock } from '../../job/clock.js';
 import { detached } from '../../job/async.js';
 import { FlowrraConfigError, TaskThreadError } from '../../job/errors.js';
 import type { SubmitOptions } from '../../job/submit-options.js';
-import type { TaskCall } from '../task-definition.js';
-import type { CpuTarget } from './protocol.js';
+import type { HostedCall } from '../task-definition.js';
+import { DurableLink } from './durable-link.js';
+import type { CpuTarget, FromThread, ThreadCall, ToThread } from './protocol.js';
 import { rejectBundledPackage, THREAD_ENTRY } from './thread-files.js';
 import { ThreadReports } from './thread-reports.js';
-import {
-  type FromThread,
-  type ThreadAnswer,
-  type ThreadCall,
-  type ToThread,
-  unwire,
-  unwireError,
-  wire,
-  wireError,
-} from './protocol.js';
+import { type ThreadAnswer, unwire, unwireError, wire, wireError } from './wire.js';
 
 /** A submission by code in a thread. */
 export interface ThreadSubmission {
@@ -41,6 +33,26 @@ export interface ThreadPoolOptions {
   submit(submission: ThreadSubmission): Promise<string>;
 }
 
+/** A call that a thread runs, or waits for. */
+interface LiveCall {
+  readonly call: HostedCall;
+  readonly killing: Killing;
+  /** The attempt's async context: submissions of the call belong to its tenant and its trace. */
+  readonly within: typeof detached;
+  /** `null` until the code makes a durable call. */
+  link: DurableLink | null;
+  settle(answer: ThreadAnswer): void;
+}
+
+/** Ends a thread whose call does not end after its abort. */
+interface Killing {
+  /** Whether the thread was ended. */
+  readonly done: boolean;
+  /** The call waits or has settled: its thread does not block. */
+  spare(): void;
+  cancel(): void;
+}
+
 /** The time that the applications of the threads have to close. */
 const CLOSE_TIMEOUT_MS = 3_000;
 
@@ -51,16 +63,15 @@ export class ThreadPool {
   /** By call. They are also sent to threads that start later, one of which may get the call. */
   private readonly aborts = new Map<number, ToThread>();
   private readonly reports = new ThreadReports();
-  /** The async context of each call that may submit: its submissions belong to its tenant and its trace. */
-  private readonly contexts = new Map<number, typeof detached>();
+  private readonly calls = new Map<number, LiveCall>();
   private readonly targetTexts = new WeakMap<CpuTarget, string>();
   private lastCall = 0;
 
   constructor(private readonly options: ThreadPoolOptions) {}
 
-  async run(target: CpuTarget, call: TaskCall): Promise<unknown> {
+  async run(target: CpuTarget, call: HostedCall): Promise<unknown> {
     const pool = (this.pool ??= this.startPool());
-    const { taskId, taskName, attemptNumber, submittedAt, priority, metadata, schedule } = call;
+    const { taskId, taskName, attemptNumber, submittedAt, priority, metadata, schedule, parentId } = call;
     const callId = ++this.lastCall;
     const killer = new EventEmitter();
     const message: ThreadCall = {
@@ -74,25 +85,23 @@ export class ThreadPool {
       priority,
       metadata: Object.keys(metadata).length === 0 ? null : wire(metadata),
       schedule,
+      parentId,
     };
-    const killed = this.endAfterAbort(call, callId, killer);
+    const killing = this.endAfterAbort(call, callId, killer);
     this.reports.begin(callId, call);
-    if (this.options.module !== null) this.contexts.set(callId, AsyncLocalStorage.snapshot());
     let answer: ThreadAnswer;
     try {
-      answer = (await pool.run(message, { signal: killer })) as ThreadAnswer;
+      answer = await this.answered(pool, message, killer, { call, killing });
       if (answer.reports !== undefined) await this.reports.all(callId, answer.reports);
     } catch (error) {
-      throw killed.done
+      throw killing.done
         ? new TaskThreadError(
             `The thread of '${taskName}' was ended: the task had not stopped ${call.killGrace} ms after its abort.`,
             { cause: call.reason },
           )
         : threadDeath(error, taskName);
     } finally {
-      killed.cancel();
       this.reports.end(callId);
-      this.contexts.delete(callId);
     }
     if ('error' in answer) throw unwireError(answer.error);
     return unwire(answer);
@@ -106,6 +115,36 @@ export class ThreadPool {
     await pool.destroy();
     for (const port of this.ports) port.close();
     this.ports.clear();
+  }
+
+  /** A call that has made a durable call answers while its thread stays with it, or never: as the attempt's promise does. */
+  private answered(
+    pool: Piscina,
+    message: ThreadCall,
+    signal: EventEmitter,
+    about: Pick<LiveCall, 'call' | 'killing'>,
+  ): Promise<ThreadAnswer> {
+    return new Promise((settle, reject) => {
+      const { callId } = message;
+      const live: LiveCall = { ...about, within: AsyncLocalStorage.snapshot(), link: null, settle };
+      this.calls.set(callId, live);
+      const ended = (): void => {
+        about.killing.cancel();
+        this.calls.delete(callId);
+      };
+      pool.run(message, { signal }).then(
+        (answer: ThreadAnswer) => {
+          ended();
+          if (live.link === null) settle(answer);
+          else this.reports.end(callId);
+        },
+        (error: unknown) => {
+          ended();
+          live.link?.lost();
+          reject(error);
+        },
+      );
+    });
   }
 
   private targetText(target: CpuTarget): string {
@@ -143,19 +182,46 @@ export class ThreadPool {
   private connect(port: MessagePort): void {
     this.ports.add(port);
     port.on('message', (message: FromThread) => {
-      if (message.kind === 'submit') void this.submitFor(port, message);
-      else if (message.kind !== 'closed') this.reports.receive(message);
+      switch (message.kind) {
+        case 'submit':
+          return void this.submitFor(port, message);
+        case 'progress':
+        case 'log':
+          return this.reports.receive(message);
+        case 'closed':
+          return;
+        default:
+          this.linkOf(message.callId, port)?.receive(message);
+      }
     });
     port.on('close', () => this.ports.delete(port));
     port.unref();
     for (const abort of this.aborts.values()) port.postMessage(abort);
   }
 
+  /** `null` for a call that has ended. */
+  private linkOf(callId: number, port: MessagePort): DurableLink | null {
+    const live = this.calls.get(callId);
+    if (live === undefined) return null;
+    const { call, within, killing, settle } = live;
+    return (live.link ??= new DurableLink({
+      callId,
+      call,
+      within,
+      post: (message) => port.postMessage(message),
+      suspended: () => killing.spare(),
+      settled: (answer) => {
+        killing.spare();
+        settle(answer);
+      },
+    }));
+  }
+
   private async submitFor(
     port: MessagePort,
     { request, callId, taskName, args, options }: FromThread & { kind: 'submit' },
   ): Promise<void> {
-    const within = (callId !== undefined && this.contexts.get(callId)) || detached;
+    const within = (callId !== undefined && this.calls.get(callId)?.within) || detached;
     let answer: ToThread;
     try {
       const submission = { taskName, args: unwire(args) as unknown[], options };
@@ -168,34 +234,33 @@ export class ThreadPool {
   }
 
   /** Passes an abort on to the task's signal, and ends the thread if the task does not end within its `killGrace`. */
-  private endAfterAbort(
-    call: TaskCall,
-    callId: number,
-    killer: EventEmitter,
-  ): { readonly done: boolean; cancel(): void } {
-    let ended = false;
-    let cancelTimer: (() => void) | null = null;
-    const state = {
+  private endAfterAbort(call: HostedCall, callId: number, killer: EventEmitter): Killing {
+    let [isOver, isSpared] = [false, false];
+    let cancelTimer = (): void => undefined;
+    const killing = {
       done: false,
-      cancel: (): void => {
-        ended = true;
-        if (cancelTimer === null) return;
+      spare(): void {
+        isSpared = true;
         cancelTimer();
-        this.aborts.delete(callId);
-        this.broadcast({ kind: 'ended', callId });
+      },
+      cancel: (): void => {
+        isOver = true;
+        cancelTimer();
+        if (this.aborts.delete(callId)) this.broadcast({ kind: 'ended', callId });
       },
     };
     call.onAbort((reason) => {
-      if (ended) return;
+      if (isOver) return;
       const abort: ToThread = { kind: 'abort', callId, reason: wireError(reason) };
       this.aborts.set(callId, abort);
       this.broadcast(abort);
+      if (isSpared) return;
       cancelTimer = this.options.clock.after(call.killGrace, () => {
-        state.done = true;
+        killing.done = true;
         killer.emit('abort');
       });
     });
-    return state;
+    return killing;
   }
 
   /** Piscina chooses the thread of a call and does not report it. Threads ignore messages about other threads' calls. */

@@ -1,5 +1,6 @@
 import type { TaskCall } from '../task-definition.js';
-import { type FromThread, unwire } from './protocol.js';
+import type { FromThread } from './protocol.js';
+import { unwire } from './wire.js';
 
 type Report = FromThread & { kind: 'progress' | 'log' };
 

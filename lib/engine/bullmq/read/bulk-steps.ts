@@ -17,7 +17,7 @@ const SOURCES: Readonly<
     ['completed', ['success']],
   ],
   cancel: [
-    ['delayed', ['pending', 'retrying']],
+    ['delayed', ['pending', 'retrying', 'suspended']],
     ['prioritized', ['pending', 'retrying']],
     ['waiting', ['pending', 'retrying']],
     ['active', ['running']],
@@ -38,7 +38,7 @@ export async function* bulkSteps(
 ): AsyncIterable<BulkStep> {
   const { kind } = operation;
   const text = operation.kind === 'cancel' ? cancelText(operation.reason) : '';
-  /** A running job stays in its list. */
+  /** A running job stays in its list, and a job that is told by its journal moves from list to list. */
   const signalled = new Set<string>();
   for (const queue of queues.names) {
     if (conditions.queue !== undefined && conditions.queue !== queue) continue;
@@ -61,7 +61,8 @@ export async function* bulkSteps(
           if (change.kind !== 'signalled') continue;
           if (signalled.has(change.taskId)) count--;
           signalled.add(change.taskId);
-          runs.cancel(change.taskId, cancelReasonIn(change.text) ?? '');
+          const reason = cancelReasonIn(change.text);
+          if (reason !== null) runs.cancel(change.taskId, reason);
         }
         const changed = answer.changes
           .filter((change) => change.kind !== 'signalled')

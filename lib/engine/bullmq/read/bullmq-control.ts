@@ -37,7 +37,7 @@ export class BullMqControl implements JobControl {
     const first = cancelReasonIn(text) ?? reason;
     if (kind !== 'cancelled') {
       didNotWait?.();
-      if (kind === 'signalled') runs.cancel(taskId, first);
+      if (kind === 'signalled' && text !== null) runs.cancel(taskId, first);
       return { kind };
     }
     this.cancelled(taskId);
@@ -133,9 +133,10 @@ export class BullMqControl implements JobControl {
   private async countsOf(name: string): Promise<QueueCounts> {
     const { queues, jobs } = this.parts;
     const queue = queues.get(name);
-    const [counts, cancelled, paused] = await Promise.all([
+    const [counts, cancelled, suspended, paused] = await Promise.all([
       queue.getJobCounts(...PENDING, 'active', 'completed', 'failed'),
       jobs.cancelledCount(name),
+      jobs.journals.suspendedCount(name),
       queue.isPaused(),
     ]);
     const { active = 0, completed = 0, failed = 0 } = counts;
@@ -143,9 +144,10 @@ export class BullMqControl implements JobControl {
     return {
       queue: name,
       paused,
-      pending,
+      pending: Math.max(0, pending - suspended),
       running: active,
       retrying: 0,
+      suspended,
       success: completed,
       failed: Math.max(0, failed - cancelled),
       cancelled,
@@ -157,14 +159,14 @@ export class BullMqControl implements JobControl {
     const { reads, queues } = this.parts;
     const { queue, list, job } = before;
     const after = await reads.run(() => queues.look(queue, job.id as string)).catch(() => null);
-    return after === null ? { ...rowOf(job, list, queue, null), ...changes } : this.row(after);
+    return after === null ? { ...rowOf(job, list, queue), ...changes } : this.row(after);
   }
 
   private async row({ queue, list, job }: FoundJob): Promise<JobRow> {
     const { reads, jobs } = this.parts;
     const place = { queue, taskId: job.id as string };
-    const [dueAt = null] = list === 'delayed' ? await reads.run(() => jobs.dueTimes([place])) : [];
-    return rowOf(job, list, queue, dueAt);
+    const [delayed] = list === 'delayed' ? await reads.run(() => jobs.delays([place])) : [];
+    return rowOf(job, list, queue, delayed);
   }
 
   private found(taskId: string): Promise<FoundJob | null> {

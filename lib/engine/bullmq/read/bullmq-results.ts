@@ -127,10 +127,15 @@ export class BullMqResults extends ResultBackend {
 
   /** @throws {PayloadError} if the result cannot be read. */
   private find(taskId: string): Promise<FoundState | null> {
-    const { reads, queues } = this.parts;
+    const { reads, queues, jobs } = this.parts;
     return reads.run(async () => {
       const found = await queues.find(taskId);
-      return found === null ? null : { queue: found.queue, state: stateOf(found.job, found.list) };
+      if (found === null) return null;
+      const { queue, list, job } = found;
+      // A job that was never started is not suspended.
+      const mayBeSuspended = list === 'delayed' && job.attemptsStarted !== 0;
+      const [delayed] = mayBeSuspended ? await jobs.delays([{ queue, taskId }]) : [];
+      return { queue, state: stateOf(job, list, delayed) };
     });
   }
 

@@ -16,6 +16,7 @@ const LISTS: readonly (readonly [JobList, readonly TaskStatus[]])[] = [
   ['waiting', ['pending', 'retrying']],
   ['prioritized', ['pending', 'retrying']],
   ['delayed', ['pending', 'retrying']],
+  ['suspended', ['suspended']],
   ['failed', ['failed', 'cancelled']],
   ['completed', ['success']],
 ];
@@ -57,15 +58,17 @@ export class JobFinder {
 
   private async rowsOf(queue: string, list: JobList, ids: readonly string[]): Promise<(JobRow | null)[]> {
     const places = ids.map((taskId) => ({ queue, taskId }));
-    const [found, dues] = await Promise.all([
-      Promise.all(ids.map((taskId) => this.queues.look(queue, taskId, list))),
-      list === 'delayed' ? this.jobs.dueTimes(places) : [],
+    const isDelayed = list === 'delayed' || list === 'suspended';
+    const [found, delays] = await Promise.all([
+      Promise.all(ids.map((taskId) => this.queues.look(queue, taskId, isDelayed ? 'delayed' : list))),
+      isDelayed ? this.jobs.delays(places) : [],
     ]);
-    return found.map((one, index) =>
-      one === null || this.queues.isDropped(one.job)
-        ? null
-        : rowOf(one.job, one.list, queue, dues[index] ?? null),
-    );
+    return found.map((one, index) => {
+      if (one === null || this.queues.isDropped(one.job)) return null;
+      const row = rowOf(one.job, one.list, queue, delays[index]);
+      // A suspended job is in both lists.
+      return isDelayed && (row.status === 'suspended') !== (list === 'suspended') ? null : row;
+    });
   }
 
   /** The beginning of the first list from that index on that may hold matching jobs. */

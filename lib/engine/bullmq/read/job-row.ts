@@ -23,23 +23,29 @@ import {
 } from '../job-mapping.js';
 import { unreadableIn } from '../malformed-job.js';
 import { isStalledText } from '../server/bullmq-internals.js';
+import { type Delayed, NOT_DELAYED } from '../server/job-journals.js';
 
 /**
  * The state of a job, from BullMQ's job and the list that holds it.
  *
  * @throws {PayloadError} if another program has written the result, and it cannot be read.
  */
-export function stateOf(job: BullJob, list: string): JobState {
+export function stateOf(job: BullJob, list: string, { isSuspended }: Delayed = NOT_DELAYED): JobState {
   const fields = new StoredFields();
-  const state = readState(fields, job, list);
+  const state = readState(fields, job, list, isSuspended);
   fields.demand('result');
   return state;
 }
 
 /** The row of a job. Unreadable fields are empty, and named. */
-export function rowOf(job: BullJob, list: string, queue: string, dueAt: number | null): JobRow {
+export function rowOf(
+  job: BullJob,
+  list: string,
+  queue: string,
+  { dueAt, isSuspended }: Delayed = NOT_DELAYED,
+): JobRow {
   const fields = new StoredFields();
-  const state = readState(fields, job, list);
+  const state = readState(fields, job, list, isSuspended);
   const metadata = fields.read('metadata', () => metadataOf(job.data), undefined);
   const tags = fields.read('tags', () => tagsOf(job.data), undefined);
   for (const field of unreadableIn(job.data)) fields.note(field, null);
@@ -48,9 +54,9 @@ export function rowOf(job: BullJob, list: string, queue: string, dueAt: number |
   return { ...state, queue, priority, dueAt, metadata, tags, ...(unreadable && { unreadable }) };
 }
 
-function readState(fields: StoredFields, job: BullJob, list: string): JobState {
+function readState(fields: StoredFields, job: BullJob, list: string, isSuspended: boolean): JobState {
   const reason = list === 'failed' ? cancelReasonIn(job.failedReason) : null;
-  const status = statusOf(job, list, reason);
+  const status = isSuspended ? 'suspended' : statusOf(job, list, reason);
   const ended = isFinal(status);
   const { timestamp, attemptsMade: made } = job;
   // Another program may have added the job without a name.

@@ -48,8 +48,8 @@ export class TagFinder {
     const kept = found.filter((one) => one !== null).filter(({ job }) => !this.queues.isDropped(job));
     const delayed = kept.filter(({ list }) => list === 'delayed');
     const places = delayed.map(({ job }) => ({ queue, taskId: job.id as string }));
-    const dues = places.length === 0 ? [] : await this.jobs.dueTimes(places);
-    return kept.map((one) => rowOf(one.job, one.list, queue, dues[delayed.indexOf(one)] ?? null));
+    const delays = places.length === 0 ? [] : await this.jobs.delays(places);
+    return kept.map((one) => rowOf(one.job, one.list, queue, delays[delayed.indexOf(one)]));
   }
 
   /** The first job of the first queue from that index on. */

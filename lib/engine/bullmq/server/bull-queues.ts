@@ -105,10 +105,16 @@ export class BullQueues {
     }
   }
 
+  /** The number of unfinished jobs that are neither active nor suspended. */
   async pendingCount(): Promise<number> {
-    const all = [...this.queues.values()];
-    const counts = await Promise.all(all.map((queue) => queue.getJobCountByTypes(...PENDING)));
-    return counts.reduce((sum, count) => sum + count, 0);
+    const counts = await Promise.all([
+      ...[...this.queues.values()].map((queue) => queue.getJobCountByTypes(...PENDING)),
+      ...this.names.map(async (name) => -(await this.jobs.journals.suspendedCount(name))),
+    ]);
+    return Math.max(
+      0,
+      counts.reduce((sum, count) => sum + count, 0),
+    );
   }
 
   async close(): Promise<void> {
@@ -116,7 +122,7 @@ export class BullQueues {
   }
 
   /** A chosen id names no queue, even if it looks like a generated id. */
-  private queuesOf(taskId: string): readonly string[] {
+  queuesOf(taskId: string): readonly string[] {
     const own = queueOf(taskId);
     if (own === null || !this.queues.has(own)) return this.names;
     return [own, ...this.names.filter((queue) => queue !== own)];

@@ -2,6 +2,9 @@ import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
 import type { BulkConditions, BulkOperation } from '../../control.js';
 import type { ScheduleStore } from '../../schedule-store.js';
 import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
+import type { Delayed, JobJournals, JobPlace } from './job-journals.js';
+
+export type { JobPlace };
 
 /** BullMQ's classes, for either server. */
 export type AnyQueue = Queue<unknown, unknown, string, unknown, unknown, string, IQueueBackend>;
@@ -54,14 +57,8 @@ export interface BullServer {
   close(): Promise<void>;
 }
 
-/** A job of a queue. */
-export interface JobPlace {
-  readonly queue: string;
-  readonly taskId: string;
-}
-
-/** BullMQ's lists of jobs, by state. */
-export type JobList = 'active' | 'waiting' | 'prioritized' | 'delayed' | 'failed' | 'completed';
+/** BullMQ's lists of jobs, by state; `suspended`: the suspended ones of the delayed jobs. */
+export type JobList = 'active' | 'waiting' | 'prioritized' | 'delayed' | 'suspended' | 'failed' | 'completed';
 
 /** The new content of a delayed job. */
 export interface Debounced {
@@ -73,14 +70,15 @@ export interface Debounced {
   readonly tags: readonly string[];
 }
 
-/** The effect of a cancellation, and the text of the first one. */
+/** The effect of a cancellation. */
 export interface CancelAnswer {
   readonly kind: 'cancelled' | 'signalled' | 'finished' | 'unknown';
+  /** The text of the first cancellation; `null` for a job that waits and has been told by its journal. */
   readonly text: string | null;
 }
 
 /** The lists of jobs of an operation on many jobs; `tag`: the jobs of a tag, in whatever list. */
-export type BulkSource = JobList | 'tag';
+export type BulkSource = Exclude<JobList, 'suspended'> | 'tag';
 
 /** An operation on many jobs, for the server. */
 export interface BulkCall {
@@ -105,7 +103,7 @@ export interface BulkChange {
   readonly taskId: string;
   readonly taskName: string;
   readonly retries: number;
-  /** The failure text of a cancelled job, also of one that was cancelled before. */
+  /** The failure text of a cancelled job, also of one that was cancelled before; '' for a job that its journal has told. */
   readonly text: string;
 }
 
@@ -138,12 +136,14 @@ export interface TaggedJobs {
  */
 export interface ServerJobs {
   readonly tags: TaggedJobs;
+  readonly journals: JobJournals;
   /**
    * Fails a waiting job, with `text` as its failure. An active job gets `text` as its deferred failure:
-   * BullMQ fails the job with it instead of starting it again.
+   * BullMQ fails the job with it instead of starting it again. A job to whose journal an attempt has appended does not
+   * fail: if it waits, the cancellation is posted to its journal, and it is due; if it is active, the next attempt is told.
    */
   cancel(place: JobPlace, text: string): Promise<CancelAnswer>;
-  /** The deferred failures of jobs, in their order; `null` for a job that has none. */
+  /** The cancellations of active jobs, in their order; `null` for a job that has none. */
   cancelTexts(places: readonly JobPlace[]): Promise<(string | null)[]>;
   /** Counts a job as cancelled. To be called for a job that ends as cancelled by another way than {@link cancel}. */
   noteCancelled(place: JobPlace): Promise<void>;
@@ -186,6 +186,6 @@ export interface ServerJobs {
   repairOne(place: JobPlace): Promise<void>;
   /** Ids of a list: waiting jobs in the order in which they run, finished jobs from the newest on. */
   list(queue: string, list: JobList, offset: number, count: number): Promise<string[]>;
-  /** When jobs come due, in milliseconds since the epoch; `null` for a job that is not delayed. */
-  dueTimes(places: readonly JobPlace[]): Promise<(number | null)[]>;
+  /** When jobs come due, and whether they are suspended. */
+  delays(places: readonly JobPlace[]): Promise<Delayed[]>;
 }

@@ -14,6 +14,13 @@ import type { AnyJob, AnyQueue } from './bull-server.js';
 export type Complete = AnyJob['moveToCompleted'];
 export type Fail = AnyJob['moveToFailed'];
 
+/**
+ * The end of a key that BullMQ deletes with a job on Redis: a hash of the failed child jobs, which jobs of Flowrra do not
+ * have. It names them by fields, and deletes each of them as `<prefix>:<id>` when another program removes the job: a
+ * field of Flowrra's must have one colon, and a beginning that no queue has.
+ */
+export const JOURNAL_KEY = ':failed';
+
 /** A number of attempts, or of dead workers, that BullMQ never reaches: Flowrra decides when a job has failed. */
 export const UNLIMITED = 2_000_000_000;
 
@@ -41,6 +48,11 @@ export function interceptStoring(
 export function letRetry(job: AnyJob): void {
   job.opts.attempts = UNLIMITED;
   job.opts.backoff = { type: 'custom' };
+}
+
+/** An answer of the server, as BullMQ tells it: the lease of the job has ended. */
+export class LeaseEndedError extends Error {
+  readonly code = -2;
 }
 
 /** Whether the server has answered that the job is gone, or that another worker holds its lease. */

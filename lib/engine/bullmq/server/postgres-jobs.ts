@@ -4,6 +4,7 @@ import { CANCELLED, type KeepRule } from '../job-mapping.js';
 import type {
   BulkAnswer,
   BulkCall,
+  BulkChange,
   BulkSource,
   CancelAnswer,
   Debounced,
@@ -11,6 +12,8 @@ import type {
   JobPlace,
   ServerJobs,
 } from './bull-server.js';
+import { type Delayed, delayedAt, NOT_DELAYED } from './job-journals.js';
+import { PostgresJournals } from './postgres-journals.js';
 import { PostgresTags } from './postgres-tags.js';
 import * as bulk from './sql/bulk.js';
 import * as dedup from './sql/dedup.js';
@@ -22,16 +25,18 @@ const TRIM_ONE_IN = 50;
 /** The same for steps of an operation on many jobs; the last step always does it. */
 const TRIM_ONE_STEP_IN = 10;
 
-/** A job that does not wait. */
+/** A job that does not wait, or to whose journal an attempt has appended. */
 interface NotWaiting {
   readonly text: string | null;
   readonly waits: boolean;
   readonly over: boolean;
+  readonly journalled: boolean;
 }
 
 /** {@link ServerJobs} as statements on BullMQ's tables. */
 export class PostgresJobs implements ServerJobs {
   readonly tags: PostgresTags;
+  readonly journals: PostgresJournals;
 
   /** @param named Returns the queue's name in BullMQ. */
   constructor(
@@ -41,6 +46,7 @@ export class PostgresJobs implements ServerJobs {
     private readonly now: () => number,
   ) {
     this.tags = new PostgresTags(pool, named);
+    this.journals = new PostgresJournals(pool, named, now);
   }
 
   async cancel({ queue, taskId }: JobPlace, text: string): Promise<CancelAnswer> {
@@ -54,8 +60,10 @@ export class PostgresJobs implements ServerJobs {
       const [found] = await this.ask<NotWaiting>(jobs.CANCEL_ACTIVE, [...at, text]);
       if (found === undefined) return { kind: 'unknown', text: null };
       if (found.over) return { kind: 'finished', text: null };
-      // Between the two statements the job may have been released.
+      // Between the statements the job may have been released, or its attempt may have appended to its journal.
       if (!found.waits) return { kind: 'signalled', text: found.text };
+      const told = found.journalled ? await this.journals.cancel({ queue, taskId }, text) : null;
+      if (told !== null) return { kind: 'signalled', text: told.text };
     }
   }
 
@@ -107,12 +115,24 @@ export class PostgresJobs implements ServerJobs {
     position: string | null,
   ): Promise<BulkAnswer> {
     const { sql, values } = bulk.step(this.named(queue), source, call, position, this.now());
-    const [row] = await this.ask<bulk.StepRow>(sql, values);
-    const answer = bulk.answerOf(row as bulk.StepRow);
-    const ended = answer.position === null || Math.random() * TRIM_ONE_STEP_IN < 1;
-    if (call.kind === 'cancel' && !call.dryRun && answer.count > 0 && ended)
+    const [row] = (await this.ask<bulk.StepRow>(sql, values)) as [bulk.StepRow];
+    const next = bulk.positionAfter(row);
+    const ended = next === null || Math.random() * TRIM_ONE_STEP_IN < 1;
+    if (call.kind === 'cancel' && !call.dryRun && row.count > 0 && ended)
       await this.trim([this.named(queue), '']);
-    return answer;
+    const found = row.changes ?? [];
+    const changes: BulkChange[] = [];
+    for (const change of found) {
+      const changed =
+        change.kind === bulk.JOURNALLED ? await this.tell(queue, change.taskId, call.text) : change;
+      if (changed !== null) changes.push(changed);
+    }
+    return { position: next, count: row.count - (found.length - changes.length), changes };
+  }
+
+  private async tell(queue: string, taskId: string, text: string): Promise<BulkChange | null> {
+    const told = await this.journals.cancel({ queue, taskId }, text);
+    return told && { kind: 'signalled', taskId, taskName: '', retries: 0, text: told.text ?? '' };
   }
 
   async debounce(queue: string, key: string, { data, delay }: Debounced): Promise<string | null> {
@@ -143,9 +163,12 @@ export class PostgresJobs implements ServerJobs {
     return rows.map(({ id }) => id);
   }
 
-  async dueTimes(places: readonly JobPlace[]): Promise<(number | null)[]> {
-    const rows = await this.ask<{ due: string | null }>(jobs.DUE_TIMES, this.columns(places));
-    return rows.map(({ due }) => (due === null ? null : Number(due)));
+  async delays(places: readonly JobPlace[]): Promise<Delayed[]> {
+    const values = [...this.columns(places), Math.trunc(this.now())];
+    const rows = await this.ask<{ due: string | null; suspended: boolean | null }>(jobs.DELAYS, values);
+    return rows.map(({ due, suspended }) =>
+      due === null ? NOT_DELAYED : delayedAt(Number(due), suspended === true),
+    );
   }
 
   private async trim(at: readonly string[]): Promise<void> {

@@ -8,6 +8,7 @@ import type { AnyEvents, AnyQueue, BullServer, CallFailure, ServerJobs } from '.
 import { pooledBackend } from './bullmq-internals.js';
 import { messageOf } from './outage-log.js';
 import { PostgresJobs } from './postgres-jobs.js';
+import { prepareJournals } from './postgres-journals.js';
 import { type Pg, PoolGuard, timeoutPool } from './postgres-pool.js';
 import { PostgresSchedules, prepareSchedules } from './postgres-schedules.js';
 import { prepareTags } from './postgres-tags.js';
@@ -154,6 +155,7 @@ export class PostgresServer implements BullServer {
     await runMigrations(client, schema);
     await prepareSchedules(client, schema);
     await prepareTags(client, schema);
+    await prepareJournals(client, schema);
   }
 
   private async checkSearchPath(client: PoolClient): Promise<void> {

@@ -16,6 +16,8 @@ import type {
 import { BULK } from './lua/bulk.js';
 import { CANCEL, COUNT_CANCELLED, NOTE_CANCELLED } from './lua/cancel.js';
 import { DROP_FINISHED, REMOVE, RETRY } from './lua/finished.js';
+import type { Delayed } from './job-journals.js';
+import { RedisJournals } from './redis-journals.js';
 import { defineScripts } from './redis-scripts.js';
 import { RedisTags } from './redis-tags.js';
 import { COUNT_START, DEBOUNCE, REPAIR, REPORT } from './lua/unfinished.js';
@@ -30,9 +32,6 @@ const MAX_BULK = 1_000;
 const BULK_SECONDS = 0.008;
 /** The most active jobs that one repair checks. */
 const MAX_REPAIRED = 1_000;
-
-/** BullMQ's score of a delayed job is its due time, times this, plus a counter. */
-const SCORE_PER_MS = 4_096;
 
 const CHANGE_VALUES = 5;
 
@@ -53,6 +52,7 @@ const SCRIPTS = {
 /** {@link ServerJobs} as Lua scripts on BullMQ's keys. */
 export class RedisJobs implements ServerJobs {
   readonly tags: RedisTags;
+  readonly journals: RedisJournals;
   private readonly script;
 
   constructor(
@@ -63,6 +63,7 @@ export class RedisJobs implements ServerJobs {
   ) {
     this.script = defineScripts(client, SCRIPTS);
     this.tags = new RedisTags(client, prefix, now);
+    this.journals = new RedisJournals(client, prefix, now);
   }
 
   async cancel({ queue, taskId }: JobPlace, text: string): Promise<CancelAnswer> {
@@ -70,14 +71,15 @@ export class RedisJobs implements ServerJobs {
     const now = this.now();
     const kept = [age * 1_000, count, now - SETTLED_MS] as const;
     const answer = await this.script.cancel(this.base(queue), taskId, text, now, ...kept);
-    const [kind, first = null] = answer as [CancelAnswer['kind'], string?];
-    return { kind, text: first };
+    const [kind, first] = answer as [CancelAnswer['kind'], string?];
+    return { kind, text: first || null };
   }
 
-  cancelTexts(places: readonly JobPlace[]): Promise<(string | null)[]> {
-    return Promise.all(
-      places.map(({ queue, taskId }) => this.client.hget(`${this.base(queue)}${taskId}`, 'defa')),
+  async cancelTexts(places: readonly JobPlace[]): Promise<(string | null)[]> {
+    const answers = places.map(({ queue, taskId, isJournalled = false }) =>
+      this.client.hmget(`${this.base(queue)}${taskId}`, 'defa', ...(isJournalled ? ['flowrra:cancel'] : [])),
     );
+    return (await Promise.all(answers)).map(([deferred, told]) => deferred ?? told ?? null);
   }
 
   async noteCancelled({ queue, taskId }: JobPlace): Promise<void> {
@@ -188,19 +190,16 @@ export class RedisJobs implements ServerJobs {
       case 'prioritized':
       case 'delayed':
         return client.zrange(`${base}${list}`, `${offset}`, `${last}`);
+      case 'suspended':
+        return this.journals.list(queue, offset, count);
       case 'failed':
       case 'completed':
         return client.zrevrange(`${base}${list}`, offset, last);
     }
   }
 
-  async dueTimes(places: readonly JobPlace[]): Promise<(number | null)[]> {
-    const scores = places.map(({ queue, taskId }) =>
-      this.client.zscore(`${this.base(queue)}delayed`, taskId),
-    );
-    return (await Promise.all(scores)).map((score) =>
-      score === null ? null : Math.floor(Number(score) / SCORE_PER_MS),
-    );
+  delays(places: readonly JobPlace[]): Promise<Delayed[]> {
+    return this.journals.delays(places);
   }
 
   private async repaired({ queue, taskId }: JobPlace, then: 'requeue' | 'stay'): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { JobsOptions } from 'bullmq';
 import type { ResolvedBullMqOptions } from '../bullmq-options.js';
 import { cancelReasonIn, type KeepRule } from '../job-mapping.js';
 import type { AnyJob, JobPlace, ServerJobs } from '../server/bull-server.js';
+import type { Resumed } from '../server/job-journals.js';
 import type { OutageLog } from '../server/outage-log.js';
 import { SharedTimeout } from '../server/shared-timeout.js';
 
@@ -12,6 +13,9 @@ const ANSWER_MS = 1_000;
 const SLACK = 1 / 100;
 
 const RULES = ['removeOnComplete', 'removeOnFail'] as const;
+
+/** If the server does not answer: a run that reads an empty journal is harmless. */
+const PERHAPS_RESUMED: Resumed = { isResumed: true, cancelText: null };
 
 /** Checks jobs between their claim and their start. A server that does not answer delays no start. */
 export class StartChecks {
@@ -27,6 +31,11 @@ export class StartChecks {
   async cancellationOf(place: JobPlace): Promise<string | null> {
     const [text] = await this.ask(() => this.jobs.cancelTexts([place]), []);
     return cancelReasonIn(text);
+  }
+
+  /** Whether an attempt of a job that has been started before goes on, and whether its job was cancelled. */
+  resumption(place: JobPlace): Promise<Resumed> {
+    return this.ask(() => this.jobs.journals.resume(place), PERHAPS_RESUMED);
   }
 
   /**

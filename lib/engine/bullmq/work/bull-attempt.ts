@@ -12,6 +12,10 @@ export class BullAttempt implements Attempt {
   readonly overrides: PolicyOverrides | undefined;
   readonly metadata: Metadata | undefined;
   readonly errors: readonly AttemptError[];
+  /** Known before the attempt starts. */
+  isResumed = false;
+  /** Whether an attempt may have appended to the job's journal, this one included. */
+  isJournalled = false;
   private readonly data: unknown;
   private readonly unreadable: unknown = null;
 

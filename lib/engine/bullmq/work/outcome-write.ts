@@ -3,16 +3,24 @@ import type { AttemptError } from '../../../job/job.js';
 import { nextState, type Outcome } from '../../../job/outcome.js';
 import { cancelText, failureText, storableText, withErrors } from '../job-mapping.js';
 import type { AnyJob, BullServer, ServerJobs } from '../server/bull-server.js';
-import { type Fail, interceptStoring, isLeaseAnswer, StoreAgainError } from '../server/bullmq-internals.js';
+import {
+  type Fail,
+  interceptStoring,
+  isLeaseAnswer,
+  LeaseEndedError,
+  StoreAgainError,
+} from '../server/bullmq-internals.js';
 import type { OutageLog } from '../server/outage-log.js';
 import type { BullAttempt } from './bull-attempt.js';
 
 /** The only error that a processor throws. BullMQ obeys some messages of errors, so it must not see a task's own error. */
 export class NoSuccess extends Error {}
 
+type Suspended = Extract<Outcome, { readonly kind: 'suspended' }>;
+
 export interface OutcomeWriteParts {
   readonly server: Pick<BullServer, 'cannotStore'>;
-  readonly jobs: Pick<ServerJobs, 'noteCancelled'>;
+  readonly jobs: Pick<ServerJobs, 'noteCancelled' | 'journals'>;
   readonly outages: Pick<OutageLog, 'report'>;
   readonly now: () => number;
   /** Called if another worker holds the job's lease: the outcome is not stored. */
@@ -92,6 +100,7 @@ export class OutcomeWrite {
     if (outcome === null) return fail(thrown, token, fetchNext);
     // A success that could not be stored does not become a failure.
     if (outcome.kind === 'success') throw thrown;
+    if (outcome.kind === 'suspended') return this.storeSuspension(token, outcome);
     const { reason, finishedAt, retries, errors, delay } = nextState(attempt, outcome, parts.now());
     if (reason !== null) {
       await parts.jobs.noteCancelled(attempt);
@@ -108,6 +117,13 @@ export class OutcomeWrite {
     }
     if (delay === 0) await job.moveToWait(token);
     else await job.moveToDelayed(parts.now() + delay, token);
+  }
+
+  /** The server compares the number of posted entries: one that is posted meanwhile must wake the job. */
+  private async storeSuspension(token: string, { delay, seen }: Suspended): Promise<void> {
+    const { jobs } = this.parts;
+    const isCurrent = await jobs.journals.suspend(this.attempt, token, delay ?? Infinity, seen);
+    if (!isCurrent) throw new LeaseEndedError('Missing lock: the job is no longer active for this worker');
   }
 
   /** Stores errors in the job's data. If another program's data is nested too deeply to be written again, only BullMQ stores the last error. */

@@ -1,6 +1,7 @@
 import { detached } from '../../../job/async.js';
 import type { Outcome } from '../../../job/outcome.js';
 import type { ResolvedQueue } from '../../../job/queue.js';
+import type { Run } from '../../../run/run.js';
 import type { Admission } from '../../admission.js';
 import type { BullMqParts } from '../bullmq-parts.js';
 import { cancelReasonIn, type KeepRule, keepRuleOf } from '../job-mapping.js';
@@ -114,7 +115,8 @@ export class QueueWorker {
     runs.add(run);
     admission.left();
     if (!Number.isInteger(job.attemptsMade)) await this.checks.repairCounter(job, attempt);
-    const needsChecks = this.gate !== null || job.stalledCounter > 0 || runs.mayBeCancelled(attempt.taskId);
+    const isFirst = job.attemptsStarted <= 1 && job.stalledCounter === 0;
+    const needsChecks = this.gate !== null || !isFirst || runs.mayBeCancelled(attempt.taskId);
     if (needsChecks && !(await this.mayStart(run))) {
       runs.delete(run);
       return run.settle(RELEASED);
@@ -124,12 +126,24 @@ export class QueueWorker {
     return run.settle(outcome);
   };
 
+  /** BullMQ ends no job with a journal by a cancellation: its run does, after it has undone its steps. */
+  private async resume(run: Run, attempt: BullAttempt): Promise<void> {
+    const { isResumed, cancelText } = await this.checks.resumption(attempt);
+    attempt.isResumed = attempt.isJournalled = isResumed;
+    const reason = cancelReasonIn(cancelText);
+    if (reason !== null) run.cancel(reason);
+  }
+
   private async mayStart({ run, job, attempt }: BullRun): Promise<boolean> {
     const { runs, host } = this.parts;
+    const isFirst = job.attemptsStarted <= 1;
     const entering = this.gate?.enter((leave) => run.onAbort(leave)) ?? true;
-    if (entering === true && job.stalledCounter === 0 && !runs.mayBeCancelled(attempt.taskId)) return true;
+    const mayBeCancelled = (): boolean =>
+      entering !== true || job.stalledCounter > 0 || runs.mayBeCancelled(attempt.taskId);
+    if (isFirst && !mayBeCancelled()) return true;
     if (!(await entering)) return false;
-    if (run.cancelReason === null) {
+    if (!isFirst) await this.resume(run, attempt);
+    if (run.cancelReason === null && mayBeCancelled()) {
       const reason = await this.checks.cancellationOf(attempt);
       if (reason !== null) run.cancel(reason);
     }

@@ -8,6 +8,7 @@ import { Counters } from '../sql/counters.js';
 import { DedupeWrites } from '../sql/dedupe-writes.js';
 import { JobPages } from '../sql/job-pages.js';
 import { JobReads } from '../sql/job-reads.js';
+import { JournalRows } from '../sql/journal-rows.js';
 import { LeaseWrites } from '../sql/lease-writes.js';
 import { OutcomeWrites } from '../sql/outcome-writes.js';
 import { QueueLimits } from '../sql/queue-limits.js';
@@ -36,6 +37,7 @@ export class JobsFile {
   readonly queues: QueueLimits;
   readonly control: ControlWrites;
   readonly schedules: ScheduleRows;
+  readonly journals: JournalRows;
 
   private readonly transaction: FileTransaction;
   private readonly presence: FilePresence;
@@ -55,9 +57,10 @@ export class JobsFile {
     this.retention = new RetentionWrites(database, counters, retention);
     this.submissions = new SubmissionWrites(database, counters, ids, keys, this.retention);
     this.control = new ControlWrites(database, counters, keys);
-    this.claims = new ClaimWrites(database, counters, this.control);
-    this.outcomes = new OutcomeWrites(database, counters);
-    this.leases = new LeaseWrites(database, counters, this.control);
+    this.journals = new JournalRows(database, counters);
+    this.claims = new ClaimWrites(database, counters, this.control, this.journals);
+    this.outcomes = new OutcomeWrites(database, counters, this.journals);
+    this.leases = new LeaseWrites(database, counters, this.control, this.journals);
     this.queues = new QueueLimits(database, counters, queues);
     this.schedules = new ScheduleRows(database);
     this.transaction = new FileTransaction(database, counters, () => this.retention.dropExcess());

@@ -137,6 +137,32 @@ const MIGRATIONS: readonly string[] = [
      WHERE job = old.id AND tag IN (SELECT value FROM json_each(iif(json_valid(old.tags), old.tags, '[]')));
   END;
   `,
+  `
+  -- From this version on, the status may be suspended. Such a job has a due_at, or neither place nor due_at.
+  ALTER TABLE jobs ADD COLUMN appended INTEGER;   -- 1 if an attempt has appended to its journal; NULL for no
+  ALTER TABLE jobs ADD COLUMN posts    INTEGER;   -- the number of entries ever posted to its journal; NULL for none
+
+  -- The journals of durable jobs. The entries of a job are stored side by side: each attempt reads all of them.
+  CREATE TABLE journals (
+    job    INTEGER NOT NULL,
+    key    TEXT    NOT NULL,
+    number INTEGER NOT NULL,   -- of the file's sequence: an entry with a higher number was first written later
+    body   TEXT    NOT NULL,   -- JSON
+    PRIMARY KEY (job, key)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Deleted jobs of which entries are left: maintenance deletes them.
+  CREATE TABLE dropped_journals (
+    job INTEGER PRIMARY KEY
+  ) STRICT;
+  -- A transaction may delete hundreds of jobs, so it deletes only a limited number of entries of each.
+  CREATE TRIGGER jobs_unjournaled AFTER DELETE ON jobs
+  WHEN old.appended IS NOT NULL OR old.posts IS NOT NULL BEGIN
+    DELETE FROM journals
+     WHERE job = old.id AND key IN (SELECT key FROM journals WHERE job = old.id LIMIT 100);
+    INSERT INTO dropped_journals (job) SELECT job FROM journals WHERE job = old.id LIMIT 1;
+  END;
+  `,
 ];
 
 /**

@@ -1,6 +1,7 @@
 import type { SqliteDatabase } from '../file/driver.js';
 import type { ControlWrites } from './control-writes.js';
 import type { Counters } from './counters.js';
+import type { JournalRows } from './journal-rows.js';
 import { leaseEnd } from './lease-writes.js';
 import { CLAIMED_COLUMNS, type ClaimedRow } from './sqlite-attempt.js';
 
@@ -20,6 +21,7 @@ export class ClaimWrites {
     database: SqliteDatabase,
     private readonly counters: Counters,
     private readonly control: ControlWrites,
+    private readonly journals: JournalRows,
   ) {
     this.findDue = database.prepare<{ id: number }>(
       'SELECT id FROM jobs WHERE queue = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?',
@@ -36,8 +38,8 @@ export class ClaimWrites {
       `UPDATE jobs SET status = ?, place = ?, leased_until = NULL, started_at = ?
        WHERE id = ? AND claims = ? AND status = 'running' AND cancelling IS NULL`,
     );
-    this.cancelling = database.prepare<{ cancelling: string | null }>(
-      `SELECT cancelling FROM jobs WHERE id = ? AND claims = ? AND status = 'running'`,
+    this.cancelling = database.prepare<{ cancelling: string | null; appended: number | null }>(
+      `SELECT cancelling, appended FROM jobs WHERE id = ? AND claims = ? AND status = 'running'`,
     );
   }
 
@@ -60,21 +62,29 @@ export class ClaimWrites {
 
   /**
    * Releases prefetched jobs that were not started: each gets its former place. Jobs that have been cancelled
-   * meanwhile end instead, and their rows are returned.
+   * meanwhile end instead, and their rows are returned, unless an attempt has to undo steps first.
    */
   release(rows: readonly ClaimedRow[], now: number): number[] {
     const cancelled: number[] = [];
     for (const row of rows) {
-      if (this.restore.run(row.status, row.place, row.started_at, row.id, row.claims) > 0) {
-        this.counters.move(row.queue, 'running', row.status);
+      if (this.putBack(row)) continue;
+      const { cancelling: reason = null, appended = null } = this.cancelling.get(row.id, row.claims) ?? {};
+      if (reason === null) continue;
+      if (appended !== null) {
+        this.journals.postCancellation(row.id, reason);
+        this.putBack(row);
         continue;
       }
-      const reason = this.cancelling.get(row.id, row.claims)?.cancelling ?? null;
-      if (reason === null) continue;
       this.control.endCancelled({ ...row, status: 'running' }, reason, now);
       cancelled.push(row.id);
     }
     return cancelled;
+  }
+
+  private putBack(row: ClaimedRow): boolean {
+    if (this.restore.run(row.status, row.place, row.started_at, row.id, row.claims) === 0) return false;
+    this.counters.move(row.queue, 'running', row.status);
+    return true;
   }
 
   /** Delayed jobs get their places in the order in which they become due. */

@@ -2,6 +2,7 @@ import { type TaskStatus, waitingStatus } from '../../../job/job.js';
 import type { SqliteDatabase } from '../file/driver.js';
 import type { ControlWrites } from './control-writes.js';
 import type { Counters } from './counters.js';
+import type { JournalRows } from './journal-rows.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 
 /**
@@ -28,12 +29,13 @@ interface LeasedRow {
   readonly started_at: number | null;
   readonly retries: number;
   readonly cancelling: string | null;
+  readonly appended: number | null;
 }
 
 export interface Rescue {
   /** How many jobs of dead workers wait again. */
   readonly waiting: number;
-  /** The rows of those that had been cancelled: they have ended. */
+  /** The rows of those that had been cancelled and have no steps to undo: they have ended. */
   readonly cancelled: readonly number[];
 }
 
@@ -52,6 +54,7 @@ export class LeaseWrites {
     database: SqliteDatabase,
     private readonly counters: Counters,
     private readonly control: ControlWrites,
+    private readonly journals: JournalRows,
   ) {
     this.extend = database.prepare(
       `UPDATE jobs SET leased_until = ? WHERE id = ? AND claims = ? AND status = 'running'`,
@@ -61,7 +64,7 @@ export class LeaseWrites {
        WHERE id = ? AND claims = ? AND status IN ('pending', 'retrying') AND rescues IN (?, ?)`,
     );
     this.findEnded = database.prepare<LeasedRow>(
-      `SELECT id, queue, status, started_at, retries, cancelling FROM jobs
+      `SELECT id, queue, status, started_at, retries, cancelling, appended FROM jobs
        WHERE leased_until <= ? ORDER BY leased_until LIMIT ?`,
     );
     // An attempt that may not have begun is not counted. The job is a suspect from then on, and the next rescue counts.
@@ -109,7 +112,9 @@ export class LeaseWrites {
     const cancelled: number[] = [];
     const dead = this.findEnded.all(now, MAX_RESCUED).filter(({ id }) => !holds(id));
     for (const row of dead) {
-      if (row.cancelling !== null) {
+      if (row.cancelling !== null && row.appended !== null) {
+        this.journals.postCancellation(row.id, row.cancelling);
+      } else if (row.cancelling !== null) {
         this.control.endCancelled(row, row.cancelling, now);
         cancelled.push(row.id);
         continue;

@@ -1,8 +1,10 @@
+import { waitingStatus } from '../../../job/job.js';
 import { nextState, type NextState, type Outcome } from '../../../job/outcome.js';
 import { payloadToText } from '../../../job/payload/payload-text.js';
 import type { SqliteDatabase } from '../file/driver.js';
 import type { Counters } from './counters.js';
 import { type SqliteRow, timeAfter } from './job-row.js';
+import type { JournalRows } from './journal-rows.js';
 import type { SqliteAttempt } from './sqlite-attempt.js';
 
 /** The state of a job after an outcome, with its payloads in their stored form. */
@@ -11,9 +13,18 @@ export interface EncodedState extends Omit<NextState, 'errors' | 'result'> {
   readonly result: string | null;
 }
 
-/** Called before the transaction, so that the transaction is short. */
-export function encodeOutcome(attempt: SqliteAttempt, outcome: Outcome, now: number): EncodedState {
-  const state = nextState(attempt, outcome, now);
+/**
+ * Called before the transaction, so that the transaction is short.
+ *
+ * @param posts The number of entries that were ever posted to the job's journal, for the outcome `suspended`.
+ */
+export function encodeOutcome(
+  attempt: SqliteAttempt,
+  outcome: Outcome,
+  now: number,
+  posts = 0,
+): EncodedState {
+  const state = nextState(attempt, outcome, now, posts);
   return {
     ...state,
     errors: state.errors === attempt.errors ? attempt.row.errors : payloadToText(state.errors),
@@ -62,6 +73,7 @@ export class OutcomeWrites {
   constructor(
     database: SqliteDatabase,
     private readonly counters: Counters,
+    private readonly journals: JournalRows,
   ) {
     const isCurrent = `id = ? AND claims = ? AND status = 'running'`;
     this.finish = database.prepare(
@@ -75,56 +87,65 @@ export class OutcomeWrites {
                        errors = ?, retries = ?, rescues = ?
        WHERE ${isCurrent} AND cancelling IS NULL`,
     );
-    this.cancelling = database.prepare<{ cancelling: string | null }>(
-      `SELECT cancelling FROM jobs WHERE ${isCurrent}`,
+    this.cancelling = database.prepare<{ cancelling: string | null; appended: number | null }>(
+      `SELECT cancelling, appended FROM jobs WHERE ${isCurrent}`,
     );
   }
 
   /**
    * Returns the stored state: the given one or, if the job was to wait again and has been cancelled meanwhile,
-   * `cancelled`. `null`, and nothing changes, if another worker has claimed the job.
+   * `cancelled`. A cancelled job with a journal waits: its next attempt undoes its steps. `null`, and nothing
+   * changes, if another worker has claimed the job.
    */
   settle(attempt: SqliteAttempt, state: EncodedState, now: number): EncodedState | null {
     return state.finishedAt === null ? this.waitAgain(attempt, state, now) : this.end(attempt, state);
   }
 
-  private end({ row, startedAt, signalled }: SqliteAttempt, state: EncodedState): EncodedState | null {
+  private end({ row, startedAt, cancelReason }: SqliteAttempt, state: EncodedState): EncodedState | null {
     const { status, finishedAt, errors, result, reason } = state;
     const order = this.counters.next();
     const params = [status, startedAt, finishedAt, order, errors, result, reason, row.id, row.claims];
     if (this.finish.run(...params) === 0) return null;
     // A second statement: setting these columns, even from NULL to NULL, would slow down every job.
-    if (status !== 'success' || signalled) this.finishRare.run(status === 'failed' ? 1 : null, row.id);
+    if (status !== 'success' || cancelReason !== null)
+      this.finishRare.run(status === 'failed' ? 1 : null, row.id);
     this.counters.move(row.queue, 'running', status);
     return state;
   }
 
   private waitAgain(attempt: SqliteAttempt, state: EncodedState, now: number): EncodedState | null {
-    const { row, startedAt } = attempt;
+    if (this.storeWait(attempt, state, now)) return state;
+    const { id, claims } = attempt.row;
+    const { cancelling: reason = null, appended = null } = this.cancelling.get(id, claims) ?? {};
+    if (reason === null) return null;
+    if (appended === null) {
+      // A cancelled job does not run again, even if its worker does not know of the cancellation.
+      const cancelled = encodeOutcome(attempt, { kind: 'cancelled', reason }, now);
+      return this.end(attempt, { ...cancelled, errors: state.errors });
+    }
+    // Its next attempt finds the cancellation in the journal, and undoes its steps.
+    const isNew = this.journals.postCancellation(id, reason);
+    const due = { ...state, status: waitingStatus(state.retries), delay: 0 };
+    return this.storeWait(attempt, isNew ? due : state, now) ? state : null;
+  }
+
+  /** Returns `false`, and changes nothing, if the job has been cancelled or another worker has claimed it. */
+  private storeWait({ row, startedAt }: SqliteAttempt, state: EncodedState, now: number): boolean {
     const { status, delay, first } = state;
     const place = first ? row.id : this.counters.next();
     const done = this.wait.run(
       status,
       startedAt,
       delay > 0 ? null : place,
-      delay > 0 ? timeAfter(now, delay) : null,
+      delay > 0 && delay !== Infinity ? timeAfter(now, delay) : null,
       state.errors,
       state.retries,
       first ? row.rescues : 0,
       row.id,
       row.claims,
     );
-    if (done === 0) return this.endIfCancelled(attempt, state, now);
+    if (done === 0) return false;
     this.counters.move(row.queue, 'running', status);
-    return state;
-  }
-
-  /** A cancelled job does not run again, even if its worker does not know of the cancellation. */
-  private endIfCancelled(attempt: SqliteAttempt, { errors }: EncodedState, now: number): EncodedState | null {
-    const { id, claims } = attempt.row;
-    const reason = this.cancelling.get(id, claims)?.cancelling ?? null;
-    if (reason === null) return null;
-    const cancelled = encodeOutcome(attempt, { kind: 'cancelled', reason }, now);
-    return this.end(attempt, { ...cancelled, errors });
+    return true;
   }
 }

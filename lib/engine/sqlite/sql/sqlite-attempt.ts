@@ -27,18 +27,20 @@ export interface ClaimedRow {
   readonly overrides: string | null;
   readonly errors: string | null;
   readonly metadata: string | null;
+  /** 1 if an attempt has appended to the job's journal. */
+  readonly appended: number | null;
 }
 
 export const CLAIMED_COLUMNS =
-  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors, metadata';
+  'id, task_id, task, queue, status, priority, place, claims, rescues, retries, submitted_at, started_at, args, overrides, errors, metadata, appended';
 
 /** An attempt at a job of the file. */
 export class SqliteAttempt implements Attempt {
   startedAt = 0;
   /** When the lease was last renewed, in monotonic milliseconds. */
   renewedAt = 0;
-  /** Whether this process knows that the job has been cancelled. */
-  signalled = false;
+  /** Why the job has been cancelled, as soon as this process knows; `null` otherwise. */
+  cancelReason: string | null = null;
   /** Whether it has stored a report. */
   reported = false;
   readonly overrides: PolicyOverrides | undefined;
@@ -91,6 +93,10 @@ export class SqliteAttempt implements Attempt {
 
   get retries(): number {
     return this.row.retries;
+  }
+
+  get isResumed(): boolean {
+    return this.row.appended !== null;
   }
 
   /** @throws {PayloadError} if the row is unreadable. */

@@ -5,6 +5,7 @@ import type { Attempt } from '../../../job/job.js';
 import { printed } from '../../../job/show-value.js';
 import { CHANGED, type StoreConfig } from '../../embedded/job-store.js';
 import type { JobsFile } from '../file/jobs-file.js';
+import type { CancellationRow } from '../sql/job-reads.js';
 import type { SqliteRow } from '../sql/job-row.js';
 import { type ClaimedRow, SqliteAttempt } from '../sql/sqlite-attempt.js';
 import type { ResolvedSqliteOptions } from '../sqlite-options.js';
@@ -36,8 +37,8 @@ export class ClaimedJobs {
   /** When cancellations were last checked, and the version of the file then. */
   private checkedAt = -Infinity;
   private version = 0;
-  /** Rows and claims of cancelled jobs that were not known to be claimed here at the last check. */
-  private unmatched: ReadonlyMap<number, number> = new Map();
+  /** By row, cancelled jobs that were not known to be claimed here at the last check. */
+  private unmatched: ReadonlyMap<number, CancellationRow> = new Map();
 
   constructor(private readonly parts: ClaimedJobsParts) {
     this.prefetch = new Prefetch(parts.config.clock, (attempts) => void this.release(attempts));
@@ -99,27 +100,34 @@ export class ClaimedJobs {
     return before === undefined ? row : { ...row, status: before.status, started_at: before.started_at };
   }
 
-  /** Removes a job from the prefetched ones. The caller must end or release it. `null` if it is not prefetched. */
+  /**
+   * Removes a job from the prefetched ones. The caller must end or release it. `null` if it is not prefetched, or if
+   * its journal keeps it from ending without an attempt.
+   */
   withdraw(id: number): SqliteAttempt | null {
     const attempt = this.attempts.get(id);
-    return attempt !== undefined && this.prefetch.withdraw(attempt) ? attempt : null;
+    return attempt !== undefined && !attempt.isResumed && this.prefetch.withdraw(attempt) ? attempt : null;
   }
 
   /** Stops the attempt of a cancelled job. Returns `false` if the job is not claimed here. */
   cancel(id: number, reason: string): boolean {
     const attempt = this.attempts.get(id);
     if (attempt === undefined) return false;
-    if (attempt.signalled) return true;
-    attempt.signalled = true;
+    if (attempt.cancelReason !== null) return true;
+    attempt.cancelReason = reason;
     if (this.prefetch.withdraw(attempt)) void this.release([attempt]);
     else this.parts.config.notify({ type: 'cancelled', attempt, reason });
     return true;
   }
 
-  /** Whether an attempt may begin. If its job has been cancelled since the claim, the job ends instead. */
+  /**
+   * Whether an attempt may begin. If its job has been cancelled since the claim, the job ends instead; a job with a
+   * journal begins as a cancelled one, since its steps may have to be undone.
+   */
   begins(attempt: SqliteAttempt): boolean {
     if (performance.now() - this.checkedAt >= CANCELLATION_CHECK_MS) this.checkCancellations();
-    if (!attempt.signalled) return true;
+    // The run of a job with a journal has been told of the cancellation.
+    if (attempt.cancelReason === null || attempt.isResumed) return true;
     void this.release([attempt]);
     return false;
   }
@@ -184,9 +192,9 @@ export class ClaimedJobs {
   }
 
   private applyCancellations(): void {
-    const unmatched = new Map<number, number>();
-    for (const { id, claims, cancelling } of this.parts.file.reads.cancellations())
-      if (!this.cancel(id, cancelling)) unmatched.set(id, claims);
+    const unmatched = new Map<number, CancellationRow>();
+    for (const row of this.parts.file.reads.cancellations())
+      if (!this.cancel(row.id, row.cancelling)) unmatched.set(row.id, row);
     this.unmatched = unmatched;
   }
 
@@ -221,13 +229,18 @@ export class ClaimedJobs {
   }
 
   private attempt(row: ClaimedRow, claimedAt: number, largeArgs: (id: number) => string): SqliteAttempt {
-    const { maxRescues } = this.parts.options;
+    const { config, options } = this.parts;
+    const { maxRescues } = options;
     // With `maxRescues` 0, a job that may have been started before is not started again.
     const lost = maxRescues === 0 ? row.rescues !== 0 : row.rescues > maxRescues;
     const attempt = new SqliteAttempt(row, largeArgs, lost);
     attempt.renewedAt = claimedAt;
     // Another process cancelled the job after the claim, and the check came before this attempt was known.
-    attempt.signalled = this.unmatched.get(row.id) === row.claims;
+    const cancelled = this.unmatched.get(row.id);
+    if (cancelled?.claims === row.claims) {
+      attempt.cancelReason = cancelled.cancelling;
+      if (attempt.isResumed) config.notify({ type: 'cancelled', attempt, reason: cancelled.cancelling });
+    }
     this.attempts.set(row.id, attempt);
     return attempt;
   }

@@ -133,12 +133,13 @@ export class Maintenance {
 
   private async prune(): Promise<void> {
     const { file, config } = this.parts;
-    const { commit, retention } = file;
+    const { commit, retention, journals } = file;
     const now = config.clock.now();
-    if (!retention.isDue(now)) return;
+    if (!retention.isDue(now) && !journals.hasDropped) return;
     if (!(await commit.write(() => retention.takeTurn(now, PRUNE_MS)))) return;
     while (await commit.write(() => retention.dropExpired(now)));
     while (await commit.write(() => retention.dropKeys(now)));
+    while (await commit.write(() => journals.deleteDropped()));
   }
 
   /** Only the first failure is logged, and later the recovery. */

@@ -61,6 +61,7 @@ local function statusIn(place, reason, made)
   if place == 'completed' then return 'success' end
   if place == 'failed' then return isCancelled(reason) and 'cancelled' or 'failed' end
   if place == 'active' then return 'running' end
+  if place == 'delayed' and isSuspended(given.now) then return 'suspended' end
   return (tonumber(made) or 0) > 0 and 'retrying' or 'pending'
 end
 
@@ -79,7 +80,7 @@ local function matching()
   local status = statusIn(placeOf(), fields[3], fields[4])
   if not given.status[status] then return nil end
   if given.task and given.task ~= name then return nil end
-  if (given.from and at < given.from) or at >= given.to then return nil end
+  if (given.from and at < given.from) or (given.to and at >= given.to) then return nil end
   if ended and (ended <= given.expired or (given.finishedBefore and ended >= given.finishedBefore)) then return nil end
   if given.finishedBefore and not ended then return nil end
   if given.tag and not hasTag(fields[6]) then return nil end
@@ -103,14 +104,14 @@ local function apply(index)
     if not removeJob() then return false end
     leaves = true
   else
-    local isTaken = source == 'wait' and call('EXISTS', job .. ':lock') == 0 and call('HEXISTS', job, 'parentKey') == 0
+    local isTaken = source == 'wait' and call('EXISTS', job .. ':lock') == 0 and call('HEXISTS', job, 'parentKey') == 0 and not isAppended()
     -- An entry in the middle of a list cannot be removed at once: it becomes empty, and all empty ones are removed below.
     if isTaken then
       call('LSET', key, -(start + index), '')
       gone = gone + 1
     end
     kind, text = cancelJob(given.text, given.now, given.settled, isTaken)
-    if kind == 'signalled' then leaves = false
+    if kind == 'signalled' then leaves = source == 'delayed' and not call('ZSCORE', key, id)
     elseif kind ~= 'cancelled' then return isTaken end
   end
   count = count + 1

@@ -1,10 +1,25 @@
+import { JOURNALLED_JOB } from './journal.js';
 import { PRELUDE } from './prelude.js';
 
 /** Part of a script: `cancelJob(text, now, settled)` returns the kind of the answer and its text; `trimFailed` deletes old failed jobs. */
-export const CANCEL_JOB = `
+export const CANCEL_JOB = `${JOURNALLED_JOB}
+-- A job to whose journal an attempt has appended ends only in a run.
+local function cancelJournalled(text, now)
+  local waits = call('ZSCORE', base .. 'delayed', id) or call('ZSCORE', base .. 'prioritized', id)
+  if not waits and call('EXISTS', job .. ':lock') == 0 then waits = call('LPOS', base .. 'wait', id, 'RANK', -1) end
+  if not waits then
+    call('HSETNX', job, 'flowrra:cancel', text)
+    return 'signalled', call('HGET', job, 'flowrra:cancel')
+  end
+  postCancel(call('HGET', job, 'flowrra:cancel') or text)
+  if call('ZSCORE', base .. 'delayed', id) then wake(now, now) end
+  return 'signalled', ''
+end
+
 local function cancelJob(text, now, settled, isTaken)
   if call('EXISTS', job) == 0 then return 'unknown' end
   if call('ZSCORE', failed, id) or call('ZSCORE', base .. 'completed', id) then return 'finished' end
+  if isAppended() then return cancelJournalled(text, now) end
 
   -- A child job is failed by BullMQ, which informs its parent.
   local from = nil
@@ -23,6 +38,7 @@ local function cancelJob(text, now, settled, isTaken)
   call('HSET', job, 'failedReason', text, 'finishedOn', now)
   call('HINCRBY', job, 'atm', 1)
   call('HDEL', job, 'defa')
+  call('ZREM', suspended, id)
   call('ZADD', failed, now, id)
   call('ZADD', cancelled, now, id)
   forgetGone(2, settled)

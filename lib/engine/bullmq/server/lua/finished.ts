@@ -17,15 +17,8 @@ local function retryJob(cancelledText)
   local reason = call('HGET', job, 'failedReason')
   if reason and string.sub(reason, 1, #cancelledText) == cancelledText then return false end
   if call('ZREM', failed, id) == 0 then return false end
-  call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'flowrra:starts', 'defa', 'progress')
-
-  local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
-  local priority = tonumber(call('HGET', job, 'priority') or 0)
-  if priority == 0 then call('LPUSH', base .. 'wait', id)
-  else call('ZADD', base .. 'prioritized', priority * 0x100000000 + call('INCR', base .. 'pc') % 0x100000000, id) end
-  if not meta[1] and not (meta[2] and call('LLEN', base .. 'active') >= tonumber(meta[2])) then
-    call('ZADD', base .. 'marker', 0, '0')
-  end
+  call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'flowrra:starts', 'flowrra:cancel', 'defa', 'progress')
+  enqueue()
 
   local key = call('HGET', job, 'deid')
   local fine, opts = pcall(cjson.decode, call('HGET', job, 'opts') or '{}')

@@ -20,6 +20,17 @@ local function freeKey()
   if call('PTTL', key) == -1 and call('GET', key) == id then call('DEL', key) end
 end
 
+-- Adds the job to those that wait, behind the others of its priority.
+local function enqueue()
+  local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
+  local priority = tonumber(call('HGET', job, 'priority') or 0)
+  if priority == 0 then call('LPUSH', base .. 'wait', id)
+  else call('ZADD', base .. 'prioritized', priority * 0x100000000 + call('INCR', base .. 'pc') % 0x100000000, id) end
+  if not meta[1] and not (meta[2] and call('LLEN', base .. 'active') >= tonumber(meta[2])) then
+    call('ZADD', base .. 'marker', 0, '0')
+  end
+end
+
 -- The tags of jobs: see RedisTags.
 local tags, tagged = base .. 'flowrra:tags', base .. 'flowrra:tagged'
 local function tagKey(name) return base .. 'flowrra:tag:' .. name end

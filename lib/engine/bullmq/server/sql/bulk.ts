@@ -1,6 +1,10 @@
 import { CANCELLED } from '../../job-mapping.js';
-import type { BulkAnswer, BulkCall, BulkChange, BulkSource } from '../bull-server.js';
+import type { BulkCall, BulkChange, BulkSource } from '../bull-server.js';
 import { FREED } from './dedup.js';
+import { IS_JOURNALLED, isSuspended } from './job.js';
+
+/** The kind of a job that the step has left alone, since it has a journal. */
+export const JOURNALLED = 'journalled';
 
 /** The most jobs that one step reads. */
 const MAX_READ = 200;
@@ -45,6 +49,7 @@ const SOURCES: Readonly<Record<BulkSource, Source>> = {
 const STATUS = `CASE WHEN state = 'completed' THEN 'success'
   WHEN state = 'failed' THEN CASE WHEN starts_with(failed_reason, '${CANCELLED}') THEN 'cancelled' ELSE 'failed' END
   WHEN state = 'active' THEN 'running'
+  WHEN ${isSuspended('$11::bigint')} THEN 'suspended'
   WHEN state IN ('waiting', 'delayed') THEN CASE WHEN attempts_made > 0 THEN 'retrying' ELSE 'pending' END END`;
 
 /** Parts of a statement that change the jobs in `matching`, and whose last one is `changed (id, kind, name, retries, text)`. */
@@ -53,7 +58,7 @@ const CHANGES: Readonly<Record<BulkCall['kind'], string>> = {
   UPDATE job
      SET state = 'waiting', seq = nextval('job_seq'), process_at_ms = NULL, processed_at_ms = NULL,
          finished_at_ms = NULL, return_value = NULL, failed_reason = NULL, stacktrace = NULL,
-         deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT, opts = opts - 'flowrraStarts'
+         deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT, opts = opts - 'flowrraStarts' - 'flowrraCancel'
    WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching))
   RETURNING job.id, 'retry' AS kind, name, 0 AS retries, '' AS text, dedup_id, opts,
             publish_event($1, 'waiting', jsonb_build_object('jobId', job.id, 'prev', 'failed'))
@@ -72,18 +77,22 @@ const CHANGES: Readonly<Record<BulkCall['kind'], string>> = {
   cancel: `signalled AS (
   UPDATE job SET deferred_failure = COALESCE(deferred_failure, $12)
    WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching)) AND (state = 'active' OR parent_id IS NOT NULL)
+     AND NOT ${IS_JOURNALLED}
   RETURNING job.id, name, attempts_made, deferred_failure
 ), gone AS (
   UPDATE job
      SET state = 'failed', failed_reason = COALESCE(deferred_failure, $12), deferred_failure = NULL,
          finished_at_ms = $11::bigint, process_at_ms = NULL, attempts_made = attempts_made + 1
    WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching)) AND state IN ('waiting', 'delayed') AND parent_id IS NULL
+     AND NOT ${IS_JOURNALLED}
   RETURNING job.id, dedup_id, name, attempts_made - 1 AS retries, failed_reason,
             publish_event($1, 'failed', jsonb_build_object('jobId', job.id, 'failedReason', failed_reason, 'prev', 'waiting'))
 ), ${FREED}, changed AS (
   SELECT id, 'cancelled' AS kind, name, retries, failed_reason AS text FROM gone
   UNION ALL
   SELECT id, 'signalled', name, attempts_made, deferred_failure FROM signalled
+  UNION ALL
+  SELECT id, '${JOURNALLED}', '', 0, '' FROM matching WHERE journalled
 )`,
 };
 
@@ -93,8 +102,10 @@ export interface StepRow {
   /** The keys of the last job that was read. */
   readonly last: readonly [string, string] | null;
   readonly count: number;
-  readonly changes: readonly BulkChange[] | null;
+  readonly changes: readonly StepChange[] | null;
 }
+
+export type StepChange = BulkChange | { readonly kind: typeof JOURNALLED; readonly taskId: string };
 
 /**
  * One step. Jobs are looked up by arrays of ids: PostgreSQL would join a table that it has not analyzed yet as a whole.
@@ -137,7 +148,7 @@ WITH page AS MATERIALIZED (
   SELECT ${id} AS id, ${first} AS first, ${second} AS second FROM ${from}
    WHERE queue = $1 AND ${where} ${after} ${bound} ORDER BY ${first}, ${second} LIMIT $4
 ), matching AS (
-  SELECT job.id FROM job
+  SELECT job.id, ${IS_JOURNALLED} AS journalled FROM job
    WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM page)) AND ${STATUS} = ANY($6::text[]) AND ($7::text IS NULL OR name = $7)
      AND ($8::bigint IS NULL OR added_at_ms >= $8) AND ($9::bigint IS NULL OR added_at_ms < $9)
      AND (($10::bigint[])[1] IS NULL OR finished_at_ms < ($10::bigint[])[1])
@@ -154,10 +165,7 @@ SELECT (SELECT count(*)::integer FROM page) AS read,
   return { sql, values };
 }
 
-export function answerOf({ read, last, count, changes }: StepRow): BulkAnswer {
-  return {
-    position: read < MAX_READ || last === null ? null : JSON.stringify(last),
-    count,
-    changes: changes ?? [],
-  };
+/** Where the next step begins; `null` at the end. */
+export function positionAfter({ read, last }: StepRow): string | null {
+  return read < MAX_READ || last === null ? null : JSON.stringify(last);
 }

@@ -7,13 +7,20 @@ import { FREED } from './dedup.js';
  * queue, and $2 the job, unless stated otherwise.
  */
 
+/** Whether an attempt has appended to the journal of a job: only a run ends such a job. */
+export const IS_JOURNALLED = `(opts @> '{"flowrraJournal": true}')`;
+
+/** Whether a job is suspended. A job that has come due may have been started since. */
+export const isSuspended = (now: string): string =>
+  `(state = 'delayed' AND process_at_ms > ${now} AND opts -> 'flowrraSuspended' IS NOT DISTINCT FROM to_jsonb(process_at_ms))`;
+
 /** $3: text, $4: now. A child job is failed by BullMQ, which informs its parent. */
 export const CANCEL_WAITING = `
 WITH gone AS (
   UPDATE job
      SET state = 'failed', failed_reason = COALESCE(deferred_failure, $3), deferred_failure = NULL,
          finished_at_ms = $4::bigint, process_at_ms = NULL, attempts_made = attempts_made + 1
-   WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'delayed') AND parent_id IS NULL
+   WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'delayed') AND parent_id IS NULL AND NOT ${IS_JOURNALLED}
   RETURNING id, dedup_id, failed_reason
 ), ${FREED}
 SELECT failed_reason AS text,
@@ -24,12 +31,13 @@ SELECT failed_reason AS text,
 export const CANCEL_ACTIVE = `
 WITH signalled AS (
   UPDATE job SET deferred_failure = COALESCE(deferred_failure, $3)
-   WHERE queue = $1 AND id = $2 AND state NOT IN ('completed', 'failed')
+   WHERE queue = $1 AND id = $2 AND state NOT IN ('completed', 'failed') AND NOT ${IS_JOURNALLED}
   RETURNING deferred_failure AS text, state IN ('waiting', 'delayed') AND parent_id IS NULL AS waits
 )
-SELECT text, waits, false AS over FROM signalled
+SELECT text, waits, false AS over, false AS journalled FROM signalled
 UNION ALL
-SELECT NULL, false, true FROM job WHERE queue = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM signalled)`;
+SELECT NULL, true, state IN ('completed', 'failed'), ${IS_JOURNALLED} FROM job
+ WHERE queue = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM signalled)`;
 
 /** $3: now, $4: seconds, $5: the number of failed jobs to keep. */
 export const TRIM = `SELECT apply_retention($1, $2, 'failed', $3::bigint, false, $4::bigint, $5::integer)`;
@@ -38,10 +46,13 @@ export const TRIM = `SELECT apply_retention($1, $2, 'failed', $3::bigint, false,
 const GIVEN = `unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (queue, id, n)
   LEFT JOIN job ON job.queue = given.queue AND job.id = given.id`;
 
-export const CANCEL_TEXTS = `SELECT deferred_failure AS text FROM ${GIVEN} ORDER BY n`;
+export const CANCEL_TEXTS = `
+SELECT COALESCE(deferred_failure, opts ->> 'flowrraCancel') AS text FROM ${GIVEN} ORDER BY n`;
 
-export const DUE_TIMES = `
-SELECT CASE WHEN state = 'delayed' THEN process_at_ms END AS due FROM ${GIVEN} ORDER BY n`;
+/** $3: now. */
+export const DELAYS = `
+SELECT CASE WHEN state = 'delayed' THEN process_at_ms END AS due, ${isSuspended('$3::bigint')} AS suspended
+  FROM ${GIVEN} ORDER BY n`;
 
 /** $2: the beginning of a cancelled job's failure text. */
 export const COUNT_CANCELLED = `
@@ -79,7 +90,7 @@ WITH retried AS (
   UPDATE job
      SET state = 'waiting', seq = nextval('job_seq'), process_at_ms = NULL, processed_at_ms = NULL,
          finished_at_ms = NULL, return_value = NULL, failed_reason = NULL, stacktrace = NULL,
-         deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT, opts = opts - 'flowrraStarts'
+         deferred_failure = NULL, attempts_made = 0, stalled_count = 0, progress = DEFAULT, opts = opts - 'flowrraStarts' - 'flowrraCancel'
    WHERE queue = $1 AND id = $2 AND state = 'failed' AND starts_with(COALESCE(failed_reason, ''), $3) IS FALSE
   RETURNING id, dedup_id, opts
 ), held AS (
@@ -101,6 +112,8 @@ export const LISTS: Readonly<Record<JobList, string>> = {
   waiting: listed("'waiting' AND priority = 0", 'seq'),
   prioritized: listed("'waiting' AND priority > 0", 'priority, seq'),
   delayed: listed("'delayed'", 'process_at_ms, seq'),
+  // Jobs that have been suspended, too.
+  suspended: listed("'delayed' AND opts ? 'flowrraSuspended'", 'process_at_ms, seq'),
   failed: listed("'failed'", 'finished_at_ms DESC, seq DESC'),
   completed: listed("'completed'", 'finished_at_ms DESC, seq DESC'),
 };

@@ -5,10 +5,9 @@ import { bullmq } from '../dist/engine/bullmq/index.js';
 import { sqlite } from '../dist/engine/sqlite/index.js';
 import { start } from './nest-app.mjs';
 
-/** Starts applications on one engine: a worker with a task `tick`, which calls `ran` with its context. */
-export async function schedulePlace(kind, folder) {
-  const file = join(folder, 'schedules.db');
-  for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
+/** Starts applications on one engine, with storage of its own. */
+export async function enginePlace(kind, folder) {
+  const file = join(folder, `${kind}-${process.pid}.db`);
   const services =
     kind === 'redis' || kind === 'postgres'
       ? await startServices({ redis: kind === 'redis', postgres: kind === 'postgres', own: true })
@@ -17,12 +16,16 @@ export async function schedulePlace(kind, folder) {
   const engine = () =>
     kind === 'memory' ? 'memory:' : kind === 'sqlite' ? sqlite({ file }) : bullmq({ connection });
   return {
-    async start(ran = () => undefined, counted = (made) => made) {
-      const { app, flowrra } = await start({ engine: counted(await resolved(engine())) });
-      flowrra.register({ name: 'tick' }, ran);
-      return { app, flowrra };
+    /** The database file, for SQLite. */
+    file,
+    /** @param counted Wraps the engine. */
+    async start({ providers = [], counted = (made) => made, ...options } = {}) {
+      return start({ engine: counted(await resolved(engine())), ...options }, providers);
     },
-    stop: async () => services?.stop(),
+    async stop() {
+      await services?.stop();
+      for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
+    },
   };
 }
 

@@ -1,0 +1,3 @@
+import { momentCases } from './moments.cases.js';
+
+describe('every moment', () => momentCases('memory'));
