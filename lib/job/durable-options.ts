@@ -132,17 +132,17 @@ export type ResolvedStep = Resolved<typeof STEP_RULES>;
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveStepOptions(options: unknown): ResolvedStep {
-  return STEP_RULES.resolve(options, 'ctx.step()', '');
+  return STEP_RULES.resolve(options, 'ctx.step()', 'ctx.step() ');
 }
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveWaitOptions(options: unknown): Resolved<typeof WAIT_RULES> {
-  return WAIT_RULES.resolve(options, 'ctx.waitFor()', '');
+  return WAIT_RULES.resolve(options, 'ctx.waitFor()', 'ctx.waitFor() ');
 }
 
 /** @throws {FlowrraConfigError} that names the option, its value and the valid values. */
 export function resolveEachOptions(options: unknown): Resolved<typeof EACH_RULES> {
-  return EACH_RULES.resolve(options, 'ctx.each()', '');
+  return EACH_RULES.resolve(options, 'ctx.each()', 'ctx.each() ');
 }
 
 /**

@@ -176,7 +176,9 @@ export class TaskRegistry {
     }
     if (typeof task !== 'function') {
       throw new TaskNotFoundError(
-        `${String(task)} is no task. Submit a task's method, such as this.emails.sendWelcome, or its name.`,
+        task instanceof Promise
+          ? 'A promise is no task: the method was called. Give the method itself, such as this.emails.sendWelcome, and its arguments behind it.'
+          : `${String(task)} is no task. Give a task's method, such as this.emails.sendWelcome, or its name.`,
       );
     }
     throw new TaskNotFoundError(unknownFunction(nameOf(task)));

@@ -39,6 +39,21 @@ class Orders {
     throw new Error('no flight');
   }
 
+  @Task({ maxRetries: 0 })
+  async charge(@TaskCtx() ctx: TaskContext): Promise<string> {
+    await ctx.step('pay', () => this.note('pay'), { undo: () => this.note('refund in the child') });
+    await ctx.waitFor('paid');
+    return 'receipt';
+  }
+
+  @Task({ maxRetries: 0 })
+  async buy(@TaskCtx() ctx: TaskContext): Promise<void> {
+    const receipt = await ctx.call(this.charge);
+    await ctx.step('paid', () => receipt, { undo: (paid) => this.note(`refund ${paid}`) });
+    await ctx.waitFor('go');
+    throw new Error('sold out');
+  }
+
   private note(text: string): string {
     this.did.push(text);
     return text.split(' ')[0] as string;
@@ -105,5 +120,30 @@ export function durableCases(beds: Beds, engine: EngineUnderTest): void {
     const result = await flowrra.waitForResult(id);
     expect([result.status, result.error]).toEqual(['cancelled', 'changed my mind']);
     expect(orders.did).toEqual(['hotel', 'car', 'no car', 'no hotel']);
+  });
+
+  it('the work of a child job is undone by the child while it is unfinished, and by its parent afterwards', async () => {
+    const { app, flowrra, advance } = await beds.start([Orders]);
+    const orders = app.get(Orders);
+    const childOf = async (parent: string): Promise<string> => {
+      const { jobs } = await flowrra.jobs.find({ parent });
+      return jobs[0]?.taskId ?? '';
+    };
+    const cancelled = await flowrra.submit(orders.buy);
+    await advance(0);
+    await flowrra.cancel(cancelled);
+    await advance(1_000);
+    await flowrra.waitForResult(await childOf(cancelled));
+    expect((await flowrra.waitForResult(cancelled)).status).toBe('cancelled');
+    expect(orders.did).toEqual(['pay', 'refund in the child']);
+
+    const failed = await flowrra.submit(orders.buy);
+    await advance(0);
+    await flowrra.signal(await childOf(failed), 'paid');
+    await advance(1_000);
+    await flowrra.signal(failed, 'go');
+    await advance(1_000);
+    expect((await flowrra.waitForResult(failed)).error).toBe('Error: sold out');
+    expect(orders.did.slice(2)).toEqual(['pay', 'refund receipt']);
   });
 }

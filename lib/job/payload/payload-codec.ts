@@ -42,6 +42,11 @@ export class PayloadCodec {
     return size < 0 || size > this.maxBytes ? new PayloadWalk('result', this.maxBytes).result(value) : value;
   }
 
+  /** For the value of a signal. @throws {PayloadError} if it cannot be stored, or is too large. */
+  copySignal(value: unknown): unknown {
+    return new PayloadWalk('signal', this.maxBytes).result(value);
+  }
+
   /** @throws {PayloadError} if it cannot be stored, is larger than 16 KiB, or its copy is not a plain object. */
   copyMetadata(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
     const copy = new PayloadWalk('metadata', MAX_EXTRA_BYTES).result(value);

@@ -11,7 +11,7 @@ const STEPS_AT_START = 12;
 const STEPS_AT_END = 6;
 
 /** The value that is copied, as errors name it. */
-export type PayloadRoot = 'args' | 'result' | 'metadata' | 'context' | 'progress';
+export type PayloadRoot = 'args' | 'signal' | 'result' | 'metadata' | 'context' | 'progress';
 
 /** A step from a container to a value inside it: an index, a property's name, or an {@link EntryStep}. */
 type PathStep = number | string | EntryStep;

@@ -31,7 +31,7 @@ export class DurableJobs {
    */
   async signal(taskId: string, name: string, value: unknown, id: string = randomUUID()): Promise<void> {
     const { journals, codec, clock, control, observer } = this.parts;
-    const stored = payloadToJson(codec.copyResult(value));
+    const stored = payloadToJson(codec.copySignal(value));
     const entry = entryOf({ kind: 'signal', name, at: clock.now(), value: stored }, id);
     switch (await journals.post(taskId, entry)) {
       case 'posted': {
