@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import type { LazyAbort } from './lazy-abort.js';
+import { type LazyAbort, pauseUntil } from './lazy-abort.js';
 import type { Attempt, AttemptError, Metadata } from '../job/job.js';
 import { NO_SUBMIT_OPTIONS } from '../job/submit-options.js';
 import { contextOf, metadataOf, carrierOf } from '../job/metadata.js';
@@ -63,7 +63,7 @@ export class DeadLetters {
             `The dead letter of ${attempt.taskName} ${shownText(attempt.taskId)} could not be submitted to '${handler}'. The submission is retried until it succeeds: ${printed(cause)}`,
           );
         if (end.aborted) return false;
-        await this.pause(pause, end);
+        await pauseUntil(end, pause, this.clock);
       }
     }
   }
@@ -77,16 +77,6 @@ export class DeadLetters {
       context: contextOf(metadata),
       cause: carrierOf(metadata),
       bypassMaxPending: true,
-    });
-  }
-
-  private pause(ms: number, end: LazyAbort): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.clock.after(ms, resolve);
-      end.onAbort(() => {
-        cancel();
-        resolve();
-      });
     });
   }
 }

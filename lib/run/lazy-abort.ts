@@ -1,3 +1,5 @@
+import type { Clock } from '../job/clock.js';
+
 /** An abort that creates its `AbortSignal` only when code asks for it: most attempts never do. */
 export class LazyAbort {
   aborted = false;
@@ -29,4 +31,15 @@ export class LazyAbort {
     if (this.aborted) listener(this.reason);
     else (this.listeners ??= []).push(listener);
   }
+}
+
+/** Resolves after `ms` milliseconds, or at once when `end` is aborted. */
+export function pauseUntil(end: LazyAbort, ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancelTimer = clock.after(ms, resolve);
+    end.onAbort(() => {
+      cancelTimer();
+      resolve();
+    });
+  });
 }

@@ -6,7 +6,7 @@ import { type ChildRecord, entryOf } from '../../job/journal/journal-record.js';
 import { parentOf } from '../../job/metadata.js';
 import { errorsAfter, type Outcome } from '../../job/outcome.js';
 import { printed, shownText } from '../../job/show-value.js';
-import type { LazyAbort } from '../lazy-abort.js';
+import { type LazyAbort, pauseUntil } from '../lazy-abort.js';
 import { childEnd } from './child-jobs.js';
 
 const MIN_PAUSE_MS = 250;
@@ -35,13 +35,7 @@ export class ParentNotices {
       } catch (error) {
         if (end.aborted) return false;
         if (pause === MIN_PAUSE_MS) this.notTold(attempt.taskId, parentId, error);
-        await new Promise<void>((resolve) => {
-          const cancel = this.clock.after(pause, resolve);
-          end.onAbort(() => {
-            cancel();
-            resolve();
-          });
-        });
+        await pauseUntil(end, pause, this.clock);
       }
     }
   }

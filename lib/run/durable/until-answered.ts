@@ -1,5 +1,5 @@
 import type { Clock } from '../../job/clock.js';
-import type { LazyAbort } from '../lazy-abort.js';
+import { type LazyAbort, pauseUntil } from '../lazy-abort.js';
 
 const MIN_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 5_000;
@@ -21,13 +21,7 @@ export async function untilAnswered<T>(
       return await call();
     } catch (error) {
       if (end.aborted || !isOutage(error)) throw error;
-      await new Promise<void>((resolve) => {
-        const cancelTimer = clock.after(pause, resolve);
-        end.onAbort(() => {
-          cancelTimer();
-          resolve();
-        });
-      });
+      await pauseUntil(end, pause, clock);
     }
   }
 }
