@@ -3,7 +3,7 @@ import type { JobControl } from '../engine/control.js';
 import type { TransactionalSubmit } from '../engine/transactional-submit.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { CommitNotices } from './commit-notices.js';
-import { recognised } from './connection/recognise.js';
+import { connectionOf } from './connection/recognise.js';
 import type { KnownConnection } from './connection/sql-connection.js';
 import { Housekeeping } from './housekeeping.js';
 import { prepareTables } from './migrate.js';
@@ -77,7 +77,7 @@ export class ConnectedOutbox {
 
   /** @throws {FlowrraConfigError} if the options do not fit the database or the engine. */
   static async open(options: ResolvedOutbox, host: OutboxHost): Promise<ConnectedOutbox> {
-    const database = recognised(options.database, 'outbox({ database })');
+    const database = connectionOf(options.database, 'outbox({ database })');
     if (options.schema !== undefined && database.dialect === 'sqlite')
       throw new FlowrraConfigError('outbox: SQLite has no schemas. Leave out the option schema.');
     const direct = options.direct ? await directly(database, host) : null;
@@ -169,7 +169,7 @@ export class ConnectedOutbox {
   }
 
   private transactionOf(transaction: unknown, place: string): KnownConnection {
-    const known = recognised(transaction, place);
+    const known = connectionOf(transaction, place);
     const { dialect } = this.known;
     if (known.dialect === dialect) return known;
     throw new FlowrraConfigError(
