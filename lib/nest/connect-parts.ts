@@ -97,7 +97,7 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   });
   checkConnected(engine, connected);
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
-  const outbox =
+  const outbox: ConnectedOutbox | null =
     options.outbox &&
     (await options.outbox
       .connect({
@@ -109,6 +109,8 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
         backPressure: { maxPending, whenFull },
         isThread: parentLink() !== null,
         submit: (jobs) => submitter.submitJobs(jobs),
+        // The relay starts after all parts exist.
+        cancel: async (taskId, reason) => operations?.cancel(taskId, reason),
       })
       .catch(async (error: unknown) => {
         await connected.close();

@@ -16,4 +16,6 @@ export interface OutboxHost {
   readonly isThread: boolean;
   /** Hands jobs to the engine and tells of them. Returns the ids of the jobs that stand for them. */
   submit(jobs: readonly IdentifiedJob[]): Promise<readonly string[]>;
+  /** Cancels a job in the engine, records that, and tells of it. */
+  cancel(taskId: string, reason: string): Promise<unknown>;
 }
