@@ -2,6 +2,7 @@ import { FlowrraConfigError } from '../job/errors.js';
 import type { Clock } from '../job/clock.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { resolveSubmitOptions } from '../job/submit-options.js';
+import type { JobControl } from '../engine/control.js';
 import { checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
 import type { ConnectedOutbox } from '../outbox/connected-outbox.js';
@@ -110,7 +111,7 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
         isThread: parentLink() !== null,
         submit: (jobs) => submitter.submitJobs(jobs),
         // The relay starts after all parts exist.
-        cancel: async (taskId, reason) => operations?.cancel(taskId, reason),
+        cancel: async (taskId, reason): Promise<unknown> => operations?.cancel(taskId, reason),
       })
       .catch(async (error: unknown) => {
         await connected.close();
@@ -127,12 +128,14 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const inline = new InlineRunner();
   const cpu = options.cpu.mode === 'inline' ? inline : cpuRunner(options, registry, submitter);
   const { journals } = connected;
-  const control = connected.control && outbox ? outbox.control(connected.control) : connected.control;
+  const control: JobControl | undefined =
+    connected.control && outbox ? outbox.control(connected.control) : connected.control;
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
   const { durableProbe: probe } = options;
   const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
-  const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
+  const operations: JobOperations | undefined =
+    control && new JobOperations({ control, observer, recorder, durable, parents });
   const durableParts = { control, operations, registry, submitter, codec, clock, observer, probe };
   runParts = {
     registry,
