@@ -92,7 +92,11 @@ export async function guardedEngine(
             await guard(jobs);
             return target.enqueueMany(jobs);
           };
-        if (key === 'close') closed();
+        if (key === 'close')
+          return () => {
+            closed();
+            return target.close();
+          };
         const value: unknown = Reflect.get(target, key);
         return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
       },
