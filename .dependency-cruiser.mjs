@@ -34,6 +34,11 @@ export default {
       '^lib/(job|run|results|engine/(engine|control|capabilities|schedule-store|journal-store)\\.ts)',
       'Attempts know the seams, and no engine.',
     ),
+    only(
+      '^lib/outbox/',
+      '^lib/(job|results|outbox|engine/[^/]+\\.ts)',
+      'The outbox knows the seams, and neither an engine nor Nest modules.',
+    ),
     only('^lib/engine/[^/]+$', '^lib/(job|run|results|engine)/', 'Engines know nothing of Nest modules.'),
     only(
       '^lib/engine/([^/]+)/',

@@ -14,6 +14,7 @@ export default {
     '^flowrra/current-task$': '<rootDir>/lib/current-task.ts',
     '^flowrra/engine$': '<rootDir>/lib/engine/index.ts',
     '^flowrra/health$': '<rootDir>/lib/health/index.ts',
+    '^flowrra/outbox$': '<rootDir>/lib/outbox/index.ts',
     '^flowrra/sqlite$': '<rootDir>/lib/engine/sqlite/index.ts',
     '^flowrra/telemetry$': '<rootDir>/lib/telemetry/index.ts',
     '^flowrra/testing$': '<rootDir>/lib/testing/index.ts',

@@ -16,6 +16,7 @@ export type {
   StepOptions,
   WaitForOptions,
 } from './job/durable-options.js';
+export type { OnceOptions } from './job/once-options.js';
 export type { FinishedTaskResult, TaskError, TaskResult } from './job/task-result.js';
 export type { TaskUpdate, TaskUpdateError, TaskUpdateLine } from './job/task-update.js';
 export type { TaskStatus } from './job/job.js';
@@ -40,12 +41,14 @@ export type { Engine } from './engine/engine.js';
 export type { QueueCounts } from './job/query.js';
 export { FlowrraExceptionFilter } from './nest/flowrra.exception-filter.js';
 export type { FlowrraJobs, JobPage } from './nest/flowrra.jobs.js';
+export type { FlowrraOutbox, OutboxHealth } from './nest/flowrra.outbox.js';
 export type { FlowrraQueues } from './nest/flowrra.queues.js';
 export type { FlowrraSchedules, PauseScheduleOptions } from './nest/flowrra.schedules.js';
 export type { ScheduleOptions, ScheduleRuleOptions } from './job/schedule/schedule-options.js';
 export type { ScheduleDetails, ScheduleHistoryEntry, ScheduleInfo } from './job/schedule/schedule-view.js';
 export { FlowrraModule } from './nest/flowrra.module.js';
 export type { FlowrraModuleExtras, FlowrraOptionsFactory } from './nest/flowrra.module-definition.js';
+export type { SubmissionWithin } from './nest/submission-within.js';
 export { FlowrraService } from './nest/flowrra.service.js';
 export type {
   CancelOptions,

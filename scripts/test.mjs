@@ -1,6 +1,6 @@
 // Runs the tests: all of them on this Node, SQLite by better-sqlite3, and then whatever touches
-// SQLite once more by node:sqlite, on a Node that has it. Redis and PostgreSQL are started for them,
-// unless FLOWRRA_TEST_REDIS_URL and FLOWRRA_TEST_POSTGRES_URL name some.
+// SQLite once more by node:sqlite, on a Node that has it. Redis, PostgreSQL and MariaDB are started
+// for them, unless FLOWRRA_TEST_REDIS_URL, FLOWRRA_TEST_POSTGRES_URL and FLOWRRA_TEST_MYSQL_URL name some.
 //
 //   node scripts/test.mjs              everything
 //   node scripts/test.mjs --core       what needs no server
@@ -11,10 +11,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeWithSqlite } from './node-with-sqlite.mjs';
 import { startServices } from './services/services.mjs';
+import { environment } from './services/variables.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const jest = join(root, 'node_modules/jest/bin/jest.js');
-const ON_SQLITE = ['test/engines/sqlite', 'test/sqlite', 'test/crash', 'test/durable/sqlite'];
+const ON_SQLITE = [
+  'test/engines/sqlite',
+  'test/sqlite',
+  'test/crash',
+  'test/durable/sqlite',
+  'test/outbox/connection/libraries',
+];
 const ON_SERVERS = [
   'test/bullmq',
   'test/durable/postgres',
@@ -26,7 +33,11 @@ const ON_SERVERS = [
   'test/e2e/watch',
   'test/engines/bullmq',
   'test/fleet',
+  'test/outbox/connection/libraries',
+  'test/outbox/connection/nestjs-cls',
+  'test/outbox/connection/servers',
   'test/readme/fleet',
+  'test/services',
   'test/telemetry/fleet',
 ];
 const total = { passed: 0, failed: 0 };
@@ -60,16 +71,15 @@ async function runAll(env, args) {
 mkdirSync(join(root, '.tmp'), { recursive: true });
 const args = process.argv.slice(2);
 if (args[0] === '--core') {
-  console.log(`Left out, since they need Redis or PostgreSQL: ${ON_SERVERS.join(', ')}`);
+  console.log(`Left out, since they need servers: ${ON_SERVERS.join(', ')}`);
   await runAll({}, ['--testPathIgnorePatterns', ...ON_SERVERS]);
 } else if (args.length > 0) {
   const env = { FLOWRRA_TEST_SQLITE: process.env.FLOWRRA_TEST_SQLITE ?? 'better-sqlite3' };
   await run(`Node ${process.versions.node}`, process.execPath, env, args);
 } else {
-  const services = await startServices();
-  const env = { FLOWRRA_TEST_REDIS_URL: services.redisUrl, FLOWRRA_TEST_POSTGRES_URL: services.postgresUrl };
+  const services = await startServices({ mariadb: true });
   try {
-    await runAll(env, []);
+    await runAll(environment(services), []);
   } finally {
     await services.stop();
   }

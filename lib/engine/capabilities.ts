@@ -6,6 +6,7 @@ import type { JobControl } from './control.js';
 import type { ConnectedEngine, Engine } from './engine.js';
 import type { JournalStore } from './journal-store.js';
 import type { ScheduleStore } from './schedule-store.js';
+import type { TransactionalSubmit } from './transactional-submit.js';
 
 /** The settings that may need a capability. */
 export interface EngineUse {
@@ -13,7 +14,9 @@ export interface EngineUse {
   readonly queues: readonly ResolvedQueue[];
 }
 
-const METHODS = keysOf<Omit<ConnectedEngine, 'results' | 'control' | 'schedules' | 'journals' | 'watch'>>({
+const METHODS = keysOf<
+  Omit<ConnectedEngine, 'results' | 'control' | 'schedules' | 'journals' | 'transactions' | 'watch'>
+>({
   enqueue: true,
   enqueueMany: true,
   pendingCount: true,
@@ -35,6 +38,7 @@ const CONTROL = keysOf<JobControl>({
   resume: true,
 });
 const SCHEDULES = keysOf<ScheduleStore>({ earliest: true, get: true, page: true, put: true, remove: true });
+const TRANSACTIONS = keysOf<Omit<TransactionalSubmit, 'dialect'>>({ isSameDatabase: true, submit: true });
 const JOURNALS = keysOf<JournalStore>({ read: true, append: true, post: true, forget: true });
 
 const WITHOUT = {
@@ -66,7 +70,10 @@ export function checkConnected(engine: Engine, connected: ConnectedEngine): void
     (supports.has('results') ? missingMethod(connected.results, 'results.', RESULTS) : null) ??
     (supports.has('control') ? missingMethod(connected.control, 'control.', CONTROL) : null) ??
     (supports.has('schedules') ? missingMethod(connected.schedules, 'schedules.', SCHEDULES) : null) ??
-    (supports.has('journals') ? missingMethod(connected.journals, 'journals.', JOURNALS) : null);
+    (supports.has('journals') ? missingMethod(connected.journals, 'journals.', JOURNALS) : null) ??
+    (supports.has('transactions')
+      ? missingMethod(connected.transactions, 'transactions.', TRANSACTIONS)
+      : null);
   if (missing === null) return;
   throw new FlowrraConfigError(
     `engine: the method ${missing}() is missing. What connect() of the engine '${engine.name}' returns must implement ConnectedEngine, with the members that the engine supports.`,

@@ -8,6 +8,7 @@ import type { Run } from '../run/run.js';
 import type { JobControl } from './control.js';
 import type { JournalStore } from './journal-store.js';
 import type { ScheduleStore } from './schedule-store.js';
+import type { TransactionalSubmit } from './transactional-submit.js';
 import type { ResultBackend } from '../results/result-backend.js';
 
 /** A feature that not every engine has. Flowrra checks at the start that the engine supports the features in use. */
@@ -23,7 +24,9 @@ export type Capability =
   /** {@link ConnectedEngine.schedules} */
   | 'schedules'
   /** {@link ConnectedEngine.journals} */
-  | 'journals';
+  | 'journals'
+  /** {@link ConnectedEngine.transactions} */
+  | 'transactions';
 
 /** Stores jobs and delivers them to workers. A {@link Run} decides the outcome of an attempt; the engine stores it. */
 export interface Engine {
@@ -49,6 +52,8 @@ export interface ConnectedEngine {
   readonly schedules?: ScheduleStore;
   /** The journals of durable jobs. Present if the engine supports `journals`. */
   readonly journals?: JournalStore;
+  /** Adds jobs in transactions of the application. Present if the engine supports `transactions`. */
+  readonly transactions?: TransactionalSubmit;
   /**
    * Stores a job, or finds the existing job with the same id or key. A promise resolves when the job
    * is as safe as the engine promises.

@@ -11,6 +11,8 @@ export type {
 } from './control.js';
 export type { JournalStore, PostAnswer } from './journal-store.js';
 export type { ScheduleStore, ScheduleWrite, StoredSchedule } from './schedule-store.js';
+export type { SqlConnection, SqlDialect, SqlRow, SqlValue } from './sql-connection.js';
+export type { TransactionalSubmit } from './transactional-submit.js';
 export type { Run } from '../run/run.js';
 export type { Within } from '../run/call-task.js';
 export type { AttemptSpan, StepSpan, StepTry } from '../run/instrumentation.js';

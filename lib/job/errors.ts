@@ -127,6 +127,15 @@ export class EngineError extends FlowrraError {
 }
 
 /**
+ * The database of the outbox rejected a statement, or did not answer.
+ *
+ * Check the database; its own error is the `cause`. Repeating the call is safe.
+ */
+export class OutboxError extends FlowrraError {
+  readonly code = 'FLOWRRA_OUTBOX';
+}
+
+/**
  * The server has not answered a submission in time, so it is unknown whether the job was accepted.
  *
  * Submit again `with({ taskId })`: the same id is never accepted twice while the job or its result is known.

@@ -1,8 +1,11 @@
+import { FlowrraConfigError } from '../job/errors.js';
 import type { Clock } from '../job/clock.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { resolveSubmitOptions } from '../job/submit-options.js';
 import { checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
+import type { ConnectedOutbox } from '../outbox/connected-outbox.js';
+import type { TransactionSink } from '../outbox/transaction-sink.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { SettledResults } from '../results/settled-results.js';
 import { DeadLetters } from '../run/dead-letters.js';
@@ -36,10 +39,24 @@ export interface Connected {
   /** @throws {FlowrraConfigError} if the engine keeps no journals. */
   readonly durable: DurableJobs;
   readonly watches: JobWatches;
+  /** Of the transaction of the calling code, if the outbox knows it. */
   readonly submitter: Submitter;
+  readonly outbox: ConnectedOutbox | null;
+  /**
+   * @param place The call that needs it, for the error.
+   * @throws {FlowrraConfigError} if there is none.
+   */
+  outboxFor(place: string): ConnectedOutbox;
+  /** @throws {FlowrraConfigError} unless it is a transaction of the outbox's database. */
+  within(transaction: unknown): WithinTransaction;
   readonly cpu: TaskRunner;
   /** A configured backend, which is closed with the engine. */
   readonly backend: ResultBackend | null;
+}
+
+/** Submissions in a transaction. */
+export interface WithinTransaction extends Pick<TransactionSink, 'isSync' | 'library'> {
+  readonly submitter: Submitter;
 }
 
 export interface ConnectParts {
@@ -80,9 +97,30 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   });
   checkConnected(engine, connected);
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
+  const outbox =
+    options.outbox &&
+    (await options.outbox.connect({
+      engine: connected,
+      supports: engine.supports,
+      clock,
+      codec,
+      retention: { resultTtl, maxResults },
+      backPressure: { maxPending, whenFull },
+      isThread: parentLink() !== null,
+      submit: (jobs) => submitter.submitJobs(jobs),
+    }));
+  const outboxFor = (place: string): ConnectedOutbox => {
+    if (outbox !== null) return outbox;
+    throw new FlowrraConfigError(
+      `${place}: there is no outbox. Give one: forRoot({ outbox: outbox({ database: pool }) }), with outbox of flowrra/outbox.`,
+    );
+  };
+  const inTransaction = (sink: TransactionSink): Submitter =>
+    new Submitter(sink, codec, null, null, context, instrumentation);
   const inline = new InlineRunner();
   const cpu = options.cpu.mode === 'inline' ? inline : cpuRunner(options, registry, submitter);
-  const { control, journals } = connected;
+  const { journals } = connected;
+  const control = connected.control && outbox ? outbox.control(connected.control) : connected.control;
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
   const { durableProbe: probe } = options;
@@ -97,16 +135,18 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     observer,
     runners: { inline, cpu },
     recorder,
-    reports: { control, codec, observer, recorder, clock },
+    reports: { control: connected.control, codec, observer, recorder, clock },
     deadLetters: new DeadLetters(registry, submitter, clock),
     context,
     instrumentation,
     durable: journals === undefined ? null : { journals, ...durableParts },
     parents,
+    once: () => outboxFor('ctx.once()'),
     noJournals: () => missing(engine, 'journals'),
     random: Math.random,
   };
-  const stored = resultsOf(backend, connected.results, clock);
+  const ofEngine = resultsOf(backend, connected.results, clock);
+  const stored = ofEngine && outbox ? outbox.results(ofEngine) : ofEngine;
   const results = (): ResultBackend => {
     if (stored === undefined) throw missing(engine, 'results');
     return stored;
@@ -118,7 +158,16 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     store && control && new Schedules({ store, control, registry, submitter, observer, clock, isShared });
   return {
     engine: connected,
-    submitter,
+    get submitter() {
+      const joined = outbox?.joined();
+      return joined ? inTransaction(joined) : submitter;
+    },
+    outbox,
+    outboxFor,
+    within(transaction) {
+      const sink = outboxFor('flowrra.within()').within(transaction, 'flowrra.within()');
+      return { submitter: inTransaction(sink), isSync: sink.isSync, library: sink.library };
+    },
     cpu,
     backend,
     watches: new JobWatches(watched),

@@ -93,6 +93,7 @@ export class FlowrraRuntime {
         if (supports.has('schedules') || this.registry.schedules.length > 0)
           await this.parts.schedules.start(this.closing.signal);
       }
+      if (parentLink() === null) this.parts.outbox?.start();
       if (this.options.quiet !== true && parentLink() === null)
         this.logger.log(startLine(this.options, name, this.registry.taskCount));
     });
@@ -156,6 +157,7 @@ export class FlowrraRuntime {
     const { engine, watches } = connected;
     const { clock } = this.options;
     const begun = steadyTime(clock);
+    await connected.outbox?.stop();
     if (this.engine?.supports.has('schedules')) await connected.schedules.stop();
     const report = engine.drain(Math.max(0, graceMs - (steadyTime(clock) - begun)), KILL_GRACE_MS);
     // An HTTP server closes only after its streams have ended, and the engine closes later still.

@@ -21,6 +21,7 @@ import type { TaskId } from '../run/task-types.js';
 import { TaskDiscovery } from './discovery/task-discovery.js';
 import { TaskListeners } from './discovery/task-listeners.js';
 import { FlowrraJobs } from './flowrra.jobs.js';
+import { FlowrraOutbox } from './flowrra.outbox.js';
 import { FlowrraQueues } from './flowrra.queues.js';
 import { FlowrraRuntime } from './flowrra.runtime.js';
 import { FlowrraSchedules } from './flowrra.schedules.js';
@@ -35,6 +36,7 @@ import {
   WAIT_RULES,
   type WaitForResultOptions,
 } from './options/service-options.js';
+import { SubmissionWithin } from './submission-within.js';
 import { sendBatch, SubmissionWith } from './submission-with.js';
 
 /**
@@ -52,6 +54,8 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   readonly queues: FlowrraQueues;
   /** Sets, reads, pauses, resumes, triggers and removes schedules, of decorators and of run time. */
   readonly schedules: FlowrraSchedules;
+  /** The jobs that were submitted in transactions and that the engine does not have yet. */
+  readonly outbox: FlowrraOutbox;
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -63,6 +67,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     super(registry);
     this.jobs = new FlowrraJobs(runtime, options.clock);
     this.queues = new FlowrraQueues(runtime, options.queues);
+    this.outbox = new FlowrraOutbox(runtime);
     this.schedules = new FlowrraSchedules(runtime, registry, options);
   }
 
@@ -86,6 +91,17 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
     const { clock } = this.options;
     resolveSubmitOptions(options, clock.now());
     return new SubmissionWith(this.registry, this.runtime, clock, options);
+  }
+
+  /**
+   * Submits in a transaction of your database: `flowrra.within(tx).submit(this.mail.receipt, id)`. The job exists from
+   * the commit on, and never if the transaction is rolled back, whichever engine runs it. Needs `forRoot({ outbox })`.
+   *
+   * @param transaction The transaction of Prisma, TypeORM, Drizzle, Kysely, Knex, MikroORM or a driver; or a
+   *   `SqlConnection`. A submission rejects with a {@link FlowrraConfigError} if it is not recognised, or has ended.
+   */
+  within(transaction: object): SubmissionWithin {
+    return new SubmissionWithin(this.registry, this.runtime, this.options.clock, transaction);
   }
 
   /**
@@ -268,7 +284,7 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 
   protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
-    return sendBatch(this.runtime, this.options.clock, route, jobs, {});
+    return sendBatch(this.runtime.parts.submitter, this.options.clock, route, jobs, {});
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../job/clock.js';
 import { type BatchJob, resolveSubmitOptions, type SubmitOptions } from '../job/submit-options.js';
+import type { Submitter } from '../run/submitter.js';
 import type { TaskRegistry, TaskRoute } from '../run/task-registry.js';
 import { TaskSubmission } from '../run/task-submission.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
@@ -30,7 +31,7 @@ export class SubmissionWith extends TaskSubmission {
   }
 
   protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
-    return sendBatch(this.runtime, this.clock, route, jobs, this.options);
+    return sendBatch(this.runtime.parts.submitter, this.clock, route, jobs, this.options);
   }
 }
 
@@ -40,7 +41,7 @@ export class SubmissionWith extends TaskSubmission {
  * @param common Options of all jobs. The options of each job take precedence.
  */
 export function sendBatch(
-  { parts }: FlowrraRuntime,
+  submitter: Submitter,
   clock: Clock,
   route: TaskRoute,
   jobs: readonly BatchJob<unknown[]>[],
@@ -52,5 +53,5 @@ export function sendBatch(
     args,
     options: Object.keys(own).length === 0 ? shared : resolveSubmitOptions({ ...common, ...own }, now),
   }));
-  return parts.submitter.submitMany(route, submissions);
+  return submitter.submitMany(route, submissions);
 }

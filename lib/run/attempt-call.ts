@@ -6,6 +6,7 @@ import { type DurableParts, DurableRun } from './durable/durable-run.js';
 import type { AttemptSpan } from './instrumentation.js';
 import { AttemptReports, type ReportParts } from './attempt-reports.js';
 import { LazyAbort } from './lazy-abort.js';
+import type { OnceSource } from './once-source.js';
 import type { HostedCall } from './task-definition.js';
 
 export interface AttemptCallParts {
@@ -14,6 +15,8 @@ export interface AttemptCallParts {
   readonly durable: DurableParts | null;
   /** The error for the use of journals that the engine does not keep. */
   readonly noJournals: () => Error;
+  /** @throws {FlowrraConfigError} if there is no outbox. */
+  readonly once: () => OnceSource;
 }
 
 const NO_ARGS = Object.freeze([]) as unknown as unknown[];
@@ -47,6 +50,11 @@ export abstract class AttemptCall extends LazyAbort implements HostedCall {
   /** @throws {FlowrraConfigError} if the engine keeps no journals. */
   get durable(): DurableHost {
     return this.journalled().calls;
+  }
+
+  /** @throws {FlowrraConfigError} if there is no outbox. */
+  get once(): OnceSource {
+    return this.parts.once();
   }
 
   protected journalled(): DurableRun {

@@ -29,7 +29,8 @@ export class Submitter {
   constructor(
     private readonly engine: JobSink,
     private readonly codec: PayloadCodec,
-    private readonly observer: RunObserver,
+    /** `null` if the jobs are not in the engine yet, so that nothing is told of them. */
+    private readonly observer: Pick<RunObserver, 'submitted' | 'deduplicated'> | null,
     private readonly recorder: ResultRecorder | null,
     private readonly context: Pick<ContextOptions, 'capture'> | null,
     private readonly instrumentation: Instrumentation | null,
@@ -84,6 +85,11 @@ export class Submitter {
   ): Promise<string[]> {
     const jobs = submissions.map(({ args, options }) => this.job(route, args, options, carry));
     if (route.validate) for (const { args } of jobs) await route.validate(copyPlain(args) as unknown[]);
+    return this.submitJobs(jobs);
+  }
+
+  /** Hands jobs to the engine. Returns the ids of the jobs that stand for them. */
+  async submitJobs(jobs: readonly NewJob[]): Promise<string[]> {
     if (this.recorder !== null) return this.recorded(this.recorder, jobs);
     return this.announceAll(await this.engine.enqueueMany(jobs), jobs);
   }
@@ -172,12 +178,12 @@ export class Submitter {
 
   private announce(accepted: Accepted, job: NewJob): string {
     if (typeof accepted === 'string') {
-      this.observer.submitted(accepted, job);
+      this.observer?.submitted(accepted, job);
       return accepted;
     }
     const { taskId } = accepted;
     const key = job.dedupe?.key.slice(job.taskName.length + 1);
-    this.observer.deduplicated(taskId, job, key ?? taskId);
+    this.observer?.deduplicated(taskId, job, key ?? taskId);
     return taskId;
   }
 }

@@ -6,10 +6,13 @@ import type {
   StepOptions,
   WaitForOptions,
 } from '../job/durable-options.js';
+import { ONCE_RULES, type OnceOptions } from '../job/once-options.js';
 import type { Metadata } from '../job/job.js';
 import type { ScheduleMark } from '../job/metadata.js';
 import { ChildCalls } from './child-calls.js';
 import type { DurableCalls, EachSource } from './durable/durable-calls.js';
+import type { OnceSource } from './once-source.js';
+import { OnceNames } from './once-names.js';
 import type { TaskOutput } from './task-types.js';
 
 /** The occurrence of a schedule that a job runs for. */
@@ -38,6 +41,8 @@ export interface ContextSource {
   readonly parentId: string | null;
   /** @throws {FlowrraConfigError} if the engine keeps no journals. */
   readonly durable: DurableCalls;
+  /** @throws {FlowrraConfigError} if there is no outbox. */
+  readonly once: OnceSource;
   progress(value: unknown): void;
   log(line: string): void;
 }
@@ -118,6 +123,23 @@ export abstract class TaskContext extends ChildCalls {
   abstract with(options: ChildOptions): ChildCalls;
 
   /**
+   * Runs a block whose effects in the database of a transaction happen once, however often the job runs: the block
+   * leaves a row in the same transaction. A later attempt finds it, skips the block, and resolves with its result, which
+   * is a payload, like that of a task. Needs `forRoot({ outbox })`.
+   *
+   * @param transaction As for `flowrra.within()`. Commit it after the call.
+   * @throws {FlowrraConfigError} unless it is a transaction of the outbox's database.
+   * @throws the errors of the block and of the database.
+   */
+  abstract once<R>(transaction: object, fn: () => R, options?: OnceOptions): Promise<TaskOutput<R>>;
+  /**
+   * {@link once} in a transaction of a library that is not asynchronous, such as better-sqlite3. Neither is the block.
+   *
+   * @throws {FlowrraConfigError} if the library or the block is asynchronous.
+   */
+  abstract onceSync<R>(transaction: object, fn: () => R, options?: OnceOptions): TaskOutput<R>;
+
+  /**
    * Reports the progress of the task: a number, or any plain data of at most 16 KiB. It is readable
    * while the job runs, as `progress` of its result and in `events$`; the latest value is stored. Call
    * it as often as you like: at most a few values a second are stored.
@@ -131,6 +153,8 @@ export abstract class TaskContext extends ChildCalls {
 
 /** The context of one attempt. */
 export class AttemptContext extends TaskContext {
+  private blocks: OnceNames | null = null;
+
   constructor(private readonly source: ContextSource) {
     super();
   }
@@ -204,8 +228,23 @@ export class AttemptContext extends TaskContext {
     return this.source.durable.each(name, source as EachSource, options) as AsyncIterable<T>;
   }
 
+  async once<R>(transaction: object, fn: () => R, options?: OnceOptions): Promise<TaskOutput<R>> {
+    const name = this.blockName(fn, options);
+    return (await this.source.once.once(transaction, this.taskId, name, fn)) as TaskOutput<R>;
+  }
+
+  onceSync<R>(transaction: object, fn: () => R, options?: OnceOptions): TaskOutput<R> {
+    const name = this.blockName(fn, options);
+    return this.source.once.onceSync(transaction, this.taskId, name, fn) as TaskOutput<R>;
+  }
+
   with(options: ChildOptions): ChildCalls {
     return new ChildCallsWith(this.source, options);
+  }
+
+  private blockName(fn: () => unknown, options: OnceOptions = {}): string {
+    const { name } = ONCE_RULES.resolve(options, 'ctx.once()', '');
+    return (this.blocks ??= new OnceNames()).use(name, fn);
   }
 
   protected start(kind: 'call' | 'submit', task: unknown, args: readonly unknown[]): Promise<unknown> {

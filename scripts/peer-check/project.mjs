@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environment } from '../services/variables.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const SQLITE = 'node_modules/better-sqlite3';
@@ -55,10 +56,6 @@ export function runProject(folder, { services, run }) {
   return run('node', ['--no-warnings', 'src/out/main.js'], {
     cwd: folder,
     timeout: 120_000,
-    env: {
-      ...process.env,
-      FLOWRRA_TEST_REDIS_URL: services.redisUrl,
-      FLOWRRA_TEST_POSTGRES_URL: services.postgresUrl,
-    },
+    env: { ...process.env, ...environment(services) },
   });
 }

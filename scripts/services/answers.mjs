@@ -46,3 +46,11 @@ export async function postgresAnswers(address) {
   // An error other than "the database system is starting up" comes from a server which is up.
   return answer[0] === 0x52 || (answer[0] === 0x45 && whole(answer) && !answer.includes('C57P03\0'));
 }
+
+/** Whether MariaDB or MySQL takes connections: it greets each one with version 10 of its protocol. */
+export async function mariadbAnswers(address) {
+  const greets = (text) => text.length > 4;
+  const greeting = await ask(address, '', greets);
+  // 4 bytes are the packet's head. An error has 0xff in place of the version.
+  return greets(greeting) && greeting[4] === 10;
+}

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { environment } from './variables.mjs';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'];
 
@@ -36,16 +37,13 @@ export async function runCommand(args, startServices) {
   }
   let services;
   try {
-    services = await startServices();
+    services = await startServices({ mariadb: true });
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;
     return;
   }
-  const env = {
-    FLOWRRA_TEST_REDIS_URL: services.redisUrl,
-    FLOWRRA_TEST_POSTGRES_URL: services.postgresUrl,
-  };
+  const env = environment(services);
   try {
     if (command.length > 0) {
       process.exitCode = await run(command, env);

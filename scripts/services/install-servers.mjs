@@ -37,7 +37,7 @@ function withoutStarting(action) {
 export function installServers(packages) {
   if (process.getuid?.() !== 0) return 'Only root could install them.';
   if (spawnSync('apt-get', ['--version']).error) return 'There is no apt-get to install them with.';
-  console.error(`Installing ${packages.join(' and ')} …`);
+  console.error(`Installing ${packages.join(', ')} …`);
   return withoutStarting(() => {
     const update = aptGet('update');
     const install = aptGet('install', '-y', '--no-install-recommends', ...packages);

@@ -1,22 +1,25 @@
 // A server which somebody else started, named by an environment variable.
 import { setTimeout as delay } from 'node:timers/promises';
-import { postgresAnswers, redisAnswers } from './answers.mjs';
+import { mariadbAnswers, postgresAnswers, redisAnswers } from './answers.mjs';
+import { VARIABLES } from './variables.mjs';
 
 const POLL_MS = 50;
 const ANSWER_BOUND_MS = 5_000;
 const KINDS = {
-  FLOWRRA_TEST_REDIS_URL: { answers: redisAnswers, port: 6379, example: 'redis://127.0.0.1:6379' },
-  FLOWRRA_TEST_POSTGRES_URL: {
+  redis: { answers: redisAnswers, port: 6379, example: 'redis://127.0.0.1:6379' },
+  postgres: {
     answers: postgresAnswers,
     port: 5432,
     example: 'postgres://postgres@127.0.0.1:5432/postgres',
   },
+  mariadb: { answers: mariadbAnswers, port: 3306, example: 'mysql://root@127.0.0.1:3306/test' },
 };
 
-/** The server at the URL in the variable; rejects unless it answers. */
-export async function outsideServer(variable) {
+/** The server at the URL in the kind's variable; rejects unless it answers. */
+export async function outsideServer(kind) {
+  const variable = VARIABLES[kind];
   const text = process.env[variable];
-  const { answers, port: usualPort, example } = KINDS[variable];
+  const { answers, port: usualPort, example } = KINDS[kind];
   if (!URL.canParse(text)) throw new Error(`${variable} is '${text}', not a URL such as ${example}`);
   const url = new URL(text);
   const port = Number(url.port || usualPort);

@@ -1,25 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { postgresAnswers } from './answers.mjs';
 import { PrivateServer } from './private-server.mjs';
 import { runToEnd } from './run-to-end.mjs';
-
-/** Whom to run PostgreSQL as, since it refuses to run as root. */
-function unprivileged() {
-  if (process.getuid?.() !== 0) return {};
-  const id = (flag, name) => Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: 'pipe' }));
-  for (const name of ['postgres', 'nobody']) {
-    try {
-      return { uid: id('-u', name), gid: id('-g', name) };
-    } catch {
-      continue;
-    }
-  }
-  throw new Error(
-    'PostgreSQL refuses to run as root, and there is no user postgres or nobody. Run as a user.',
-  );
-}
+import { unprivileged } from './unprivileged.mjs';
 
 /** A private PostgreSQL. Unless it is durable, kill() may lose what was committed shortly before. */
 export class PostgresServer extends PrivateServer {
@@ -40,7 +25,11 @@ export class PostgresServer extends PrivateServer {
     this.#durable = durable;
     this.log = join(folder, 'postgres.log');
     // Its messages are matched, so they have to be in English.
-    this.#options = { cwd: this.#folder, env: { ...process.env, LC_ALL: 'C' }, ...unprivileged() };
+    this.#options = {
+      cwd: this.#folder,
+      env: { ...process.env, LC_ALL: 'C' },
+      ...unprivileged('PostgreSQL', ['postgres', 'nobody']),
+    };
   }
 
   get url() {

@@ -1,4 +1,4 @@
-// One server of our own, from start to stop: what Redis and PostgreSQL have in common.
+// One server of our own, from start to stop: what Redis, PostgreSQL and MariaDB have in common.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
@@ -21,7 +21,7 @@ async function freePort() {
 
 /**
  * A subclass says: `name`, `log` (a file), `stopSignal`, `url`, `command(port)` as { file, args, options },
- * `answers(port, pid)`, and `release()`, which frees what a killed server leaves outside its folder.
+ * `answers(port, pid)`.
  */
 export class PrivateServer {
   /** Started by us: may be paused and killed. */
@@ -125,6 +125,9 @@ export class PrivateServer {
     await this.stop();
     await this.start();
   }
+
+  /** Frees what a killed server leaves outside its folder. */
+  release() {}
 
   /** For the end of the process, where nothing can be awaited. */
   killNow() {

@@ -46,6 +46,4 @@ export class RedisServer extends PrivateServer {
   answers(port, pid) {
     return redisAnswers({ host: '127.0.0.1', port }, pid);
   }
-
-  release() {}
 }

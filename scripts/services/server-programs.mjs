@@ -3,8 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readdirSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { installServers } from './install-servers.mjs';
+import { VARIABLES } from './variables.mjs';
 
 const OLDEST_POSTGRES = 13;
+// The first one with SELECT … FOR UPDATE SKIP LOCKED.
+const OLDEST_MARIADB = [10, 6];
 const HOMEBREW = ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'];
 
 const onPath = () => (process.env.PATH ?? '').split(delimiter).filter(Boolean);
@@ -65,33 +68,71 @@ function findPostgres() {
     );
 }
 
-/** Paths of what was asked for; installs what is missing where that is possible, and throws otherwise. */
-export function findServers({ redis, postgres }) {
-  const look = () => ({
-    redis: redis ? findRedis() : undefined,
-    postgres: postgres ? findPostgres() : undefined,
-  });
-  const missing = (found) => [
-    ...(redis && !found.redis ? ['redis-server'] : []),
-    ...(postgres && !found.postgres ? ['postgresql'] : []),
-  ];
-  let found = look();
-  if (missing(found).length === 0) return found;
-  const trouble = installServers(missing(found));
-  found = look();
-  if (missing(found).length === 0) return found;
+function mariadbIsRecent(program) {
+  try {
+    const version = execFileSync(program, ['--no-defaults', '--version'], { encoding: 'utf8' });
+    const [, major, minor] = /Ver (\d+)\.(\d+)/.exec(version).map(Number);
+    return major > OLDEST_MARIADB[0] || (major === OLDEST_MARIADB[0] && minor >= OLDEST_MARIADB[1]);
+  } catch {
+    return false;
+  }
+}
 
-  const names = missing(found).map((name) =>
-    name === 'redis-server' ? 'redis-server (or valkey-server)' : `PostgreSQL ${OLDEST_POSTGRES} or later`,
-  );
-  const variables = missing(found).map((name) =>
-    name === 'redis-server' ? 'FLOWRRA_TEST_REDIS_URL' : 'FLOWRRA_TEST_POSTGRES_URL',
-  );
+/** The programs `server` and `installDb`. */
+function findMariadb() {
+  const folders = [
+    ...onPath(),
+    // Not on every user's PATH: Debian and Fedora have mariadbd there.
+    '/usr/sbin',
+    '/usr/libexec',
+    ...HOMEBREW.flatMap((folder) => versions(join(folder, 'opt'), /^mariadb(@[\d.]+)?$/)),
+  ];
+  const server = folders
+    .map((folder) => join(folder, 'mariadbd'))
+    .find((file) => runnable(file) && mariadbIsRecent(file));
+  if (!server) return undefined;
+  // Of the same installation as the server.
+  const beside = (name) =>
+    ['.', '../bin'].map((folder) => join(dirname(server), folder, name)).find(runnable);
+  const installDb = beside('mariadb-install-db');
+  // mariadb-install-db needs it, and Debian has it among the client's programs.
+  return installDb && beside('my_print_defaults') ? { server, installDb } : undefined;
+}
+
+const KINDS = {
+  redis: { find: findRedis, title: 'redis-server (or valkey-server)', packages: ['redis-server'] },
+  postgres: {
+    find: findPostgres,
+    title: `PostgreSQL ${OLDEST_POSTGRES} or later`,
+    packages: ['postgresql'],
+  },
+  mariadb: {
+    find: findMariadb,
+    title: `MariaDB ${OLDEST_MARIADB.join('.')} or later`,
+    // Not mariadb-server, which creates a system service and its data.
+    packages: ['mariadb-server-core', 'mariadb-client-core'],
+  },
+};
+
+/** Paths by kind of server; installs what is missing where that is possible, and throws otherwise. */
+export function findServers(kinds) {
+  const found = {};
+  const look = () => {
+    for (const kind of kinds) found[kind] ??= KINDS[kind].find();
+    return kinds.filter((kind) => !found[kind]);
+  };
+  if (look().length === 0) return found;
+  const trouble = installServers(look().flatMap((kind) => KINDS[kind].packages));
+  const missing = look();
+  if (missing.length === 0) return found;
+
+  const packages = missing.flatMap((kind) => KINDS[kind].packages);
+  const variables = missing.map((kind) => VARIABLES[kind]);
   throw new Error(
     [
-      `Not found: ${names.join(' and ')}. ${trouble}`,
+      `Not found: ${missing.map((kind) => KINDS[kind].title).join(' and ')}. ${trouble}`,
       'Do one of these:',
-      `- install: apt-get install ${missing(found).join(' ')}, or your system's equivalent;`,
+      `- install: apt-get install ${packages.join(' ')}, or your system's equivalent;`,
       `- or use servers which run elsewhere: set ${variables.join(' and ')} (see docker-compose.yml);`,
     ].join('\n'),
   );

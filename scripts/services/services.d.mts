@@ -17,9 +17,11 @@ export interface ServicesOptions {
   redis?: boolean;
   /** Default true. */
   postgres?: boolean;
+  /** Default false: few specs need it. */
+  mariadb?: boolean;
   /** What was acknowledged outlives kill(), at the price of an fsync. Default false. */
   durable?: boolean;
-  /** Private instances even if FLOWRRA_TEST_REDIS_URL or FLOWRRA_TEST_POSTGRES_URL are set. Default false. */
+  /** Private instances even if the environment names servers (FLOWRRA_TEST_…_URL). Default false. */
   own?: boolean;
   /** Redis in cluster mode, a single node without slots. Default false. */
   cluster?: boolean;
@@ -28,8 +30,11 @@ export interface ServicesOptions {
 export interface Services<O extends ServicesOptions = object> {
   readonly redisUrl: O extends { redis: false } ? undefined : string;
   readonly postgresUrl: O extends { postgres: false } ? undefined : string;
+  /** Its user has all rights, and no password; the database is `test`, shared by all specs. */
+  readonly mariadbUrl: O extends { mariadb: true } ? string : undefined;
   readonly redis: O extends { redis: false } ? undefined : ServiceControls;
   readonly postgres: O extends { postgres: false } ? undefined : ServiceControls;
+  readonly mariadb: O extends { mariadb: true } ? ServiceControls : undefined;
   /** Ends what was started here and removes its data. */
   stop(): Promise<void>;
 }

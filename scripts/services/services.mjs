@@ -1,18 +1,21 @@
-// Redis and PostgreSQL for tests and development: private instances on free ports, gone afterwards.
+// Redis, PostgreSQL and MariaDB for tests and development: private instances on free ports, gone afterwards.
 //
-//   node scripts/services/services.mjs                     both, until Ctrl-C; prints their URLs
-//   node scripts/services/services.mjs -- COMMAND ARGS…    both, for as long as the command runs
+//   node scripts/services/services.mjs                     all, until Ctrl-C; prints their URLs
+//   node scripts/services/services.mjs -- COMMAND ARGS…    all, for as long as the command runs
 //
-// A server named by FLOWRRA_TEST_REDIS_URL or FLOWRRA_TEST_POSTGRES_URL is used instead of a private one.
+// A server named by FLOWRRA_TEST_REDIS_URL, FLOWRRA_TEST_POSTGRES_URL or FLOWRRA_TEST_MYSQL_URL is used
+// instead of a private one.
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeExit } from './leave-nothing.mjs';
+import { MariadbServer } from './mariadb-server.mjs';
 import { outsideServer } from './outside-server.mjs';
 import { PostgresServer } from './postgres-server.mjs';
 import { RedisServer } from './redis-server.mjs';
 import { findServers } from './server-programs.mjs';
+import { VARIABLES } from './variables.mjs';
 
 /** All of them, and when one fails, its error only after the others are done. */
 async function all(promises) {
@@ -24,20 +27,22 @@ async function all(promises) {
 
 /**
  * `durable`: what was acknowledged outlives kill() (Redis: appendonly and appendfsync always;
- * PostgreSQL: fsync and synchronous_commit on). `own`: private instances even if the variables are set,
- * for tests which pause and kill. `cluster`: Redis in cluster mode, a single node without slots.
+ * PostgreSQL: fsync and synchronous_commit on; MariaDB: fsync and innodb_flush_log_at_trx_commit=1).
+ * `own`: private instances even if the variables are set, for tests which pause and kill. `cluster`: Redis
+ * in cluster mode, a single node without slots.
  */
 export async function startServices({
   redis = true,
   postgres = true,
+  mariadb = false,
   durable = false,
   own = false,
   cluster = false,
 } = {}) {
-  const outside = (variable) => !own && Boolean(process.env[variable]);
-  const redisOutside = redis && outside('FLOWRRA_TEST_REDIS_URL');
-  const postgresOutside = postgres && outside('FLOWRRA_TEST_POSTGRES_URL');
-  const found = findServers({ redis: redis && !redisOutside, postgres: postgres && !postgresOutside });
+  const asked = { redis, postgres, mariadb };
+  const wanted = Object.keys(asked).filter((kind) => asked[kind]);
+  const outside = (kind) => !own && Boolean(process.env[VARIABLES[kind]]);
+  const found = findServers(wanted.filter((kind) => !outside(kind)));
 
   const started = [];
   const folder = mkdtempSync(join(tmpdir(), 'flowrra-services-'));
@@ -54,7 +59,13 @@ export async function startServices({
     removeFolder();
     disarm();
   };
-  const start = async (server) => {
+  const create = {
+    redis: () => new RedisServer({ program: found.redis, folder, durable, cluster }),
+    postgres: () => new PostgresServer({ programs: found.postgres, folder, durable }),
+    mariadb: () => new MariadbServer({ programs: found.mariadb, folder, durable }),
+  };
+  const start = async (kind) => {
+    const server = create[kind]();
     started.push(server);
     await server.prepare();
     await server.start();
@@ -62,21 +73,15 @@ export async function startServices({
   };
 
   try {
-    // PostgreSQL's user, when it is another one, has to reach its own folder in this one.
+    // A server that runs as another user has to reach its own folder in this one.
     chmodSync(folder, 0o711);
-    const [redisServer, postgresServer] = await all([
-      redisOutside
-        ? outsideServer('FLOWRRA_TEST_REDIS_URL')
-        : found.redis && start(new RedisServer({ program: found.redis, folder, durable, cluster })),
-      postgresOutside
-        ? outsideServer('FLOWRRA_TEST_POSTGRES_URL')
-        : found.postgres && start(new PostgresServer({ programs: found.postgres, folder, durable })),
-    ]);
+    const servers = await all(wanted.map((kind) => (outside(kind) ? outsideServer(kind) : start(kind))));
+    const byKind = Object.fromEntries(wanted.map((kind, index) => [kind, servers[index]]));
     return {
-      redisUrl: redisServer?.url,
-      postgresUrl: postgresServer?.url,
-      redis: redisServer,
-      postgres: postgresServer,
+      redisUrl: byKind.redis?.url,
+      postgresUrl: byKind.postgres?.url,
+      mariadbUrl: byKind.mariadb?.url,
+      ...byKind,
       stop,
     };
   } catch (error) {

@@ -77,6 +77,9 @@ export function partsOf(
     recorder: null,
     reports: { control: { report: () => undefined }, codec, observer, recorder: null, clock },
     deadLetters: { send: async () => true },
+    once: () => {
+      throw new Error('no outbox');
+    },
     context: null,
     instrumentation: null,
     random: () => 0,

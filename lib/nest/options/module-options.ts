@@ -21,6 +21,7 @@ import {
 } from '../../job/rules.js';
 import type { ScheduleOptions } from '../../job/schedule/schedule-options.js';
 import { type ContextOptions, OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
+import type { Outbox } from '../../outbox/outbox.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type { DurableProbe } from '../../run/durable/durable-probe.js';
 import { backendOption, engineOption } from './engine-option.js';
@@ -182,6 +183,12 @@ export interface FlowrraModuleOptions {
    */
   remoteTasks?: Record<string, RemoteTaskOptions>;
   /**
+   * Submissions in transactions of your database: `outbox()` of `flowrra/outbox`.
+   *
+   * @defaultValue no outbox
+   */
+  outbox?: Outbox;
+  /**
    * The clock, for tests.
    *
    * @defaultValue the system's clock
@@ -235,6 +242,11 @@ export const MODULE_RULES = new OptionTable({
     checkTaskName,
     (value, path) => REMOTE_TASK_RULES.resolve(value, path),
     "It must be an object of tasks by name: { 'EmailTasks.sendWelcome': { queue: 'mail' } }.",
+  ),
+  outbox: withMethods<Outbox, null>(
+    ['connect'],
+    'It must be the return value of outbox() of flowrra/outbox: outbox({ database: pool }).',
+    null,
   ),
   clock: withMethods<Clock, Clock>(['now', 'after'], 'It must be an object with now and after.', systemClock),
 } satisfies RulesOf<FlowrraModuleOptions>);

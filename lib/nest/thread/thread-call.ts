@@ -3,6 +3,7 @@ import type { ScheduleMark } from '../../job/metadata.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { TaskSuspendedError } from '../../job/durable-errors.js';
 import { LazyAbort } from '../../run/lazy-abort.js';
+import type { OnceSource } from '../../run/once-source.js';
 import type { TaskCall } from '../../run/task-definition.js';
 import type { DurableToThread } from '../../run/threads/durable-protocol.js';
 import type { FromThread, ThreadCall } from '../../run/threads/protocol.js';
@@ -14,6 +15,8 @@ const NO_METADATA: Metadata = Object.freeze({});
 export interface RunningCallParts extends Omit<ThreadDurableParts, 'callId' | 'codec' | 'send'> {
   readonly codec: PayloadCodec;
   send(message: FromThread): void;
+  /** @throws {FlowrraConfigError} if the application of the thread has no outbox. */
+  once(): OnceSource;
 }
 
 /** The answer of a call whose method does not go on. The parent does not read it. */
@@ -65,6 +68,11 @@ export class RunningCall implements TaskCall {
 
   get parentId(): string | null {
     return this.call.parentId;
+  }
+
+  /** @throws {FlowrraConfigError} if the application of the thread has no outbox. */
+  get once(): OnceSource {
+    return this.parts.once();
   }
 
   get durable(): ThreadDurable {

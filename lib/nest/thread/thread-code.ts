@@ -6,6 +6,8 @@ import { defaultNameOf, taskMetadataOf } from '../decorators/task-metadata.js';
 import { functionsOf, TaskExplorer } from '../discovery/task-explorer.js';
 import { callerOf, TaskScopes } from '../discovery/task-scopes.js';
 import { RuntimeException } from '../nest-internals.js';
+import { FlowrraRuntime } from '../flowrra.runtime.js';
+import type { OnceSource } from '../../run/once-source.js';
 import type { TaskCall } from '../../run/task-definition.js';
 import type { ClassCode, CpuTarget } from '../../run/threads/protocol.js';
 import { importFailure } from '../../run/threads/thread-files.js';
@@ -33,6 +35,7 @@ export class ThreadCode {
   private readonly instances = new Map<string, Record<string, Method>>();
   private application: Promise<INestApplicationContext> | null = null;
   private tasks: ThreadTasks | null = null;
+  private started: INestApplicationContext | null = null;
 
   /** @param module The `file:` URL of the threads' Nest module; `null` for none. */
   constructor(private readonly module: string | null) {}
@@ -70,6 +73,15 @@ export class ThreadCode {
       names.length > 1
         ? `${shown} is shared by the tasks ${names.join(' and ')}, so the task is ambiguous. Give the name of the task.`
         : `${shown} is no task in the thread. Give the name of the task, or add its class to the module of the threads: forRoot({ cpu: { module } }).`,
+    );
+  }
+
+  /** @throws {FlowrraConfigError} unless the thread's application has an outbox. */
+  once(): OnceSource {
+    const runtime = this.started?.get(FlowrraRuntime, { strict: false });
+    if (runtime) return runtime.parts.outboxFor('ctx.once()');
+    throw new FlowrraConfigError(
+      'ctx.once() in a thread needs a module of the threads with an outbox: forRoot({ cpu: { module }, outbox }).',
     );
   }
 
@@ -136,7 +148,7 @@ export class ThreadCode {
   private async startedApplication(): Promise<INestApplicationContext> {
     const application = (this.application ??= this.createApplication());
     try {
-      return await application;
+      return (this.started = await application);
     } catch (error) {
       if (codeOf(error) !== 'FLOWRRA_CONFIG') this.application = null;
       throw error;

@@ -44,6 +44,7 @@ const parts: RunningCallParts = {
   send,
   signalOf: pollingSignal,
   taskName: (task) => code.taskName(task),
+  once: () => code.once(),
 };
 
 export default function run(call: ThreadCall): ThreadAnswer | Promise<ThreadAnswer> {

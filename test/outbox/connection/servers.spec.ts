@@ -8,8 +8,8 @@ import { Gate } from '../../support/gate.js';
 import { until } from '../../support/until.js';
 import { LIBRARIES, type Handle } from '../support/libraries.js';
 
-const services = await startServices({ redis: false });
-const mysqlUrl = process.env.FLOWRRA_TEST_MYSQL_URL as string;
+const services = await startServices({ redis: false, mariadb: true });
+const mysqlUrl = services.mariadbUrl;
 
 afterAll(() => services.stop());
 

@@ -1,0 +1,86 @@
+import { Logger } from '@nestjs/common';
+import { detached } from '../job/async.js';
+import type { Clock } from '../job/clock.js';
+import { printed } from '../job/show-value.js';
+import type { OutboxDatabase } from './outbox-database.js';
+import type { OutboxTable } from './outbox-table.js';
+import type { TableNames } from './sql/schema.js';
+import { Statements } from './sql/statements.js';
+
+export interface HousekeepingParts {
+  readonly database: OutboxDatabase;
+  readonly table: OutboxTable;
+  readonly names: TableNames;
+  readonly clock: Clock;
+  /** How long jobs are kept after their end, in milliseconds. */
+  readonly keepMs: number;
+  /** Whether the engine of every process knows the same jobs. */
+  readonly isShared: boolean;
+  isKnown(taskId: string): Promise<boolean>;
+}
+
+const EVERY_MS = 60_000;
+/** The number of jobs of one round. */
+const JOBS = 100;
+/** Another process may know the job of a row that this one does not know, if they share no engine. */
+const KEPT_UNSHARED_MS = 86_400_000;
+
+/** Deletes rows of jobs that are no longer known, once a minute, in bounded steps. */
+export class Housekeeping {
+  private readonly logger = new Logger('Flowrra');
+  private readonly statements: Statements;
+  private cancelTimer: (() => void) | null = null;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: HousekeepingParts) {
+    this.statements = new Statements(parts.database.dialect, parts.names);
+  }
+
+  start(): void {
+    // Not at the same moment in processes that start together.
+    const ms = EVERY_MS * (0.5 + Math.random());
+    this.cancelTimer = this.parts.clock.after(
+      ms,
+      () => {
+        this.running = detached(() => this.round());
+        this.start();
+      },
+      { background: true },
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.cancelTimer?.();
+    await this.running;
+  }
+
+  /** Deletes some rows that are old enough. */
+  async clean(): Promise<void> {
+    const { table, keepMs } = this.parts;
+    if (keepMs !== Infinity) await table.removeOldSame(keepMs, JOBS);
+    await this.cleanOnce();
+  }
+
+  private async round(): Promise<void> {
+    try {
+      await this.clean();
+    } catch (error) {
+      this.logger.warn(`The outbox could not delete old rows, and tries again: ${printed(error)}`);
+    }
+  }
+
+  private async cleanOnce(): Promise<void> {
+    const { database, isKnown, keepMs } = this.parts;
+    const { oldOnce, keepOnce, forgetOnce } = this.statements;
+    for (const { job, newest, now } of await database.run(oldOnce, [JOBS])) {
+      const taskId = String(job);
+      const isNeeded = this.mayBeElsewhere(Number(now) - Number(newest)) || (await isKnown(taskId));
+      if (isNeeded) await database.run(keepOnce, [Math.min(Math.max(keepMs, EVERY_MS), 1e16), taskId]);
+      else await database.run(forgetOnce, [taskId]);
+    }
+  }
+
+  private mayBeElsewhere(age: number): boolean {
+    return !this.parts.isShared && age < KEPT_UNSHARED_MS;
+  }
+}

@@ -1,0 +1,41 @@
+import { within } from '../job/async.js';
+import type { Clock } from '../job/clock.js';
+import { OutboxError } from '../job/errors.js';
+import { printed } from '../job/show-value.js';
+import type { SqlDialect, SqlRow, SqlValue } from '../engine/sql-connection.js';
+import type { KnownConnection } from './connection/sql-connection.js';
+
+/** The longest time that a statement may take. */
+const TIMEOUT_MS = 10_000;
+/** How long a statement waits at a time, while other code has a transaction on the only connection. */
+const BUSY_PAUSE_MS = 5;
+
+/** The relay's own connection to the database of the application. */
+export class OutboxDatabase {
+  constructor(
+    readonly connection: KnownConnection,
+    private readonly clock: Clock,
+  ) {}
+
+  get dialect(): SqlDialect {
+    return this.connection.dialect;
+  }
+
+  /**
+   * Runs a statement outside of all transactions.
+   *
+   * @throws {OutboxError} if the database rejects it, or does not answer.
+   */
+  async run(sql: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
+    // With one connection for all, the statement would see what may be rolled back, and be rolled back with it.
+    while (this.connection.isInTransaction() === true)
+      await new Promise<void>((resolve) => this.clock.after(BUSY_PAUSE_MS, resolve));
+    try {
+      const answer = this.connection.run(sql, values);
+      if (Array.isArray(answer)) return answer;
+      return await within(TIMEOUT_MS, this.clock, Promise.resolve(answer));
+    } catch (cause) {
+      throw new OutboxError(`The database of the outbox: ${printed(cause)}`, { cause });
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import type { Clock } from '../job/clock.js';
+import type { OutboxRow, OutboxTable } from './outbox-table.js';
+
+/** How long a claim lasts unless it is renewed. After a crash, another relay takes over then. */
+const LEASE_MS = 30_000;
+const RENEW_MS = 10_000;
+
+/** The rows that a relay has claimed, while it hands their jobs to the engine. */
+export class RelayBatch {
+  /** The rows about which nothing is stored yet. */
+  private readonly open: Set<OutboxRow>;
+  private cancelTimer: () => void;
+
+  private constructor(
+    readonly rows: readonly OutboxRow[],
+    private readonly table: OutboxTable,
+    private readonly claim: string,
+    private readonly clock: Clock,
+  ) {
+    this.open = new Set(rows);
+    this.cancelTimer = this.renewLater();
+  }
+
+  /** `null` if no job is due. */
+  static async claim(
+    table: OutboxTable,
+    claim: string,
+    clock: Clock,
+    limit: number,
+  ): Promise<RelayBatch | null> {
+    const rows = await table.claim(claim, LEASE_MS, limit);
+    return rows.length === 0 ? null : new RelayBatch(rows, table, claim, clock);
+  }
+
+  /** The size of the jobs. */
+  get characters(): number {
+    return this.rows.reduce((sum, { job }) => sum + job.length, 0);
+  }
+
+  get plain(): readonly OutboxRow[] {
+    return this.rows.filter(({ cancelReason }) => cancelReason === null);
+  }
+
+  get cancelled(): readonly OutboxRow[] {
+    return this.rows.filter(({ cancelReason }) => cancelReason !== null);
+  }
+
+  /** The engine has the jobs, or others that stand for them. */
+  async accepted(rows: readonly OutboxRow[], ids: readonly string[]): Promise<void> {
+    await this.table.remove(rows.filter(({ taskId }, index) => ids[index] === taskId));
+    for (const [index, row] of rows.entries()) {
+      if (ids[index] !== row.taskId) await this.table.setSame(row.taskId, ids[index] as string);
+      this.open.delete(row);
+    }
+  }
+
+  async cancelledInEngine(row: OutboxRow): Promise<void> {
+    await this.table.removeAny([row]);
+    this.open.delete(row);
+  }
+
+  async retryLater(row: OutboxRow, error: string, ms: number): Promise<void> {
+    await this.table.retryLater(row.taskId, error, ms);
+    this.open.delete(row);
+  }
+
+  async park(row: OutboxRow, error: string): Promise<void> {
+    await this.table.park(row.taskId, error);
+    this.open.delete(row);
+  }
+
+  /** Lets any relay try the rest again. If the database does not answer, that is so at the end of the lease. */
+  async release(ms: number): Promise<void> {
+    await this.table.release(this.claim, ms, [...this.open]).catch(() => undefined);
+  }
+
+  /** Stops renewing the claim. */
+  end(): void {
+    this.cancelTimer();
+    this.cancelTimer = () => undefined;
+    this.open.clear();
+  }
+
+  /** A submission may wait for a place among `maxPending` jobs. */
+  private renewLater(): () => void {
+    return this.clock.after(
+      RENEW_MS,
+      () => {
+        if (this.open.size === 0) return;
+        this.cancelTimer = this.renewLater();
+        this.table.renew(this.claim, LEASE_MS, [...this.open]).catch(() => undefined);
+      },
+      { background: true },
+    );
+  }
+}

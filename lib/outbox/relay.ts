@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { detached } from '../job/async.js';
+import type { Clock } from '../job/clock.js';
+import {
+  EngineError,
+  ExecutorNotRunningError,
+  QueueFullError,
+  ResultNotFoundError,
+  SubmitUncertainError,
+} from '../job/errors.js';
+import { printed, shownText } from '../job/show-value.js';
+import { type IdentifiedJob, jobFromText } from './outbox-job.js';
+import type { OutboxRow, OutboxTable } from './outbox-table.js';
+import { RelayBatch } from './relay-batch.js';
+import type { WakeUps } from './wake-ups.js';
+
+export interface RelayParts {
+  readonly table: OutboxTable;
+  readonly wakeUps: WakeUps;
+  readonly clock: Clock;
+  /** The largest number of jobs that the engine takes at once. */
+  readonly maxBatch: number;
+  /** Hands jobs to the engine. Returns the ids of the jobs that stand for them. */
+  submit(jobs: readonly IdentifiedJob[]): Promise<readonly string[]>;
+  /** Cancels a job in the engine. */
+  cancel(taskId: string, reason: string): Promise<unknown>;
+}
+
+/** A batch has as many jobs as these characters hold, judged by the batch before. */
+const BATCH_CHARACTERS = 4_000_000;
+const FIRST_BATCH = 20;
+const LARGEST_BATCH = 500;
+/** A job of which a submission fails for a reason of its own is parked after so many tries. */
+const MAX_TRIES = 5;
+/** The pause after the first of them; it doubles with each. */
+const RETRY_MS = 1_000;
+/** The pause after the engine or the database did not answer; it doubles up to the longest one. */
+const AWAY_MS = 250;
+const MAX_AWAY_MS = 5_000;
+/** How long a cancelled job is delayed, so that it does not start before it is cancelled in the engine. */
+const NEVER_MS = 3_600_000;
+
+/** Hands committed jobs of the outbox to the engine, in batches. Any number of relays share the work. */
+export class Relay {
+  private readonly logger = new Logger('Flowrra');
+  private readonly claim = `r${randomBytes(12).toString('base64url')}`;
+  private running: Promise<void> | null = null;
+  private isStopped = false;
+  private round: Promise<unknown> = Promise.resolve();
+  /** How many jobs the next batch has at most. */
+  private limit = FIRST_BATCH;
+  /** How often in turn the engine or the database did not answer. */
+  private failures = 0;
+
+  constructor(private readonly parts: RelayParts) {}
+
+  start(): void {
+    this.isStopped = false;
+    this.running ??= detached(() => this.loop());
+  }
+
+  /** Resolves when no batch is under way any more. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.parts.wakeUps.now();
+    await this.running;
+    this.running = null;
+    await this.round.catch(() => undefined);
+  }
+
+  /**
+   * Hands on all jobs that are committed now.
+   *
+   * @returns their number.
+   * @throws {OutboxError} if the database does not answer, and the error of the engine if it does not.
+   */
+  async relayAll(): Promise<number> {
+    let count = 0;
+    for (;;) {
+      const some = await this.next();
+      count += some;
+      if (some === 0) return count;
+    }
+  }
+
+  private async loop(): Promise<void> {
+    const { wakeUps } = this.parts;
+    while (!this.isStopped) {
+      try {
+        if ((await this.next()) > 0) continue;
+        await wakeUps.wait();
+      } catch (error) {
+        await wakeUps.wait(this.pauseAfter(error));
+      }
+    }
+  }
+
+  /** One batch at a time. */
+  private next(): Promise<number> {
+    const round = this.round.catch(() => undefined).then(() => this.relayBatch());
+    this.round = round;
+    return round;
+  }
+
+  private async relayBatch(): Promise<number> {
+    const { table, clock, maxBatch, wakeUps } = this.parts;
+    const batch = await RelayBatch.claim(table, this.claim, clock, Math.min(this.limit, maxBatch));
+    if (batch === null) return 0;
+    const mean = batch.characters / batch.rows.length;
+    this.limit = Math.min(LARGEST_BATCH, Math.max(1, Math.floor(BATCH_CHARACTERS / mean)));
+    try {
+      for (const { taskId } of batch.rows) wakeUps.found(taskId);
+      await this.cancelAll(batch);
+      await this.submitAll(batch, await this.readable(batch));
+    } catch (error) {
+      await batch.release(Math.min(this.pause(), MAX_AWAY_MS));
+      throw error;
+    } finally {
+      batch.end();
+    }
+    if (this.failures > 0) this.logger.log('The outbox hands on jobs again.');
+    this.failures = 0;
+    return batch.rows.length;
+  }
+
+  /** The jobs of the batch that this version of Flowrra can read. */
+  private async readable(batch: RelayBatch): Promise<readonly (readonly [OutboxRow, IdentifiedJob])[]> {
+    const jobs: (readonly [OutboxRow, IdentifiedJob])[] = [];
+    for (const row of batch.plain)
+      try {
+        jobs.push([row, this.jobOf(row)]);
+      } catch (error) {
+        await this.failed(batch, row, error);
+      }
+    return jobs;
+  }
+
+  private jobOf({ taskId, job, age }: OutboxRow): IdentifiedJob {
+    return jobFromText(taskId, job, age, this.parts.clock.now());
+  }
+
+  /** @throws the error of the engine, if it is away. */
+  private async submitAll(
+    batch: RelayBatch,
+    jobs: readonly (readonly [OutboxRow, IdentifiedJob])[],
+  ): Promise<void> {
+    if (jobs.length === 0) return;
+    try {
+      const ids = await this.parts.submit(jobs.map(([, job]) => job));
+      await batch.accepted(
+        jobs.map(([row]) => row),
+        ids,
+      );
+    } catch (error) {
+      const isOne = jobs.length === 1;
+      if (isAway(error) && (isOne || !(error instanceof QueueFullError))) throw error;
+      if (isOne) await this.failed(batch, jobs[0]![0], error);
+      // One job may have made the engine reject all, and a full queue may have room for a few.
+      else for (const job of jobs) await this.submitAll(batch, [job]);
+    }
+  }
+
+  private async failed(batch: RelayBatch, row: OutboxRow, error: unknown): Promise<void> {
+    const tries = row.tries + 1;
+    if (tries < MAX_TRIES) return batch.retryLater(row, printed(error), RETRY_MS * 2 ** row.tries);
+    await batch.park(row, printed(error));
+    this.logger.error(
+      `${shownText(row.taskId)} could not be handed from the outbox to the engine in ${tries} tries, and is not tried again: ${printed(error)} See flowrra.outbox.stuck(), retry() and remove().`,
+    );
+  }
+
+  /** The engine gets a cancelled job too, so that its end is stored as that of every other one. */
+  private async cancelAll(batch: RelayBatch): Promise<void> {
+    const { submit, cancel } = this.parts;
+    for (const row of batch.cancelled)
+      try {
+        await submit([{ ...this.jobOf(row), dedupe: undefined, delay: NEVER_MS, bypassMaxPending: true }]);
+        await cancel(row.taskId, row.cancelReason as string).catch((error: unknown) => {
+          if (!(error instanceof ResultNotFoundError)) throw error;
+        });
+        await batch.cancelledInEngine(row);
+      } catch (error) {
+        if (isAway(error)) throw error;
+        await this.failed(batch, row, error);
+      }
+  }
+
+  private pauseAfter(error: unknown): number {
+    const ms = this.pause();
+    if (this.failures++ === 0 && !(error instanceof QueueFullError))
+      this.logger.warn(
+        `The outbox cannot hand jobs to the engine. They stay in the database, and are tried again: ${printed(error)}`,
+      );
+    return ms;
+  }
+
+  private pause(): number {
+    return Math.min(AWAY_MS * 2 ** Math.min(this.failures, 10), MAX_AWAY_MS);
+  }
+}
+
+/** Whether a later try may succeed, and no job is to blame. */
+function isAway(error: unknown): boolean {
+  return (
+    error instanceof EngineError ||
+    error instanceof SubmitUncertainError ||
+    error instanceof QueueFullError ||
+    error instanceof ExecutorNotRunningError
+  );
+}
