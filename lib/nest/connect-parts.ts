@@ -98,16 +98,21 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
   const outbox =
     options.outbox &&
-    (await options.outbox.connect({
-      engine: connected,
-      supports: engine.supports,
-      clock,
-      codec,
-      retention: { resultTtl, maxResults },
-      backPressure: { maxPending, whenFull },
-      isThread: parentLink() !== null,
-      submit: (jobs) => submitter.submitJobs(jobs),
-    }));
+    (await options.outbox
+      .connect({
+        engine: connected,
+        supports: engine.supports,
+        clock,
+        codec,
+        retention: { resultTtl, maxResults },
+        backPressure: { maxPending, whenFull },
+        isThread: parentLink() !== null,
+        submit: (jobs) => submitter.submitJobs(jobs),
+      })
+      .catch(async (error: unknown) => {
+        await connected.close();
+        throw error;
+      }));
   const outboxFor = (place: string): ConnectedOutbox => {
     if (outbox !== null) return outbox;
     throw new FlowrraConfigError(
