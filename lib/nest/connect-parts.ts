@@ -99,16 +99,19 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
   const outbox =
     options.outbox &&
-    (await options.outbox.connect({
-      engine: connected,
-      supports: engine.supports,
-      clock,
-      codec,
-      retention: { resultTtl, maxResults },
-      backPressure: { maxPending, whenFull },
-      isThread: parentLink() !== null,
-      submit: (jobs) => submitter.submitJobs(jobs),
-    }));
+    (await closingOnError(
+      connected,
+      options.outbox.connect({
+        engine: connected,
+        supports: engine.supports,
+        clock,
+        codec,
+        retention: { resultTtl, maxResults },
+        backPressure: { maxPending, whenFull },
+        isThread: parentLink() !== null,
+        submit: (jobs) => submitter.submitJobs(jobs),
+      }),
+    ));
   const outboxFor = (place: string): ConnectedOutbox => {
     if (outbox !== null) return outbox;
     throw new FlowrraConfigError(
@@ -187,6 +190,16 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
       return schedules;
     },
   };
+}
+
+/** A start that fails leaves no connection behind, which would keep the process alive. */
+async function closingOnError<T>(engine: ConnectedEngine, step: Promise<T>): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
 }
 
 function heard(
