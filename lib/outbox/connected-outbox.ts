@@ -1,4 +1,7 @@
+import { Logger } from '@nestjs/common';
+import { whenDone } from '../job/async.js';
 import { FlowrraConfigError } from '../job/errors.js';
+import { printed } from '../job/show-value.js';
 import type { JobControl } from '../engine/control.js';
 import type { TransactionalSubmit } from '../engine/transactional-submit.js';
 import type { ResultBackend } from '../results/result-backend.js';
@@ -10,17 +13,13 @@ import { prepareTables } from './migrate.js';
 import { OnceBlocks } from './once-blocks.js';
 import type { OutboxHost } from './outbox-host.js';
 import { OutboxDatabase } from './outbox-database.js';
+import { withId } from './outbox-job.js';
 import type { ResolvedOutbox } from './outbox-options.js';
 import { insertJobs, OutboxTable } from './outbox-table.js';
 import { Relay } from './relay.js';
 import { channelOf } from './sql/schema.js';
 import { StuckJobs } from './stuck-jobs.js';
-import {
-  notInTransaction,
-  TransactionSink,
-  type TransactionSinkParts,
-  writeDirectly,
-} from './transaction-sink.js';
+import { notInTransaction, TransactionSink, type TransactionSinkParts } from './transaction-sink.js';
 import { controlWithUnrelayed, ResultsWithUnrelayed, UnrelayedJobs } from './unrelayed-jobs.js';
 import { WakeUps } from './wake-ups.js';
 
@@ -33,6 +32,7 @@ interface Relaying {
 
 /** The outbox of one connected application. */
 export class ConnectedOutbox {
+  private readonly logger = new Logger('Flowrra');
   readonly stuck: StuckJobs;
   private readonly table: OutboxTable;
   private readonly unrelayed: UnrelayedJobs;
@@ -96,7 +96,7 @@ export class ConnectedOutbox {
   within(transaction: unknown, place: string): TransactionSink {
     const known = this.transactionOf(transaction, place);
     if (known.isInTransaction() === false) throw notInTransaction(place, known.library);
-    return new TransactionSink(known, { place, write: this.writing });
+    return this.sinkOf(known, place);
   }
 
   /** Accepts jobs in the transaction of the calling code; `null` if it runs in none. */
@@ -105,9 +105,7 @@ export class ConnectedOutbox {
     if (transaction === null || transaction === undefined) return null;
     const place = 'outbox({ transaction })';
     const known = this.transactionOf(transaction, place);
-    return known.isInTransaction() === false
-      ? null
-      : new TransactionSink(known, { place, write: this.writing });
+    return known.isInTransaction() === false ? null : this.sinkOf(known, place);
   }
 
   /** A block of a job that takes effect once. */
@@ -133,7 +131,8 @@ export class ConnectedOutbox {
   start(): void {
     const { relay, notices, housekeeping } = this.relaying;
     housekeeping.start();
-    if (!this.options.relay || this.direct) return;
+    if (!this.options.relay) return;
+    if (this.direct) return void this.relayEarlier();
     notices?.start();
     relay.start();
   }
@@ -146,7 +145,7 @@ export class ConnectedOutbox {
 
   /** Hands all committed jobs to the engine. Returns their number. */
   async relay(): Promise<number> {
-    return this.direct ? 0 : this.relaying.relay.relayAll();
+    return this.relaying.relay.relayAll();
   }
 
   /** The age of the oldest job that waits for a relay, in milliseconds, and the number of stuck jobs. */
@@ -154,12 +153,30 @@ export class ConnectedOutbox {
     return { oldestMs: await this.table.oldestAge(), stuck: await this.table.stuckCount() };
   }
 
-  private readonly writing: TransactionSinkParts['write'] = (transaction, jobs) => {
-    if (this.direct) return writeDirectly(this.direct)(transaction, jobs);
-    const written = insertJobs(transaction, this.options, this.options.notify, jobs);
-    const inserted = (): void => this.wakeUps.inserted(jobs.map(({ taskId }) => taskId));
-    if (written instanceof Promise) return written.then(inserted);
-    inserted();
+  /** Without `direct`, the application may have left rows, for which no relay would look any more. */
+  private async relayEarlier(): Promise<void> {
+    try {
+      await this.relay();
+    } catch (error) {
+      this.logger.warn(
+        `The outbox cannot hand earlier jobs to the engine. They stay in the database until the next start, or flowrra.outbox.relay(): ${printed(error)}`,
+      );
+    }
+  }
+
+  private sinkOf(transaction: KnownConnection, place: string): TransactionSink {
+    const { direct } = this;
+    const write = direct ? direct.submit.bind(direct) : this.insert;
+    return new TransactionSink(transaction, { place, sync: direct === null, write });
+  }
+
+  private readonly insert: TransactionSinkParts['write'] = (transaction, jobs) => {
+    const identified = jobs.map(withId);
+    const taskIds = identified.map(({ taskId }) => taskId);
+    return whenDone(insertJobs(transaction, this.options, this.options.notify, identified), () => {
+      this.wakeUps.inserted(taskIds);
+      return taskIds;
+    });
   };
 
   private begun(transaction: unknown, place: string): KnownConnection {
@@ -182,10 +199,12 @@ async function directly(
   database: KnownConnection,
   { engine, isThread }: OutboxHost,
 ): Promise<TransactionalSubmit> {
+  // The application has been checked. A thread may still use ctx.once().
+  if (isThread) return NOT_IN_THREAD;
   const { transactions } = engine;
   if (transactions === undefined)
     throw new FlowrraConfigError(
-      `outbox: direct is true, and the engine cannot add jobs in a transaction${isThread ? ' of a CPU thread' : ''}. Use BullMQ over PostgreSQL, or leave out direct.`,
+      'outbox: direct is true, and the engine cannot add jobs in a transaction. Use BullMQ over PostgreSQL, or leave out direct.',
     );
   if (transactions.dialect === database.dialect && (await transactions.isSameDatabase(database)))
     return transactions;
@@ -193,3 +212,13 @@ async function directly(
     'outbox: direct is true, and the engine is in another database. Use the same database for both, or leave out direct.',
   );
 }
+
+const NOT_IN_THREAD: TransactionalSubmit = {
+  dialect: 'postgres',
+  isSameDatabase: async () => true,
+  async submit() {
+    throw new FlowrraConfigError(
+      'flowrra.within(): outbox({ direct: true }) adds no jobs in a CPU thread. Submit on the main thread, or leave out direct.',
+    );
+  },
+};
