@@ -185,17 +185,17 @@ function rowsOf(rows: readonly SqlRow[]): readonly OutboxRow[] {
 }
 
 function rowFrom(row: SqlRow): OutboxRow {
-  const sameAs = textOf(row.same_as);
+  const sameAs = textOf(row.holder);
   return {
     seq: Number(row.seq),
     taskId: String(row.id),
     job: String(row.job),
     age: Math.max(0, Number(row.age)),
-    createdAt: Number(row.created_at),
+    createdAt: Number(row.created),
     tries: Number(row.tries),
     error: textOf(row.error),
-    isStuck: row.due_at === null && sameAs === null,
-    cancelReason: textOf(row.cancel_reason),
+    isStuck: row.due === null && sameAs === null,
+    cancelReason: textOf(row.reason),
     sameAs,
   };
 }
