@@ -4,8 +4,7 @@ import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { resolveSubmitOptions } from '../job/submit-options.js';
 import { checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
-import type { ConnectedOutbox } from '../outbox/connected-outbox.js';
-import type { TransactionSink } from '../outbox/transaction-sink.js';
+import type { ConnectedOutbox, TransactionSink } from '../outbox/connected-outbox.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { SettledResults } from '../results/settled-results.js';
 import { DeadLetters } from '../run/dead-letters.js';
@@ -99,16 +98,21 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
   const outbox =
     options.outbox &&
-    (await options.outbox.connect({
-      engine: connected,
-      supports: engine.supports,
-      clock,
-      codec,
-      retention: { resultTtl, maxResults },
-      backPressure: { maxPending, whenFull },
-      isThread: parentLink() !== null,
-      submit: (jobs) => submitter.submitJobs(jobs),
-    }));
+    (await options.outbox
+      .connect({
+        engine: connected,
+        supports: engine.supports,
+        clock,
+        codec,
+        retention: { resultTtl, maxResults },
+        backPressure: { maxPending, whenFull },
+        isThread: parentLink() !== null,
+        submit: (jobs) => submitter.submitJobs(jobs),
+      })
+      .catch(async (error: unknown) => {
+        await connected.close();
+        throw error;
+      }));
   const outboxFor = (place: string): ConnectedOutbox => {
     if (outbox !== null) return outbox;
     throw new FlowrraConfigError(

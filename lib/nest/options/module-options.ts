@@ -21,7 +21,7 @@ import {
 } from '../../job/rules.js';
 import type { ScheduleOptions } from '../../job/schedule/schedule-options.js';
 import { type ContextOptions, OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
-import type { Outbox } from '../../outbox/outbox.js';
+import type { Outbox } from '../../outbox/connected-outbox.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type { DurableProbe } from '../../run/durable/durable-probe.js';
 import { backendOption, engineOption } from './engine-option.js';
