@@ -5,7 +5,7 @@ import { within } from '../job/async.js';
 import { BoundedAnswer } from '../job/bounded-answer.js';
 import type { Clock } from '../job/clock.js';
 import type { QueueCounts } from '../job/query.js';
-import type { OutboxHealth } from '../nest/flowrra.outbox.js';
+import type { OutboxHealth } from '../outbox/connected-outbox.js';
 import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/module-options.js';
