@@ -14,6 +14,7 @@ import type { ResolvedOutbox } from './outbox-options.js';
 import { insertJobs, OutboxTable } from './outbox-table.js';
 import { Relay } from './relay.js';
 import { channelOf } from './sql/schema.js';
+import { Statements } from './sql/statements.js';
 import { StuckJobs } from './stuck-jobs.js';
 import {
   notInTransaction,
@@ -34,6 +35,7 @@ interface Relaying {
 /** The outbox of one connected application. */
 export class ConnectedOutbox {
   readonly stuck: StuckJobs;
+  private readonly statements: Statements;
   private readonly table: OutboxTable;
   private readonly unrelayed: UnrelayedJobs;
   private readonly blocks: OnceBlocks;
@@ -49,12 +51,14 @@ export class ConnectedOutbox {
     const { clock, codec, retention, backPressure, submit, engine } = host;
     const database = new OutboxDatabase(known, clock);
     const wakeUps = new WakeUps(clock);
-    const table = new OutboxTable(database, options);
+    const statements = new Statements(known.dialect, options);
+    const table = new OutboxTable(database, statements);
     const wake = (): void => wakeUps.now();
     this.wakeUps = wakeUps;
+    this.statements = statements;
     this.table = table;
     this.unrelayed = new UnrelayedJobs({ table, clock, wake });
-    this.blocks = new OnceBlocks(options, codec, retention.resultTtl);
+    this.blocks = new OnceBlocks(statements, codec, retention.resultTtl);
     this.stuck = new StuckJobs(table, wake);
     const cancel = async (taskId: string, reason: string): Promise<unknown> =>
       engine.control?.cancel(taskId, reason);
@@ -66,7 +70,7 @@ export class ConnectedOutbox {
       housekeeping: new Housekeeping({
         database,
         table,
-        names: options,
+        statements,
         clock,
         keepMs: retention.resultTtl,
         isShared: host.supports.has('shared'),
@@ -156,7 +160,7 @@ export class ConnectedOutbox {
 
   private readonly writing: TransactionSinkParts['write'] = (transaction, jobs) => {
     if (this.direct) return writeDirectly(this.direct)(transaction, jobs);
-    const written = insertJobs(transaction, this.options, this.options.notify, jobs);
+    const written = insertJobs(transaction, this.statements, this.options.notify, jobs);
     const inserted = (): void => this.wakeUps.inserted(jobs.map(({ taskId }) => taskId));
     if (written instanceof Promise) return written.then(inserted);
     inserted();

@@ -5,6 +5,7 @@ import type { Clock } from '../job/clock.js';
 import {
   EngineError,
   ExecutorNotRunningError,
+  OutboxError,
   QueueFullError,
   ResultNotFoundError,
   SubmitUncertainError,
@@ -204,6 +205,7 @@ export class Relay {
 function isAway(error: unknown): boolean {
   return (
     error instanceof EngineError ||
+    error instanceof OutboxError ||
     error instanceof SubmitUncertainError ||
     error instanceof QueueFullError ||
     error instanceof ExecutorNotRunningError
