@@ -20,6 +20,7 @@ import type { ResolvedOutbox } from './outbox-options.js';
 import { insertJobs, OutboxTable } from './outbox-table.js';
 import { Relay } from './relay.js';
 import { channelOf } from './sql/schema.js';
+import { Statements } from './sql/statements.js';
 import { StuckJobs } from './stuck-jobs.js';
 import { Transactions } from './transactions.js';
 import { controlWithUnrelayed, ResultsWithUnrelayed, UnrelayedJobs } from './unrelayed-jobs.js';
@@ -49,13 +50,14 @@ export class DatabaseOutbox implements ConnectedOutbox {
     const { clock, codec, retention, backPressure, submit, engine } = host;
     const { dialect } = connection;
     const database = new OutboxDatabase(connection, clock);
-    const table = new OutboxTable(database, options);
+    const statements = new Statements(dialect, options);
+    const table = new OutboxTable(database, statements);
     const wakeUps = new WakeUps(clock);
     const wake = (): void => wakeUps.now();
     const insert: WriteJobs = (transaction, given) => {
       const jobs = given.map(withId);
       const taskIds = jobs.map(({ taskId }) => taskId);
-      return whenDone(insertJobs(transaction, options, options.notify, jobs), () => {
+      return whenDone(insertJobs(transaction, statements, options.notify, jobs), () => {
         wakeUps.inserted(taskIds);
         return taskIds;
       });
@@ -64,7 +66,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
       direct === null ? insert : (transaction, jobs) => direct.submit(transaction, jobs);
     this.table = table;
     this.transactions = new Transactions(dialect, write, options.transaction);
-    this.blocks = new OnceBlocks(options, codec, retention.resultTtl);
+    this.blocks = new OnceBlocks(statements, codec, retention.resultTtl);
     this.stuck = new StuckJobs(table, wake);
     this.unrelayed = new UnrelayedJobs({ table, clock, wake });
     this.relaying = new Relay({
@@ -82,7 +84,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
     this.housekeeping = new Housekeeping({
       database,
       table,
-      names: options,
+      statements,
       clock,
       keepMs: retention.resultTtl,
       isShared: host.supports.has('shared'),
