@@ -48,6 +48,13 @@ export interface ConnectedOutbox {
   results(engine: ResultBackend): ResultBackend;
   /** The control of the engine, with jobs that no relay has handed on yet. */
   control(engine: JobControl): JobControl;
+  /**
+   * Waits until the engine has a job that is committed, or another one that stands for it.
+   *
+   * @returns the id to ask the engine for: the given one, if the outbox does not have the job.
+   * @throws {TaskTimeoutError} if no relay has handed it on within ten seconds.
+   */
+  untilRelayed(taskId: string): Promise<string>;
   /** Starts the relay. */
   start(): void;
   /** Resolves when nothing is being handed to the engine any more. */

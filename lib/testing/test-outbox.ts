@@ -55,6 +55,10 @@ class TestOutbox implements ConnectedOutbox {
     return engine;
   }
 
+  async untilRelayed(taskId: string): Promise<string> {
+    return taskId;
+  }
+
   start(): void {}
 
   async stop(): Promise<void> {}
