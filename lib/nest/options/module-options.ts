@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Type } from '@nestjs/common';
 import type { Engine } from '../../engine/engine.js';
-import { checkKeys, checkObject, suggest, wrong } from '../../job/check.js';
+import { checkKeys, checkObject, wrong } from '../../job/check.js';
 import { type Clock, systemClock } from '../../job/clock.js';
 import type { Duration } from '../../job/duration.js';
-import { checkQueueName, checkScheduleName, checkTaskName } from '../../job/names.js';
+import { checkScheduleName, checkTaskName } from '../../job/names.js';
 import type { ResolvedQueue } from '../../job/queue.js';
 import {
   byName,
