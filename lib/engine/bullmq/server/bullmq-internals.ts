@@ -10,7 +10,7 @@ import {
   PostgresQueueBackend,
 } from 'bullmq';
 import type { Pool } from 'pg';
-import type { QueuedJob } from '../job-mapping.js';
+import type { JobRecord, QueuedJob } from '../job-mapping.js';
 import type { AnyJob, AnyQueue } from './bull-server.js';
 
 export type Complete = AnyJob['moveToCompleted'];
@@ -121,21 +121,6 @@ export function pooledBackend(pool: Pool, schema: string): BackendFactory {
   };
   // The types of BullMQ's classes name Redis, although they call this interface only.
   return create as unknown as BackendFactory;
-}
-
-/** A job as BullMQ's functions `add_job` and `add_jobs_bulk` of PostgreSQL get it, in JSON. */
-export interface JobRecord {
-  readonly queue: string;
-  readonly id: string;
-  readonly name: string;
-  /** JSON. */
-  readonly data: string;
-  readonly opts: object;
-  readonly priority: number;
-  readonly delay: number;
-  readonly timestamp: number;
-  readonly attempts: number;
-  readonly lifo: boolean;
 }
 
 /** BullMQ checks and completes the options of a job in this class, and the backend reads them from its JSON. */
