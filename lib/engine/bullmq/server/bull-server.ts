@@ -2,7 +2,11 @@ import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
 import type { BulkConditions, BulkOperation } from '../../control.js';
 import type { ScheduleStore } from '../../schedule-store.js';
 import type { SqlConnection } from '../../sql-connection.js';
+<<<<<<< HEAD
 import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
+=======
+import type { BullJob, JobRecord, KeepRule, QueuedJob } from '../job-mapping.js';
+>>>>>>> direct
 import type { Delayed, JobJournals, JobPlace } from './job-journals.js';
 
 export type { JobPlace };
