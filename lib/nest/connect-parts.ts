@@ -1,6 +1,7 @@
 import type { Clock } from '../job/clock.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { resolveSubmitOptions } from '../job/submit-options.js';
+import type { JobControl } from '../engine/control.js';
 import { checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
 import type { ResultBackend } from '../results/result-backend.js';
@@ -81,6 +82,7 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   });
   checkConnected(engine, connected);
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
+<<<<<<< HEAD
   const outbox = await connectOutbox(options.outbox, {
     engine: connected,
     supports: engine.supports,
@@ -96,17 +98,53 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     submitter,
     (sink) => new Submitter(sink, codec, null, null, context, instrumentation),
   );
+=======
+  const outbox: ConnectedOutbox | null =
+    options.outbox &&
+    (await options.outbox
+      .connect({
+        engine: connected,
+        supports: engine.supports,
+        clock,
+        codec,
+        retention: { resultTtl, maxResults },
+        backPressure: { maxPending, whenFull },
+        isThread: parentLink() !== null,
+        submit: (jobs) => submitter.submitJobs(jobs),
+        // The relay starts after all parts exist.
+        cancel: async (taskId, reason): Promise<unknown> => operations?.cancel(taskId, reason),
+      })
+      .catch(async (error: unknown) => {
+        await connected.close();
+        throw error;
+      }));
+  const outboxFor = (place: string): ConnectedOutbox => {
+    if (outbox !== null) return outbox;
+    throw new FlowrraConfigError(
+      `${place}: there is no outbox. Give one: forRoot({ outbox: outbox({ database: pool }) }), with outbox of flowrra/outbox.`,
+    );
+  };
+  const inTransaction = (sink: TransactionSink): Submitter =>
+    new Submitter(sink, codec, null, null, context, instrumentation);
+>>>>>>> conf
   const inline = new InlineRunner();
   const cpu = options.cpu.mode === 'inline' ? inline : cpuRunner(options, registry, submitter);
   const { journals } = connected;
-  const control = connected.control && outbox ? outbox.control(connected.control) : connected.control;
+  const control: JobControl | undefined =
+    connected.control && outbox ? outbox.control(connected.control) : connected.control;
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
   const { durableProbe: probe } = options;
+<<<<<<< HEAD
   const untilRelayed = outbox?.untilRelayed.bind(outbox);
   const durable =
     journals && control && new DurableJobs({ journals, control, codec, clock, observer, untilRelayed });
   const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
+=======
+  const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
+  const operations: JobOperations | undefined =
+    control && new JobOperations({ control, observer, recorder, durable, parents });
+>>>>>>> conf
   const durableParts = { control, operations, registry, submitter, codec, clock, observer, probe };
   runParts = {
     registry,

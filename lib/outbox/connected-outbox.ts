@@ -48,7 +48,7 @@ export class ConnectedOutbox {
     private readonly known: KnownConnection,
     private readonly direct: TransactionalSubmit | null,
   ) {
-    const { clock, codec, retention, backPressure, submit, engine } = host;
+    const { clock, codec, retention, backPressure, submit, cancel, engine } = host;
     const database = new OutboxDatabase(known, clock);
     const wakeUps = new WakeUps(clock);
     const table = new OutboxTable(database, options);
@@ -58,8 +58,6 @@ export class ConnectedOutbox {
     this.unrelayed = new UnrelayedJobs({ table, clock, wake });
     this.blocks = new OnceBlocks(options, codec, retention.resultTtl);
     this.stuck = new StuckJobs(table, wake);
-    const cancel = async (taskId: string, reason: string): Promise<unknown> =>
-      engine.control?.cancel(taskId, reason);
     const maxBatch = backPressure.maxPending;
     const listens = options.notify && database.dialect === 'postgres';
     this.relaying = {
