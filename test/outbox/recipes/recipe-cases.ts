@@ -1,12 +1,13 @@
 import { jest } from '@jest/globals';
-import Sqlite from 'better-sqlite3';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { FlowrraService } from '../../../lib/index.js';
+import { loadDriver } from '../../../lib/engine/sqlite/file/load-driver.js';
 import type { SqlDialect } from '../../../lib/outbox/index.js';
 import { MailTasks } from '../../../sample-app/transactions/mail.tasks.js';
+import { DRIVER } from '../../support/sqlite.js';
 import { type OwnDatabase, ownDatabase } from '../support/own-database.js';
 
 /** The exports of a file with a recipe. */
@@ -38,11 +39,10 @@ export const RUN: Readonly<Record<SqlDialect, RunSql>> = {
     }
   },
   async sqlite(file, sql) {
-    const database = new Sqlite(file);
+    const database = (await loadDriver(DRIVER)).open(file);
     try {
-      const statement = database.prepare(sql);
-      if (statement.reader) return statement.all() as object[];
-      statement.run();
+      if (sql.startsWith('SELECT')) return database.prepare<object>(sql).all();
+      database.exec(sql);
       return [];
     } finally {
       database.close();
