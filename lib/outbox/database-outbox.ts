@@ -1,21 +1,26 @@
+import { Logger } from '@nestjs/common';
 import type { JobControl } from '../engine/control.js';
 import type { TransactionalSubmit } from '../engine/transactional-submit.js';
 import { whenDone } from '../job/async.js';
 import { FlowrraConfigError } from '../job/errors.js';
+import { printed } from '../job/show-value.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { CommitNotices } from './commit-notices.js';
 import type { ConnectedOutbox, OutboxHealth, OutboxHost, TransactionSink } from './connected-outbox.js';
 import { connectionOf } from './connection/recognise.js';
 import type { KnownConnection } from './connection/sql-connection.js';
 import type { WriteJobs } from './database-sink.js';
+import { directSubmit } from './direct-submit.js';
 import { Housekeeping } from './housekeeping.js';
 import { prepareTables } from './migrate.js';
 import { OnceBlocks } from './once-blocks.js';
+import { withId } from './outbox-job.js';
 import { OutboxDatabase } from './outbox-database.js';
 import type { ResolvedOutbox } from './outbox-options.js';
 import { insertJobs, OutboxTable } from './outbox-table.js';
 import { Relay } from './relay.js';
 import { channelOf } from './sql/schema.js';
+import { Statements } from './sql/statements.js';
 import { StuckJobs } from './stuck-jobs.js';
 import { Transactions } from './transactions.js';
 import { controlWithUnrelayed, ResultsWithUnrelayed, UnrelayedJobs } from './unrelayed-jobs.js';
@@ -45,19 +50,23 @@ export class DatabaseOutbox implements ConnectedOutbox {
     const { clock, codec, retention, backPressure, submit, engine } = host;
     const { dialect } = connection;
     const database = new OutboxDatabase(connection, clock);
-    const table = new OutboxTable(database, options);
+    const statements = new Statements(dialect, options);
+    const table = new OutboxTable(database, statements);
     const wakeUps = new WakeUps(clock);
     const wake = (): void => wakeUps.now();
+    const insert: WriteJobs = (transaction, given) => {
+      const jobs = given.map(withId);
+      const taskIds = jobs.map(({ taskId }) => taskId);
+      return whenDone(insertJobs(transaction, statements, options.notify, jobs), () => {
+        wakeUps.inserted(taskIds);
+        return taskIds;
+      });
+    };
     const write: WriteJobs =
-      direct === null
-        ? (transaction, jobs) =>
-            whenDone(insertJobs(transaction, options, options.notify, jobs), () =>
-              wakeUps.inserted(jobs.map(({ taskId }) => taskId)),
-            )
-        : (transaction, jobs) => direct.submit(transaction, jobs);
+      direct === null ? insert : (transaction, jobs) => direct.submit(transaction, jobs);
     this.table = table;
     this.transactions = new Transactions(dialect, write, options.transaction);
-    this.blocks = new OnceBlocks(options, codec, retention.resultTtl);
+    this.blocks = new OnceBlocks(statements, codec, retention.resultTtl);
     this.stuck = new StuckJobs(table, wake);
     this.unrelayed = new UnrelayedJobs({ table, clock, wake });
     this.relaying = new Relay({
@@ -75,7 +84,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
     this.housekeeping = new Housekeeping({
       database,
       table,
-      names: options,
+      statements,
       clock,
       keepMs: retention.resultTtl,
       isShared: host.supports.has('shared'),
@@ -88,7 +97,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
     const connection = connectionOf(options.database, 'outbox({ database })');
     if (options.schema !== undefined && connection.dialect === 'sqlite')
       throw new FlowrraConfigError('outbox: SQLite has no schemas. Leave out the option schema.');
-    const direct = options.direct ? await directly(connection, host) : null;
+    const direct = options.direct ? await directSubmit(connection, host) : null;
     if (!host.isThread)
       await prepareTables(new OutboxDatabase(connection, host.clock), options, options.migrate);
     return new DatabaseOutbox(options, host, connection, direct);
@@ -120,7 +129,8 @@ export class DatabaseOutbox implements ConnectedOutbox {
 
   start(): void {
     this.housekeeping.start();
-    if (!this.options.relay || this.direct) return;
+    if (!this.options.relay) return;
+    if (this.direct) return void this.relayEarlier();
     this.notices?.start();
     this.relaying.start();
   }
@@ -130,27 +140,21 @@ export class DatabaseOutbox implements ConnectedOutbox {
   }
 
   async relay(): Promise<number> {
-    return this.direct ? 0 : this.relaying.relayAll();
+    return this.relaying.relayAll();
   }
 
   async health(): Promise<OutboxHealth> {
     return { oldestMs: await this.table.oldestAge(), stuck: await this.table.stuckCount() };
   }
-}
 
-/** The part of the engine that adds jobs in transactions. */
-async function directly(
-  database: KnownConnection,
-  { engine, isThread }: OutboxHost,
-): Promise<TransactionalSubmit> {
-  const { transactions } = engine;
-  if (transactions === undefined)
-    throw new FlowrraConfigError(
-      `outbox: direct is true, and the engine cannot add jobs in a transaction${isThread ? ' of a CPU thread' : ''}. Use BullMQ over PostgreSQL, or leave out direct.`,
-    );
-  if (transactions.dialect === database.dialect && (await transactions.isSameDatabase(database)))
-    return transactions;
-  throw new FlowrraConfigError(
-    'outbox: direct is true, and the engine is in another database. Use the same database for both, or leave out direct.',
-  );
+  /** Without `direct`, the application may have left rows, for which no relay would look any more. */
+  private async relayEarlier(): Promise<void> {
+    try {
+      await this.relay();
+    } catch (error) {
+      new Logger('Flowrra').warn(
+        `The outbox cannot hand earlier jobs to the engine. They stay in the database until the next start, or flowrra.outbox.relay(): ${printed(error)}`,
+      );
+    }
+  }
 }

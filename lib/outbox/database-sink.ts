@@ -1,15 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { type MaybePromise, whenDone } from '../job/async.js';
 import { FlowrraConfigError } from '../job/errors.js';
 import type { NewJob } from '../job/job.js';
 import type { TransactionSink } from './connected-outbox.js';
 import type { KnownConnection } from './connection/sql-connection.js';
-import type { IdentifiedJob } from './outbox-job.js';
 
-/** Writes jobs into a transaction. */
-export type WriteJobs = (transaction: KnownConnection, jobs: readonly IdentifiedJob[]) => MaybePromise<void>;
+/** Writes jobs into a transaction. Returns their ids: a job without one gets one. */
+export type WriteJobs = (transaction: KnownConnection, jobs: readonly NewJob[]) => MaybePromise<string[]>;
 
-/** Accepts jobs in a transaction: they get their ids, and are written. */
+/** Accepts jobs in a transaction. */
 export class DatabaseSink implements TransactionSink {
   /** @param place The place of the call, for errors. */
   constructor(
@@ -27,17 +25,11 @@ export class DatabaseSink implements TransactionSink {
   }
 
   enqueue(job: NewJob): MaybePromise<string> {
-    const identified = withId(job);
-    return whenDone(this.writeNow([identified]), () => identified.taskId);
-  }
-
-  enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]> {
-    const identified = jobs.map(withId);
-    return whenDone(this.writeNow(identified), () => identified.map(({ taskId }) => taskId));
+    return whenDone(this.enqueueMany([job]), ([taskId]) => taskId as string);
   }
 
   /** @throws {FlowrraConfigError} if the transaction has ended while pipes and schemas checked the arguments. */
-  private writeNow(jobs: readonly IdentifiedJob[]): MaybePromise<void> {
+  enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]> {
     const { transaction, place } = this;
     if (transaction.isInTransaction() === false) throw notInTransaction(place, transaction.library);
     return this.write(transaction, jobs);
@@ -48,8 +40,4 @@ export function notInTransaction(place: string, library: string): FlowrraConfigE
   return new FlowrraConfigError(
     `${place}: this object of ${library} is in no transaction, or the transaction has ended. Give the transaction itself, such as the argument of the function that ${library} runs in a transaction, and await each submission inside of that function.`,
   );
-}
-
-function withId(job: NewJob): IdentifiedJob {
-  return { ...job, taskId: job.taskId ?? `j${randomBytes(17).toString('base64url')}` };
 }
