@@ -21,6 +21,7 @@ const ON_SQLITE = [
   'test/crash',
   'test/durable/sqlite',
   'test/outbox/connection/libraries',
+  'test/outbox/recipes/sqlite',
 ];
 const ON_SERVERS = [
   'test/bullmq',
@@ -29,6 +30,7 @@ const ON_SERVERS = [
   'test/e2e/sample-app.redis',
   'test/e2e/sample-app.postgres',
   'test/e2e/sample-outage',
+  'test/e2e/sample-shop',
   'test/e2e/two-processes',
   'test/e2e/watch',
   'test/engines/bullmq',
@@ -36,6 +38,9 @@ const ON_SERVERS = [
   'test/outbox/connection/libraries',
   'test/outbox/connection/nestjs-cls',
   'test/outbox/connection/servers',
+  'test/outbox/recipes/mysql',
+  'test/outbox/recipes/postgres',
+  'test/outbox/recipes/transactional',
   'test/readme/fleet',
   'test/services',
   'test/telemetry/fleet',
