@@ -2,6 +2,7 @@ import type { Clock } from '../job/clock.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { resolveSubmitOptions } from '../job/submit-options.js';
 import type { JobControl } from '../engine/control.js';
+import type { ConnectedOutbox } from '../outbox/connected-outbox.js';
 import { checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
 import type { ResultBackend } from '../results/result-backend.js';
@@ -82,8 +83,7 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   });
   checkConnected(engine, connected);
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
-<<<<<<< HEAD
-  const outbox = await connectOutbox(options.outbox, {
+  const outbox: ConnectedOutbox | null = await connectOutbox(options.outbox, {
     engine: connected,
     supports: engine.supports,
     clock,
@@ -92,41 +92,14 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     backPressure: { maxPending, whenFull },
     isThread: parentLink() !== null,
     submit: (jobs) => submitter.submitJobs(jobs),
+    // The relay starts after all parts exist.
+    cancel: async (taskId, reason): Promise<unknown> => operations?.cancel(taskId, reason),
   });
   const outboxParts = new OutboxParts(
     outbox,
     submitter,
     (sink) => new Submitter(sink, codec, null, null, context, instrumentation),
   );
-=======
-  const outbox: ConnectedOutbox | null =
-    options.outbox &&
-    (await options.outbox
-      .connect({
-        engine: connected,
-        supports: engine.supports,
-        clock,
-        codec,
-        retention: { resultTtl, maxResults },
-        backPressure: { maxPending, whenFull },
-        isThread: parentLink() !== null,
-        submit: (jobs) => submitter.submitJobs(jobs),
-        // The relay starts after all parts exist.
-        cancel: async (taskId, reason): Promise<unknown> => operations?.cancel(taskId, reason),
-      })
-      .catch(async (error: unknown) => {
-        await connected.close();
-        throw error;
-      }));
-  const outboxFor = (place: string): ConnectedOutbox => {
-    if (outbox !== null) return outbox;
-    throw new FlowrraConfigError(
-      `${place}: there is no outbox. Give one: forRoot({ outbox: outbox({ database: pool }) }), with outbox of flowrra/outbox.`,
-    );
-  };
-  const inTransaction = (sink: TransactionSink): Submitter =>
-    new Submitter(sink, codec, null, null, context, instrumentation);
->>>>>>> conf
   const inline = new InlineRunner();
   const cpu = options.cpu.mode === 'inline' ? inline : cpuRunner(options, registry, submitter);
   const { journals } = connected;
@@ -135,16 +108,11 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
   const { durableProbe: probe } = options;
-<<<<<<< HEAD
   const untilRelayed = outbox?.untilRelayed.bind(outbox);
   const durable =
     journals && control && new DurableJobs({ journals, control, codec, clock, observer, untilRelayed });
-  const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
-=======
-  const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
   const operations: JobOperations | undefined =
     control && new JobOperations({ control, observer, recorder, durable, parents });
->>>>>>> conf
   const durableParts = { control, operations, registry, submitter, codec, clock, observer, probe };
   runParts = {
     registry,

@@ -26,69 +26,13 @@ export interface OutboxHost {
   readonly isThread: boolean;
   /** Hands jobs to the engine and tells of them. Returns the ids of the jobs that stand for them. */
   submit(jobs: readonly IdentifiedJob[]): Promise<readonly string[]>;
+  /** Cancels a job in the engine, records that, and tells of it. */
+  cancel(taskId: string, reason: string): Promise<unknown>;
 }
 
 /** The outbox of one connected application. */
-<<<<<<< HEAD
 export interface ConnectedOutbox {
   readonly stuck: StuckList;
-=======
-export class ConnectedOutbox {
-  private readonly logger = new Logger('Flowrra');
-  readonly stuck: StuckJobs;
-  private readonly table: OutboxTable;
-  private readonly unrelayed: UnrelayedJobs;
-  private readonly blocks: OnceBlocks;
-  private readonly wakeUps: WakeUps;
-  private readonly relaying: Relaying;
-
-  private constructor(
-    private readonly options: ResolvedOutbox,
-    private readonly host: OutboxHost,
-    private readonly known: KnownConnection,
-    private readonly direct: TransactionalSubmit | null,
-  ) {
-    const { clock, codec, retention, backPressure, submit, cancel, engine } = host;
-    const database = new OutboxDatabase(known, clock);
-    const wakeUps = new WakeUps(clock);
-    const table = new OutboxTable(database, options);
-    const wake = (): void => wakeUps.now();
-    this.wakeUps = wakeUps;
-    this.table = table;
-    this.unrelayed = new UnrelayedJobs({ table, clock, wake });
-    this.blocks = new OnceBlocks(options, codec, retention.resultTtl);
-    this.stuck = new StuckJobs(table, wake);
-    const maxBatch = backPressure.maxPending;
-    const listens = options.notify && database.dialect === 'postgres';
-    this.relaying = {
-      relay: new Relay({ table, wakeUps, clock, maxBatch, submit, cancel }),
-      notices: listens ? new CommitNotices(known, channelOf(options), clock, wake) : null,
-      housekeeping: new Housekeeping({
-        database,
-        table,
-        names: options,
-        clock,
-        keepMs: retention.resultTtl,
-        isShared: host.supports.has('shared'),
-        isKnown: async (taskId) => ((await engine.control?.job(taskId)) ?? null) !== null,
-      }),
-    };
-  }
-
-  /** @throws {FlowrraConfigError} if the options do not fit the database or the engine. */
-  static async open(options: ResolvedOutbox, host: OutboxHost): Promise<ConnectedOutbox> {
-    const database = connectionOf(options.database, 'outbox({ database })');
-    if (options.schema !== undefined && database.dialect === 'sqlite')
-      throw new FlowrraConfigError('outbox: SQLite has no schemas. Leave out the option schema.');
-    const direct = options.direct ? await directly(database, host) : null;
-    const outbox = new ConnectedOutbox(options, host, database, direct);
-    if (!host.isThread) {
-      await prepareTables(new OutboxDatabase(database, host.clock), options, options.migrate);
-    }
-    return outbox;
-  }
-
->>>>>>> direct
   /**
    * Accepts jobs in a transaction.
    *

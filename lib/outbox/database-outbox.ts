@@ -50,7 +50,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
     connection: KnownConnection,
     private readonly direct: TransactionalSubmit | null,
   ) {
-    const { clock, codec, retention, backPressure, submit, engine } = host;
+    const { clock, codec, retention, backPressure, submit, cancel, engine } = host;
     const { dialect } = connection;
     const database = new OutboxDatabase(connection, clock);
     const statements = new Statements(dialect, options);
@@ -78,7 +78,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
       clock,
       submit,
       maxBatch: backPressure.maxPending,
-      cancel: async (taskId, reason) => engine.control?.cancel(taskId, reason),
+      cancel,
     });
     this.notices =
       options.notify && dialect === 'postgres'
