@@ -216,6 +216,7 @@ export class Relay {
 function isAway(error: unknown): boolean {
   return (
     error instanceof EngineError ||
+    error instanceof OutboxError ||
     error instanceof SubmitUncertainError ||
     error instanceof QueueFullError ||
     error instanceof ExecutorNotRunningError

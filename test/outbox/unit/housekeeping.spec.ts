@@ -6,6 +6,7 @@ import { Housekeeping } from '../../../lib/outbox/housekeeping.js';
 import { prepareTables } from '../../../lib/outbox/migrate.js';
 import { OutboxDatabase } from '../../../lib/outbox/outbox-database.js';
 import { OutboxTable } from '../../../lib/outbox/outbox-table.js';
+import { Statements } from '../../../lib/outbox/sql/statements.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 const NAMES = { name: 'flowrra', schema: undefined };
@@ -23,11 +24,12 @@ async function setUp({ keepMs = HOUR, isShared = true, known = [] as string[] } 
   const clock = new ManualClock();
   const database = new OutboxDatabase(connectionOf(file, 'database'), clock);
   await prepareTables(database, NAMES, true);
+  const statements = new Statements('sqlite', NAMES);
   const asked: string[] = [];
   const housekeeping = new Housekeeping({
     database,
-    table: new OutboxTable(database, NAMES),
-    names: NAMES,
+    table: new OutboxTable(database, statements),
+    statements,
     clock,
     keepMs,
     isShared,
