@@ -33,7 +33,7 @@ export const RUN: Readonly<Record<SqlDialect, RunSql>> = {
     const connection = await mysql.createConnection(url);
     try {
       const [rows] = await connection.query(sql);
-      return Array.isArray(rows) ? (rows as object[]) : [];
+      return Array.isArray(rows) ? rows : [];
     } finally {
       await connection.end();
     }
