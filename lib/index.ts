@@ -62,11 +62,8 @@ export { toMessageEvents } from './nest/to-message-events.js';
 export type { StandardSchema } from './job/standard-schema.js';
 export type { JobBulkFilter, JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
 export type { CpuOptions } from './nest/options/cpu-options.js';
-export type {
-  FlowrraModuleOptions,
-  RemoteTaskOptions,
-  ScheduleOverrideOptions,
-} from './nest/options/module-options.js';
+export type { FlowrraModuleOptions, ScheduleOverrideOptions } from './nest/options/module-options.js';
+export type { RemoteTaskOptions } from './nest/options/remote-task-options.js';
 export type { FlowrraFeatureOptions, QueueOptions, RateLimitOptions } from './nest/options/queue-options.js';
 export type { Backoff } from './job/policy.js';
 export type { BatchJob, DedupeOptions, SubmitOptions } from './job/submit-options.js';

@@ -43,6 +43,6 @@ export class FlowrraOutbox {
   }
 
   private outbox(method: string): ConnectedOutbox {
-    return this.runtime.parts.outboxFor(`outbox.${method}`);
+    return this.runtime.parts.outbox.require(`outbox.${method}`);
   }
 }

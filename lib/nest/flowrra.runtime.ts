@@ -95,7 +95,7 @@ export class FlowrraRuntime {
           await this.parts.schedules.start(this.closing.signal);
       }
       // In the test kit, the test says when jobs are handed on.
-      if (parentLink() === null && this.options.quiet !== true) this.parts.outbox?.start();
+      if (parentLink() === null && this.options.quiet !== true) this.parts.outbox.start();
       if (this.options.quiet !== true && parentLink() === null)
         this.logger.log(startLine(this.options, name, this.registry.taskCount));
     });
@@ -122,7 +122,7 @@ export class FlowrraRuntime {
       if (connected === null) return;
       await connected.cpu.close();
       await connected.engine.close();
-      await connected.outbox?.stop();
+      await connected.outbox.stop();
       await connected.backend?.close?.();
     });
   }

@@ -26,6 +26,8 @@ export interface OutboxHost {
   readonly isThread: boolean;
   /** Hands jobs to the engine and tells of them. Returns the ids of the jobs that stand for them. */
   submit(jobs: readonly IdentifiedJob[]): Promise<readonly string[]>;
+  /** Cancels a job in the engine, records that, and tells of it. */
+  cancel(taskId: string, reason: string): Promise<unknown>;
 }
 
 /** The outbox of one connected application. */
@@ -48,6 +50,13 @@ export interface ConnectedOutbox {
   results(engine: ResultBackend): ResultBackend;
   /** The control of the engine, with jobs that no relay has handed on yet. */
   control(engine: JobControl): JobControl;
+  /**
+   * Waits until the engine has a job that is committed, or another one that stands for it.
+   *
+   * @returns the id to ask the engine for: the given one, if the outbox does not have the job.
+   * @throws {TaskTimeoutError} if no relay has handed it on within ten seconds.
+   */
+  untilRelayed(taskId: string): Promise<string>;
   /** Starts the relay. */
   start(): void;
   /** Resolves when nothing is being handed to the engine any more. */

@@ -26,6 +26,9 @@ import { Transactions } from './transactions.js';
 import { controlWithUnrelayed, ResultsWithUnrelayed, UnrelayedJobs } from './unrelayed-jobs.js';
 import { WakeUps } from './wake-ups.js';
 
+/** How long an operation waits for a job that it needs in the engine. */
+const UNTIL_RELAYED_MS = 10_000;
+
 /**
  * The outbox in a database of the application: the transactions write into its tables, and the relay reads from them,
  * unless jobs are added directly to an engine in the same database.
@@ -47,7 +50,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
     connection: KnownConnection,
     private readonly direct: TransactionalSubmit | null,
   ) {
-    const { clock, codec, retention, backPressure, submit, engine } = host;
+    const { clock, codec, retention, backPressure, submit, cancel, engine } = host;
     const { dialect } = connection;
     const database = new OutboxDatabase(connection, clock);
     const statements = new Statements(dialect, options);
@@ -75,7 +78,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
       clock,
       submit,
       maxBatch: backPressure.maxPending,
-      cancel: async (taskId, reason) => engine.control?.cancel(taskId, reason),
+      cancel,
     });
     this.notices =
       options.notify && dialect === 'postgres'
@@ -88,7 +91,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
       clock,
       keepMs: retention.resultTtl,
       isShared: host.supports.has('shared'),
-      isKnown: async (taskId) => (await engine.control?.job(taskId)) != null,
+      isKnown: async (taskId) => ((await engine.control?.job(taskId)) ?? null) !== null,
     });
   }
 
@@ -125,6 +128,11 @@ export class DatabaseOutbox implements ConnectedOutbox {
 
   control(engine: JobControl): JobControl {
     return this.direct ? engine : controlWithUnrelayed(engine, this.unrelayed);
+  }
+
+  async untilRelayed(taskId: string): Promise<string> {
+    if (this.options.relay) await this.relay().catch(() => undefined);
+    return this.unrelayed.untilRelayed(taskId, { timeout: UNTIL_RELAYED_MS });
   }
 
   start(): void {

@@ -86,11 +86,15 @@ export class OutboxTable {
     const { statements } = this;
     if (this.database.dialect === 'postgres')
       return rowsOf(await this.run(statements.claimFree, [limit, claim, leaseMs]));
-    const due = await this.run(statements.due, [limit]);
-    if (due.length === 0) return [];
-    const seqs = due.map((row) => Number(row.seq));
-    await this.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs]);
-    return rowsOf(await this.run(statements.claimed(seqs.length), [claim, ...seqs]));
+    for (;;) {
+      const due = await this.run(statements.due, [limit]);
+      if (due.length === 0) return [];
+      const seqs = due.map((row) => Number(row.seq));
+      await this.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs]);
+      const claimed = rowsOf(await this.run(statements.claimed(seqs.length), [claim, ...seqs]));
+      // Otherwise other relays have claimed all of them meanwhile, and there may be more.
+      if (claimed.length > 0) return claimed;
+    }
   }
 
   async renew(claim: string, leaseMs: number, rows: readonly OutboxRow[]): Promise<void> {

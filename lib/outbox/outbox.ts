@@ -3,6 +3,8 @@ import { DatabaseOutbox } from './database-outbox.js';
 import { OUTBOX_RULES, type OutboxOptions } from './outbox-options.js';
 
 /**
+ * An outbox in your database.
+ *
  * Submissions in transactions of your database: `forRoot({ outbox: outbox({ database }) })`. Then
  * `flowrra.within(tx).submit(…)` stores a job with the commit of `tx`, and a relay hands it to the engine.
  *

@@ -34,7 +34,8 @@ export class TestEngine implements Engine {
 
   async connect(host: EngineHost): Promise<ConnectedEngine> {
     const { embedded, mode, clock, submitted, replays } = this;
-    this.connection = await TestConnection.open(embedded, host, mode, clock, submitted, replays);
+    const relay = (): Promise<number> => this.relay();
+    this.connection = await TestConnection.open(embedded, host, mode, clock, submitted, replays, relay);
     return this.connection;
   }
 
@@ -43,11 +44,6 @@ export class TestEngine implements Engine {
    * wake-ups of jobs with many messages: each at most a second.
    */
   async drainDue(): Promise<void> {
-    do await this.runDue();
-    while ((await this.relay()) > 0);
-  }
-
-  private async runDue(): Promise<void> {
     const { connection, clock } = this;
     if (connection === null) return;
     for (;;) {

@@ -1,5 +1,7 @@
 import type { ConnectedOutbox, Outbox, OutboxHost, TransactionSink } from '../outbox/connected-outbox.js';
 import { FlowrraConfigError } from '../job/errors.js';
+import type { NewJob } from '../job/job.js';
+import { withId } from '../outbox/outbox-job.js';
 import { showValue } from '../job/show-value.js';
 
 /** An outbox without a database: a submission in a transaction is one outside of it. */
@@ -10,17 +12,29 @@ class TestOutbox implements ConnectedOutbox {
   /** The results of the blocks that have run, by job and name. */
   private readonly blocks = new Map<string, { readonly result: unknown }>();
 
+  /** Submissions whose jobs may run inside of them. */
+  private readonly submitting: Promise<unknown>[] = [];
+
   constructor(private readonly host: OutboxHost) {}
 
   within(transaction: unknown, place: string): TransactionSink {
     checkObject(transaction, place);
-    const { engine } = this.host;
     return {
       isSync: true,
       library: 'the test kit',
-      enqueue: (job) => engine.enqueue(job) as string,
-      enqueueMany: (jobs) => engine.enqueueMany(jobs) as string[],
+      enqueue: (job) => this.enqueue([job])[0] as string,
+      enqueueMany: (jobs) => this.enqueue(jobs),
     };
+  }
+
+  /** The jobs are stored at once, as in a synchronous transaction. */
+  private enqueue(jobs: readonly NewJob[]): string[] {
+    const identified = jobs.map(withId);
+    const submitting = Promise.resolve(this.host.engine.enqueueMany(identified));
+    // The next drain() of the test reports an error.
+    submitting.catch(() => undefined);
+    this.submitting.push(submitting);
+    return identified.map(({ taskId }) => taskId);
   }
 
   joined(): null {
@@ -55,11 +69,16 @@ class TestOutbox implements ConnectedOutbox {
     return engine;
   }
 
+  async untilRelayed(taskId: string): Promise<string> {
+    return taskId;
+  }
+
   start(): void {}
 
   async stop(): Promise<void> {}
 
   async relay(): Promise<number> {
+    await Promise.all(this.submitting.splice(0));
     return 0;
   }
 

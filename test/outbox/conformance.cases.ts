@@ -282,7 +282,7 @@ export function outboxCases({ library, server, engine }: OutboxUnderTest): void 
       return [first, await tagged.with({ delay: HOUR_MS }).submit(orders.look)] as const;
     });
     expect(own).toBe(taskId);
-    const { tags, ...seen } = options;
+    const { tags: _tags, ...seen } = options;
     expect(await resultOf(own)).toEqual({ taskId, ...seen });
     expect(await flowrra.jobs.get(own)).toMatchObject(options);
 

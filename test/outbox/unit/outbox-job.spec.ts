@@ -15,7 +15,7 @@ it('a job is the same after it was a text', () => {
     queue: 'slow',
     priority: 4,
     args: [{ at: new Date(5), bytes: new Map([['a', 1n]]) }, undefined, null],
-    overrides: { maxRetries: 3 } as never,
+    overrides: { maxRetries: 3 },
     metadata: { tenant: 7, since: new Date(9) },
     tags: ['a', 'b'],
     bypassMaxPending: true,

@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
 import { FlowrraConfigError } from '../../../job/errors.js';
 import type { SqlConnection, SqlRow } from '../../sql-connection.js';
-import type { JobRecord, TransactionalAdds } from './bull-server.js';
+import type { JobRecord } from '../job-mapping.js';
+import type { TransactionalAdds } from './bull-server.js';
 import * as add from './sql/add.js';
 
 /** Up to this many jobs, a call for each is faster than `add_jobs_bulk`, which creates temporary tables. */
@@ -13,7 +14,7 @@ const MAX_CHARACTERS = 10_000_000;
 
 /** Additions to BullMQ's tables on connections of the application. */
 export class PostgresTransactions implements TransactionalAdds {
-  private readonly sql: { readonly identity: string; readonly addEach: string; readonly addBulk: string };
+  private readonly sql: Readonly<Record<'identity' | 'addOne' | 'addEach' | 'addBulk', string>>;
   private readonly bulkQueues = new Set<string>();
   private database: Promise<string> | null = null;
 
@@ -24,6 +25,7 @@ export class PostgresTransactions implements TransactionalAdds {
   ) {
     this.sql = {
       identity: add.identity(schema),
+      addOne: add.addOne(schema),
       addEach: add.addEach(schema),
       addBulk: add.addBulk(schema),
     };
@@ -43,14 +45,24 @@ export class PostgresTransactions implements TransactionalAdds {
   async add(connection: SqlConnection, records: readonly JobRecord[]): Promise<void> {
     const database = await this.databaseName();
     for (const batch of batchesOf(records)) {
-      const [{ queue }] = batch as readonly [JobRecord];
-      const values = [JSON.stringify(batch), database];
-      const isBulk = batch.length > FEW && (await this.canAddBulk(queue));
-      const added = await (isBulk
-        ? this.run(connection, this.sql.addBulk, [...values, queue])
-        : this.run(connection, this.sql.addEach, values));
+      const added = await this.addBatch(connection, batch, database);
       if (added.length < batch.length) throw this.elsewhere();
     }
+  }
+
+  private async addBatch(
+    connection: SqlConnection,
+    batch: readonly JobRecord[],
+    database: string,
+  ): Promise<readonly SqlRow[]> {
+    const [first] = batch as readonly [JobRecord];
+    const { addOne, addEach, addBulk } = this.sql;
+    if (batch.length === 1) return this.run(connection, addOne, [...valuesOf(first), database]);
+    const values = [JSON.stringify(batch), database];
+    const isBulk = batch.length > FEW && (await this.canAddBulk(first.queue));
+    return isBulk
+      ? this.run(connection, addBulk, [...values, first.queue])
+      : this.run(connection, addEach, values);
   }
 
   private async run(
@@ -95,6 +107,18 @@ export class PostgresTransactions implements TransactionalAdds {
       { cause },
     );
   }
+}
+
+function valuesOf(record: JobRecord): readonly string[] {
+  const { queue, id, name, data, opts, priority, delay, timestamp, attempts, lifo } = record;
+  return [
+    queue,
+    id,
+    name,
+    data,
+    JSON.stringify(opts),
+    ...[priority, delay, timestamp, attempts, lifo].map(String),
+  ];
 }
 
 function* batchesOf(records: readonly JobRecord[]): Iterable<readonly JobRecord[]> {

@@ -13,6 +13,17 @@ SELECT (SELECT oid FROM pg_database WHERE datname = current_database())::text AS
           FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
          WHERE nspname = '${schema}' AND proname = 'add_job')::text AS usable`;
 
+/**
+ * $1 to $10: the queue and the other values of one job, as texts, $11: the name of the engine's database. No row in
+ * another database. Planning takes less time than for {@link addEach}.
+ */
+export const addOne = (schema: string): string => `
+SELECT "${schema}".add_job(
+         $1::text, $2::text, $3::text, $4::text::jsonb, $5::text::jsonb, $6::text::integer, $7::text::bigint,
+         $8::text::bigint, $9::text::integer, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+         $10::text::boolean) AS id
+ WHERE current_database() = $11::text`;
+
 /** $1: jobs, as JSON, $2: the name of the engine's database. No row in another database. */
 export const addEach = (schema: string): string => `
 SELECT "${schema}".add_job(
