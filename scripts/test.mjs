@@ -15,7 +15,13 @@ import { environment } from './services/variables.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const jest = join(root, 'node_modules/jest/bin/jest.js');
-const ON_SQLITE = ['test/engines/sqlite', 'test/sqlite', 'test/crash', 'test/durable/sqlite'];
+const ON_SQLITE = [
+  'test/engines/sqlite',
+  'test/sqlite',
+  'test/crash',
+  'test/durable/sqlite',
+  'test/outbox/connection/libraries',
+];
 const ON_SERVERS = [
   'test/bullmq',
   'test/durable/postgres',
@@ -27,6 +33,9 @@ const ON_SERVERS = [
   'test/e2e/watch',
   'test/engines/bullmq',
   'test/fleet',
+  'test/outbox/connection/libraries',
+  'test/outbox/connection/nestjs-cls',
+  'test/outbox/connection/servers',
   'test/readme/fleet',
   'test/services',
   'test/telemetry/fleet',

@@ -4,13 +4,12 @@ import type { Clock } from '../job/clock.js';
 import { printed } from '../job/show-value.js';
 import type { OutboxDatabase } from './outbox-database.js';
 import type { OutboxTable } from './outbox-table.js';
-import type { TableNames } from './sql/schema.js';
-import { Statements } from './sql/statements.js';
+import type { Statements } from './sql/statements.js';
 
 export interface HousekeepingParts {
   readonly database: OutboxDatabase;
   readonly table: OutboxTable;
-  readonly names: TableNames;
+  readonly statements: Statements;
   readonly clock: Clock;
   /** How long jobs are kept after their end, in milliseconds. */
   readonly keepMs: number;
@@ -28,13 +27,10 @@ const KEPT_UNSHARED_MS = 86_400_000;
 /** Deletes rows of jobs that are no longer known, once a minute, in bounded steps. */
 export class Housekeeping {
   private readonly logger = new Logger('Flowrra');
-  private readonly statements: Statements;
   private cancelTimer: (() => void) | null = null;
   private running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: HousekeepingParts) {
-    this.statements = new Statements(parts.database.dialect, parts.names);
-  }
+  constructor(private readonly parts: HousekeepingParts) {}
 
   start(): void {
     // Not at the same moment in processes that start together.
@@ -70,8 +66,8 @@ export class Housekeeping {
   }
 
   private async cleanOnce(): Promise<void> {
-    const { database, isKnown, keepMs } = this.parts;
-    const { oldOnce, keepOnce, forgetOnce } = this.statements;
+    const { database, statements, isKnown, keepMs } = this.parts;
+    const { oldOnce, keepOnce, forgetOnce } = statements;
     for (const { job, newest, now } of await database.run(oldOnce, [JOBS])) {
       const taskId = String(job);
       const isNeeded = this.mayBeElsewhere(Number(now) - Number(newest)) || (await isKnown(taskId));

@@ -6,8 +6,7 @@ import { payloadFromText, payloadToText } from '../job/payload/payload-text.js';
 import { showValue } from '../job/show-value.js';
 import type { SqlRow } from '../engine/sql-connection.js';
 import type { KnownConnection } from './connection/sql-connection.js';
-import type { TableNames } from './sql/schema.js';
-import { Statements } from './sql/statements.js';
+import type { Statements } from './sql/statements.js';
 
 /** The longest time that a database can add to another one: a few hundred thousand years. */
 const FOREVER_MS = 1e16;
@@ -16,26 +15,26 @@ const FOREVER_MS = 1e16;
 export class OnceBlocks {
   /** @param keepMs How long a row is kept before it is checked whether its job is still known. */
   constructor(
-    private readonly names: TableNames,
+    private readonly statements: Statements,
     private readonly codec: PayloadCodec,
     private readonly keepMs: number,
   ) {}
 
   async run(tx: KnownConnection, taskId: string, name: string, fn: () => unknown): Promise<unknown> {
-    const block = this.block(tx, taskId, name);
-    if (!block.isEntered(await tx.run(block.statements.enterOnce, block.entry))) {
-      const found = block.result(await tx.run(block.statements.readOnce, block.key));
+    const block = this.block(taskId, name);
+    if (!block.isEntered(await tx.run(this.statements.enterOnce, block.entry))) {
+      const found = block.result(await tx.run(this.statements.readOnce, block.key));
       if (found !== null) return found.value;
     }
     const { value, text } = this.stored(await fn());
-    if (text !== null) await tx.run(block.statements.storeOnce, [text, ...block.key]);
+    if (text !== null) await tx.run(this.statements.storeOnce, [text, ...block.key]);
     return value;
   }
 
   runSync(tx: KnownConnection, taskId: string, name: string, fn: () => unknown): unknown {
-    const block = this.block(tx, taskId, name);
-    if (!block.isEntered(rowsOf(tx, tx.run(block.statements.enterOnce, block.entry)))) {
-      const found = block.result(rowsOf(tx, tx.run(block.statements.readOnce, block.key)));
+    const block = this.block(taskId, name);
+    if (!block.isEntered(rowsOf(tx, tx.run(this.statements.enterOnce, block.entry)))) {
+      const found = block.result(rowsOf(tx, tx.run(this.statements.readOnce, block.key)));
       if (found !== null) return found.value;
     }
     const returned = fn();
@@ -44,16 +43,15 @@ export class OnceBlocks {
         `onceSync(): the block '${name}' returned a promise, ${showValue(returned)}. A transaction of ${tx.library} ends before the promise does. Give a function that is not async.`,
       );
     const { value, text } = this.stored(returned);
-    if (text !== null) rowsOf(tx, tx.run(block.statements.storeOnce, [text, ...block.key]));
+    if (text !== null) rowsOf(tx, tx.run(this.statements.storeOnce, [text, ...block.key]));
     return value;
   }
 
-  private block(tx: KnownConnection, taskId: string, given: string) {
+  private block(taskId: string, given: string) {
     const name = checkStepName(given, 'once() name');
     const claim = randomBytes(12).toString('base64url');
     const keep = Math.min(this.keepMs, FOREVER_MS);
     return {
-      statements: new Statements(tx.dialect, this.names),
       key: [taskId, name],
       entry: [taskId, name, claim, keep],
       /** Whether the new row was returned, which MySQL does not do. */

@@ -4,8 +4,7 @@ import type { SqlRow, SqlValue } from '../engine/sql-connection.js';
 import type { SqlConnection } from './connection/sql-connection.js';
 import type { OutboxDatabase } from './outbox-database.js';
 import { type IdentifiedJob, jobToText } from './outbox-job.js';
-import { Statements } from './sql/statements.js';
-import type { TableNames } from './sql/schema.js';
+import type { Statements } from './sql/statements.js';
 
 /** A job that no relay has submitted yet, as its row has it. */
 export interface OutboxRow {
@@ -35,11 +34,10 @@ const INSERT_CHARACTERS = 1_000_000;
 /** Writes the rows of jobs into a transaction of the application. */
 export function insertJobs(
   connection: SqlConnection,
-  names: TableNames,
+  statements: Statements,
   notify: boolean,
   jobs: readonly IdentifiedJob[],
 ): MaybePromise<void> {
-  const statements = new Statements(connection.dialect, names);
   return inTurn(batchesOf(jobs), (batch) =>
     connection.run(statements.insert(batch.length / 3, notify), batch),
   );
@@ -74,14 +72,10 @@ function batchesOf(jobs: readonly IdentifiedJob[]): readonly string[][] {
 
 /** The table of jobs, over the connection of the relay. */
 export class OutboxTable {
-  private readonly statements: Statements;
-
   constructor(
     private readonly database: OutboxDatabase,
-    names: TableNames,
-  ) {
-    this.statements = new Statements(database.dialect, names);
-  }
+    private readonly statements: Statements,
+  ) {}
 
   /**
    * Claims jobs that are due for a time: no other relay submits them meanwhile.
@@ -185,17 +179,17 @@ function rowsOf(rows: readonly SqlRow[]): readonly OutboxRow[] {
 }
 
 function rowFrom(row: SqlRow): OutboxRow {
-  const sameAs = textOf(row.same_as);
+  const sameAs = textOf(row.holder);
   return {
     seq: Number(row.seq),
     taskId: String(row.id),
     job: String(row.job),
     age: Math.max(0, Number(row.age)),
-    createdAt: Number(row.created_at),
+    createdAt: Number(row.created),
     tries: Number(row.tries),
     error: textOf(row.error),
-    isStuck: row.due_at === null && sameAs === null,
-    cancelReason: textOf(row.cancel_reason),
+    isStuck: row.due === null && sameAs === null,
+    cancelReason: textOf(row.reason),
     sameAs,
   };
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../job/clock.js';
 import {
   EngineError,
   ExecutorNotRunningError,
+  OutboxError,
   QueueFullError,
   ResultNotFoundError,
   SubmitUncertainError,
@@ -52,6 +53,8 @@ export class Relay {
   private limit = FIRST_BATCH;
   /** How often in turn the engine or the database did not answer. */
   private failures = 0;
+  /** Of which a warning tells, until all is well again. */
+  private outage: 'engine' | 'database' | null = null;
 
   constructor(private readonly parts: RelayParts) {}
 
@@ -78,9 +81,9 @@ export class Relay {
   async relayAll(): Promise<number> {
     let count = 0;
     for (;;) {
-      const some = await this.next();
-      count += some;
-      if (some === 0) return count;
+      const batch = await this.next();
+      if (batch === null) return count;
+      count += batch.handedOn;
     }
   }
 
@@ -88,7 +91,7 @@ export class Relay {
     const { wakeUps } = this.parts;
     while (!this.isStopped) {
       try {
-        if ((await this.next()) > 0) continue;
+        if ((await this.next()) !== null) continue;
         await wakeUps.wait();
       } catch (error) {
         await wakeUps.wait(this.pauseAfter(error));
@@ -96,17 +99,19 @@ export class Relay {
     }
   }
 
-  /** One batch at a time. */
-  private next(): Promise<number> {
+  /** One batch at a time; `null` if no job is due. */
+  private next(): Promise<RelayBatch | null> {
     const round = this.round.catch(() => undefined).then(() => this.relayBatch());
     this.round = round;
     return round;
   }
 
-  private async relayBatch(): Promise<number> {
+  private async relayBatch(): Promise<RelayBatch | null> {
     const { table, clock, maxBatch, wakeUps } = this.parts;
     const batch = await RelayBatch.claim(table, this.claim, clock, Math.min(this.limit, maxBatch));
-    if (batch === null) return 0;
+    // The jobs that an engine refused are put off, so that only their submission shows whether it is back.
+    if (this.outage === 'database') this.recovered();
+    if (batch === null) return null;
     const mean = batch.characters / batch.rows.length;
     this.limit = Math.min(LARGEST_BATCH, Math.max(1, Math.floor(BATCH_CHARACTERS / mean)));
     try {
@@ -119,9 +124,8 @@ export class Relay {
     } finally {
       batch.end();
     }
-    if (this.failures > 0) this.logger.log('The outbox hands on jobs again.');
-    this.failures = 0;
-    return batch.rows.length;
+    this.recovered();
+    return batch;
   }
 
   /** The jobs of the batch that this version of Flowrra can read. */
@@ -188,11 +192,19 @@ export class Relay {
 
   private pauseAfter(error: unknown): number {
     const ms = this.pause();
-    if (this.failures++ === 0 && !(error instanceof QueueFullError))
-      this.logger.warn(
-        `The outbox cannot hand jobs to the engine. They stay in the database, and are tried again: ${printed(error)}`,
-      );
+    this.failures++;
+    if (this.outage !== null || this.isStopped || error instanceof QueueFullError) return ms;
+    this.outage = error instanceof OutboxError ? 'database' : 'engine';
+    this.logger.warn(
+      `The outbox cannot hand jobs to the engine. They stay in the database, and are tried again: ${printed(error)}`,
+    );
     return ms;
+  }
+
+  private recovered(): void {
+    if (this.outage !== null) this.logger.log('The outbox hands on jobs again.');
+    this.outage = null;
+    this.failures = 0;
   }
 
   private pause(): number {
@@ -204,6 +216,7 @@ export class Relay {
 function isAway(error: unknown): boolean {
   return (
     error instanceof EngineError ||
+    error instanceof OutboxError ||
     error instanceof SubmitUncertainError ||
     error instanceof QueueFullError ||
     error instanceof ExecutorNotRunningError

@@ -1,27 +1,27 @@
 import { type MaybePromise, whenDone } from '../job/async.js';
 import { FlowrraConfigError } from '../job/errors.js';
 import type { NewJob } from '../job/job.js';
+import type { TransactionSink } from './connected-outbox.js';
 import type { KnownConnection } from './connection/sql-connection.js';
 
-export interface TransactionSinkParts {
-  /** The place of the call, for errors: `flowrra.within()`. */
-  readonly place: string;
-  /** Whether `write` may return the ids themselves. */
+export interface JobWriter {
+  /** Whether `write` returns the ids themselves if the transaction is synchronous. */
   readonly sync: boolean;
-  /** Writes the jobs into the transaction. Returns their ids: a job without one gets one. */
+  /** Writes jobs into a transaction. Returns their ids: a job without one gets one. */
   write(transaction: KnownConnection, jobs: readonly NewJob[]): MaybePromise<string[]>;
 }
 
-/** Accepts jobs in a transaction of the application. They exist from its commit on. */
-export class TransactionSink {
+/** Accepts jobs in a transaction. */
+export class DatabaseSink implements TransactionSink {
+  /** @param place The place of the call, for errors. */
   constructor(
     private readonly transaction: KnownConnection,
-    private readonly parts: TransactionSinkParts,
+    private readonly place: string,
+    private readonly writer: JobWriter,
   ) {}
 
-  /** Whether a job is stored when the call returns. */
   get isSync(): boolean {
-    return this.transaction.sync && this.parts.sync;
+    return this.transaction.sync && this.writer.sync;
   }
 
   get library(): string {
@@ -32,11 +32,11 @@ export class TransactionSink {
     return whenDone(this.enqueueMany([job]), ([taskId]) => taskId as string);
   }
 
-  /** @throws {FlowrraConfigError} if the transaction has ended meanwhile. */
+  /** @throws {FlowrraConfigError} if the transaction has ended while pipes and schemas checked the arguments. */
   enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]> {
-    const { transaction, parts } = this;
-    if (transaction.isInTransaction() === false) throw notInTransaction(parts.place, transaction.library);
-    return parts.write(transaction, jobs);
+    const { transaction, place } = this;
+    if (transaction.isInTransaction() === false) throw notInTransaction(place, transaction.library);
+    return this.writer.write(transaction, jobs);
   }
 }
 
