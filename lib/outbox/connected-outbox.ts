@@ -74,7 +74,7 @@ export class ConnectedOutbox {
         clock,
         keepMs: retention.resultTtl,
         isShared: host.supports.has('shared'),
-        isKnown: async (taskId) => (await engine.control?.job(taskId)) != null,
+        isKnown: async (taskId) => ((await engine.control?.job(taskId)) ?? null) !== null,
       }),
     };
   }
