@@ -27,6 +27,8 @@ const ON_SERVERS = [
   'test/e2e/watch',
   'test/engines/bullmq',
   'test/fleet',
+  'test/outbox/connection',
+  'test/outbox/crash',
   'test/readme/fleet',
   'test/services',
   'test/telemetry/fleet',
