@@ -219,6 +219,29 @@ export const BENCHES = [
     },
   },
   {
+    name: 'outbox-direct',
+    title:
+      'On PostgreSQL: submissions in transactions of their own, outbox({ direct: true }), against ordinary ones',
+    contenders: ['flowrra-outbox-direct'],
+    rounds: 3,
+    args: (quick) => ({ jobs: quick ? 320 : 1_600, turns: quick ? 3 : 9 }),
+    report({ 'flowrra-outbox-direct': found }, print) {
+      print('| measure | direct | ordinary | ratio | target |');
+      print('|---|---|---|---|---|');
+      for (const [key, what, target] of [
+        ['single', 'submit one by one, jobs/s', null],
+        ['flight', 'submit, 16 in flight, jobs/s', 0.9],
+        ['bulk', 'submit 1,000 at once, jobs/s', 0.9],
+      ]) {
+        const [ours, plain] = [found[`${key} direct`], found[`${key} ordinary`]];
+        const reached = target === null ? '' : `at least ${verdict(ours / plain, target)}`;
+        print(`| ${what} | ${per(ours)} | ${per(plain)} | ${(ours / plain).toFixed(2)} | ${reached} |`);
+      }
+      print();
+      print('One by one, a transaction has three round trips: BEGIN, the submission and COMMIT.');
+    },
+  },
+  {
     name: 'round-trip',
     title: 'Idle round trip inside Nest: submit, then waitForResult',
     contenders: ['flowrra-round-trip'],

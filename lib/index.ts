@@ -41,7 +41,8 @@ export type { Engine } from './engine/engine.js';
 export type { QueueCounts } from './job/query.js';
 export { FlowrraExceptionFilter } from './nest/flowrra.exception-filter.js';
 export type { FlowrraJobs, JobPage } from './nest/flowrra.jobs.js';
-export type { FlowrraOutbox, OutboxHealth } from './nest/flowrra.outbox.js';
+export type { FlowrraOutbox } from './nest/flowrra.outbox.js';
+export type { OutboxHealth } from './outbox/connected-outbox.js';
 export type { FlowrraQueues } from './nest/flowrra.queues.js';
 export type { FlowrraSchedules, PauseScheduleOptions } from './nest/flowrra.schedules.js';
 export type { ScheduleOptions, ScheduleRuleOptions } from './job/schedule/schedule-options.js';
@@ -61,11 +62,8 @@ export { toMessageEvents } from './nest/to-message-events.js';
 export type { StandardSchema } from './job/standard-schema.js';
 export type { JobBulkFilter, JobFilter, JobFindOptions } from './nest/options/job-query-options.js';
 export type { CpuOptions } from './nest/options/cpu-options.js';
-export type {
-  FlowrraModuleOptions,
-  RemoteTaskOptions,
-  ScheduleOverrideOptions,
-} from './nest/options/module-options.js';
+export type { FlowrraModuleOptions, ScheduleOverrideOptions } from './nest/options/module-options.js';
+export type { RemoteTaskOptions } from './nest/options/remote-task-options.js';
 export type { FlowrraFeatureOptions, QueueOptions, RateLimitOptions } from './nest/options/queue-options.js';
 export type { Backoff } from './job/policy.js';
 export type { BatchJob, DedupeOptions, SubmitOptions } from './job/submit-options.js';

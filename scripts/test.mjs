@@ -15,7 +15,14 @@ import { environment } from './services/variables.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const jest = join(root, 'node_modules/jest/bin/jest.js');
-const ON_SQLITE = ['test/engines/sqlite', 'test/sqlite', 'test/crash', 'test/durable/sqlite'];
+const ON_SQLITE = [
+  'test/engines/sqlite',
+  'test/sqlite',
+  'test/crash',
+  'test/durable/sqlite',
+  'test/outbox/connection/libraries',
+  'test/outbox/recipes/sqlite',
+];
 const ON_SERVERS = [
   'test/bullmq',
   'test/durable/postgres',
@@ -23,12 +30,18 @@ const ON_SERVERS = [
   'test/e2e/sample-app.redis',
   'test/e2e/sample-app.postgres',
   'test/e2e/sample-outage',
+  'test/e2e/sample-shop',
   'test/e2e/two-processes',
   'test/e2e/watch',
   'test/engines/bullmq',
   'test/fleet',
-  'test/outbox/connection',
+  'test/outbox/connection/libraries',
+  'test/outbox/connection/nestjs-cls',
+  'test/outbox/connection/servers',
   'test/outbox/crash',
+  'test/outbox/recipes/mysql',
+  'test/outbox/recipes/postgres',
+  'test/outbox/recipes/transactional',
   'test/readme/fleet',
   'test/services',
   'test/telemetry/fleet',

@@ -3,10 +3,17 @@ import type { MaybePromise } from '../job/async.js';
 /** The SQL that a database speaks. `mysql` is that of MariaDB too. */
 export type SqlDialect = 'postgres' | 'mysql' | 'sqlite';
 
-/** A value for a placeholder. Times are milliseconds since the epoch. */
+/**
+ * A value for a placeholder. Times are milliseconds since the epoch. JSON is a string, for which the statement has
+ * `$1::text::jsonb`: postgres.js would encode the string for `$1::jsonb` once more.
+ */
 export type SqlValue = string | number | null;
 
-/** A row by the names of its columns. Whole numbers may arrive as `number`, `bigint` or `string`, as the driver has them. */
+/**
+ * A row by the names of its columns. Whole numbers may arrive as `number`, `bigint` or `string`, as the driver has them.
+ * Flowrra's statements return only numbers and texts: the libraries read times and JSON in different ways, and Prisma
+ * rejects the type `void` of `pg_notify()`.
+ */
 export type SqlRow = Readonly<Record<string, unknown>>;
 
 /**

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { BoundedCounts, type QueueCounts } from '../job/query.js';
 import { within } from '../job/async.js';
+import { BoundedAnswer } from '../job/bounded-answer.js';
 import type { Clock } from '../job/clock.js';
+import type { QueueCounts } from '../job/query.js';
+import type { OutboxHealth } from '../outbox/connected-outbox.js';
 import { FlowrraRuntime } from '../nest/flowrra.runtime.js';
 import { FlowrraService } from '../nest/flowrra.service.js';
 import { RESOLVED_OPTIONS, type ResolvedOptions } from '../nest/options/module-options.js';
@@ -26,7 +28,8 @@ const MAX_NAMED = 10;
 export class FlowrraHealthIndicator {
   private readonly clock: Clock;
   private readonly runtime: FlowrraRuntime;
-  private readonly counts: BoundedCounts;
+  private readonly counts: BoundedAnswer<readonly QueueCounts[]>;
+  private readonly outbox: BoundedAnswer<OutboxHealth>;
   private readonly outcomes = new RecentOutcomes();
   private readonly watched = new WatchedJobs();
 
@@ -37,7 +40,8 @@ export class FlowrraHealthIndicator {
   ) {
     this.clock = moduleRef.get<ResolvedOptions>(RESOLVED_OPTIONS, { strict: false }).clock;
     this.runtime = moduleRef.get(FlowrraRuntime, { strict: false });
-    this.counts = new BoundedCounts(() => flowrra.jobs.counts(), this.clock);
+    this.counts = new BoundedAnswer(() => flowrra.jobs.counts(), this.clock);
+    this.outbox = new BoundedAnswer(() => flowrra.outbox.health(), this.clock);
     flowrra.events$.subscribe((event) => {
       if (event.type === 'succeeded' || event.type === 'failed')
         this.outcomes.add(this.now(), event.type === 'failed');
@@ -81,7 +85,12 @@ export class FlowrraHealthIndicator {
       problems.push(
         ...(await within(deadline - this.now(), this.clock, this.waitingTooLong(counts, limits.maxWait))),
       );
-    const details = { ...summaryOf(counts), failureRate };
+    const details: Details = { ...summaryOf(counts), failureRate };
+    if (this.runtime.parts.outbox !== null || isOutboxLimited(limits)) {
+      const outbox = await this.outbox.within(deadline - this.now());
+      problems.push(...outboxProblems(outbox, limits));
+      Object.assign(details, { outboxOldestMs: outbox.oldestMs, outboxStuck: outbox.stuck });
+    }
     if (limits.maxLateness === Infinity) return { problems, details };
     const overdue = await within(deadline - this.now(), this.clock, this.overdue(limits.maxLateness));
     for (const { name, lateness } of overdue)
@@ -123,6 +132,24 @@ function tooManyPending(counts: readonly QueueCounts[], { maxPending }: HealthLi
     const pending = pendingIn(of);
     return pending > most ? [`${pending} jobs wait in '${name}' (maxPending is ${most})`] : [];
   });
+}
+
+function isOutboxLimited({ maxOutboxAge, maxOutboxStuck }: HealthLimits): boolean {
+  return maxOutboxAge !== Infinity || maxOutboxStuck !== Infinity;
+}
+
+function outboxProblems(
+  { oldestMs, stuck }: OutboxHealth,
+  { maxOutboxAge, maxOutboxStuck }: HealthLimits,
+): string[] {
+  const problems: string[] = [];
+  if (oldestMs !== null && oldestMs > maxOutboxAge)
+    problems.push(
+      `a job has waited in the outbox for ${Math.floor(oldestMs)} ms (maxOutboxAge is ${maxOutboxAge})`,
+    );
+  if (stuck > maxOutboxStuck)
+    problems.push(`${stuck} jobs are stuck in the outbox (maxOutboxStuck is ${maxOutboxStuck})`);
+  return problems;
 }
 
 function summaryOf(counts: readonly QueueCounts[]): Details {

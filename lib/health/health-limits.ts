@@ -33,6 +33,16 @@ export interface FlowrraHealthOptions {
    * @defaultValue no limit
    */
   maxLateness?: Duration;
+  /**
+   * The longest time that a committed job may wait in the outbox for a relay. It needs `forRoot({ outbox })`.
+   * @defaultValue no limit
+   */
+  maxOutboxAge?: Duration;
+  /**
+   * The largest number of jobs that no relay tries to hand on any more; at least 0. It needs `forRoot({ outbox })`.
+   * @defaultValue no limit
+   */
+  maxOutboxStuck?: number;
 }
 
 const pendingLimit = wholeNumber({ min: 0, infinite: true, default: Infinity });
@@ -55,6 +65,8 @@ const RULES = new OptionTable({
   minFinished: wholeNumber({ min: 1, default: 10 }),
   maxWait: duration({ default: Infinity }),
   maxLateness: duration({ min: 1_000, default: Infinity }),
+  maxOutboxAge: duration({ default: Infinity }),
+  maxOutboxStuck: wholeNumber({ min: 0, infinite: true, default: Infinity }),
 } satisfies RulesOf<FlowrraHealthOptions>);
 
 /** {@link FlowrraHealthOptions}, checked; times in milliseconds, `Infinity` for no limit. */

@@ -1,5 +1,3 @@
-import { within } from './async.js';
-import type { Clock } from './clock.js';
 import { FlowrraConfigError } from './errors.js';
 import { isFinal, type JobRow, type TaskStatus } from './job.js';
 import { showValue } from './show-value.js';
@@ -41,25 +39,6 @@ export interface QueueCounts extends Readonly<Record<TaskStatus, number>> {
   readonly queue: string;
   /** Whether no process starts jobs of this queue until it is resumed. */
   readonly paused: boolean;
-}
-
-/**
- * Reads an engine's counts within a time limit. There is at most one question to the engine at a time, even if
- * it does not answer and further counts are asked for.
- */
-export class BoundedCounts {
-  private asking: Promise<readonly QueueCounts[]> | null = null;
-
-  constructor(
-    private readonly ask: () => Promise<readonly QueueCounts[]>,
-    private readonly clock: Clock,
-  ) {}
-
-  /** Rejects with the error of the engine, or after `ms` milliseconds. */
-  within(ms: number): Promise<readonly QueueCounts[]> {
-    this.asking ??= this.ask().finally(() => (this.asking = null));
-    return within(ms, this.clock, this.asking);
-  }
 }
 
 /** The error for a cursor that this engine has not returned. */

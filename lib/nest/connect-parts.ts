@@ -1,11 +1,10 @@
-import { FlowrraConfigError } from '../job/errors.js';
 import type { Clock } from '../job/clock.js';
 import { PayloadCodec } from '../job/payload/payload-codec.js';
 import { resolveSubmitOptions } from '../job/submit-options.js';
+import type { JobControl } from '../engine/control.js';
+import type { ConnectedOutbox } from '../outbox/connected-outbox.js';
 import { checkConnected, lacks, lacksInThread } from '../engine/capabilities.js';
 import type { ConnectedEngine, Engine, EngineEvent } from '../engine/engine.js';
-import type { ConnectedOutbox } from '../outbox/connected-outbox.js';
-import type { TransactionSink } from '../outbox/transaction-sink.js';
 import type { ResultBackend } from '../results/result-backend.js';
 import { SettledResults } from '../results/settled-results.js';
 import { DeadLetters } from '../run/dead-letters.js';
@@ -25,6 +24,7 @@ import type { TaskRegistry } from '../run/task-registry.js';
 import { CpuRunner, InlineRunner } from '../run/task-runner.js';
 import { parentLink } from '../run/threads/parent-link.js';
 import { UnknownTasks } from '../run/unknown-tasks.js';
+import { connectOutbox, OutboxParts } from './outbox-parts.js';
 import type { ResolvedOptions } from './options/module-options.js';
 
 /** The parts that exist only while the engine is connected. */
@@ -39,24 +39,10 @@ export interface Connected {
   /** @throws {FlowrraConfigError} if the engine keeps no journals. */
   readonly durable: DurableJobs;
   readonly watches: JobWatches;
-  /** Of the transaction of the calling code, if the outbox knows it. */
-  readonly submitter: Submitter;
-  readonly outbox: ConnectedOutbox | null;
-  /**
-   * @param place The call that needs it, for the error.
-   * @throws {FlowrraConfigError} if there is none.
-   */
-  outboxFor(place: string): ConnectedOutbox;
-  /** @throws {FlowrraConfigError} unless it is a transaction of the outbox's database. */
-  within(transaction: unknown): WithinTransaction;
+  readonly outbox: OutboxParts;
   readonly cpu: TaskRunner;
   /** A configured backend, which is closed with the engine. */
   readonly backend: ResultBackend | null;
-}
-
-/** Submissions in a transaction. */
-export interface WithinTransaction extends Pick<TransactionSink, 'isSync' | 'library'> {
-  readonly submitter: Submitter;
 }
 
 export interface ConnectParts {
@@ -97,35 +83,36 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
   });
   checkConnected(engine, connected);
   const submitter = new Submitter(connected, codec, observer, recorder, context, instrumentation);
-  const outbox =
-    options.outbox &&
-    (await options.outbox.connect({
-      engine: connected,
-      supports: engine.supports,
-      clock,
-      codec,
-      retention: { resultTtl, maxResults },
-      backPressure: { maxPending, whenFull },
-      isThread: parentLink() !== null,
-      submit: (jobs) => submitter.submitJobs(jobs),
-    }));
-  const outboxFor = (place: string): ConnectedOutbox => {
-    if (outbox !== null) return outbox;
-    throw new FlowrraConfigError(
-      `${place}: there is no outbox. Give one: forRoot({ outbox: outbox({ database: pool }) }), with outbox of flowrra/outbox.`,
-    );
-  };
-  const inTransaction = (sink: TransactionSink): Submitter =>
-    new Submitter(sink, codec, null, null, context, instrumentation);
+  const outbox: ConnectedOutbox | null = await connectOutbox(options.outbox, {
+    engine: connected,
+    supports: engine.supports,
+    clock,
+    codec,
+    retention: { resultTtl, maxResults },
+    backPressure: { maxPending, whenFull },
+    isThread: parentLink() !== null,
+    submit: (jobs) => submitter.submitJobs(jobs),
+    // The relay starts after all parts exist.
+    cancel: async (taskId, reason): Promise<unknown> => operations?.cancel(taskId, reason),
+  });
+  const outboxParts = new OutboxParts(
+    outbox,
+    submitter,
+    (sink) => new Submitter(sink, codec, null, null, context, instrumentation),
+  );
   const inline = new InlineRunner();
   const cpu = options.cpu.mode === 'inline' ? inline : cpuRunner(options, registry, submitter);
   const { journals } = connected;
-  const control = connected.control && outbox ? outbox.control(connected.control) : connected.control;
+  const control: JobControl | undefined =
+    connected.control && outbox ? outbox.control(connected.control) : connected.control;
   const missing = parentLink() === null ? lacks : lacksInThread;
   parents = journals === undefined ? null : new ParentNotices(journals, clock);
   const { durableProbe: probe } = options;
-  const durable = journals && control && new DurableJobs({ journals, control, codec, clock, observer });
-  const operations = control && new JobOperations({ control, observer, recorder, durable, parents });
+  const untilRelayed = outbox?.untilRelayed.bind(outbox);
+  const durable =
+    journals && control && new DurableJobs({ journals, control, codec, clock, observer, untilRelayed });
+  const operations: JobOperations | undefined =
+    control && new JobOperations({ control, observer, recorder, durable, parents });
   const durableParts = { control, operations, registry, submitter, codec, clock, observer, probe };
   runParts = {
     registry,
@@ -141,7 +128,7 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     instrumentation,
     durable: journals === undefined ? null : { journals, ...durableParts },
     parents,
-    once: () => outboxFor('ctx.once()'),
+    once: () => outboxParts.require('ctx.once()'),
     noJournals: () => missing(engine, 'journals'),
     random: Math.random,
   };
@@ -158,16 +145,7 @@ export async function connectParts(parts: ConnectParts): Promise<Connected> {
     store && control && new Schedules({ store, control, registry, submitter, observer, clock, isShared });
   return {
     engine: connected,
-    get submitter() {
-      const joined = outbox?.joined();
-      return joined ? inTransaction(joined) : submitter;
-    },
-    outbox,
-    outboxFor,
-    within(transaction) {
-      const sink = outboxFor('flowrra.within()').within(transaction, 'flowrra.within()');
-      return { submitter: inTransaction(sink), isSync: sink.isSync, library: sink.library };
-    },
+    outbox: outboxParts,
     cpu,
     backend,
     watches: new JobWatches(watched),

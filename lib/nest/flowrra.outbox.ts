@@ -1,14 +1,5 @@
-import type { ConnectedOutbox } from '../outbox/connected-outbox.js';
-import type { StuckJob } from '../outbox/stuck-jobs.js';
+import type { ConnectedOutbox, OutboxHealth, StuckJob } from '../outbox/connected-outbox.js';
 import type { FlowrraRuntime } from './flowrra.runtime.js';
-
-/** The state of an outbox. */
-export interface OutboxHealth {
-  /** How long the oldest job has waited for a relay, in milliseconds; `null` if none waits. */
-  readonly oldestMs: number | null;
-  /** The number of jobs that no relay tries to hand on any more. */
-  readonly stuck: number;
-}
 
 /**
  * The jobs that were submitted in transactions and that the engine does not have yet. All methods reject with a
@@ -52,6 +43,6 @@ export class FlowrraOutbox {
   }
 
   private outbox(method: string): ConnectedOutbox {
-    return this.runtime.parts.outboxFor(`outbox.${method}`);
+    return this.runtime.parts.outbox.require(`outbox.${method}`);
   }
 }

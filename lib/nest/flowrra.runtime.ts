@@ -1,4 +1,5 @@
 import { Logger, type Type } from '@nestjs/common';
+import { within } from '../job/async.js';
 import { steadyTime } from '../job/clock.js';
 import { EventHub } from '../run/event-hub.js';
 import { ExecutorNotRunningError } from '../job/errors.js';
@@ -93,7 +94,8 @@ export class FlowrraRuntime {
         if (supports.has('schedules') || this.registry.schedules.length > 0)
           await this.parts.schedules.start(this.closing.signal);
       }
-      if (parentLink() === null) this.parts.outbox?.start();
+      // In the test kit, the test says when jobs are handed on.
+      if (parentLink() === null && this.options.quiet !== true) this.parts.outbox.start();
       if (this.options.quiet !== true && parentLink() === null)
         this.logger.log(startLine(this.options, name, this.registry.taskCount));
     });
@@ -120,6 +122,7 @@ export class FlowrraRuntime {
       if (connected === null) return;
       await connected.cpu.close();
       await connected.engine.close();
+      await connected.outbox.stop();
       await connected.backend?.close?.();
     });
   }
@@ -157,7 +160,9 @@ export class FlowrraRuntime {
     const { engine, watches } = connected;
     const { clock } = this.options;
     const begun = steadyTime(clock);
-    await connected.outbox?.stop();
+    // Its relay may wait for a place among `maxPending` jobs, which only the end of the engine refuses.
+    if (connected.outbox !== null)
+      await within(graceMs, clock, connected.outbox.stop()).catch(() => undefined);
     if (this.engine?.supports.has('schedules')) await connected.schedules.stop();
     const report = engine.drain(Math.max(0, graceMs - (steadyTime(clock) - begun)), KILL_GRACE_MS);
     // An HTTP server closes only after its streams have ended, and the engine closes later still.

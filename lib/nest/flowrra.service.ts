@@ -280,11 +280,11 @@ export class FlowrraService extends TaskSubmission implements AsyncDisposable {
   }
 
   protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
-    return Promise.resolve(this.runtime.parts.submitter.submit(route, args, NO_SUBMIT_OPTIONS));
+    return Promise.resolve(this.runtime.parts.outbox.submitter.submit(route, args, NO_SUBMIT_OPTIONS));
   }
 
   protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
-    return sendBatch(this.runtime.parts.submitter, this.options.clock, route, jobs, {});
+    return sendBatch(this.runtime.parts.outbox.submitter, this.options.clock, route, jobs, {});
   }
 }
 

@@ -27,11 +27,11 @@ export class SubmissionWith extends TaskSubmission {
   protected send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
     // Resolved at each submission, since `runAt` and `expires` are measured from it.
     const options = resolveSubmitOptions(this.options, this.clock.now());
-    return Promise.resolve(this.runtime.parts.submitter.submit(route, args, options));
+    return Promise.resolve(this.runtime.parts.outbox.submitter.submit(route, args, options));
   }
 
   protected sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
-    return sendBatch(this.runtime.parts.submitter, this.clock, route, jobs, this.options);
+    return sendBatch(this.runtime.parts.outbox.submitter, this.clock, route, jobs, this.options);
   }
 }
 

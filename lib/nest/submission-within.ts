@@ -52,7 +52,7 @@ export class SubmissionWithin extends TaskSubmission {
   submitSync<N extends TaskName>(name: N, ...args: NamedArgs<N>): TaskId<NamedOutput<N>>;
   submitSync<A extends unknown[], R>(task: TaskFunction<A, R>, ...args: TaskArgs<A>): TaskId<TaskOutput<R>>;
   submitSync(task: unknown, ...args: unknown[]): TaskId {
-    const { submitter, isSync, library } = this.runtime.parts.within(this.transaction);
+    const { submitter, isSync, library } = this.runtime.parts.outbox.within(this.transaction);
     if (!isSync)
       throw new FlowrraConfigError(`submitSync(): ${library} is asynchronous. Use submit(), and await it.`);
     const route = this.registry.route(task);
@@ -74,11 +74,11 @@ export class SubmissionWithin extends TaskSubmission {
   }
 
   protected async send(route: TaskRoute, args: readonly unknown[]): Promise<string> {
-    return this.runtime.parts.within(this.transaction).submitter.submit(route, args, this.resolved());
+    return this.runtime.parts.outbox.within(this.transaction).submitter.submit(route, args, this.resolved());
   }
 
   protected async sendMany(route: TaskRoute, jobs: readonly BatchJob<unknown[]>[]): Promise<string[]> {
-    const { submitter } = this.runtime.parts.within(this.transaction);
+    const { submitter } = this.runtime.parts.outbox.within(this.transaction);
     return sendBatch(submitter, this.clock, route, jobs, this.options);
   }
 

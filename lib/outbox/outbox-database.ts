@@ -1,5 +1,5 @@
 import { within } from '../job/async.js';
-import type { Clock } from '../job/clock.js';
+import { type Clock, steadyTime } from '../job/clock.js';
 import { OutboxError } from '../job/errors.js';
 import { printed } from '../job/show-value.js';
 import type { SqlDialect, SqlRow, SqlValue } from '../engine/sql-connection.js';
@@ -28,8 +28,7 @@ export class OutboxDatabase {
    */
   async run(sql: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     // With one connection for all, the statement would see what may be rolled back, and be rolled back with it.
-    while (this.connection.isInTransaction() === true)
-      await new Promise<void>((resolve) => this.clock.after(BUSY_PAUSE_MS, resolve));
+    if (this.connection.isInTransaction() === true) await this.untilFree();
     try {
       const answer = this.connection.run(sql, values);
       if (Array.isArray(answer)) return answer;
@@ -37,5 +36,16 @@ export class OutboxDatabase {
     } catch (cause) {
       throw new OutboxError(`The database of the outbox: ${printed(cause)}`, { cause });
     }
+  }
+
+  private async untilFree(): Promise<void> {
+    const end = steadyTime(this.clock) + TIMEOUT_MS;
+    do {
+      if (steadyTime(this.clock) >= end)
+        throw new OutboxError(
+          `The database of the outbox: a transaction has been open on the only connection of ${this.connection.library} for ${TIMEOUT_MS} ms. Until it ends, no other statement is possible: do not wait in it for the outbox or for a result.`,
+        );
+      await new Promise<void>((resolve) => this.clock.after(BUSY_PAUSE_MS, resolve));
+    } while (this.connection.isInTransaction() === true);
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { PayloadError } from '../job/errors.js';
 import type { Dedupe, JobRow, NewJob } from '../job/job.js';
 import { overridesFrom } from '../job/overrides.js';
@@ -10,6 +11,11 @@ const NOTICEABLE_AGE_MS = 1_000;
 
 /** A job on its way in that has its id already. */
 export type IdentifiedJob = NewJob & { readonly taskId: string };
+
+/** The job, with a random id if it has none. */
+export function withId(job: NewJob): IdentifiedJob {
+  return { ...job, taskId: job.taskId ?? `j${randomBytes(17).toString('base64url')}` };
+}
 
 /** Writes a job as a text, for a row. */
 export function jobToText({ taskId: _taskId, ...job }: NewJob): string {

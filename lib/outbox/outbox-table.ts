@@ -86,11 +86,15 @@ export class OutboxTable {
     const { statements } = this;
     if (this.database.dialect === 'postgres')
       return rowsOf(await this.run(statements.claimFree, [limit, claim, leaseMs]));
-    const due = await this.run(statements.due, [limit]);
-    if (due.length === 0) return [];
-    const seqs = due.map((row) => Number(row.seq));
-    await this.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs]);
-    return rowsOf(await this.run(statements.claimed(seqs.length), [claim, ...seqs]));
+    for (;;) {
+      const due = await this.run(statements.due, [limit]);
+      if (due.length === 0) return [];
+      const seqs = due.map((row) => Number(row.seq));
+      await this.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs]);
+      const claimed = rowsOf(await this.run(statements.claimed(seqs.length), [claim, ...seqs]));
+      // Otherwise other relays have claimed all of them meanwhile, and there may be more.
+      if (claimed.length > 0) return claimed;
+    }
   }
 
   async renew(claim: string, leaseMs: number, rows: readonly OutboxRow[]): Promise<void> {
@@ -179,17 +183,17 @@ function rowsOf(rows: readonly SqlRow[]): readonly OutboxRow[] {
 }
 
 function rowFrom(row: SqlRow): OutboxRow {
-  const sameAs = textOf(row.same_as);
+  const sameAs = textOf(row.holder);
   return {
     seq: Number(row.seq),
     taskId: String(row.id),
     job: String(row.job),
     age: Math.max(0, Number(row.age)),
-    createdAt: Number(row.created_at),
+    createdAt: Number(row.created),
     tries: Number(row.tries),
     error: textOf(row.error),
-    isStuck: row.due_at === null && sameAs === null,
-    cancelReason: textOf(row.cancel_reason),
+    isStuck: row.due === null && sameAs === null,
+    cancelReason: textOf(row.reason),
     sameAs,
   };
 }

@@ -10,6 +10,7 @@ export class RelayBatch {
   /** The rows about which nothing is stored yet. */
   private readonly open: Set<OutboxRow>;
   private cancelTimer: () => void;
+  private done = 0;
 
   private constructor(
     readonly rows: readonly OutboxRow[],
@@ -34,6 +35,11 @@ export class RelayBatch {
     return rows.length === 0 ? null : new RelayBatch(rows, table, claim, clock, rows.length === limit);
   }
 
+  /** The number of jobs that the engine has. */
+  get handedOn(): number {
+    return this.done;
+  }
+
   /** The size of the jobs. */
   get characters(): number {
     return this.rows.reduce((sum, { job }) => sum + job.length, 0);
@@ -53,12 +59,14 @@ export class RelayBatch {
     for (const [index, row] of rows.entries()) {
       if (ids[index] !== row.taskId) await this.table.setSame(row.taskId, ids[index] as string);
       this.open.delete(row);
+      this.done++;
     }
   }
 
   async cancelledInEngine(row: OutboxRow): Promise<void> {
     await this.table.removeAny([row]);
     this.open.delete(row);
+    this.done++;
   }
 
   async retryLater(row: OutboxRow, error: string, ms: number): Promise<void> {

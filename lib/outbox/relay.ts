@@ -55,6 +55,8 @@ export class Relay {
   private limit = FIRST_BATCH;
   /** How often in turn the engine or the database did not answer. */
   private failures = 0;
+  /** Of which a warning tells, until all is well again. */
+  private outage: 'engine' | 'database' | null = null;
 
   constructor(private readonly parts: RelayParts) {}
 
@@ -82,9 +84,9 @@ export class Relay {
   async relayAll(): Promise<number> {
     let count = 0;
     for (;;) {
-      const some = await this.next();
-      count += some;
-      if (some === 0) return count;
+      const batch = await this.next();
+      if (batch === null) return count;
+      count += batch.handedOn;
     }
   }
 
@@ -92,7 +94,7 @@ export class Relay {
     const { wakeUps } = this.parts;
     while (!this.isStopped) {
       try {
-        if ((await this.next()) > 0) continue;
+        if ((await this.next()) !== null) continue;
         await wakeUps.wait();
       } catch (error) {
         await wakeUps.wait(this.pauseAfter(error));
@@ -100,17 +102,19 @@ export class Relay {
     }
   }
 
-  /** One batch at a time. */
-  private next(): Promise<number> {
+  /** One batch at a time; `null` if no job is due. */
+  private next(): Promise<RelayBatch | null> {
     const round = this.round.catch(() => undefined).then(() => this.relayBatch());
     this.round = round;
     return round;
   }
 
-  private async relayBatch(): Promise<number> {
+  private async relayBatch(): Promise<RelayBatch | null> {
     const { wakeUps } = this.parts;
     const batch = (await this.takeAhead()) ?? (await this.claimBatch());
-    if (batch === null) return 0;
+    // The jobs that an engine refused are put off, so that only their submission shows whether it is back.
+    if (this.outage === 'database') this.recovered();
+    if (batch === null) return null;
     if (batch.isFull && !this.isStopped) {
       this.ahead = this.claimBatch();
       // The next round throws the error.
@@ -127,9 +131,8 @@ export class Relay {
     } finally {
       batch.end();
     }
-    if (this.failures > 0) this.logger.log('The outbox hands on jobs again.');
-    this.failures = 0;
-    return batch.rows.length;
+    this.recovered();
+    return batch;
   }
 
   private async claimBatch(): Promise<RelayBatch | null> {
@@ -218,11 +221,19 @@ export class Relay {
 
   private pauseAfter(error: unknown): number {
     const ms = this.pause();
-    if (this.failures++ === 0 && !(error instanceof QueueFullError))
-      this.logger.warn(
-        `The outbox cannot hand jobs to the engine. They stay in the database, and are tried again: ${printed(error)}`,
-      );
+    this.failures++;
+    if (this.outage !== null || this.isStopped || error instanceof QueueFullError) return ms;
+    this.outage = error instanceof OutboxError ? 'database' : 'engine';
+    this.logger.warn(
+      `The outbox cannot hand jobs to the engine. They stay in the database, and are tried again: ${printed(error)}`,
+    );
     return ms;
+  }
+
+  private recovered(): void {
+    if (this.outage !== null) this.logger.log('The outbox hands on jobs again.');
+    this.outage = null;
+    this.failures = 0;
   }
 
   private pause(): number {

@@ -1,22 +1,12 @@
 import { lookedUpId } from '../job/names.js';
+import type { StuckJob, StuckList } from './connected-outbox.js';
 import { jobFromText } from './outbox-job.js';
 import type { OutboxRow, OutboxTable } from './outbox-table.js';
-
-/** A job that a relay could not hand to the engine, after several tries. */
-export interface StuckJob {
-  readonly taskId: string;
-  /** `null` if this version of Flowrra cannot read the row. */
-  readonly taskName: string | null;
-  readonly submittedAt: Date;
-  readonly tries: number;
-  /** The error of the last try. */
-  readonly error: string;
-}
 
 const PAGE = 500;
 
 /** The jobs that no relay tries to hand on any more. */
-export class StuckJobs {
+export class StuckJobs implements StuckList {
   /** @param wake Makes the relay of this process look at once. */
   constructor(
     private readonly table: OutboxTable,

@@ -1,4 +1,7 @@
-/** Runs blocks of a job that take effect once: `ctx.once` and `ctx.onceSync`. */
+/**
+ * Runs blocks of a job that take effect once: `ctx.once` and `ctx.onceSync`. A block and a row that tells of it are
+ * committed by the same transaction.
+ */
 export interface OnceSource {
   /**
    * Runs the block in a transaction of the application, unless an earlier attempt of the job has committed it.

@@ -7,7 +7,7 @@ import {
   trace,
   type TracerProvider,
 } from '@opentelemetry/api';
-import { BoundedCounts } from '../job/query.js';
+import { BoundedAnswer } from '../job/bounded-answer.js';
 import type { Clock } from '../job/clock.js';
 import { FlowrraConfigError } from '../job/errors.js';
 import type {
@@ -64,7 +64,7 @@ export class FlowrraTelemetry implements Instrument, OnModuleInit, OnApplication
   instrument(application: InstrumentedApplication): Instrumentation {
     const { tracerProvider = trace, meterProvider = metrics } = this.options;
     const { clock, own$ } = application;
-    const counts = new BoundedCounts(() => application.counts(), clock);
+    const counts = new BoundedAnswer(() => application.counts(), clock);
     const jobMetrics = new JobMetrics(meterProvider.getMeter(NAME), counts);
     own$.subscribe((event) => jobMetrics.record(event));
     this.metrics = jobMetrics;

@@ -1,5 +1,6 @@
 import type { Meter, ObservableResult } from '@opentelemetry/api';
-import type { BoundedCounts } from '../job/query.js';
+import type { BoundedAnswer } from '../job/bounded-answer.js';
+import type { QueueCounts } from '../job/query.js';
 import type { FlowrraEvent } from '../job/events.js';
 import type { Attempt } from '../job/job.js';
 import type { Outcome } from '../job/outcome.js';
@@ -36,7 +37,7 @@ export class JobMetrics {
 
   constructor(
     meter: Meter,
-    private readonly counts: BoundedCounts,
+    private readonly counts: BoundedAnswer<readonly QueueCounts[]>,
   ) {
     const seconds = { unit: 's', advice: { explicitBucketBoundaries: BUCKETS } };
     this.submitted = meter.createCounter('flowrra.jobs.submitted', {

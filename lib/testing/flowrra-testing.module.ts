@@ -17,6 +17,7 @@ import { FlowrraTesting } from './flowrra-testing.js';
 import { Replays } from './replays.js';
 import { TestClock } from './test-clock.js';
 import type { TestMode } from './test-connection.js';
+import { testOutbox } from './test-outbox.js';
 import { TestEngine } from './test-engine.js';
 
 /** Options of the test kit. */
@@ -42,12 +43,21 @@ export interface FlowrraTestingOptions {
    * @defaultValue `false`
    */
   replay?: boolean;
+  /**
+   * Whether submissions in transactions use the outbox of the application, with its database: `drain()` and
+   * `clock.advance()` hand committed jobs on first. If not, no database is needed: a submission in a transaction, which
+   * may be any object, is one outside of it, also if the transaction is rolled back.
+   *
+   * @defaultValue `false`
+   */
+  useOutbox?: boolean;
 }
 
 const TESTING_RULES = new OptionTable({
   mode: oneOf(['fake', 'inline', 'manual'], 'manual'),
   now: date,
   replay: flag(false),
+  useOutbox: flag(false),
 } satisfies RulesOf<FlowrraTestingOptions>);
 const TESTING_KEYS = TESTING_RULES.keys;
 
@@ -68,7 +78,7 @@ export class FlowrraTestingModule {
    */
   static forRoot(options: FlowrraModuleOptions & FlowrraTestingOptions = {}): DynamicModule {
     checkKeys(options, [...TESTING_KEYS, ...MODULE_RULES.keys], 'FlowrraTestingModule options');
-    const { mode, now, replay, ...own } = options;
+    const { mode, now, replay, useOutbox, ...own } = options;
     const real = FlowrraModule.forRoot(own);
     const providers: Provider[] = [
       ...(real.providers ?? []),
@@ -76,7 +86,7 @@ export class FlowrraTestingModule {
         provide: RESOLVED_OPTIONS,
         inject: [MODULE_OPTIONS_TOKEN, TaskExplorer],
         useFactory: (given: FlowrraModuleOptions, explorer: TaskExplorer) =>
-          testOptions(given, explorer, { mode, now, replay }),
+          testOptions(given, explorer, { mode, now, replay, useOutbox }),
       },
       { provide: FlowrraService, useClass: FlowrraTesting },
       { provide: FlowrraTesting, useExisting: FlowrraService },
@@ -124,7 +134,7 @@ function testOptions(
   explorer: TaskExplorer,
   options: FlowrraTestingOptions,
 ): ResolvedOptions {
-  const { mode, now, replay } = TESTING_RULES.apply(options, '');
+  const { mode, now, replay, useOutbox } = TESTING_RULES.apply(options, '');
   if (replay && mode !== 'manual')
     throw wrong(
       'replay',
@@ -136,5 +146,6 @@ function testOptions(
   const engine = new TestEngine(mode, clock, durableProbe);
   const application = { ...given, engine: 'memory:', role: 'all', clock } as const;
   const resolved = resolveModuleOptions(application, explorer.features());
-  return { ...resolved, engine, cpu: { ...resolved.cpu, mode: 'inline' }, quiet: true, durableProbe };
+  const outbox = useOutbox || resolved.outbox === null ? resolved.outbox : testOutbox;
+  return { ...resolved, engine, outbox, cpu: { ...resolved.cpu, mode: 'inline' }, quiet: true, durableProbe };
 }

@@ -58,6 +58,7 @@ export class FlowrraTesting extends FlowrraService {
     super(options, registry, discovery, listeners, runtime);
     this.engine = options.engine as TestEngine;
     this.clock = options.clock as TestClock;
+    if (options.outbox !== null) this.engine.relay = () => this.outbox.relay();
   }
 
   /**

@@ -17,6 +17,8 @@ export class TestEngine implements Engine {
   readonly durable = false;
   readonly supports: ReadonlySet<Capability>;
   readonly submitted: Recorded[] = [];
+  /** Hands on the committed jobs of an outbox. Returns their number. */
+  relay: () => Promise<number> = async () => 0;
   private readonly embedded: EmbeddedEngine;
   private connection: TestConnection | null = null;
 
@@ -32,7 +34,8 @@ export class TestEngine implements Engine {
 
   async connect(host: EngineHost): Promise<ConnectedEngine> {
     const { embedded, mode, clock, submitted, replays } = this;
-    this.connection = await TestConnection.open(embedded, host, mode, clock, submitted, replays);
+    const relay = (): Promise<number> => this.relay();
+    this.connection = await TestConnection.open(embedded, host, mode, clock, submitted, replays, relay);
     return this.connection;
   }
 

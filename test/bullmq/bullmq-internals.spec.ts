@@ -229,4 +229,22 @@ describe('the storage on which the scripts and statements depend', () => {
     ];
     expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining(needed));
   });
+
+  it('on PostgreSQL: the functions that add jobs in transactions of the application', async () => {
+    const reader = new pg.Client(services.postgresUrl);
+    await reader.connect();
+    const { rows } = await reader.query<{ name: string; given: string; result: string }>(
+      `SELECT proname AS name, pg_get_function_arguments(pg_proc.oid) AS given, pg_get_function_result(pg_proc.oid) AS result
+         FROM pg_proc JOIN pg_namespace ON pronamespace = pg_namespace.oid
+        WHERE nspname = 'bullmq' AND proname IN ('add_job', 'add_jobs_bulk', 'next_job_id') ORDER BY 1`,
+    );
+    await reader.end();
+    const given =
+      'p_queue text, p_id text, p_name text, p_data jsonb, p_opts jsonb, p_priority integer, p_delay bigint, p_timestamp bigint, p_max_attempts integer, p_parent_queue text, p_parent_id text, p_parent_key text, p_dedup_id text, p_scheduler_id text, p_lifo boolean';
+    expect(rows).toEqual([
+      { name: 'add_job', given, result: 'text' },
+      { name: 'add_jobs_bulk', given: 'p_queue text, p_entries jsonb', result: 'SETOF text' },
+      { name: 'next_job_id', given: 'p_queue text', result: 'text' },
+    ]);
+  });
 });

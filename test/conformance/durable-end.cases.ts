@@ -11,6 +11,8 @@ class Trips {
   readonly did: string[] = [];
   readonly gate = new Gate();
   fails = 0;
+  /** The id of the job whose attempts wait for the gate between its steps. */
+  blocked: string | null = null;
 
   constructor(readonly flowrra: FlowrraService) {}
 
@@ -22,6 +24,16 @@ class Trips {
         undo: () => this.note('no hotel'),
       }),
     ]);
+  }
+
+  @Task({ maxRetries: 0, killGrace: '1s' })
+  async slow(@TaskCtx() ctx: TaskContext): Promise<void> {
+    const book = (name: string): Promise<string> =>
+      ctx.step(name, () => this.note(name), { undo: () => this.note(`no ${name}`) });
+    await book('hotel');
+    if (ctx.taskId === this.blocked) await this.gate.passed;
+    await book('car');
+    await ctx.sleep('a while', '1h');
   }
 
   @Task({ maxRetries: 0 })
@@ -128,6 +140,26 @@ export function durableEndCases(beds: Beds, engine: EngineUnderTest): void {
     const { status, error } = await flowrra.waitForResult(id);
     expect([status, error]).toEqual(['failed', 'Error: no flight']);
     expect(trips.did).toEqual(['hotel', 'no hotel']);
+  });
+
+  it('steps that the code of a cancelled job does not reach before its end are undone by another attempt', async () => {
+    const { app, flowrra, clock, advance } = await beds.start([Trips]);
+    const trips = app.get(Trips);
+    const id = await flowrra.submit(trips.slow);
+    await advance(0);
+    expect((await flowrra.getResult(id))?.status).toBe('suspended');
+    trips.blocked = id;
+    await advance(HOUR);
+    await until(async () => (await flowrra.getResult(id))?.status === 'running', {
+      describe: 'the job goes on',
+    });
+    await flowrra.cancel(id);
+    await advance(1_000);
+    trips.gate.open();
+    const ended = flowrra.waitForResult(id);
+    await clock.advance(10_000);
+    expect((await ended).status).toBe('cancelled');
+    expect(trips.did).toEqual(['hotel', 'car', 'no car', 'no hotel']);
   });
 
   it('the steps of all branches are undone, also if a recorded failure is answered before them', async () => {

@@ -52,7 +52,7 @@ export function compileFixtures(
   if (!existsSync(link)) symlinkSync(root, link, 'junction');
   writeFileSync(join(out, 'package.json'), JSON.stringify({ type }));
   for (const file of readdirSync(folder, { recursive: true }).map(String)) {
-    if (!file.endsWith('.ts')) continue;
+    if (!file.endsWith('.ts') || file.endsWith('.d.ts')) continue;
     const target = join(out, file.replace(/\.ts$/, '.js'));
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, compile(readFileSync(join(folder, file), 'utf8'), join(folder, file)));

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Capability, ConnectedEngine, Engine, EngineHost } from '../engine.js';
-import { type BullMqOptions, resolveBullMqOptions, type ResolvedBullMqOptions } from './bullmq-options.js';
+import {
+  type BullMqOptions,
+  isPostgres,
+  resolveBullMqOptions,
+  type ResolvedBullMqOptions,
+} from './bullmq-options.js';
 import { ConnectedBullMq } from './connected-bullmq.js';
 import { keepRuleOf } from './job-mapping.js';
 import { FleetEvents, QueueListeners } from './read/queue-events.js';
@@ -12,20 +17,25 @@ import { OutageLog } from './server/outage-log.js';
 import { SharedTimeout, untilClosed } from './server/shared-timeout.js';
 import { BullRuns } from './work/bull-runs.js';
 
+const ALWAYS: readonly Capability[] = [
+  'shared',
+  'fleetLimits',
+  'results',
+  'control',
+  'schedules',
+  'journals',
+];
+const TRANSACTIONS: readonly Capability[] = ['transactions'];
+
 /** The engine for many machines: BullMQ over Redis or PostgreSQL. */
 export class BullMqEngine implements Engine {
   readonly name = 'bullmq';
   readonly durable = true;
-  readonly supports: ReadonlySet<Capability> = new Set([
-    'shared',
-    'fleetLimits',
-    'results',
-    'control',
-    'schedules',
-    'journals',
-  ]);
+  readonly supports: ReadonlySet<Capability>;
 
-  constructor(private readonly options: ResolvedBullMqOptions) {}
+  constructor(private readonly options: ResolvedBullMqOptions) {
+    this.supports = new Set([...ALWAYS, ...(isPostgres(options.connection) ? TRANSACTIONS : [])]);
+  }
 
   /** Leaves no connection behind if it rejects. */
   async connect(host: EngineHost): Promise<ConnectedEngine> {

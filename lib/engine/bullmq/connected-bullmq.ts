@@ -3,6 +3,7 @@ import { type Accepted, isPlain, type JobRow, type NewJob } from '../../job/job.
 import { type Outcome, waitsAgain } from '../../job/outcome.js';
 import { Admission } from '../admission.js';
 import type { ConnectedEngine, DrainReport } from '../engine.js';
+import type { TransactionalSubmit } from '../transactional-submit.js';
 import type { BullMqParts } from './bullmq-parts.js';
 import { BullMqControl } from './read/bullmq-control.js';
 import { BullMqJournals } from './read/bullmq-journals.js';
@@ -10,7 +11,9 @@ import { BullMqResults } from './read/bullmq-results.js';
 import { BullMqSchedules } from './read/bullmq-schedules.js';
 import { SharedTimeout, untilClosed } from './server/shared-timeout.js';
 import { JobAdds } from './submit/job-adds.js';
+import { QueuedJobs } from './submit/queued-jobs.js';
 import { Submissions } from './submit/submissions.js';
+import { TransactionalSubmissions } from './submit/transactional-submissions.js';
 import type { BullAttempt } from './work/bull-attempt.js';
 import { CancelWatch } from './work/cancel-watch.js';
 import { limitFleet, QueueWorkers } from './work/queue-workers.js';
@@ -28,6 +31,8 @@ export class ConnectedBullMq implements ConnectedEngine {
   readonly control: BullMqControl;
   readonly schedules: BullMqSchedules;
   readonly journals: BullMqJournals;
+  /** Over PostgreSQL. */
+  readonly transactions?: TransactionalSubmit;
   private readonly submissions: Submissions;
   private readonly admission: Admission;
   private readonly cancelWatch: CancelWatch;
@@ -38,9 +43,13 @@ export class ConnectedBullMq implements ConnectedEngine {
   private checks = 0;
 
   constructor(private readonly parts: BullMqParts) {
-    const { host, jobs, reads, runs, outages } = parts;
+    const { host, jobs, reads, runs, outages, server } = parts;
     const adds = new JobAdds(parts);
-    this.submissions = new Submissions(parts, adds);
+    const queued = new QueuedJobs(host.retention);
+    this.submissions = new Submissions(parts, adds, queued);
+    const transactional = server.transactions?.();
+    if (transactional !== undefined)
+      this.transactions = new TransactionalSubmissions(parts, queued, transactional);
     this.admission = new Admission(
       host.backPressure,
       () => this.pendingCount(),

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import type { Type } from '@nestjs/common';
 import type { Engine } from '../../engine/engine.js';
-import { checkKeys, checkObject, suggest, wrong } from '../../job/check.js';
+import { checkKeys, checkObject, wrong } from '../../job/check.js';
 import { type Clock, systemClock } from '../../job/clock.js';
 import type { Duration } from '../../job/duration.js';
-import { checkQueueName, checkScheduleName, checkTaskName } from '../../job/names.js';
-import { DEFAULT_QUEUE, type ResolvedQueue } from '../../job/queue.js';
+import { checkScheduleName, checkTaskName } from '../../job/names.js';
+import type { ResolvedQueue } from '../../job/queue.js';
 import {
   byName,
   duration,
@@ -21,10 +21,11 @@ import {
 } from '../../job/rules.js';
 import type { ScheduleOptions } from '../../job/schedule/schedule-options.js';
 import { type ContextOptions, OVERRIDE_KEYS, type TaskOverrideOptions } from '../../job/task-options.js';
-import type { Outbox } from '../../outbox/outbox.js';
+import type { Outbox } from '../../outbox/connected-outbox.js';
 import type { ResultBackend } from '../../results/result-backend.js';
 import type { DurableProbe } from '../../run/durable/durable-probe.js';
 import { backendOption, engineOption } from './engine-option.js';
+import { checkRemoteQueues, type RemoteTaskOptions, remoteTasksRule } from './remote-task-options.js';
 import { CPU_RULES, type CpuOptions } from './cpu-options.js';
 import {
   checkQueues,
@@ -33,16 +34,6 @@ import {
   type QueueOptions,
   resolveQueues,
 } from './queue-options.js';
-
-/** A task that another application runs. This application only submits it. */
-export interface RemoteTaskOptions {
-  /**
-   * The queue of the task's workers, which this application must declare as well.
-   *
-   * @defaultValue `'default'`
-   */
-  queue?: string;
-}
 
 /** Options of a declared schedule that `forRoot({ schedules })` overrides. */
 export type ScheduleOverrideOptions = ScheduleOptions & {
@@ -196,10 +187,6 @@ export interface FlowrraModuleOptions {
   clock?: Clock;
 }
 
-const REMOTE_TASK_RULES = new OptionTable({
-  queue: (value = DEFAULT_QUEUE, path) => checkQueueName(value, path),
-} satisfies RulesOf<RemoteTaskOptions>);
-
 export const MODULE_RULES = new OptionTable({
   numWorkers: wholeNumber({ min: 1 }),
   cpuWorkers: wholeNumber({ min: 1, max: 1_000, default: availableParallelism() }),
@@ -238,11 +225,7 @@ export const MODULE_RULES = new OptionTable({
     null,
   ),
   deadLetter: optional(checkTaskName, null),
-  remoteTasks: byName(
-    checkTaskName,
-    (value, path) => REMOTE_TASK_RULES.resolve(value, path),
-    "It must be an object of tasks by name: { 'EmailTasks.sendWelcome': { queue: 'mail' } }.",
-  ),
+  remoteTasks: remoteTasksRule,
   outbox: withMethods<Outbox, null>(
     ['connect'],
     'It must be the return value of outbox() of flowrra/outbox: outbox({ database: pool }).',
@@ -282,7 +265,7 @@ export function resolveModuleOptions(
   if (Object.hasOwn(options, 'engine')) engineOption(options.engine, 'engine');
   const queues = mergeFeatures(resolveQueues(own, numWorkers, cpuWorkers), features);
   checkRole(checked);
-  checkRemoteQueues(checked, queues);
+  checkRemoteQueues(checked.remoteTasks, queues);
   return { ...rest, queues, cpu: { ...cpu, threads: cpuWorkers } };
 }
 
@@ -293,15 +276,4 @@ function checkRole({ role, engine }: Checked): void {
       role,
       `The engine '${engine}' exists only in this process, so no worker can run the jobs of a producer. Use an engine that other processes share, or role: 'all'.`,
     );
-}
-
-function checkRemoteQueues({ remoteTasks }: Checked, queues: readonly ResolvedQueue[]): void {
-  const known = queues.map(({ name }) => name);
-  for (const [task, { queue }] of remoteTasks)
-    if (!known.includes(queue))
-      throw wrong(
-        `remoteTasks['${task}'].queue`,
-        queue,
-        `Declare it in forRoot({ queues }) or forFeature({ queues }). ${suggest(queue, known)}`,
-      );
 }

@@ -79,7 +79,7 @@ export class ThreadCode {
   /** @throws {FlowrraConfigError} unless the thread's application has an outbox. */
   once(): OnceSource {
     const runtime = this.started?.get(FlowrraRuntime, { strict: false });
-    if (runtime) return runtime.parts.outboxFor('ctx.once()');
+    if (runtime) return runtime.parts.outbox.require('ctx.once()');
     throw new FlowrraConfigError(
       'ctx.once() in a thread needs a module of the threads with an outbox: forRoot({ cpu: { module }, outbox }).',
     );

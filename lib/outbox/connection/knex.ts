@@ -32,7 +32,7 @@ const DIALECTS = new Map<unknown, SqlDialect>([
  * pass the rows to the application's `postProcessResponse`, which may rename their columns.
  */
 export function recogniseKnex(value: unknown): KnownConnection | null {
-  if (typeof value !== 'function' || !looksLike(value, 'raw', 'transaction')) return null;
+  if (!looksLike(value, 'raw', 'transaction')) return null;
   const client = at(value, 'client');
   if (!looksLike<KnexClient>(client, 'acquireConnection', 'releaseConnection', 'query')) return null;
   const dialect = DIALECTS.get(at(client, 'dialect'));

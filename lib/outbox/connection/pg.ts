@@ -57,6 +57,7 @@ export async function listenOn<T extends PgClient>(
   lost: () => void,
 ): Promise<() => Promise<void>> {
   const client = await open();
+  let listening = false;
   let ended = false;
   const end = async (): Promise<void> => {
     if (ended) return;
@@ -71,7 +72,8 @@ export async function listenOn<T extends PgClient>(
   const onLost = (): void => {
     if (ended) return;
     void end();
-    lost();
+    // Before that, the caller learns of it by the error of `LISTEN`.
+    if (listening) lost();
   };
   client.on('notification', onNotification);
   client.on('error', onLost);
@@ -82,6 +84,8 @@ export async function listenOn<T extends PgClient>(
     await end();
     throw error;
   }
+  if (ended) throw new Error('The connection ended when it had begun to listen.');
+  listening = true;
   return end;
 }
 

@@ -17,8 +17,7 @@ interface RootSql extends PostgresSql {
 
 /** Recognises `sql`, the `sql` of a transaction or savepoint, and a reserved connection of postgres.js. */
 export function recognisePostgresJs(value: unknown): KnownConnection | null {
-  if (typeof value !== 'function' || !looksLike<PostgresSql>(value, 'unsafe') || !looksLike(value, 'typed'))
-    return null;
+  if (!looksLike<PostgresSql>(value, 'unsafe') || !looksLike(value, 'typed')) return null;
   if (looksLike(value, 'savepoint')) return connection(value, true);
   if (!looksLike<RootSql>(value, 'begin', 'listen'))
     // A reserved connection: whether `BEGIN` has been run on it is not told.

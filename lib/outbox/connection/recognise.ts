@@ -67,9 +67,9 @@ function reasonAgainst(value: unknown): string {
     return `dialect ${showValue(dialect)} is not valid. ${suggest(dialect, SQL_DIALECTS)}`;
   if (isDialect(dialect) && !hasRun)
     return `run ${showValue(at(value, 'run'))} is not valid. It must be a function: (sql, values) => the rows.`;
-  const await_ = looksLike(value, 'then') ? ' Await it first.' : '';
+  const advice = looksLike(value, 'then') ? ' Await it first.' : '';
   return (
-    `${shown} is neither a transaction nor a connection that is recognised.${await_} Recognised are those of ` +
+    `${shown} is neither a transaction nor a connection that is recognised.${advice} Recognised are those of ` +
     `${LIBRARIES}, over PostgreSQL, MySQL, MariaDB and SQLite. For another library, give ` +
     `{ dialect: 'postgres', run: (sql, values) => … }, which runs the statement and returns its rows.`
   );

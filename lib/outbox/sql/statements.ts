@@ -2,9 +2,12 @@ import type { SqlDialect } from '../../engine/sql-connection.js';
 import { DIALECTS, type Dialect } from './dialects.js';
 import { channelOf, type TableNames, tablesOf } from './schema.js';
 
-/** The columns of a job that waits for a relay. `age` is in milliseconds. */
+/**
+ * The columns of a job that waits for a relay, each named by one word: postgres.js may be told to rename others. `age` is
+ * in milliseconds.
+ */
 const columns = ({ now }: Dialect): string =>
-  `seq, id, job, due_at, tries, error, cancel_reason, same_as, created_at, ${now} - created_at AS age`;
+  `seq, id, job, due_at AS due, tries, error, cancel_reason AS reason, same_as AS holder, created_at AS created, ${now} - created_at AS age`;
 
 /** The statements of an outbox, in the SQL of its database, each with the order of its values. */
 export class Statements {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JobControl } from '../../engine/control.js';
-import type { JournalStore } from '../../engine/journal-store.js';
+import type { JournalStore, PostAnswer } from '../../engine/journal-store.js';
 import { wrong } from '../../job/check.js';
 import type { Clock } from '../../job/clock.js';
 import { JobFinishedError, JournalFullError } from '../../job/durable-errors.js';
@@ -19,6 +19,8 @@ export interface DurableJobsParts {
   readonly codec: PayloadCodec;
   readonly clock: Clock;
   readonly observer: RunObserver;
+  /** Waits until the engine has a job that waits in an outbox. Returns the id to use. */
+  readonly untilRelayed?: ((taskId: string) => Promise<string>) | undefined;
 }
 
 /** Signals to durable jobs, and a look at their journals, from any process. */
@@ -33,7 +35,8 @@ export class DurableJobs {
     const { journals, codec, clock, control, observer } = this.parts;
     const stored = payloadToJson(codec.copySignal(value));
     const entry = entryOf({ kind: 'signal', name, at: clock.now(), value: stored }, id);
-    switch (await journals.post(taskId, entry)) {
+    const answer = await journals.post(taskId, entry);
+    switch (answer === 'unknown' ? await this.postLater(taskId, entry) : answer) {
       case 'posted': {
         if (!observer.isObserved) return;
         const row = await control.job(taskId);
@@ -50,6 +53,12 @@ export class DurableJobs {
       case 'unknown':
         throw new ResultNotFoundError(`signal(): no job ${showValue(taskId)} is known.`);
     }
+  }
+
+  /** Posts to a job that waits in an outbox. */
+  private async postLater(taskId: string, entry: JournalEntry): Promise<PostAnswer> {
+    const { journals, untilRelayed } = this.parts;
+    return untilRelayed === undefined ? 'unknown' : journals.post(await untilRelayed(taskId), entry);
   }
 
   async stepsOf(taskId: string): Promise<readonly JobStep[]> {

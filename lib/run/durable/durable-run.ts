@@ -99,7 +99,8 @@ export class DurableRun {
   /**
    * Before a job ends without success: ends the calls that are under way, cancels the unfinished child jobs, and undoes
    * the steps. The outcome is stored first, so that another attempt goes on with that after a crash. Resolves with the
-   * outcome; with a release of the job if another attempt has to undo the steps, since the code has died with its thread.
+   * outcome; with a release of the job if another attempt has to undo steps, since the code has died with its thread, or a step
+   * was stored too late.
    *
    * @param grace The longest time, in milliseconds, for the calls that are under way.
    * @throws {EngineError} if the engine does not answer.
@@ -117,7 +118,7 @@ export class DurableRun {
     this.durable.close();
     if (this.hasChildren) await this.cancelChildren();
     await this.steps.undoAll();
-    return this.durable.leavesUndo && this.canUndo ? RELEASED : outcome;
+    return this.steps.leavesUndo ? RELEASED : outcome;
   }
 
   private get canUndo(): boolean {

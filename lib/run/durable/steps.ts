@@ -47,6 +47,8 @@ interface Undo {
 export class Steps {
   /** The finished steps of this attempt that can be undone, by name. */
   private readonly undos = new Map<string, Undo>();
+  /** The names of steps that could not be undone. */
+  private readonly givenUp = new Set<string>();
 
   constructor(
     private readonly durable: DurableAttempt,
@@ -72,6 +74,11 @@ export class Steps {
     return this.undoable().length > 0;
   }
 
+  /** Whether another attempt has to undo steps: one, in case that the code is not reached each time. */
+  get leavesUndo(): boolean {
+    return !this.durable.beganUndoing && this.undoable().some(({ name }) => !this.givenUp.has(name));
+  }
+
   /** The finished steps of all attempts that can be undone, oldest first. */
   private undoable(): StepRecord[] {
     return [...this.durable.journal.all()].filter(
@@ -87,8 +94,10 @@ export class Steps {
       .toSorted((a, b) => b.endedAt - a.endedAt)) {
       if (this.durable.leavesUndo) return;
       const undo = this.undos.get(record.name);
-      if (undo === undefined) this.notUndone(record.name, 'its code was not reached again.');
-      else await this.undo(undo);
+      if (undo !== undefined) await this.undo(undo);
+      // A step whose record was stored after the code had been given up: another attempt reaches it.
+      else if (!this.durable.beganUndoing) return;
+      else this.notUndone(record.name, 'its code was not reached again.');
     }
   }
 
@@ -122,6 +131,7 @@ export class Steps {
   }
 
   private notUndone(name: string, why: string): void {
+    this.givenUp.add(name);
     const { taskName, taskId } = this.parts.attempt;
     new Logger('Flowrra').error(
       `The step ${shownText(name)} of ${taskName} ${shownText(taskId)} could not be undone: ${why}`,

@@ -4,8 +4,8 @@ import type { KnownConnection, SqlRow } from '../../../lib/outbox/connection/sql
 import { tempFile } from '../../support/sqlite.js';
 import { LIBRARIES, type Handle, type Library } from '../support/libraries.js';
 
-const services = await startServices({ redis: false });
-const mysqlUrl = process.env.FLOWRRA_TEST_MYSQL_URL as string;
+const services = await startServices({ redis: false, mariadb: true });
+const mysqlUrl = services.mariadbUrl;
 
 afterAll(() => services.stop());
 

@@ -391,10 +391,11 @@ const onNodeSqlite = ({ DatabaseSync }: NodeSqlite): Library => ({
   },
 });
 
-/** Every library that is recognised, over every kind of database; that of Node.js only where there is one. */
+/** On the Node.js that tests this driver, better-sqlite3 is not built. */
+const isForNodeSqlite = process.env.FLOWRRA_TEST_SQLITE === 'node:sqlite';
+
+/** Every library that is recognised, over every kind of database; `node:sqlite` only where Node.js has it. */
 export const LIBRARIES: readonly Library[] = [
-  ...ON_POSTGRES,
-  ...ON_MYSQL,
-  ...ON_SQLITE,
+  ...(isForNodeSqlite ? [] : [...ON_POSTGRES, ...ON_MYSQL, ...ON_SQLITE]),
   ...(nodeSqlite === undefined ? [] : [onNodeSqlite(nodeSqlite)]),
 ];

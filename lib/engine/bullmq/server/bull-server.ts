@@ -1,7 +1,8 @@
 import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
 import type { BulkConditions, BulkOperation } from '../../control.js';
 import type { ScheduleStore } from '../../schedule-store.js';
-import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
+import type { SqlConnection } from '../../sql-connection.js';
+import type { BullJob, JobRecord, KeepRule, QueuedJob } from '../job-mapping.js';
 import type { Delayed, JobJournals, JobPlace } from './job-journals.js';
 
 export type { JobPlace };
@@ -54,7 +55,21 @@ export interface BullServer {
   jobs(keep: KeepRule, now: () => number): ServerJobs;
   /** Each call is one atomic step on the server, and rejects with the server's errors. */
   schedules(): ScheduleStore;
+  /** Absent if the server has no transactions of an application. */
+  transactions?(): TransactionalAdds;
   close(): Promise<void>;
+}
+
+/** Additions in transactions of the application, on its own connections to the server. */
+export interface TransactionalAdds {
+  /** @throws {FlowrraConfigError} if the connection reaches the database, and its role may not use the jobs. */
+  isSameDatabase(connection: SqlConnection): Promise<boolean>;
+  /**
+   * Adds jobs of one queue, with as few statements as possible. A job whose id is known is not added again.
+   *
+   * @throws {FlowrraConfigError} if the connection reaches another database, and any error of the connection.
+   */
+  add(connection: SqlConnection, records: readonly JobRecord[]): Promise<void>;
 }
 
 /** BullMQ's lists of jobs, by state; `suspended`: the suspended ones of the delayed jobs. */

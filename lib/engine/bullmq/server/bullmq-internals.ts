@@ -4,11 +4,13 @@
  */
 import {
   type BackendFactory,
+  Job,
   PostgresConnection,
   type PostgresConnectionOptions,
   PostgresQueueBackend,
 } from 'bullmq';
 import type { Pool } from 'pg';
+import type { JobRecord, QueuedJob } from '../job-mapping.js';
 import type { AnyJob, AnyQueue } from './bull-server.js';
 
 export type Complete = AnyJob['moveToCompleted'];
@@ -119,4 +121,24 @@ export function pooledBackend(pool: Pool, schema: string): BackendFactory {
   };
   // The types of BullMQ's classes name Redis, although they call this interface only.
   return create as unknown as BackendFactory;
+}
+
+/** BullMQ checks and completes the options of a job in this class, and the backend reads them from its JSON. */
+class Recorded extends Job<unknown, unknown, string> {
+  record(queue: string): JobRecord {
+    const json = this.asJSON();
+    this.validateOptions(json);
+    const { id, name, data, timestamp } = json;
+    const opts = this.opts;
+    const { priority = 0, delay = 0, attempts = 1, lifo = false } = opts;
+    return { queue, id, name, data, opts, priority, delay, timestamp, attempts, lifo };
+  }
+}
+
+/** The record that `queue.add` would send for a job without a dedupe key. */
+export function recordOf(queue: AnyQueue, { name, data, options }: QueuedJob): JobRecord {
+  const { jobId } = options;
+  return new Recorded(queue, name, data, { ...queue.defaultJobOptions, ...options }, jobId).record(
+    queue.name,
+  );
 }

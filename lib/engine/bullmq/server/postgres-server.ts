@@ -4,7 +4,14 @@ import { FlowrraConfigError } from '../../../job/errors.js';
 import { isPool, type ResolvedBullMqOptions } from '../bullmq-options.js';
 import type { ScheduleStore } from '../../schedule-store.js';
 import type { KeepRule } from '../job-mapping.js';
-import type { AnyEvents, AnyQueue, BullServer, CallFailure, ServerJobs } from './bull-server.js';
+import type {
+  AnyEvents,
+  AnyQueue,
+  BullServer,
+  CallFailure,
+  ServerJobs,
+  TransactionalAdds,
+} from './bull-server.js';
 import { pooledBackend } from './bullmq-internals.js';
 import { messageOf } from './outage-log.js';
 import { PostgresJobs } from './postgres-jobs.js';
@@ -12,6 +19,7 @@ import { prepareJournals } from './postgres-journals.js';
 import { type Pg, PoolGuard, timeoutPool } from './postgres-pool.js';
 import { PostgresSchedules, prepareSchedules } from './postgres-schedules.js';
 import { prepareTags } from './postgres-tags.js';
+import { PostgresTransactions } from './postgres-transactions.js';
 
 /** Connections for queries. Each worker and each listener holds a further one. */
 const QUERY_CONNECTIONS = 5;
@@ -128,6 +136,10 @@ export class PostgresServer implements BullServer {
   schedules(): ScheduleStore {
     const { prefix, schema } = this.options;
     return new PostgresSchedules(this.pool, prefix, schema);
+  }
+
+  transactions(): TransactionalAdds {
+    return new PostgresTransactions(this.pool, this.options.schema);
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
 import { EngineError, ExecutorNotRunningError, SubmitUncertainError } from '../../../job/errors.js';
 import { type Accepted, Duplicate, isPlain, type NewJob } from '../../../job/job.js';
 import type { BullMqParts } from '../bullmq-parts.js';
-import { IdGenerator, submissionToken } from '../id-generator.js';
-import { dataOf, type KeepRule, keepRuleOf, optionsOf, type QueuedJob } from '../job-mapping.js';
+import type { QueuedJob } from '../job-mapping.js';
 import { NotSentError } from '../server/call-limiter.js';
 import { isOutage, messageOf, withoutCommand } from '../server/outage-log.js';
 import type { JobAdds } from './job-adds.js';
+import type { QueuedJobs } from './queued-jobs.js';
 
 /** A job, the job for BullMQ, and its index in the submission. */
 interface Entry {
@@ -16,17 +16,14 @@ interface Entry {
 
 /** Sends submissions to the server, and states the effect of those that fail. */
 export class Submissions {
-  private readonly ids = new IdGenerator();
-  private readonly keep: KeepRule;
   private running = 0;
   private idle: (() => void) | null = null;
 
   constructor(
     private readonly parts: BullMqParts,
     private readonly adds: JobAdds,
-  ) {
-    this.keep = keepRuleOf(parts.host.retention);
-  }
+    private readonly queued: QueuedJobs,
+  ) {}
 
   /**
    * Resolves when the server has the jobs.
@@ -56,15 +53,15 @@ export class Submissions {
 
   /** A shorter {@link insert} for most submissions: one job of which no existing job can take the place. */
   async insertPlain(job: NewJob): Promise<Accepted> {
-    const entry = this.entryOf(job, 0, this.parts.host.clock.now());
-    const { jobId } = entry.queued.options;
+    const queued = this.queued.of(job, this.parts.host.clock.now());
+    const { jobId } = queued.options;
     this.parts.fleet?.submitting([jobId]);
     this.running++;
     try {
-      await this.adds.add([entry.queued]);
+      await this.adds.add([queued]);
       return jobId;
     } catch (cause) {
-      throw this.errorOf(cause, [entry], false);
+      throw this.errorOf(cause, [{ index: 0, job, queued }], false);
     } finally {
       this.ended();
     }
@@ -131,15 +128,7 @@ export class Submissions {
 
   private entriesOf(jobs: readonly NewJob[]): Entry[] {
     const now = this.parts.host.clock.now();
-    return jobs.map((job, index) => this.entryOf(job, index, now));
-  }
-
-  private entryOf(job: NewJob, index: number, now: number): Entry {
-    const { queue, taskName: name } = job;
-    const taskId = job.taskId ?? this.ids.next(queue, now);
-    const options = optionsOf(job, taskId, now, this.keep);
-    const marked = job.taskId === undefined ? options : { ...options, submission: submissionToken() };
-    return { index, job, queued: { queue, name, data: dataOf(job), options: marked, tags: job.tags } };
+    return jobs.map((job, index) => ({ index, job, queued: this.queued.of(job, now) }));
   }
 }
 

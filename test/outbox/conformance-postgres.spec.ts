@@ -1,0 +1,12 @@
+import { startServices } from '../../scripts/services/services.mjs';
+import { outboxCases } from './conformance.cases.js';
+import { LIBRARIES } from './support/libraries.js';
+
+const services = await startServices({ redis: false });
+afterAll(() => services.stop());
+
+const libraries = LIBRARIES.filter(({ dialect }) => dialect === 'postgres');
+
+describe.each(libraries)('the outbox by $library on $dialect', (library) => {
+  outboxCases({ library, server: services.postgresUrl, engine: () => 'memory:' });
+});
