@@ -38,6 +38,7 @@ const ON_SERVERS = [
   'test/outbox/connection/libraries',
   'test/outbox/connection/nestjs-cls',
   'test/outbox/connection/servers',
+  'test/outbox/crash',
   'test/outbox/recipes/mysql',
   'test/outbox/recipes/postgres',
   'test/outbox/recipes/transactional',

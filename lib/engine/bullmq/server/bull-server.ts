@@ -193,6 +193,8 @@ export interface ServerJobs {
   remove(place: JobPlace): Promise<boolean>;
   /** Removes those of these jobs that finished at `until` or before. */
   dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void>;
+  /** The token of the submission that added each of these jobs, `''` for none; `null` if there is no such job. */
+  submissions(queue: string, taskIds: readonly string[]): Promise<readonly (string | null)[]>;
   /** Lets a failed job that was not cancelled wait again, with no attempt made; `false` if there is none. */
   retry(place: JobPlace): Promise<boolean>;
   /** One step of an operation on the jobs of a list. `position` is `null` for the first step. */
