@@ -9,7 +9,8 @@ const out = compileFixtures(
 );
 
 it('code in a CPU thread submits in its transactions, and has blocks that take effect once', async () => {
-  const answers = await runFixture(join(out, 'app.js'), [], { FIXTURE_FILE: tempFile() });
+  process.env.FIXTURE_FILE = tempFile();
+  const answers = await runFixture(join(out, 'app.js'));
   expect(answers).toEqual({
     book: ['success', 1, null],
     place: null,

@@ -77,7 +77,8 @@ it('checks a job that is known again after its retention, and no sooner than in 
     const begun = Date.now();
     await housekeeping.clean();
     const [check] = select('SELECT check_at FROM flowrra_once') as [number];
-    expect(check).toBeGreaterThanOrEqual(begun + later);
+    // SQLite computes days as fractions, which may lose a millisecond.
+    expect(check).toBeGreaterThanOrEqual(begun + later - 1);
     expect(check).toBeLessThanOrEqual(Date.now() + later);
   }
 });
