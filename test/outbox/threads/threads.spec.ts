@@ -1,7 +1,6 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFixtures, runFixture } from '../../support/fixtures.js';
-import { tempFile } from '../../support/sqlite.js';
 
 const out = compileFixtures(
   join(dirname(fileURLToPath(import.meta.url)), 'fixtures'),
@@ -9,7 +8,6 @@ const out = compileFixtures(
 );
 
 it('code in a CPU thread submits in its transactions, and has blocks that take effect once', async () => {
-  process.env.FIXTURE_FILE = tempFile();
   const answers = await runFixture(join(out, 'app.js'));
   expect(answers).toEqual({
     book: ['success', 1, null],
