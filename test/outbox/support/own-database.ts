@@ -21,8 +21,20 @@ export async function ownDatabase(dialect: SqlDialect, server?: string): Promise
   url.pathname = `/${name}`;
   const run = dialect === 'postgres' ? onPostgres : onMysql;
   await run(server, `CREATE DATABASE ${name}`);
-  const drop = dialect === 'postgres' ? `DROP DATABASE ${name} WITH (FORCE)` : `DROP DATABASE ${name}`;
-  return { url: url.href, remove: () => run(server, drop) };
+  return { url: url.href, remove: () => drop(() => run(server, `DROP DATABASE ${name}`)) };
+}
+
+/**
+ * A pool counts as ended before its connections are. PostgreSQL waits five seconds for them; `WITH (FORCE)` would end
+ * them with an error that nothing handles.
+ */
+async function drop(attempt: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await attempt();
+    } catch (error) {
+      if (tries === 5) throw error;
+    }
 }
 
 async function onPostgres(server: string, sql: string): Promise<void> {
