@@ -109,6 +109,42 @@ function durable(kind, rate) {
   };
 }
 
+/** The outbox in one database. */
+function outboxIn(database, name, start) {
+  return {
+    name: `outbox-${database}`,
+    title: `Outbox in ${name}: submissions in transactions, against insertions into a table of the same columns`,
+    contenders: ['flowrra-outbox'],
+    rounds: 3,
+    args: (quick, folder) => ({ database, turns: quick ? 5 : 20, jobs: quick ? 20 : 200, folder }),
+    report({ 'flowrra-outbox': { count, submitted, inserted, ratio, p50, p99, idle } }, print) {
+      print(
+        `A submission has ${count} statements (target at most ${verdict(count, 1, false)}) and takes ${submitted.toFixed(0)} µs, an insertion ${inserted.toFixed(0)} µs: ${ratio.toFixed(2)} times.`,
+      );
+      print(
+        `A job starts ${p50.toFixed(1)} ms after the commit at the median, ${p99.toFixed(1)} ms at the 99th percentile; target below ${verdict(p50, start, false)} ms at the median.`,
+      );
+      print(`An idle second has ${idle.toFixed(1)} statements; target at most ${verdict(idle, 1, false)}.`);
+    },
+  };
+}
+
+/** The relay of jobs from PostgreSQL to one engine. */
+function relay(kind) {
+  return {
+    name: `outbox-relay-${kind}`,
+    title: `Relay of jobs in batches from PostgreSQL to ${kind}, against submitMany of 1,000 to the same engine`,
+    contenders: ['flowrra-outbox-relay'],
+    rounds: 3,
+    args: (quick, folder) => ({ kind, database: 'postgres', turns: quick ? 3 : 15, folder }),
+    report({ 'flowrra-outbox-relay': { submitMany, relay, ratio } }, print) {
+      print(
+        `submitMany ${per(1_000_000 / submitMany)} jobs/s, relay ${per(1_000_000 / relay)} jobs/s: ${ratio.toFixed(2)} times; target at least ${verdict(ratio, 0.5)}.`,
+      );
+    },
+  };
+}
+
 const SUBMITTED = {
   single: ['submit one by one', null],
   flight64: ['submit, 64 in flight', 50_000],
@@ -294,6 +330,10 @@ export const BENCHES = [
     ['redis', null],
     ['postgres', null],
   ].map(([kind, rate]) => durable(kind, rate)),
+  outboxIn('postgres', 'PostgreSQL', 20),
+  outboxIn('mariadb', 'MariaDB', 60),
+  outboxIn('sqlite', 'SQLite', 60),
+  ...['memory', 'sqlite', 'redis', 'postgres'].map(relay),
   {
     name: 'cpu',
     title: 'CPU-bound tasks in 2 threads, against bare Piscina',

@@ -40,6 +40,8 @@ const ON_SERVERS = [
   'test/outbox/connection/libraries',
   'test/outbox/connection/nestjs-cls',
   'test/outbox/connection/servers',
+  'test/outbox/crash',
+  'test/outbox/direct',
   'test/outbox/engines',
   'test/outbox/recipes/mysql',
   'test/outbox/recipes/postgres',

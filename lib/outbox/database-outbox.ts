@@ -9,7 +9,7 @@ import { CommitNotices } from './commit-notices.js';
 import type { ConnectedOutbox, OutboxHealth, OutboxHost, TransactionSink } from './connected-outbox.js';
 import { connectionOf } from './connection/recognise.js';
 import type { KnownConnection } from './connection/sql-connection.js';
-import type { WriteJobs } from './database-sink.js';
+import type { JobWriter } from './database-sink.js';
 import { directSubmit } from './direct-submit.js';
 import { Housekeeping } from './housekeeping.js';
 import { prepareTables } from './migrate.js';
@@ -57,7 +57,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
     const table = new OutboxTable(database, statements);
     const wakeUps = new WakeUps(clock);
     const wake = (): void => wakeUps.now();
-    const insert: WriteJobs = (transaction, given) => {
+    const insert: JobWriter['write'] = (transaction, given) => {
       const jobs = given.map(withId);
       const taskIds = jobs.map(({ taskId }) => taskId);
       return whenDone(insertJobs(transaction, statements, options.notify, jobs), () => {
@@ -65,10 +65,12 @@ export class DatabaseOutbox implements ConnectedOutbox {
         return taskIds;
       });
     };
-    const write: WriteJobs =
-      direct === null ? insert : (transaction, jobs) => direct.submit(transaction, jobs);
+    const writer: JobWriter =
+      direct === null
+        ? { sync: true, write: insert }
+        : { sync: false, write: (transaction, jobs) => direct.submit(transaction, jobs) };
     this.table = table;
-    this.transactions = new Transactions(dialect, write, options.transaction);
+    this.transactions = new Transactions(dialect, writer, options.transaction);
     this.blocks = new OnceBlocks(statements, codec, retention.resultTtl);
     this.stuck = new StuckJobs(table, wake);
     this.unrelayed = new UnrelayedJobs({ table, clock, wake });

@@ -4,8 +4,12 @@ import type { NewJob } from '../job/job.js';
 import type { TransactionSink } from './connected-outbox.js';
 import type { KnownConnection } from './connection/sql-connection.js';
 
-/** Writes jobs into a transaction. Returns their ids: a job without one gets one. */
-export type WriteJobs = (transaction: KnownConnection, jobs: readonly NewJob[]) => MaybePromise<string[]>;
+export interface JobWriter {
+  /** Whether `write` returns the ids themselves if the transaction is synchronous. */
+  readonly sync: boolean;
+  /** Writes jobs into a transaction. Returns their ids: a job without one gets one. */
+  write(transaction: KnownConnection, jobs: readonly NewJob[]): MaybePromise<string[]>;
+}
 
 /** Accepts jobs in a transaction. */
 export class DatabaseSink implements TransactionSink {
@@ -13,11 +17,11 @@ export class DatabaseSink implements TransactionSink {
   constructor(
     private readonly transaction: KnownConnection,
     private readonly place: string,
-    private readonly write: WriteJobs,
+    private readonly writer: JobWriter,
   ) {}
 
   get isSync(): boolean {
-    return this.transaction.sync;
+    return this.transaction.sync && this.writer.sync;
   }
 
   get library(): string {
@@ -32,7 +36,7 @@ export class DatabaseSink implements TransactionSink {
   enqueueMany(jobs: readonly NewJob[]): MaybePromise<string[]> {
     const { transaction, place } = this;
     if (transaction.isInTransaction() === false) throw notInTransaction(place, transaction.library);
-    return this.write(transaction, jobs);
+    return this.writer.write(transaction, jobs);
   }
 }
 

@@ -49,6 +49,8 @@ export class Relay {
   private running: Promise<void> | null = null;
   private isStopped = false;
   private round: Promise<unknown> = Promise.resolve();
+  /** The next batch, claimed while the engine gets the current one. */
+  private ahead: Promise<RelayBatch | null> | null = null;
   /** How many jobs the next batch has at most. */
   private limit = FIRST_BATCH;
   /** How often in turn the engine or the database did not answer. */
@@ -70,6 +72,7 @@ export class Relay {
     await this.running;
     this.running = null;
     await this.round.catch(() => undefined);
+    await this.releaseAhead(0);
   }
 
   /**
@@ -107,25 +110,51 @@ export class Relay {
   }
 
   private async relayBatch(): Promise<RelayBatch | null> {
-    const { table, clock, maxBatch, wakeUps } = this.parts;
-    const batch = await RelayBatch.claim(table, this.claim, clock, Math.min(this.limit, maxBatch));
+    const { wakeUps } = this.parts;
+    const batch = (await this.takeAhead()) ?? (await this.claimBatch());
     // The jobs that an engine refused are put off, so that only their submission shows whether it is back.
     if (this.outage === 'database') this.recovered();
     if (batch === null) return null;
-    const mean = batch.characters / batch.rows.length;
-    this.limit = Math.min(LARGEST_BATCH, Math.max(1, Math.floor(BATCH_CHARACTERS / mean)));
+    if (batch.isFull && !this.isStopped) {
+      this.ahead = this.claimBatch();
+      // The next round throws the error.
+      this.ahead.catch(() => undefined);
+    }
     try {
       for (const { taskId } of batch.rows) wakeUps.found(taskId);
       await this.cancelAll(batch);
       await this.submitAll(batch, await this.readable(batch));
     } catch (error) {
-      await batch.release(Math.min(this.pause(), MAX_AWAY_MS));
+      const ms = this.pause();
+      await Promise.all([batch.release(ms), this.releaseAhead(ms)]);
       throw error;
     } finally {
       batch.end();
     }
     this.recovered();
     return batch;
+  }
+
+  private async claimBatch(): Promise<RelayBatch | null> {
+    const { table, clock, maxBatch } = this.parts;
+    const batch = await RelayBatch.claim(table, this.claim, clock, Math.min(this.limit, maxBatch));
+    if (batch === null) return null;
+    const mean = batch.characters / batch.rows.length;
+    this.limit = Math.min(LARGEST_BATCH, Math.max(1, Math.floor(BATCH_CHARACTERS / mean)));
+    return batch;
+  }
+
+  private takeAhead(): Promise<RelayBatch | null> | null {
+    const { ahead } = this;
+    this.ahead = null;
+    return ahead;
+  }
+
+  private async releaseAhead(ms: number): Promise<void> {
+    const batch = await this.takeAhead()?.catch(() => null);
+    if (!batch) return;
+    await batch.release(ms);
+    batch.end();
   }
 
   /** The jobs of the batch that this version of Flowrra can read. */

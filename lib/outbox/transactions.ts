@@ -3,7 +3,7 @@ import { FlowrraConfigError } from '../job/errors.js';
 import type { TransactionSink } from './connected-outbox.js';
 import { connectionOf } from './connection/recognise.js';
 import type { KnownConnection } from './connection/sql-connection.js';
-import { DatabaseSink, notInTransaction, type WriteJobs } from './database-sink.js';
+import { DatabaseSink, type JobWriter, notInTransaction } from './database-sink.js';
 
 /** The transactions of the application, as the places that are given them. */
 export class Transactions {
@@ -13,7 +13,7 @@ export class Transactions {
    */
   constructor(
     private readonly dialect: SqlDialect,
-    private readonly write: WriteJobs,
+    private readonly writer: JobWriter,
     private readonly current: (() => unknown) | undefined,
   ) {}
 
@@ -26,7 +26,7 @@ export class Transactions {
 
   /** Accepts jobs in a transaction. @throws {FlowrraConfigError} unless it is one of the outbox's database. */
   sink(transaction: unknown, place: string): TransactionSink {
-    return new DatabaseSink(this.of(transaction, place), place, this.write);
+    return new DatabaseSink(this.of(transaction, place), place, this.writer);
   }
 
   /** Accepts jobs in the transaction of the calling code; `null` if it runs in none. */
@@ -35,7 +35,7 @@ export class Transactions {
     if (transaction === null || transaction === undefined) return null;
     const place = 'outbox({ transaction })';
     const known = this.connection(transaction, place);
-    return known.isInTransaction() === false ? null : new DatabaseSink(known, place, this.write);
+    return known.isInTransaction() === false ? null : new DatabaseSink(known, place, this.writer);
   }
 
   private connection(transaction: unknown, place: string): KnownConnection {

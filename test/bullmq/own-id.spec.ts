@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
-import { Queue } from 'bullmq';
+import { PostgresJobs } from '../../lib/engine/bullmq/server/postgres-jobs.js';
+import { RedisJobs } from '../../lib/engine/bullmq/server/redis-jobs.js';
 import { SubmitUncertainError } from '../../lib/index.js';
 import { place, startOn, Work } from './apps.js';
 import { onBoth } from './on-both.js';
@@ -12,14 +13,16 @@ await onBoth(({ url }) => {
       role: 'producer',
     });
     // Like a connection that breaks after the job was added.
-    const look = jest.spyOn(Queue.prototype, 'getJob').mockReturnValue(new Promise(() => undefined));
+    const looks = [RedisJobs, PostgresJobs].map(({ prototype }) =>
+      jest.spyOn(prototype, 'submissions').mockReturnValue(new Promise(() => undefined)),
+    );
     const error = await flowrra
       .with({ taskId: 'own' })
       .submit('Work.double', 1)
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(SubmitUncertainError);
     expect(error).toMatchObject({ taskId: 'own' });
-    look.mockRestore();
+    for (const look of looks) look.mockRestore();
     expect(await flowrra.with({ taskId: 'own' }).submit('Work.double', 1)).toBe('own');
     await app.close();
   });

@@ -11,7 +11,7 @@ const JOB: NewJob = { ...NO_SUBMIT_OPTIONS, taskId: 'own', taskName: 'task', que
 it('a job that was added is not reported as unsent, though the look-up of its id was not sent', async () => {
   const adds = {
     add: async (jobs: readonly unknown[]) => jobs.map(() => 'own'),
-    isOf: async () => {
+    areAdded: async () => {
       throw new NotSentError('the server is silent');
     },
     close: () => undefined,

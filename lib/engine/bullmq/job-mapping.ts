@@ -61,21 +61,6 @@ export interface QueuedJob {
   readonly tags?: readonly string[] | undefined;
 }
 
-/** A job as BullMQ's functions `add_job` and `add_jobs_bulk` of PostgreSQL get it, in JSON. */
-export interface JobRecord {
-  readonly queue: string;
-  readonly id: string;
-  readonly name: string;
-  /** JSON. */
-  readonly data: string;
-  readonly opts: object;
-  readonly priority: number;
-  readonly delay: number;
-  readonly timestamp: number;
-  readonly attempts: number;
-  readonly lifo: boolean;
-}
-
 /** The failure text of a cancelled job begins with this; the reason follows. */
 export const CANCELLED = 'Cancelled: ';
 

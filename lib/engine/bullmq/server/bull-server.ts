@@ -2,7 +2,7 @@ import type { IQueueBackend, Job, Queue, Worker, WorkerOptions } from 'bullmq';
 import type { BulkConditions, BulkOperation } from '../../control.js';
 import type { ScheduleStore } from '../../schedule-store.js';
 import type { SqlConnection } from '../../sql-connection.js';
-import type { BullJob, JobRecord, KeepRule, QueuedJob } from '../job-mapping.js';
+import type { BullJob, KeepRule, QueuedJob } from '../job-mapping.js';
 import type { Delayed, JobJournals, JobPlace } from './job-journals.js';
 
 export type { JobPlace };
@@ -58,6 +58,21 @@ export interface BullServer {
   /** Absent if the server has no transactions of an application. */
   transactions?(): TransactionalAdds;
   close(): Promise<void>;
+}
+
+/** A job as BullMQ's functions `add_job` and `add_jobs_bulk` of PostgreSQL get it, in JSON. */
+export interface JobRecord {
+  readonly queue: string;
+  readonly id: string;
+  readonly name: string;
+  /** JSON. */
+  readonly data: string;
+  readonly opts: object;
+  readonly priority: number;
+  readonly delay: number;
+  readonly timestamp: number;
+  readonly attempts: number;
+  readonly lifo: boolean;
 }
 
 /** Additions in transactions of the application, on its own connections to the server. */
@@ -178,6 +193,8 @@ export interface ServerJobs {
   remove(place: JobPlace): Promise<boolean>;
   /** Removes those of these jobs that finished at `until` or before. */
   dropFinished(queue: string, taskIds: readonly string[], until: number): Promise<void>;
+  /** The token of the submission that added each of these jobs, `''` for none; `null` if there is no such job. */
+  submissions(queue: string, taskIds: readonly string[]): Promise<readonly (string | null)[]>;
   /** Lets a failed job that was not cancelled wait again, with no attempt made; `false` if there is none. */
   retry(place: JobPlace): Promise<boolean>;
   /** One step of an operation on the jobs of a list. `position` is `null` for the first step. */

@@ -10,8 +10,8 @@ import {
   PostgresQueueBackend,
 } from 'bullmq';
 import type { Pool } from 'pg';
-import type { JobRecord, QueuedJob } from '../job-mapping.js';
-import type { AnyJob, AnyQueue } from './bull-server.js';
+import type { QueuedJob } from '../job-mapping.js';
+import type { AnyJob, AnyQueue, JobRecord } from './bull-server.js';
 
 export type Complete = AnyJob['moveToCompleted'];
 export type Fail = AnyJob['moveToFailed'];

@@ -103,6 +103,12 @@ export class PostgresJobs implements ServerJobs {
     await this.ask(jobs.DROP_FINISHED, [this.named(queue), taskIds, until]);
   }
 
+  async submissions(queue: string, taskIds: readonly string[]): Promise<(string | null)[]> {
+    const columns = this.columns(taskIds.map((taskId) => ({ queue, taskId })));
+    const rows = await this.ask<{ submission: string | null }>(jobs.SUBMISSIONS, columns);
+    return rows.map(({ submission }) => submission);
+  }
+
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {
     const values = [this.named(queue), taskId, CANCELLED, this.now()];
     return (await this.ask(jobs.RETRY, values)).length > 0;

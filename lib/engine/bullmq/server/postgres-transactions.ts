@@ -1,8 +1,7 @@
 import type { Pool } from 'pg';
 import { FlowrraConfigError } from '../../../job/errors.js';
 import type { SqlConnection, SqlRow } from '../../sql-connection.js';
-import type { JobRecord } from '../job-mapping.js';
-import type { TransactionalAdds } from './bull-server.js';
+import type { JobRecord, TransactionalAdds } from './bull-server.js';
 import * as add from './sql/add.js';
 
 /** Up to this many jobs, a call for each is faster than `add_jobs_bulk`, which creates temporary tables. */

@@ -115,6 +115,12 @@ export class RedisJobs implements ServerJobs {
     }
   }
 
+  async submissions(queue: string, taskIds: readonly string[]): Promise<(string | null)[]> {
+    const base = this.base(queue);
+    const options = await Promise.all(taskIds.map((taskId) => this.client.hget(`${base}${taskId}`, 'opts')));
+    return options.map((text) => text && submissionOf(text));
+  }
+
   async retry({ queue, taskId }: JobPlace): Promise<boolean> {
     return (await this.script.retry(this.base(queue), taskId, CANCELLED)) === 1;
   }
@@ -229,4 +235,15 @@ function changesIn(values: readonly (string | number)[]): BulkChange[] {
     const [taskId, kind, taskName, retries, text] = values.slice(n * CHANGE_VALUES, (n + 1) * CHANGE_VALUES);
     return { taskId, kind, taskName, retries, text } as BulkChange;
   });
+}
+
+/** Of the options of a job, as JSON. */
+function submissionOf(options: string): string {
+  try {
+    const submission: unknown = Reflect.get(JSON.parse(options) as object, 'submission');
+    return typeof submission === 'string' ? submission : '';
+  } catch {
+    // Another program has written the job.
+    return '';
+  }
 }

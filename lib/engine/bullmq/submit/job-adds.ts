@@ -64,12 +64,13 @@ export class JobAdds {
     return state === 'delayed' && job?.attemptsStarted === 0;
   }
 
-  /** Whether the job with that id was added by that submission. */
-  async isOf(queue: string, taskId: string, submission: string | undefined): Promise<boolean> {
-    // If the connection has broken after the job was added, this call may never settle by itself.
-    const job = await this.parts.timeout.limit(this.parts.queues.job(queue, taskId));
+  /** Whether each of these jobs of a queue was added by its submission, not by an earlier one with the same id. */
+  async areAdded(queue: string, jobs: readonly QueuedJob[]): Promise<readonly boolean[]> {
+    const taskIds = jobs.map(({ options }) => options.jobId);
+    // If the connection has broken after the jobs were added, this call may never settle by itself.
+    const tokens = await this.parts.timeout.limit(this.parts.jobs.submissions(queue, taskIds));
     // A job that is gone may have been this one.
-    return job === undefined || Reflect.get(job.opts ?? {}, 'submission') === submission;
+    return jobs.map(({ options }, n) => tokens[n] === null || tokens[n] === options.submission);
   }
 
   /** Rejects additions that were not sent. */

@@ -92,14 +92,22 @@ export class Submissions {
       : await this.adds.add(batch.map((entry) => entry.queued));
     progress.anyAdded = true;
     if (batch.every((entry) => isPlain(entry.job))) return ids;
-    const answers = batch.map(async ({ job, queued: { queue, options } }, n) => {
+    const answers = batch.map(({ queued }, n): Accepted => {
       const id = ids[n] as string;
-      if (id !== options.jobId) return new Duplicate(id);
-      // BullMQ returns a chosen id also if a job with that id existed.
-      if (job.taskId === undefined) return id;
-      return (await this.adds.isOf(queue, id, options.submission)) ? id : new Duplicate(id);
+      return id === queued.options.jobId ? id : new Duplicate(id);
     });
-    return Promise.all(answers);
+    // BullMQ returns a chosen id also if a job with that id existed.
+    const chosen = [...batch.keys()].filter(
+      (n) => batch[n]?.job.taskId !== undefined && !(answers[n] instanceof Duplicate),
+    );
+    if (chosen.length === 0) return answers;
+    const areAdded = await this.adds.areAdded(
+      queued.queue,
+      chosen.map((n) => (batch[n] as Entry).queued),
+    );
+    for (const [index, n] of chosen.entries())
+      if (areAdded[index] !== true) answers[n] = new Duplicate(ids[n] as string);
+    return answers;
   }
 
   private errorOf(error: unknown, entries: readonly Entry[], anyAdded: boolean): Error {

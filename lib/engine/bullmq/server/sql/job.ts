@@ -49,6 +49,10 @@ const GIVEN = `unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (queue, i
 export const CANCEL_TEXTS = `
 SELECT COALESCE(deferred_failure, opts ->> 'flowrraCancel') AS text FROM ${GIVEN} ORDER BY n`;
 
+export const SUBMISSIONS = `
+SELECT CASE WHEN job.id IS NOT NULL THEN COALESCE(opts ->> 'submission', '') END AS submission
+  FROM ${GIVEN} ORDER BY n`;
+
 /** $3: now. */
 export const DELAYS = `
 SELECT CASE WHEN state = 'delayed' THEN process_at_ms END AS due, ${isSuspended('$3::bigint')} AS suspended
