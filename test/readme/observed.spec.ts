@@ -51,7 +51,7 @@ it('lists the limits of a health check, and no other', () => {
   const source = readFileSync(new URL('../../lib/health/health-limits.ts', import.meta.url), 'utf8');
   const [, body] = /interface FlowrraHealthOptions \{\n(.*?)\n\}/s.exec(source) ?? [];
   const options = [...(body ?? '').matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
-  expect(options).toHaveLength(7);
+  expect(options).toHaveLength(9);
   expect(firstColumn('Health checks')).toEqual(options);
 });
 

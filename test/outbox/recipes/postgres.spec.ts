@@ -14,6 +14,7 @@ recipeCases(
     Kysely: () => import('../../../sample-app/transactions/recipes/kysely.js'),
     Knex: () => import('../../../sample-app/transactions/recipes/knex.js'),
     pg: () => import('../../../sample-app/transactions/recipes/pg.js'),
+    'pg, directly': () => import('../../../sample-app/transactions/recipes/direct.js'),
     'postgres.js': () => import('../../../sample-app/transactions/recipes/postgres-js.js'),
     'another library': () => import('../../../sample-app/transactions/recipes/own-connection.js'),
   },
