@@ -85,8 +85,9 @@ async function isDrained({ database }: Storage, flowrra: FlowrraService): Promis
   const waiting = await database.run('SELECT 1 FROM flowrra_outbox LIMIT 1');
   if (waiting.length > 0) return false;
   try {
-    const { jobs } = await flowrra.jobs.find({ status: ['pending', 'running', 'retrying'], limit: 1 });
-    return jobs.length === 0;
+    // Unlike a page of jobs, the counts of a queue are read at one moment: a job that changes its status is in them.
+    const counts = await flowrra.jobs.counts();
+    return counts.every(({ pending, running, retrying }) => pending + running + retrying === 0);
   } catch (error) {
     // The client may not have connected again after the last outage.
     if (error instanceof EngineError) return false;
