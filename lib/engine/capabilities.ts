@@ -39,7 +39,12 @@ const CONTROL = keysOf<JobControl>({
 });
 const SCHEDULES = keysOf<ScheduleStore>({ earliest: true, get: true, page: true, put: true, remove: true });
 const TRANSACTIONS = keysOf<Omit<TransactionalSubmit, 'dialect'>>({ isSameDatabase: true, submit: true });
-const JOURNALS = keysOf<JournalStore>({ read: true, append: true, post: true, forget: true });
+const JOURNALS = keysOf<Omit<JournalStore, 'forgetsEnding'>>({
+  read: true,
+  append: true,
+  post: true,
+  forget: true,
+});
 
 const WITHOUT = {
   results: 'it stores none. Configure a backend: forRoot({ backend }).',

@@ -9,6 +9,13 @@ import type { Journal, JournalEntry } from '../job/journal/journal.js';
  * outcome's `delay` is over or an entry is posted.
  */
 export interface JournalStore {
+  /**
+   * Whether the retry of a failed job deletes the entry `ending`. An engine that stores the errors of an attempt before
+   * its outcome must do so: after a crash between the two writes, the job looks like one that was retried.
+   *
+   * @defaultValue `false`
+   */
+  readonly forgetsEnding?: boolean;
   /** Empty for a job without a journal, and for an unknown id. */
   read(taskId: string): MaybePromise<Journal>;
   /**

@@ -2,7 +2,7 @@ import type { JobControl } from '../../engine/control.js';
 import type { JournalStore } from '../../engine/journal-store.js';
 import type { Clock } from '../../job/clock.js';
 import { TaskCancelledError } from '../../job/errors.js';
-import type { Attempt, TaskStatus } from '../../job/job.js';
+import type { Attempt, AttemptError, TaskStatus } from '../../job/job.js';
 import type { Outcome } from '../../job/outcome.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { parentTag } from '../../job/tags.js';
@@ -72,13 +72,19 @@ export class DurableRun {
     const { attempt, journal, parts } = this;
     await journal.load();
     const { ending } = journal;
-    // The job has failed with it already, and was retried.
-    const isPast = ending?.kind === 'failed' && attempt.errors.at(-1)?.at === ending.error.at;
+    const isPast = ending?.kind === 'failed' && this.hasFailedWith(ending.error);
     const decided = journal.cancellation ?? (isPast ? null : ending) ?? cancelled;
     // A job that has killed its workers is not run again, also not to undo it.
     if (attempt.lost) return decided ?? lostOutcome(attempt, parts.clock.now());
     this.durable.isUndoing = this.durable.beganUndoing = decided !== null && this.canUndo;
     return decided;
+  }
+
+  /** Whether the job has failed with the error already, and was retried. */
+  private hasFailedWith({ attempt: number, at }: AttemptError): boolean {
+    const { attempt, parts } = this;
+    if (attempt.retries >= number) return true;
+    return parts.journals.forgetsEnding !== true && attempt.errors.at(-1)?.at === at;
   }
 
   /** Whether the code only runs to learn how its finished steps are undone. */

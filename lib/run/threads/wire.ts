@@ -56,7 +56,8 @@ export function unwire(wired: Wired): unknown {
 }
 
 export function wireError(error: unknown, depth = 0): WiredError {
-  if (!types.isNativeError(error)) return { thrown: wire(plainOf(error)) };
+  // Errors of native addons, such as those of better-sqlite3, are no native errors.
+  if (!types.isNativeError(error) && !(error instanceof Error)) return { thrown: wire(plainOf(error)) };
   const { name, message, stack, cause } = error;
   const { code, delay, path } = error as Error & { code?: unknown; delay?: unknown; path?: unknown };
   return {

@@ -11,6 +11,9 @@ import { isOutage } from '../server/outage-log.js';
  * has no answer rejects too, although the server may have made it: the same write again changes nothing.
  */
 export class BullMqJournals implements JournalStore {
+  /** BullMQ stores the errors of an attempt before its outcome. */
+  readonly forgetsEnding = true;
+
   constructor(
     private readonly parts: Pick<BullMqParts, 'server' | 'jobs' | 'queues' | 'reads' | 'runs' | 'outages'>,
   ) {}

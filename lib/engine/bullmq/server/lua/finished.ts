@@ -1,3 +1,6 @@
+import { ENDING_KEY } from '../../../../job/journal/journal-record.js';
+import { JOURNAL_KEY } from '../bullmq-internals.js';
+import { ENTRY } from './journal.js';
 import { PRELUDE } from './prelude.js';
 
 /** Part of a script: `removeJob()` and `retryJob(cancelledText)` return whether there was such a job. */
@@ -18,6 +21,7 @@ local function retryJob(cancelledText)
   if reason and string.sub(reason, 1, #cancelledText) == cancelledText then return false end
   if call('ZREM', failed, id) == 0 then return false end
   call('HDEL', job, 'finishedOn', 'processedOn', 'failedReason', 'stacktrace', 'atm', 'stc', 'flowrra:starts', 'flowrra:cancel', 'defa', 'progress')
+  call('HDEL', job .. '${JOURNAL_KEY}', '${ENTRY}${ENDING_KEY}')
   enqueue()
 
   local key = call('HGET', job, 'deid')

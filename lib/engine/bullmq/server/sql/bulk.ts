@@ -1,3 +1,4 @@
+import { ENDING_KEY } from '../../../../job/journal/journal-record.js';
 import { CANCELLED } from '../../job-mapping.js';
 import type { BulkCall, BulkChange, BulkSource } from '../bull-server.js';
 import { FREED } from './dedup.js';
@@ -69,6 +70,9 @@ const CHANGES: Readonly<Record<BulkCall['kind'], string>> = {
    ORDER BY dedup_id
   ON CONFLICT (queue, dedup_id) DO UPDATE SET job_id = EXCLUDED.job_id, expire_at_ms = NULL
    WHERE dedup.expire_at_ms <= $11::bigint
+), forgotten AS (
+  DELETE FROM flowrra_journal
+   WHERE queue = $1 AND key = '${ENDING_KEY}' AND job_id IN (SELECT id FROM changed WHERE opts ? 'flowrraJournal')
 )`,
   remove: `gone AS (
   DELETE FROM job WHERE job.queue = $1 AND job.id = ANY (ARRAY(SELECT id FROM matching))

@@ -1,3 +1,4 @@
+import { ENDING_KEY } from '../../../../job/journal/journal-record.js';
 import type { JobList } from '../bull-server.js';
 import { FREED } from './dedup.js';
 
@@ -103,6 +104,9 @@ WITH retried AS (
    WHERE dedup_id IS NOT NULL AND opts -> 'deduplication' ->> 'ttl' IS NULL
   ON CONFLICT (queue, dedup_id) DO UPDATE SET job_id = EXCLUDED.job_id, expire_at_ms = NULL
    WHERE dedup.expire_at_ms <= $4::bigint
+), forgotten AS (
+  DELETE FROM flowrra_journal
+   WHERE queue = $1 AND key = '${ENDING_KEY}' AND job_id IN (SELECT id FROM retried WHERE opts ? 'flowrraJournal')
 )
 SELECT pg_notify('bullmq_jobs', $1), publish_event($1, 'waiting', jsonb_build_object('jobId', id, 'prev', 'failed'))
   FROM retried`;
