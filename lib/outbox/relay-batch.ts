@@ -17,8 +17,6 @@ export class RelayBatch {
     private readonly table: OutboxTable,
     private readonly claim: string,
     private readonly clock: Clock,
-    /** Whether more jobs may be due. */
-    readonly isFull: boolean,
   ) {
     this.open = new Set(rows);
     this.cancelTimer = this.renewLater();
@@ -32,7 +30,7 @@ export class RelayBatch {
     limit: number,
   ): Promise<RelayBatch | null> {
     const rows = await table.claim(claim, LEASE_MS, limit);
-    return rows.length === 0 ? null : new RelayBatch(rows, table, claim, clock, rows.length === limit);
+    return rows.length === 0 ? null : new RelayBatch(rows, table, claim, clock);
   }
 
   /** The number of jobs that the engine has. */

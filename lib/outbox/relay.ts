@@ -115,7 +115,8 @@ export class Relay {
     // The jobs that an engine refused are put off, so that only their submission shows whether it is back.
     if (this.outage === 'database') this.recovered();
     if (batch === null) return null;
-    if (batch.isFull && !this.isStopped) {
+    // Only a large backlog is worth it: the next jobs of a small one are left to other relays.
+    if (batch.rows.length >= this.most && !this.isStopped) {
       this.ahead = this.claimBatch();
       // The next round throws the error.
       this.ahead.catch(() => undefined);
@@ -136,12 +137,16 @@ export class Relay {
   }
 
   private async claimBatch(): Promise<RelayBatch | null> {
-    const { table, clock, maxBatch } = this.parts;
-    const batch = await RelayBatch.claim(table, this.claim, clock, Math.min(this.limit, maxBatch));
+    const { table, clock } = this.parts;
+    const batch = await RelayBatch.claim(table, this.claim, clock, this.most);
     if (batch === null) return null;
     const mean = batch.characters / batch.rows.length;
     this.limit = Math.min(LARGEST_BATCH, Math.max(1, Math.floor(BATCH_CHARACTERS / mean)));
     return batch;
+  }
+
+  private get most(): number {
+    return Math.min(this.limit, this.parts.maxBatch);
   }
 
   private takeAhead(): Promise<RelayBatch | null> | null {
