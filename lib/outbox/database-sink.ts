@@ -42,6 +42,6 @@ export class DatabaseSink implements TransactionSink {
 
 export function notInTransaction(place: string, library: string): FlowrraConfigError {
   return new FlowrraConfigError(
-    `${place}: this object of ${library} is in no transaction, or the transaction has ended. Give the transaction itself, such as the argument of the function that ${library} runs in a transaction, and await each submission inside of that function.`,
+    `${place}: this object of ${library} is in no transaction, or the transaction has ended. Give the transaction itself, such as the argument of the function that ${library} runs in a transaction, and await each call inside of that function.`,
   );
 }

@@ -15,7 +15,7 @@ const dialectRule = required(oneOf(['postgres', 'mysql', 'sqlite']));
  * @throws {FlowrraConfigError} if an argument is unknown or invalid.
  */
 export function outboxSchema(dialect: SqlDialect, options: OutboxSchemaOptions = {}): string {
-  const names = OUTBOX_RULES.resolve({ ...options, database: {} }, 'outboxSchema()', '');
+  const names = OUTBOX_RULES.resolve({ ...options, database: {} }, 'outboxSchema()', 'outboxSchema() ');
   return migrations(dialectRule(dialect, 'outboxSchema() dialect'), names, 0)
     .map((statement) => `${statement};\n`)
     .join('');

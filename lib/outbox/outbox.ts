@@ -11,6 +11,6 @@ import { OUTBOX_RULES, type OutboxOptions } from './outbox-options.js';
  * @throws {FlowrraConfigError} if an option is unknown or invalid.
  */
 export function outbox(options: OutboxOptions): Outbox {
-  const resolved = OUTBOX_RULES.resolve(options, 'outbox()', '');
+  const resolved = OUTBOX_RULES.resolve(options, 'outbox()', 'outbox() ');
   return { connect: (host: OutboxHost): Promise<ConnectedOutbox> => DatabaseOutbox.open(resolved, host) };
 }

@@ -106,9 +106,17 @@ export class ResultsWithUnrelayed extends ResultBackend {
     }
     const id = await this.jobs.untilRelayed(taskId, options);
     const { timeout } = options;
-    if (timeout === undefined) return this.engine.waitFor(id, options);
-    const left = Math.max(0, timeout - (steadyTime(this.clock) - begun));
-    return this.engine.waitFor(id, { ...options, timeout: left });
+    const left =
+      timeout === undefined ? {} : { timeout: Math.max(0, timeout - (steadyTime(this.clock) - begun)) };
+    try {
+      return await this.engine.waitFor(id, { ...options, ...left });
+    } catch (cause) {
+      if (!(cause instanceof ResultNotFoundError)) throw cause;
+      throw new ResultNotFoundError(
+        `${cause.message} If it was submitted in a transaction, that has not been committed yet, or was rolled back.`,
+        { cause },
+      );
+    }
   }
 
   override delete(taskId: string): MaybePromise<boolean> {

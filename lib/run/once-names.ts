@@ -2,11 +2,13 @@ import { FlowrraConfigError } from '../job/errors.js';
 import { showValue } from '../job/show-value.js';
 
 /**
- * The names of an attempt's blocks. The same block may come again, since its transaction may have failed. Another block
+ * The names of an attempt's blocks. The same block may come again, since its transaction may have failed. Any other block
  * of the same name would be skipped, as if it had taken effect.
  */
 export class OnceNames {
   private readonly sources = new Map<string, string>();
+  /** The names of which a call has resolved, with the effect of its block or without. */
+  private readonly resolved = new Set<string>();
 
   /** @throws {FlowrraConfigError} if another block of the attempt has the name. */
   use(name: string, fn: unknown): string {
@@ -20,5 +22,20 @@ export class OnceNames {
       );
     this.sources.set(name, source);
     return name;
+  }
+
+  /**
+   * A call has resolved.
+   *
+   * @param isSkipped Whether its block was skipped.
+   * @throws {Error} if the attempt has skipped the block after an earlier call, as in a loop without names. It is no
+   *   configuration error: after a commit whose answer was lost, the next attempt finds the block done.
+   */
+  end(name: string, isSkipped: boolean): void {
+    if (isSkipped && this.resolved.has(name))
+      throw new Error(
+        `ctx.once(): the block '${name}' has taken effect already, and was called again in the same attempt. If it stands in a loop, give each round a name: once(tx, fn, { name: \`item-\${id}\` }).`,
+      );
+    this.resolved.add(name);
   }
 }

@@ -129,6 +129,7 @@ export abstract class TaskContext extends ChildCalls {
    *
    * @param transaction As for `flowrra.within()`. Commit it after the call.
    * @throws {FlowrraConfigError} unless it is a transaction of the outbox's database.
+   * @throws {Error} for a name that has taken effect before in the same attempt, as in a loop without names.
    * @throws the errors of the block and of the database.
    */
   abstract once<R>(transaction: object, fn: () => R, options?: OnceOptions): Promise<TaskOutput<R>>;
@@ -229,22 +230,35 @@ export class AttemptContext extends TaskContext {
   }
 
   async once<R>(transaction: object, fn: () => R, options?: OnceOptions): Promise<TaskOutput<R>> {
-    const name = this.blockName(fn, options);
-    return (await this.source.once.once(transaction, this.taskId, name, fn)) as TaskOutput<R>;
+    const block = this.block(fn, options);
+    const result = await this.source.once.once(transaction, this.taskId, block.name, block.run);
+    block.end();
+    return result as TaskOutput<R>;
   }
 
   onceSync<R>(transaction: object, fn: () => R, options?: OnceOptions): TaskOutput<R> {
-    const name = this.blockName(fn, options);
-    return this.source.once.onceSync(transaction, this.taskId, name, fn) as TaskOutput<R>;
+    const block = this.block(fn, options);
+    const result = this.source.once.onceSync(transaction, this.taskId, block.name, block.run);
+    block.end();
+    return result as TaskOutput<R>;
   }
 
   with(options: ChildOptions): ChildCalls {
     return new ChildCallsWith(this.source, options);
   }
 
-  private blockName(fn: () => unknown, options: OnceOptions = {}): string {
-    const { name } = ONCE_RULES.resolve(options, 'ctx.once()', '');
-    return (this.blocks ??= new OnceNames()).use(name, fn);
+  private block(fn: () => unknown, options: OnceOptions = {}) {
+    const names = (this.blocks ??= new OnceNames());
+    const name = names.use(ONCE_RULES.resolve(options, 'ctx.once()', '').name, fn);
+    let isSkipped = true;
+    return {
+      name,
+      run(): unknown {
+        isSkipped = false;
+        return fn();
+      },
+      end: () => names.end(name, isSkipped),
+    };
   }
 
   protected start(kind: 'call' | 'submit', task: unknown, args: readonly unknown[]): Promise<unknown> {

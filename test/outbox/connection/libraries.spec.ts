@@ -113,7 +113,9 @@ describe.each(LIBRARIES.map((library, index) => ({ ...library, index, name: name
 
     it('rejects with an error that names the constraint', async () => {
       await insert(database, 'a');
-      await expect((async () => insert(database, 'a'))()).rejects.toThrow(/unique|duplicate/i);
+      // Not toThrow: in Jest, an error of a native addon may be of another realm.
+      const failure = (async () => insert(database, 'a'))();
+      await expect(failure).rejects.toHaveProperty('message', expect.stringMatching(/unique|duplicate/i));
       await insert(database, 'b');
       expect(await ids(database)).toEqual(['a', 'b']);
     });

@@ -23,3 +23,12 @@ it('each attempt has names of its own', () => {
 it.each([undefined, null, 'text', {}])('%p is no block', (block) => {
   expect(() => new OnceNames().use('once', block)).toThrow(/must be a function/);
 });
+
+it('a name that has taken effect is refused once its block is skipped in the same attempt', () => {
+  const names = new OnceNames();
+  names.end('charge', false);
+  names.end('charge', false);
+  names.end('other', true);
+  expect(() => names.end('other', true)).toThrow(/'other' has taken effect already.*give each round a name/);
+  expect(() => names.end('charge', true)).toThrow(/'charge' has taken effect already/);
+});
