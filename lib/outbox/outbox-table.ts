@@ -112,9 +112,9 @@ export class OutboxTable {
     if (rows.length > 0) await this.run(this.statements.remove(rows.length), seqsOf(rows));
   }
 
-  /** Deletes rows of jobs that have been cancelled in the engine too. */
-  async removeAny(rows: readonly Pick<OutboxRow, 'seq'>[]): Promise<void> {
-    if (rows.length > 0) await this.run(this.statements.removeAny(rows.length), seqsOf(rows));
+  /** Deletes rows of jobs that have been cancelled in the engine too, or that other jobs stand for. */
+  async removeSpent(rows: readonly Pick<OutboxRow, 'seq'>[]): Promise<void> {
+    if (rows.length > 0) await this.run(this.statements.removeSpent(rows.length), seqsOf(rows));
   }
 
   async retryLater(taskId: string, error: string, delayMs: number): Promise<void> {
@@ -137,7 +137,8 @@ export class OutboxTable {
 
   /** Notes that the job is to be cancelled. It changes nothing if the job has no row, or was cancelled. */
   async cancel(taskId: string, reason: string): Promise<void> {
-    await this.run(this.statements.cancel, [reason, taskId]);
+    // PostgreSQL stores no text with this character.
+    await this.run(this.statements.cancel, [reason.replaceAll('\0', '\ufffd'), taskId]);
   }
 
   async stuck(after: number, limit: number): Promise<readonly OutboxRow[]> {
@@ -166,7 +167,7 @@ export class OutboxTable {
   /** Deletes some rows of jobs that other ones stand for, if they are older than `ageMs`. */
   async removeOldSame(ageMs: number, limit: number): Promise<void> {
     const rows = await this.run(this.statements.oldSame, [ageMs, limit]);
-    await this.removeAny(rows.map(({ seq }) => ({ seq: Number(seq) })));
+    await this.removeSpent(rows.map(({ seq }) => ({ seq: Number(seq) })));
   }
 
   private async run(sql: string, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {

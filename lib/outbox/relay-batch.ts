@@ -62,7 +62,7 @@ export class RelayBatch {
   }
 
   async cancelledInEngine(row: OutboxRow): Promise<void> {
-    await this.table.removeAny([row]);
+    await this.table.removeSpent([row]);
     this.open.delete(row);
     this.done++;
   }

@@ -34,6 +34,8 @@ export class UnrelayedJobs {
 
   /** Notes that the job is to be cancelled; a relay carries it out. The row afterwards; `null` if it is gone. */
   async cancel(taskId: string, reason: string): Promise<OutboxRow | null> {
+    // On MySQL, the update would wait for a transaction that has inserted the job and is not committed.
+    if ((await this.find(taskId)) === null) return null;
     await this.parts.table.cancel(taskId, reason);
     const row = await this.find(taskId);
     if (row !== null) this.parts.wake();

@@ -30,7 +30,9 @@ export function tablesOf(dialect: Dialect, { name, schema }: TableNames): Tables
 
 /** The channel on which PostgreSQL tells of new rows. */
 export function channelOf({ name, schema }: TableNames): string {
-  return `${schema === undefined ? '' : `${schema}.`}${name}_outbox`;
+  const channel = `${schema === undefined ? '' : `${schema}.`}${name}_outbox`;
+  // PostgreSQL rejects longer ones. If two outboxes have the same channel, their relays only look more often.
+  return channel.slice(0, 63);
 }
 
 /** The statements that bring the tables from a version to {@link VERSION}; 0 if there are no tables. */
@@ -43,7 +45,7 @@ export function migrations(dialectName: SqlDialect, names: TableNames, from: num
 
 function firstVersion(
   dialectName: SqlDialect,
-  { key, text, integer, serial, quote, ignore }: Dialect,
+  { key, text, integer, serial, tableOptions, quote, ignore }: Dialect,
   { jobs, once, version }: Tables,
   { name }: TableNames,
 ): readonly string[] {
@@ -52,7 +54,7 @@ function firstVersion(
   const due = quote(`${name}_outbox_due`);
   const expiry = quote(`${name}_once_check`);
   return [
-    `CREATE TABLE IF NOT EXISTS ${version} (only_row ${key} PRIMARY KEY, version ${integer} NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS ${version} (only_row ${key} PRIMARY KEY, version ${integer} NOT NULL)${tableOptions}`,
     `CREATE TABLE IF NOT EXISTS ${jobs} (
   seq ${serial},
   id ${key} NOT NULL UNIQUE,
@@ -65,7 +67,7 @@ function firstVersion(
   error ${text},
   cancel_reason ${text},
   same_as ${key}${inTable ? `,\n  INDEX ${due} (due_at, seq)` : ''}
-)`,
+)${tableOptions}`,
     ...(inTable ? [] : [`CREATE INDEX IF NOT EXISTS ${due} ON ${jobs} (due_at, seq)`]),
     `CREATE TABLE IF NOT EXISTS ${once} (
   job ${key} NOT NULL,
@@ -75,7 +77,7 @@ function firstVersion(
   created_at ${integer} NOT NULL,
   check_at ${integer} NOT NULL,
   PRIMARY KEY (job, name)${inTable ? `,\n  INDEX ${expiry} (check_at)` : ''}
-)`,
+)${tableOptions}`,
     ...(inTable ? [] : [`CREATE INDEX IF NOT EXISTS ${expiry} ON ${once} (check_at)`]),
     `INSERT INTO ${version} (only_row, version) VALUES ('row', 1) ${ignore('only_row')}`,
   ];

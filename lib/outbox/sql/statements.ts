@@ -69,8 +69,10 @@ export class Statements {
     this.oldOnce = this.sql(
       `SELECT job, MAX(created_at) AS newest, ${now} AS now FROM ${once} WHERE check_at <= ${now} GROUP BY job LIMIT ?`,
     );
-    this.keepOnce = this.sql(`UPDATE ${once} SET check_at = ${now} + ? WHERE job = ?`);
-    this.forgetOnce = this.sql(`DELETE FROM ${once} WHERE job = ?`);
+    this.keepOnce = this.sql(
+      `${this.dialect.updateByKey(once)} SET check_at = ${now} + ? WHERE job = ? AND check_at <= ${now}`,
+    );
+    this.forgetOnce = this.sql(`${this.dialect.deleteByKey(once)} WHERE job = ? AND check_at <= ${now}`);
   }
 
   readonly readVersion: string;
@@ -126,7 +128,7 @@ export class Statements {
   claim(rows: number): string {
     const { now } = this.dialect;
     return this.sql(
-      `UPDATE ${this.jobs} SET claim = ?, due_at = ${now} + ? WHERE seq IN (${places(rows)}) AND due_at <= ${now}`,
+      `${this.dialect.updateByKey(this.jobs)} SET claim = ?, due_at = ${now} + ? WHERE seq IN (${places(rows)}) AND due_at <= ${now}`,
     );
   }
 
@@ -140,25 +142,29 @@ export class Statements {
   /** Of milliseconds, a claim, and the sequence numbers of rows. */
   renew(rows: number): string {
     return this.sql(
-      `UPDATE ${this.jobs} SET due_at = ${this.dialect.now} + ? WHERE claim = ? AND seq IN (${places(rows)})`,
+      `${this.dialect.updateByKey(this.jobs)} SET due_at = ${this.dialect.now} + ? WHERE claim = ? AND seq IN (${places(rows)})`,
     );
   }
 
   /** Of milliseconds, a claim, and the sequence numbers of rows. */
   release(rows: number): string {
     return this.sql(
-      `UPDATE ${this.jobs} SET due_at = ${this.dialect.now} + ?, claim = NULL WHERE claim = ? AND seq IN (${places(rows)})`,
+      `${this.dialect.updateByKey(this.jobs)} SET due_at = ${this.dialect.now} + ?, claim = NULL WHERE claim = ? AND seq IN (${places(rows)})`,
     );
   }
 
   /** Of the sequence numbers of the rows. A row that was cancelled meanwhile stays. */
   remove(rows: number): string {
-    return this.sql(`DELETE FROM ${this.jobs} WHERE seq IN (${places(rows)}) AND cancel_reason IS NULL`);
+    return this.deleteWhere(rows, 'cancel_reason IS NULL');
   }
 
-  /** Of the sequence numbers of the rows. */
-  removeAny(rows: number): string {
-    return this.sql(`DELETE FROM ${this.jobs} WHERE seq IN (${places(rows)})`);
+  /** Of the sequence numbers of the rows, whose jobs were cancelled, or for which other jobs stand. */
+  removeSpent(rows: number): string {
+    return this.deleteWhere(rows, '(cancel_reason IS NOT NULL OR same_as IS NOT NULL)');
+  }
+
+  private deleteWhere(rows: number, condition: string): string {
+    return this.sql(`${this.dialect.deleteByKey(this.jobs)} WHERE seq IN (${places(rows)}) AND ${condition}`);
   }
 
   private sql(text: string): string {

@@ -19,7 +19,7 @@ interface FakeRow {
 
 type Table = Pick<
   OutboxTable,
-  'claim' | 'renew' | 'release' | 'remove' | 'removeAny' | 'retryLater' | 'park' | 'setSame' | 'cancel'
+  'claim' | 'renew' | 'release' | 'remove' | 'removeSpent' | 'retryLater' | 'park' | 'setSame' | 'cancel'
 >;
 
 /** A table of jobs in memory, whose time is that of the clock. */
@@ -82,7 +82,7 @@ export class FakeTable implements Table {
     this.delete(rows, ({ cancelReason }) => cancelReason === null);
   }
 
-  async removeAny(rows: readonly Pick<OutboxRow, 'seq'>[]): Promise<void> {
+  async removeSpent(rows: readonly Pick<OutboxRow, 'seq'>[]): Promise<void> {
     this.answer();
     this.delete(rows, () => true);
   }
