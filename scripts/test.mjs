@@ -41,6 +41,7 @@ const ON_SERVERS = [
   'test/outbox/connection/nestjs-cls',
   'test/outbox/connection/servers',
   'test/outbox/crash',
+  'test/outbox/databases',
   'test/outbox/direct',
   'test/outbox/engines',
   'test/outbox/recipes/mysql',
