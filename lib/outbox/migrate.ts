@@ -7,6 +7,12 @@ import { Statements } from './sql/statements.js';
 /** Several processes that start together may create the same table at the same time. */
 const TRIES = 5;
 
+interface Found {
+  readonly version: number;
+  /** The error of the read. */
+  readonly problem?: unknown;
+}
+
 /**
  * Checks that the tables have the version that this library needs.
  *
@@ -21,9 +27,9 @@ export async function prepareTables(
 ): Promise<void> {
   await database.run('SELECT 1');
   for (let tried = 1; ; tried++) {
-    const version = await versionOf(database, names);
+    const { version, problem } = await versionOf(database, names);
     if (version >= VERSION) return;
-    if (!migrate) throw outdated(database.dialect, names, version);
+    if (!migrate) throw outdated(database.dialect, names, version, problem);
     try {
       for (const sql of migrations(database.dialect, names, version)) await database.run(sql);
     } catch (error) {
@@ -32,26 +38,35 @@ export async function prepareTables(
   }
 }
 
-/** 0 if there are no tables. */
-async function versionOf(database: OutboxDatabase, names: TableNames): Promise<number> {
+/** Version 0 if the table of the version cannot be read, with the reason. */
+async function versionOf(database: OutboxDatabase, names: TableNames): Promise<Found> {
   try {
     const [row] = await database.run(new Statements(database.dialect, names).readVersion);
-    return Number(row?.version ?? 0);
-  } catch {
-    return 0;
+    return { version: Number(row?.version ?? 0) };
+  } catch (problem) {
+    return { version: 0, problem };
   }
 }
 
-function outdated(dialect: SqlDialect, names: TableNames, version: number): FlowrraConfigError {
+function outdated(
+  dialect: SqlDialect,
+  names: TableNames,
+  version: number,
+  problem: unknown,
+): FlowrraConfigError {
+  const reason = problem === undefined ? '' : ` (${messageOf(problem)})`;
   return new FlowrraConfigError(
-    `outbox: the tables of version ${VERSION} are missing, and migrate is false. Run this SQL, or set migrate: true:\n${migrations(dialect, names, version).join(';\n')};`,
+    `outbox: the tables of version ${VERSION} are missing or cannot be read${reason}, and migrate is false. Run this SQL, or set migrate: true:\n${migrations(dialect, names, version).join(';\n')};`,
   );
 }
 
 function notCreated(dialect: SqlDialect, names: TableNames, version: number, cause: unknown): OutboxError {
-  const problem = cause instanceof Error ? cause.message : String(cause);
   return new OutboxError(
-    `The tables of the outbox could not be created: ${problem} If the role must not create tables, run this SQL in a migration of yours:\n${migrations(dialect, names, version).join(';\n')};`,
+    `The tables of the outbox could not be created: ${messageOf(cause)} If the role must not create tables, run this SQL in a migration of yours:\n${migrations(dialect, names, version).join(';\n')};`,
     { cause },
   );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

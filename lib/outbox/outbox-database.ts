@@ -24,16 +24,24 @@ export class OutboxDatabase {
   /**
    * Runs a statement outside of all transactions.
    *
+   * @param late Called if the database has run the statement after the call has rejected for lack of an answer.
    * @throws {OutboxError} if the database rejects it, or does not answer.
    */
-  async run(sql: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
+  async run(
+    sql: string,
+    values: readonly SqlValue[] = [],
+    late?: (rows: readonly SqlRow[]) => unknown,
+  ): Promise<readonly SqlRow[]> {
     // With one connection for all, the statement would see what may be rolled back, and be rolled back with it.
     if (this.connection.isInTransaction() === true) await this.untilFree();
+    let running: Promise<readonly SqlRow[]> | null = null;
     try {
       const answer = this.connection.run(sql, values);
       if (Array.isArray(answer)) return answer;
-      return await within(TIMEOUT_MS, this.clock, Promise.resolve(answer));
+      running = Promise.resolve(answer);
+      return await within(TIMEOUT_MS, this.clock, running);
     } catch (cause) {
+      if (late !== undefined) running?.then(late).catch(() => undefined);
       throw new OutboxError(`The database of the outbox: ${printed(cause)}`, { cause });
     }
   }

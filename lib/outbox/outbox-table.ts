@@ -78,19 +78,30 @@ export class OutboxTable {
   ) {}
 
   /**
-   * Claims jobs that are due for a time: no other relay submits them meanwhile.
+   * Claims jobs that are due for a time: no other relay submits them meanwhile. If the database answers too late, they
+   * are released.
    *
    * @returns the rows in the order of their insertion. They are all committed.
    */
   async claim(claim: string, leaseMs: number, limit: number): Promise<readonly OutboxRow[]> {
     const { statements } = this;
     if (this.database.dialect === 'postgres')
-      return rowsOf(await this.run(statements.claimFree, [limit, claim, leaseMs]));
+      return rowsOf(
+        await this.database.run(statements.claimFree, [limit, claim, leaseMs], (rows) =>
+          this.release(claim, 0, rowsOf(rows)),
+        ),
+      );
     for (;;) {
       const due = await this.run(statements.due, [limit]);
       if (due.length === 0) return [];
       const seqs = due.map((row) => Number(row.seq));
-      await this.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs]);
+      await this.database.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs], () =>
+        this.release(
+          claim,
+          0,
+          seqs.map((seq) => ({ seq })),
+        ),
+      );
       const claimed = rowsOf(await this.run(statements.claimed(seqs.length), [claim, ...seqs]));
       // Otherwise other relays have claimed all of them meanwhile, and there may be more.
       if (claimed.length > 0) return claimed;
@@ -102,7 +113,7 @@ export class OutboxTable {
   }
 
   /** Lets relays submit the jobs again, after some milliseconds. */
-  async release(claim: string, delayMs: number, rows: readonly OutboxRow[]): Promise<void> {
+  async release(claim: string, delayMs: number, rows: readonly Pick<OutboxRow, 'seq'>[]): Promise<void> {
     if (rows.length > 0)
       await this.run(this.statements.release(rows.length), [delayMs, claim, ...seqsOf(rows)]);
   }
