@@ -70,9 +70,9 @@ class Orders {
     let blocks = 0;
     const entered = new Gate();
     const gate = new Gate();
-    const attempt = (isFirst: boolean) =>
+    const attempt = (isFirst: boolean, context: TaskContext) =>
       this.handle.transaction(async (tx) => {
-        const result = await ctx.once(tx as object, async () => {
+        const result = await context.once(tx as object, async () => {
           const block = ++blocks;
           if (block === 1) {
             entered.open();
@@ -84,12 +84,18 @@ class Orders {
         if (isFirst && firstFails) throw new Undo('the first one');
         return result;
       });
-    const first = attempt(true).catch((error: Error) => error.message);
+    const first = attempt(true, ctx).catch((error: Error) => error.message);
     await entered.passed;
-    const second = attempt(false);
+    const second = attempt(false, asOtherAttempt(ctx));
     gate.open();
     return Promise.all([first, second]);
   }
+}
+
+/** A context of the same job that has called no block yet, as that of another attempt. */
+function asOtherAttempt(ctx: TaskContext): TaskContext {
+  const prototype = Object.getPrototypeOf(ctx) as object;
+  return Object.assign(Object.create(prototype) as TaskContext, ctx, { blocks: null });
 }
 
 /** Writes a row of the application. */
