@@ -86,7 +86,7 @@ export class FlowrraHealthIndicator {
         ...(await within(deadline - this.now(), this.clock, this.waitingTooLong(counts, limits.maxWait))),
       );
     const details: Details = { ...summaryOf(counts), failureRate };
-    if (this.runtime.parts.outbox !== null || isOutboxLimited(limits)) {
+    if (this.runtime.parts.outbox.isConfigured || isOutboxLimited(limits)) {
       const outbox = await this.outbox.within(deadline - this.now());
       problems.push(...outboxProblems(outbox, limits));
       Object.assign(details, { outboxOldestMs: outbox.oldestMs, outboxStuck: outbox.stuck });

@@ -16,6 +16,11 @@ export class OutboxParts {
     private readonly submitterOf: (sink: TransactionSink) => Submitter,
   ) {}
 
+  /** Whether the application has an outbox. */
+  get isConfigured(): boolean {
+    return this.outbox !== null;
+  }
+
   /** Of the transaction of the calling code, if it runs in one that the outbox knows. */
   get submitter(): Submitter {
     const joined = this.outbox?.joined();
