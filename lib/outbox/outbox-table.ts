@@ -87,7 +87,7 @@ export class OutboxTable {
     const { statements } = this;
     if (this.database.dialect === 'postgres')
       return rowsOf(
-        await this.database.run(statements.claimFree, [limit, claim, leaseMs], (rows) =>
+        await this.run(statements.claimFree, [limit, claim, leaseMs], (rows) =>
           this.release(claim, 0, rowsOf(rows)),
         ),
       );
@@ -95,7 +95,7 @@ export class OutboxTable {
       const due = await this.run(statements.due, [limit]);
       if (due.length === 0) return [];
       const seqs = due.map((row) => Number(row.seq));
-      await this.database.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs], () =>
+      await this.run(statements.claim(seqs.length), [claim, leaseMs, ...seqs], () =>
         this.release(
           claim,
           0,
@@ -181,8 +181,12 @@ export class OutboxTable {
     await this.removeSpent(rows.map(({ seq }) => ({ seq: Number(seq) })));
   }
 
-  private async run(sql: string, values: readonly SqlValue[]): Promise<readonly SqlRow[]> {
-    return this.database.run(sql, values);
+  private async run(
+    sql: string,
+    values: readonly SqlValue[],
+    late?: (rows: readonly SqlRow[]) => unknown,
+  ): Promise<readonly SqlRow[]> {
+    return this.database.run(sql, values, late);
   }
 }
 
