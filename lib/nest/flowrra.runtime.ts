@@ -161,7 +161,7 @@ export class FlowrraRuntime {
     const { clock } = this.options;
     const begun = steadyTime(clock);
     // Its relay may wait for a place among `maxPending` jobs, which only the end of the engine refuses.
-    if (connected.outbox !== null)
+    if (connected.outbox.isConfigured)
       await within(graceMs, clock, connected.outbox.stop()).catch(() => undefined);
     if (this.engine?.supports.has('schedules')) await connected.schedules.stop();
     const report = engine.drain(Math.max(0, graceMs - (steadyTime(clock) - begun)), KILL_GRACE_MS);

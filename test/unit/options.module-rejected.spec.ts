@@ -181,7 +181,7 @@ describe('invalid options', () => {
       "FlowrraModule options: unknown option 'numWorker' (given 4). Did you mean 'numWorkers'?",
     );
     expect(configError(() => resolve({ nothing: 4 }))).toMatch(
-      "unknown option 'nothing' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, schedules, globalEnhancers, context, deadLetter, remoteTasks, clock.",
+      "unknown option 'nothing' (given 4). Known: numWorkers, cpuWorkers, cpu, queues, engine, backend, role, maxPending, whenFull, resultTtl, maxResults, maxPayloadBytes, shutdownTimeout, tasks, schedules, globalEnhancers, context, deadLetter, remoteTasks, outbox, clock.",
     );
   });
 

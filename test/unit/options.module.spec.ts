@@ -35,12 +35,14 @@ describe('resolveModuleOptions', () => {
       context: null,
       deadLetter: null,
       remoteTasks: new Map(),
+      outbox: null,
       clock: systemClock,
     });
   });
 
   it('takes everything that can be said', () => {
     const clock = new ManualClock();
+    const outbox = { connect: () => Promise.reject(new Error('not connected here')) };
     const context = { capture: () => null, run: (_captured: unknown, next: () => unknown) => next() };
     const options = {
       globalEnhancers: true,
@@ -70,6 +72,7 @@ describe('resolveModuleOptions', () => {
       schedules: { 'ReportTasks.daily': { cron: '0 6 * * *' }, 'SyncTasks.poll': false },
       deadLetter: 'Ops.letter',
       remoteTasks: { 'EmailTasks.sendWelcome': { queue: 'reports' }, 'Images.shrink': {} },
+      outbox,
       clock,
     };
     expect(resolve(options)).toEqual({
@@ -106,6 +109,7 @@ describe('resolveModuleOptions', () => {
         ['EmailTasks.sendWelcome', { queue: 'reports' }],
         ['Images.shrink', { queue: 'default' }],
       ]),
+      outbox,
       clock,
     });
   });
