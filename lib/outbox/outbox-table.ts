@@ -46,7 +46,7 @@ export function insertJobs(
 function inTurn<T>(items: readonly T[], run: (item: T) => MaybePromise<unknown>): MaybePromise<void> {
   for (const [index, item] of items.entries()) {
     const running = run(item);
-    if (isThenable(running)) return running.then(() => inTurn(items.slice(index + 1), run));
+    if (isThenable(running)) return Promise.resolve(running).then(() => inTurn(items.slice(index + 1), run));
   }
 }
 
