@@ -11,6 +11,7 @@ class Trips {
   readonly did: string[] = [];
   readonly gate = new Gate();
   fails = 0;
+  trains = 0;
   /** The id of the job whose attempts wait for the gate between its steps. */
   blocked: string | null = null;
 
@@ -89,6 +90,27 @@ class Trips {
   @Task()
   async child(@TaskCtx() ctx: TaskContext): Promise<void> {
     await ctx.step('room', () => this.note('room'), { undo: () => this.note('no room') });
+    await ctx.waitFor('go');
+  }
+
+  @Task({ maxRetries: 1, retryDelay: '1h' })
+  async caught(@TaskCtx() ctx: TaskContext): Promise<void> {
+    const maxRetries = ctx.attempt - 1;
+    const flight = ctx.step('flight', () => this.fails-- > 0 && this.fail('no flight'), {
+      maxRetries,
+      retryDelay: '1d',
+    });
+    await flight.catch(() => undefined);
+    await ctx.call(this.train).catch(() => undefined);
+    await ctx.step('hotel', () => this.note('hotel'), { undo: () => this.note('no hotel') });
+    this.fail('no car');
+  }
+
+  /** The first one fails, and the second one waits. */
+  @Task({ maxRetries: 0 })
+  async train(@TaskCtx() ctx: TaskContext): Promise<void> {
+    const isFirst = this.trains++ === 0;
+    if (isFirst) this.fail('no train');
     await ctx.waitFor('go');
   }
 
@@ -189,6 +211,27 @@ export function durableEndCases(beds: Beds, engine: EngineUnderTest): void {
     expect((await flowrra.waitForResult(id)).status).toBe('cancelled');
     expect(trips.did).toEqual(['hotel', 'no hotel']);
   });
+
+  it.each([
+    ['waits for its retry', 2, 1_000, 'retrying'],
+    ['tries the step again', 2, HOUR + 1_000, 'suspended'],
+    ['has called the child again', 1, HOUR + 1_000, 'suspended'],
+  ])(
+    'steps behind a step and a child whose failures were caught are undone if the cancelled job %s',
+    async (_state, fails, time, status) => {
+      const { app, flowrra, advance } = await beds.start([Trips], { resultTtl: '30d' });
+      const trips = app.get(Trips);
+      trips.fails = fails;
+      const id = await flowrra.submit(trips.caught);
+      await advance(1_000);
+      await advance(time);
+      expect((await flowrra.getResult(id))?.status).toBe(status);
+      expect(await flowrra.cancel(id)).toBe(true);
+      await advance(1_000);
+      expect((await flowrra.waitForResult(id)).status).toBe('cancelled');
+      expect(trips.did).toEqual(['hotel', 'no hotel']);
+    },
+  );
 
   it('a retried job does its undone steps again', async () => {
     const { app, flowrra, advance } = await beds.start([Trips]);

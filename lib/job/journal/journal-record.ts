@@ -25,6 +25,8 @@ export interface StepRecord extends NamedRecord {
   /** See {@link roundOf}: a failure counts until the job is retried. */
   readonly round: number;
   readonly dueAt?: number;
+  /** Whether a `trying` step has failed for good in an earlier round, so that the code may have gone on after it. */
+  readonly hasFailed?: boolean;
   /** Whether the step can be undone. */
   readonly canUndo?: boolean;
 }
@@ -50,6 +52,8 @@ export interface CallRecord extends NamedRecord {
   readonly round: number;
   readonly taskId: string;
   readonly taskName: string;
+  /** The id of the child of an earlier round that has failed, if this one was called in its place. */
+  readonly failedBefore?: string;
 }
 
 /** The position of an `each`. */

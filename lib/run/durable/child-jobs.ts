@@ -47,6 +47,8 @@ export interface ChildCall {
 interface Waiting extends ChildCall {
   readonly name: string;
   readonly taskId: string;
+  /** The id of the child that has failed in an earlier round. */
+  readonly failedBefore: string | undefined;
   settle(error: unknown): void;
 }
 
@@ -79,9 +81,17 @@ export class ChildJobs {
   async call(name: string, call: ChildCall): Promise<unknown> {
     const record = await this.submitted(name, call);
     const end = this.durable.journal.child(record.taskId) ?? (await this.found(record));
-    if (end === null) return this.durable.waitForMessage(this.parts.clock.now() + LOOK_MS);
-    if (end.status === 'success') return payloadFromJson(end.result);
-    throw childError(record, end);
+    if (end?.status === 'success') return payloadFromJson(end.result);
+    if (end !== null) throw childError(record, end);
+    if (this.durable.isUndoing) this.failAgain(record);
+    return this.durable.waitForMessage(this.parts.clock.now() + LOOK_MS);
+  }
+
+  /** In an earlier round, the code may have caught the error, and gone on to steps that are to be undone. */
+  private failAgain({ failedBefore, taskName }: CallRecord): void {
+    if (failedBefore === undefined) return;
+    const end = this.durable.journal.child(failedBefore);
+    if (end !== undefined) throw childError({ taskId: failedBefore, taskName }, end);
   }
 
   /** Resolves with the id of the job. */
@@ -97,7 +107,7 @@ export class ChildJobs {
     const taskId = childId(this.parts.attempt.taskId, `${call.kind}:${name}`, this.round);
     await new Promise<void>((resolve, reject) => {
       const settle = (error: unknown): void => (error === null ? resolve() : reject(error));
-      this.group.push({ ...call, name, taskId, settle });
+      this.group.push({ ...call, name, taskId, failedBefore: recorded?.taskId, settle });
       // The last promise of a turn may add a further call.
       if (this.group.length === 1) detached(() => setImmediate(() => void this.sendGroup()));
     });
@@ -147,13 +157,14 @@ export class ChildJobs {
     const startedAt = this.parts.clock.now();
     const { round } = this;
     const error = await this.recorded(
-      some.map(({ kind, name, taskId, route }) => ({
+      some.map(({ kind, name, taskId, failedBefore, route }) => ({
         kind,
         name,
         taskId,
         taskName: route.name,
         startedAt,
         round,
+        ...(failedBefore !== undefined && { failedBefore }),
       })),
     );
     for (const each of some) each.settle(error);
@@ -226,7 +237,7 @@ function lostChild(taskId: string, taskName: string, at: number): ChildRecord {
 }
 
 function childError(
-  { taskId, taskName }: CallRecord,
+  { taskId, taskName }: Pick<CallRecord, 'taskId' | 'taskName'>,
   { status, errors, reason }: ChildRecord,
 ): ChildFailedError {
   const last = errors.at(-1);

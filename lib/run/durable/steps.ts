@@ -62,10 +62,14 @@ export class Steps {
     const isUndone = recorded?.state === 'undone' && durable.isUndoing;
     if (recorded?.state === 'done' || isUndone) return this.answered(recorded, options);
     const isOfRound = recorded?.round === roundOf(parts.attempt);
-    if (recorded?.state === 'failed' && isOfRound) throw errorOf(recorded.error);
+    const hasFailed = recorded?.state === 'failed' || recorded?.hasFailed === true;
+    // In an earlier round, the code may have caught the error, and gone on to steps that are to be undone.
+    if (hasFailed && durable.isUndoing) throw errorOf(recorded.error);
     if (durable.isUndoing) return durable.block();
+    if (recorded?.state === 'failed' && isOfRound) throw errorOf(recorded.error);
     if (recorded?.state === 'trying' && isOfRound) await durable.waitUntil(recorded.dueAt ?? 0);
-    const record = await this.tried(name, fn, options, isOfRound ? (recorded?.tries ?? 0) : 0);
+    const before = { tries: isOfRound ? recorded.tries : 0, hasFailed };
+    const record = await this.tried(name, fn, options, before);
     return this.answered(record, options);
   }
 
@@ -146,16 +150,16 @@ export class Steps {
     return resultOf(record);
   }
 
-  /** @param before The number of earlier tries. */
+  /** @param before The number of earlier tries, and whether the step has failed in an earlier round. */
   private async tried(
     name: string,
     fn: StepFunction,
     options: ResolvedStep,
-    before: number,
+    before: { readonly tries: number; readonly hasFailed: boolean },
   ): Promise<StepRecord> {
     const { durable, parts } = this;
     const { clock, attempt, end } = parts;
-    for (let tries = before + 1; ; tries++) {
+    for (let tries = before.tries + 1; ; tries++) {
       const startedAt = clock.now();
       const about = { kind: 'step', name, startedAt, tries, round: roundOf(attempt) } as const;
       const span = this.spanOf(name, 'step', tries);
@@ -174,7 +178,9 @@ export class Steps {
         const failed = { ...about, endedAt: clock.now(), error: described };
         const dueAt = clock.now() + (isLast ? 0 : delayOf(options, tries));
         await durable.record([
-          isLast ? { ...failed, state: 'failed' } : { ...failed, state: 'trying', dueAt },
+          isLast
+            ? { ...failed, state: 'failed' }
+            : { ...failed, state: 'trying', dueAt, ...(before.hasFailed && { hasFailed: true }) },
         ]);
         parts.finished(name, startedAt, described);
         if (isLast) throw error;
