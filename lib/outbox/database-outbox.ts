@@ -20,7 +20,7 @@ import type { ResolvedOutbox } from './outbox-options.js';
 import { insertJobs, OutboxTable } from './outbox-table.js';
 import { Relay } from './relay.js';
 import { channelOf } from './sql/schema.js';
-import { Statements } from './sql/statements.js';
+import { statementsOf } from './sql/statements.js';
 import { StuckJobs } from './stuck-jobs.js';
 import { Transactions } from './transactions.js';
 import { controlWithUnrelayed, ResultsWithUnrelayed, UnrelayedJobs } from './unrelayed-jobs.js';
@@ -53,7 +53,7 @@ export class DatabaseOutbox implements ConnectedOutbox {
     const { clock, codec, retention, backPressure, submit, cancel, engine } = host;
     const { dialect } = connection;
     const database = new OutboxDatabase(connection, clock);
-    const statements = new Statements(dialect, options);
+    const statements = statementsOf(dialect, options);
     const table = new OutboxTable(database, statements);
     const wakeUps = new WakeUps(clock);
     const wake = (): void => wakeUps.now();

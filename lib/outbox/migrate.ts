@@ -2,7 +2,7 @@ import { FlowrraConfigError, OutboxError } from '../job/errors.js';
 import type { SqlDialect } from '../engine/sql-connection.js';
 import type { OutboxDatabase } from './outbox-database.js';
 import { migrations, type TableNames, VERSION } from './sql/schema.js';
-import { Statements } from './sql/statements.js';
+import { statementsOf } from './sql/statements.js';
 
 /** Several processes that start together may create the same table at the same time. */
 const TRIES = 5;
@@ -41,7 +41,7 @@ export async function prepareTables(
 /** Version 0 if the table of the version cannot be read, with the reason. */
 async function versionOf(database: OutboxDatabase, names: TableNames): Promise<Found> {
   try {
-    const [row] = await database.run(new Statements(database.dialect, names).readVersion);
+    const [row] = await database.run(statementsOf(database.dialect, names).readVersion);
     return { version: Number(row?.version ?? 0) };
   } catch (problem) {
     return { version: 0, problem };

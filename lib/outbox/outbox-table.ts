@@ -199,7 +199,6 @@ function rowsOf(rows: readonly SqlRow[]): readonly OutboxRow[] {
 }
 
 function rowFrom(row: SqlRow): OutboxRow {
-  const sameAs = textOf(row.holder);
   return {
     seq: Number(row.seq),
     taskId: String(row.id),
@@ -208,9 +207,9 @@ function rowFrom(row: SqlRow): OutboxRow {
     createdAt: Number(row.created),
     tries: Number(row.tries),
     error: textOf(row.error),
-    isStuck: row.due === null && sameAs === null,
+    isStuck: row.status === 'stuck',
     cancelReason: textOf(row.reason),
-    sameAs,
+    sameAs: textOf(row.holder),
   };
 }
 

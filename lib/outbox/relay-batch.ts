@@ -51,13 +51,17 @@ export class RelayBatch {
     return this.rows.filter(({ cancelReason }) => cancelReason !== null);
   }
 
-  /** The engine has the jobs, or others that stand for them. */
+  /** The engine has the jobs, or others that stand for them. If their rows stay, they are submitted again. */
   async accepted(rows: readonly OutboxRow[], ids: readonly string[]): Promise<void> {
-    await this.table.remove(rows.filter(({ taskId }, index) => ids[index] === taskId));
-    for (const [index, row] of rows.entries()) {
-      if (ids[index] !== row.taskId) await this.table.setSame(row.taskId, ids[index] as string);
-      this.open.delete(row);
-      this.done++;
+    for (const row of rows) this.open.delete(row);
+    this.done += rows.length;
+    try {
+      await this.table.remove(rows.filter(({ taskId }, index) => ids[index] === taskId));
+      for (const [index, row] of rows.entries())
+        if (ids[index] !== row.taskId) await this.table.setSame(row.taskId, ids[index] as string);
+    } catch (error) {
+      await this.releaseRows(rows, 0);
+      throw error;
     }
   }
 
@@ -77,9 +81,14 @@ export class RelayBatch {
     this.open.delete(row);
   }
 
-  /** Lets any relay try the rest again. If the database does not answer, that is so at the end of the lease. */
+  /** Lets any relay try the rest again. */
   async release(ms: number): Promise<void> {
-    await this.table.release(this.claim, ms, [...this.open]).catch(() => undefined);
+    await this.releaseRows([...this.open], ms);
+  }
+
+  /** If the database does not answer, the claim ends with its lease. */
+  private async releaseRows(rows: readonly OutboxRow[], ms: number): Promise<void> {
+    await this.table.release(this.claim, ms, rows).catch(() => undefined);
   }
 
   /** Stops renewing the claim. */

@@ -11,6 +11,7 @@ import {
   SubmitUncertainError,
 } from '../job/errors.js';
 import { printed, shownText } from '../job/show-value.js';
+import { Outage } from './outage.js';
 import { type IdentifiedJob, jobFromText } from './outbox-job.js';
 import type { OutboxRow, OutboxTable } from './outbox-table.js';
 import { RelayBatch } from './relay-batch.js';
@@ -36,9 +37,6 @@ const LARGEST_BATCH = 500;
 const MAX_TRIES = 5;
 /** The pause after the first of them; it doubles with each. */
 const RETRY_MS = 1_000;
-/** The pause after the engine or the database did not answer; it doubles up to the longest one. */
-const AWAY_MS = 250;
-const MAX_AWAY_MS = 5_000;
 /** How long a cancelled job is delayed, so that it does not start before it is cancelled in the engine. */
 const NEVER_MS = 3_600_000;
 
@@ -51,12 +49,11 @@ export class Relay {
   private round: Promise<unknown> = Promise.resolve();
   /** The next batch, claimed while the engine gets the current one. */
   private ahead: Promise<RelayBatch | null> | null = null;
+  /** The deletion of the rows of the batch before, while the engine gets the current one. */
+  private removal: Promise<void> = Promise.resolve();
   /** How many jobs the next batch has at most. */
   private limit = FIRST_BATCH;
-  /** How often in turn the engine or the database did not answer. */
-  private failures = 0;
-  /** Of which a warning tells, until all is well again. */
-  private outage: 'engine' | 'database' | null = null;
+  private readonly outage = new Outage();
 
   constructor(private readonly parts: RelayParts) {}
 
@@ -71,8 +68,9 @@ export class Relay {
     this.parts.wakeUps.now();
     await this.running;
     this.running = null;
-    await this.round.catch(() => undefined);
+    await this.round;
     await this.releaseAhead(0);
+    await this.removed().catch(() => undefined);
   }
 
   /**
@@ -97,23 +95,25 @@ export class Relay {
         if ((await this.next()) !== null) continue;
         await wakeUps.wait();
       } catch (error) {
-        await wakeUps.wait(this.pauseAfter(error));
+        await wakeUps.wait(this.outage.failed(error, this.isStopped));
       }
     }
   }
 
   /** One batch at a time; `null` if no job is due. */
   private next(): Promise<RelayBatch | null> {
-    const round = this.round.catch(() => undefined).then(() => this.relayBatch());
-    this.round = round;
+    const round = this.round.then(() => this.relayBatch());
+    // The next round begins with no deletion under way.
+    this.round = round.catch(() => this.removed()).catch(() => undefined);
     return round;
   }
 
   private async relayBatch(): Promise<RelayBatch | null> {
+    const { outage } = this;
     const { wakeUps } = this.parts;
     const batch = (await this.takeAhead()) ?? (await this.claimBatch());
-    // The jobs that an engine refused are put off, so that only their submission shows whether it is back.
-    if (this.outage === 'database') this.recovered();
+    if (batch === null) await this.removed();
+    outage.databaseAnswered();
     if (batch === null) return null;
     // Only a large backlog is worth it: the next jobs of a small one are left to other relays.
     if (batch.rows.length >= this.most && !this.isStopped) {
@@ -126,13 +126,13 @@ export class Relay {
       await this.cancelAll(batch);
       await this.submitAll(batch, await this.readable(batch));
     } catch (error) {
-      const ms = this.pause();
+      const ms = outage.pause;
       await Promise.all([batch.release(ms), this.releaseAhead(ms)]);
       throw error;
     } finally {
       batch.end();
     }
-    this.recovered();
+    outage.over();
     return batch;
   }
 
@@ -147,6 +147,12 @@ export class Relay {
 
   private get most(): number {
     return Math.min(this.limit, this.parts.maxBatch);
+  }
+
+  private async removed(): Promise<void> {
+    const { removal } = this;
+    this.removal = Promise.resolve();
+    await removal;
   }
 
   private takeAhead(): Promise<RelayBatch | null> | null {
@@ -186,10 +192,13 @@ export class Relay {
     if (jobs.length === 0) return;
     try {
       const ids = await this.parts.submit(jobs.map(([, job]) => job));
-      await batch.accepted(
+      await this.removed();
+      this.removal = batch.accepted(
         jobs.map(([row]) => row),
         ids,
       );
+      // The next round throws the error.
+      this.removal.catch(() => undefined);
     } catch (error) {
       const isOne = jobs.length === 1;
       if (isAway(error) && (isOne || !(error instanceof QueueFullError))) throw error;
@@ -222,27 +231,6 @@ export class Relay {
         if (isAway(error)) throw error;
         await this.failed(batch, row, error);
       }
-  }
-
-  private pauseAfter(error: unknown): number {
-    const ms = this.pause();
-    this.failures++;
-    if (this.outage !== null || this.isStopped || error instanceof QueueFullError) return ms;
-    this.outage = error instanceof OutboxError ? 'database' : 'engine';
-    this.logger.warn(
-      `The outbox cannot hand jobs to the engine. They stay in the database, and are tried again: ${printed(error)}`,
-    );
-    return ms;
-  }
-
-  private recovered(): void {
-    if (this.outage !== null) this.logger.log('The outbox hands on jobs again.');
-    this.outage = null;
-    this.failures = 0;
-  }
-
-  private pause(): number {
-    return Math.min(AWAY_MS * 2 ** Math.min(this.failures, 10), MAX_AWAY_MS);
   }
 }
 

@@ -55,7 +55,7 @@ it('is down if more jobs are stuck in the outbox than maxOutboxStuck', async () 
   const database = new Database(':memory:');
   const { flowrra, check } = await start({ outbox: outbox({ database, relay: false }) });
   const taskId = database.transaction(() => flowrra.within(database).submitSync('work'))();
-  database.exec('UPDATE flowrra_outbox SET due_at = NULL');
+  database.exec("UPDATE flowrra_outbox SET status = 'stuck'");
   expect(await check()).toMatchObject({ status: 'up', outboxOldestMs: null, outboxStuck: 1 });
   expect(await check({ maxOutboxStuck: 1 })).toMatchObject({ status: 'up' });
   expect(await check({ maxOutboxStuck: 0 })).toMatchObject({

@@ -209,7 +209,7 @@ describe.each(ENGINES)('before the engine %s, the caller sees', (_name, engine) 
       ['submitted', first],
       ['deduplicated', first],
     ]);
-    expect(rows()).toMatchObject([{ id: second, same_as: first, due_at: null }]);
+    expect(rows()).toMatchObject([{ id: second, same_as: first, status: 'same' }]);
     expect(await flowrra.getResult(second)).toMatchObject({ taskId: first, status: 'pending' });
     expect(await flowrra.jobs.get(second)).toMatchObject({ taskId: first, args: ['first'] });
     const waiting = flowrra.waitForResult(second);

@@ -130,9 +130,7 @@ class Disasters {
 
   /** Jobs of killed relays need not wait for the end of their claims. Two relays may have those of live ones. */
   async endClaims(): Promise<void> {
-    await this.storage.database.run(
-      'UPDATE flowrra_outbox SET due_at = 0 WHERE claim IS NOT NULL AND due_at IS NOT NULL',
-    );
+    await this.storage.database.run('UPDATE flowrra_outbox SET due_at = 0 WHERE claim IS NOT NULL');
   }
 
   /** Each round has orders of its own, however slowly the producers start. */

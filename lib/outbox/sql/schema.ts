@@ -45,13 +45,13 @@ export function migrations(dialectName: SqlDialect, names: TableNames, from: num
 
 function firstVersion(
   dialectName: SqlDialect,
-  { key, text, integer, serial, tableOptions, quote, ignore }: Dialect,
+  { key, text, integer, serial, tableOptions, roomForUpdates, quote, ignore }: Dialect,
   { jobs, once, version }: Tables,
   { name }: TableNames,
 ): readonly string[] {
   // MySQL has no CREATE INDEX IF NOT EXISTS.
   const inTable = dialectName === 'mysql';
-  const due = quote(`${name}_outbox_due`);
+  const status = quote(`${name}_outbox_status`);
   const expiry = quote(`${name}_once_check`);
   return [
     `CREATE TABLE IF NOT EXISTS ${version} (only_row ${key} PRIMARY KEY, version ${integer} NOT NULL)${tableOptions}`,
@@ -61,14 +61,15 @@ function firstVersion(
   task ${key} NOT NULL,
   job ${text} NOT NULL,
   created_at ${integer} NOT NULL,
-  due_at ${integer},
+  status ${key} NOT NULL DEFAULT 'waiting',
+  due_at ${integer} NOT NULL,
   claim ${key},
   tries ${integer} NOT NULL DEFAULT 0,
   error ${text},
   cancel_reason ${text},
-  same_as ${key}${inTable ? `,\n  INDEX ${due} (due_at, seq)` : ''}
-)${tableOptions}`,
-    ...(inTable ? [] : [`CREATE INDEX IF NOT EXISTS ${due} ON ${jobs} (due_at, seq)`]),
+  same_as ${key}${inTable ? `,\n  INDEX ${status} (status, seq)` : ''}
+)${tableOptions}${roomForUpdates}`,
+    ...(inTable ? [] : [`CREATE INDEX IF NOT EXISTS ${status} ON ${jobs} (status, seq)`]),
     `CREATE TABLE IF NOT EXISTS ${once} (
   job ${key} NOT NULL,
   name ${key} NOT NULL,

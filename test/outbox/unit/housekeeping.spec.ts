@@ -6,7 +6,7 @@ import { Housekeeping } from '../../../lib/outbox/housekeeping.js';
 import { prepareTables } from '../../../lib/outbox/migrate.js';
 import { OutboxDatabase } from '../../../lib/outbox/outbox-database.js';
 import { OutboxTable } from '../../../lib/outbox/outbox-table.js';
-import { Statements } from '../../../lib/outbox/sql/statements.js';
+import { statementsOf } from '../../../lib/outbox/sql/statements.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 const NAMES = { name: 'flowrra', schema: undefined };
@@ -24,7 +24,7 @@ async function setUp({ keepMs = HOUR, isShared = true, known = [] as string[] } 
   const clock = new ManualClock();
   const database = new OutboxDatabase(connectionOf(file, 'database'), clock);
   await prepareTables(database, NAMES, true);
-  const statements = new Statements('sqlite', NAMES);
+  const statements = statementsOf('sqlite', NAMES);
   const asked: string[] = [];
   const housekeeping = new Housekeeping({
     database,
@@ -46,9 +46,9 @@ async function setUp({ keepMs = HOUR, isShared = true, known = [] as string[] } 
   };
   /** A job that another one stands for, or that waits. */
   const addJob = (id: string, ageMs: number, sameAs: string | null): void => {
-    const sql = `INSERT INTO flowrra_outbox (id, task, job, created_at, due_at, same_as) VALUES (?, 't', '{}', ?, ?, ?)`;
+    const sql = `INSERT INTO flowrra_outbox (id, task, job, status, created_at, due_at, same_as) VALUES (?, 't', '{}', ?, ?, ?, ?)`;
     const at = Date.now() - ageMs;
-    file.prepare(sql).run(id, at, sameAs === null ? at : null, sameAs);
+    file.prepare(sql).run(id, sameAs === null ? 'waiting' : 'same', at, at, sameAs);
   };
   const select = (sql: string): unknown[] => file.prepare(sql).pluck().all();
   const jobsOfBlocks = (): unknown[] => select('SELECT job FROM flowrra_once ORDER BY job, name');

@@ -1,7 +1,7 @@
 import type { KnownConnection, SqlRow, SqlValue } from '../../../lib/outbox/connection/sql-connection.js';
 import { OutboxDatabase } from '../../../lib/outbox/outbox-database.js';
 import { OutboxTable } from '../../../lib/outbox/outbox-table.js';
-import { Statements } from '../../../lib/outbox/sql/statements.js';
+import { statementsOf } from '../../../lib/outbox/sql/statements.js';
 import { Gate } from '../../support/gate.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
@@ -9,7 +9,7 @@ it('releases the jobs of a claim that the database answers too late', async () =
   const clock = new ManualClock();
   const answered = new Gate();
   const released = new Gate();
-  const statements = new Statements('postgres', { name: 'flowrra', schema: undefined });
+  const statements = statementsOf('postgres', { name: 'flowrra', schema: undefined });
   const seen: (readonly SqlValue[])[] = [];
   const connection: KnownConnection = {
     dialect: 'postgres',
