@@ -19,7 +19,7 @@ export interface HousekeepingParts {
 }
 
 const EVERY_MS = 60_000;
-/** The number of jobs of one round. */
+/** The number of jobs that are looked at in one step. */
 const JOBS = 100;
 /** Another process may know the job of a row that this one does not know, if they share no engine. */
 const KEPT_UNSHARED_MS = 86_400_000;
@@ -29,6 +29,7 @@ export class Housekeeping {
   private readonly logger = new Logger('Flowrra');
   private cancelTimer: (() => void) | null = null;
   private running: Promise<void> = Promise.resolve();
+  private isStopped = false;
 
   constructor(private readonly parts: HousekeepingParts) {}
 
@@ -47,14 +48,17 @@ export class Housekeeping {
 
   async stop(): Promise<void> {
     this.cancelTimer?.();
+    this.isStopped = true;
     await this.running;
   }
 
-  /** Deletes some rows that are old enough. */
+  /** Deletes the rows that are old enough, until it is stopped. */
   async clean(): Promise<void> {
     const { table, keepMs } = this.parts;
-    if (keepMs !== Infinity) await table.removeOldSame(keepMs, JOBS);
-    await this.cleanOnce();
+    this.isStopped = false;
+    const isFull = (jobs: number): boolean => jobs === JOBS && !this.isStopped;
+    while (keepMs !== Infinity && isFull(await table.removeOldSame(keepMs, JOBS)));
+    while (isFull(await this.cleanOnce()));
   }
 
   private async round(): Promise<void> {
@@ -65,15 +69,18 @@ export class Housekeeping {
     }
   }
 
-  private async cleanOnce(): Promise<void> {
+  /** @returns the number of jobs that it has looked at. */
+  private async cleanOnce(): Promise<number> {
     const { database, statements, isKnown, keepMs } = this.parts;
     const { oldOnce, keepOnce, forgetOnce } = statements;
-    for (const { job, newest, now } of await database.run(oldOnce, [JOBS])) {
+    const jobs = await database.run(oldOnce, [JOBS]);
+    for (const { job, newest, now } of jobs) {
       const taskId = String(job);
       const isNeeded = this.mayBeElsewhere(Number(now) - Number(newest)) || (await isKnown(taskId));
       if (isNeeded) await database.run(keepOnce, [Math.min(Math.max(keepMs, EVERY_MS), 1e16), taskId]);
       else await database.run(forgetOnce, [taskId]);
     }
+    return jobs.length;
   }
 
   private mayBeElsewhere(age: number): boolean {

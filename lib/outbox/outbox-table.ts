@@ -128,13 +128,13 @@ export class OutboxTable {
     if (rows.length > 0) await this.run(this.statements.removeSpent(rows.length), seqsOf(rows));
   }
 
-  async retryLater(taskId: string, error: string, delayMs: number): Promise<void> {
-    await this.run(this.statements.retryLater, [delayMs, error, taskId]);
+  async retryLater(claim: string, taskId: string, error: string, delayMs: number): Promise<void> {
+    await this.run(this.statements.retryLater, [delayMs, error, taskId, claim]);
   }
 
   /** No relay submits the job any more, until {@link unpark}. */
-  async park(taskId: string, error: string): Promise<void> {
-    await this.run(this.statements.park, [error, taskId]);
+  async park(claim: string, taskId: string, error: string): Promise<void> {
+    await this.run(this.statements.park, [error, taskId, claim]);
   }
 
   /** The job was not added, since another one holds its dedupe key. */
@@ -175,10 +175,11 @@ export class OutboxTable {
     return Number(row?.stuck ?? 0);
   }
 
-  /** Deletes some rows of jobs that other ones stand for, if they are older than `ageMs`. */
-  async removeOldSame(ageMs: number, limit: number): Promise<void> {
+  /** Deletes some rows of jobs that other ones stand for, if they are older than `ageMs`. Returns their number. */
+  async removeOldSame(ageMs: number, limit: number): Promise<number> {
     const rows = await this.run(this.statements.oldSame, [ageMs, limit]);
     await this.removeSpent(rows.map(({ seq }) => ({ seq: Number(seq) })));
+    return rows.length;
   }
 
   private async run(

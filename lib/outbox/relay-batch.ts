@@ -72,12 +72,12 @@ export class RelayBatch {
   }
 
   async retryLater(row: OutboxRow, error: string, ms: number): Promise<void> {
-    await this.table.retryLater(row.taskId, error, ms);
+    await this.table.retryLater(this.claim, row.taskId, error, ms);
     this.open.delete(row);
   }
 
   async park(row: OutboxRow, error: string): Promise<void> {
-    await this.table.park(row.taskId, error);
+    await this.table.park(this.claim, row.taskId, error);
     this.open.delete(row);
   }
 

@@ -94,6 +94,46 @@ class Misuse {
     for (const n of steps) await ctx.step(`step ${n}`, () => 'x'.repeat(characters));
   }
 
+  /** Goes on with less after a step for which the journal has no room. */
+  @Task()
+  async tooLarge(@TaskCtx() ctx: TaskContext): Promise<string[]> {
+    const values: string[] = [];
+    const note = (value: string): void => void values.push(value);
+    for (let n = 0; n < 8; n++) await ctx.step(`part ${n}`, () => 'x'.repeat(950_000));
+    await ctx.step('large', () => 'x'.repeat(950_000)).catch((error: Error) => note(error.name));
+    await ctx.step('small', () => 'small').then(note);
+    return values;
+  }
+
+  @Task()
+  async manySignals(count: number, @TaskCtx() ctx: TaskContext): Promise<number> {
+    let characters = 0;
+    for (let n = 0; n < count; n++) characters += (await ctx.waitFor<string>('go')).length;
+    return ctx.step('characters', () => characters);
+  }
+
+  /** @param isUnique Whether the name of each step contains its row. */
+  @Task()
+  async inLoop(isUnique: boolean, @TaskCtx() ctx: TaskContext): Promise<string[]> {
+    const did: string[] = [];
+    const step = async (name: string): Promise<void> => void did.push(await ctx.step(name, () => name));
+    await step('before');
+    for await (const row of ctx.each('rows', () => [1, 2, 3], { cursor: (row) => row, every: 1 })) {
+      await step(isUnique ? `row ${row}` : 'row');
+      if (row === 2) break;
+    }
+    await step('after');
+    await step('after');
+    return did;
+  }
+
+  @Task()
+  async afterLoop(@TaskCtx() ctx: TaskContext): Promise<void> {
+    for await (const _ of ctx.each('rows', () => [1], { cursor: (row) => row }))
+      await ctx.step('row', () => 1);
+    await ctx.step('row', () => 2);
+  }
+
   @Task()
   async rows(@TaskCtx() ctx: TaskContext): Promise<number> {
     let count = 0;
@@ -192,6 +232,43 @@ export function durableCallCases(beds: Beds, engine: EngineUnderTest): void {
     const { status, errors } = await flowrra.waitForResult(id);
     expect([status, errors.map(({ code }) => code)]).toEqual(['failed', ['FLOWRRA_JOURNAL_FULL']]);
     expect(misuse.did).toEqual(['first', 'no first']);
+  });
+
+  it('a job may go on after a step for which its journal has no room', async () => {
+    const { app, flowrra, advance } = await beds.start([Misuse]);
+    const id = await flowrra.submit(app.get(Misuse).tooLarge);
+    await advance(0);
+    expect((await flowrra.waitForResult(id)).result).toEqual(['JournalFullError', 'small']);
+  });
+
+  it('the values of signals take no room from the steps of a job', async () => {
+    const { app, flowrra, advance } = await beds.start([Misuse]);
+    const id = await flowrra.submit(app.get(Misuse).manySignals, 10);
+    for (let n = 0; n < 10; n++) await flowrra.signal(id, 'go', 'x'.repeat(900_000));
+    await advance(1_000);
+    expect((await flowrra.waitForResult(id)).result).toBe(9_000_000);
+  });
+
+  it('in a loop of each, a second call of one name is rejected, also after the loop', async () => {
+    const { app, flowrra, advance } = await beds.start([Misuse]);
+    const misuse = app.get(Misuse);
+    const good = await flowrra.submit(misuse.inLoop, true);
+    const bad = [await flowrra.submit(misuse.inLoop, false), await flowrra.submit(misuse.afterLoop)];
+    await advance(0);
+    expect((await flowrra.waitForResult(good)).result).toEqual([
+      'before',
+      'row 1',
+      'row 2',
+      'after',
+      'after',
+    ]);
+    for (const id of bad) {
+      const [error] = (await flowrra.waitForResult(id)).errors;
+      expect([error?.code, error?.message]).toEqual([
+        'FLOWRRA_DURABLE',
+        expect.stringMatching(/^ctx\.step\(\): 'row' is used more than once in a job with ctx\.each\(\)\./),
+      ]);
+    }
   });
 
   it('signals to unknown, finished and removed jobs are rejected', async () => {

@@ -101,6 +101,11 @@ export interface CancelRecord {
   readonly reason: string;
 }
 
+/** Whether the record is that of a finished step that can be undone. */
+export function isUndoable(record: JournalRecord | undefined): record is StepRecord {
+  return record?.kind === 'step' && record.state === 'done' && record.canUndo === true;
+}
+
 /**
  * Tells attempts apart that are retries, and not replays after a wait or a crash: the time of the job's last error with
  * the number of retries, since two attempts may fail within a millisecond; 0 before the first error.

@@ -147,6 +147,9 @@ export class ThreadDurable implements DurableCalls {
       store: async (items, cursor, isDone) => {
         await this.request('each', { method: 'storeEach', opened: request, items, cursor, isDone });
       },
+      end: async () => {
+        await this.request('each', { method: 'endEach', opened: request });
+      },
     };
   }
 

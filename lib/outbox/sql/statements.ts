@@ -67,14 +67,14 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
         `${deleteByKey(jobs)} WHERE seq IN (${places(rows)}) AND (cancel_reason IS NOT NULL OR status = 'same')`,
       ),
 
-    /** Of milliseconds, an error and an id. */
+    /** Of milliseconds, an error, an id and a claim. A row that was cancelled meanwhile stays as it is. */
     retryLater: placed(
-      `UPDATE ${jobs} SET due_at = ${now} + ?, claim = NULL, tries = tries + 1, error = ? WHERE id = ?`,
+      `UPDATE ${jobs} SET due_at = ${now} + ?, claim = NULL, tries = tries + 1, error = ? WHERE id = ? AND claim = ? AND cancel_reason IS NULL`,
     ),
 
-    /** Of an error and an id. */
+    /** Of an error, an id and a claim. A row that was cancelled meanwhile stays as it is. */
     park: placed(
-      `UPDATE ${jobs} SET status = 'stuck', claim = NULL, tries = tries + 1, error = ? WHERE id = ?`,
+      `UPDATE ${jobs} SET status = 'stuck', claim = NULL, tries = tries + 1, error = ? WHERE id = ? AND claim = ? AND cancel_reason IS NULL`,
     ),
 
     /** Of the id of the other job and an id. */

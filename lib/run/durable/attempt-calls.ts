@@ -88,6 +88,7 @@ export class AttemptCalls implements DurableHost {
       const { startedAt = clock.now(), items = 0, isDone = false, cursor } = record ?? {};
       if (durable.isUndoing && !isDone) return durable.block();
       return {
+        end: isDone ? () => undefined : durable.names.loop(),
         items,
         cursor,
         isDone,

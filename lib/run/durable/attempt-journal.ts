@@ -9,6 +9,7 @@ import {
   ENDING_KEY,
   type EndingRecord,
   entryOf,
+  isUndoable,
   type JournalRecord,
   keyOf,
   type NamedKind,
@@ -20,6 +21,7 @@ import { untilAnswered } from './until-answered.js';
 
 /** The most entries that attempts append, without those of child jobs; and the most entries of child jobs. */
 const MAX_ENTRIES = 10_000;
+/** Of all entries that attempts append. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /** A job's journal as one attempt sees it: as it was when the attempt began, with the records that it has appended. */
@@ -30,6 +32,8 @@ export class AttemptJournal {
   hasAppended = false;
   /** When the last child job of the journal has ended; 0 for none. */
   lastChildEnd = 0;
+  /** The number of finished steps that can be undone. */
+  undoable = 0;
   private readonly records = new Map<string, JournalRecord>();
   private readonly signals = new Map<string, SignalRecord[]>();
   private loading: Promise<void> | null = null;
@@ -100,12 +104,16 @@ export class AttemptJournal {
    */
   async append(records: readonly JournalRecord[], always = false): Promise<void> {
     const entries = records.map((record) => entryOf(record));
-    for (const entry of entries) this.count(entry);
+    const before = { entries: this.entries, calls: this.calls, bytes: this.bytes };
+    const sizes = entries.map((entry) => this.count(entry));
     const isFull = this.entries > MAX_ENTRIES || this.calls > MAX_ENTRIES || this.bytes > MAX_BYTES;
-    if (isFull && !always)
-      throw new JournalFullError(
-        `The journal of the job is full: it has ${this.entries} steps and waits (at most ${MAX_ENTRIES}), ${this.calls} child jobs (at most ${MAX_ENTRIES}) and ${this.bytes} bytes (at most ${MAX_BYTES}). Move a part of the work to child jobs with ctx.call(), or return less from steps.`,
-      );
+    if (isFull && !always) {
+      const full = this.fullError();
+      // The method may catch the error, and go on with less.
+      for (const [index, { key }] of entries.entries()) this.resize(key, sizes[index]);
+      Object.assign(this, before);
+      throw full;
+    }
     if (!(await this.answered(() => this.store.append(this.attempt, entries))))
       throw new TaskLostError(
         'The lease of the job ended before a step was stored, so another worker runs the job. The outcome of this attempt does not count.',
@@ -134,18 +142,33 @@ export class AttemptJournal {
   }
 
   private keep(key: string, record: JournalRecord): void {
+    this.undoable += Number(isUndoable(record)) - Number(isUndoable(this.records.get(key)));
     this.records.set(key, record);
     if (record.kind === 'child') this.lastChildEnd = Math.max(this.lastChildEnd, record.at);
     if (record.kind === 'step') this.lastStepEnd = Math.max(this.lastStepEnd, record.endedAt);
   }
 
-  private count({ key, body }: JournalEntry): void {
+  /** Counts an entry of an attempt. Returns the size of the one that it replaces. */
+  private count({ key, body }: JournalEntry): number | undefined {
+    if (/^(child|signal):/.test(key)) return undefined;
     const size = Buffer.byteLength(body);
     const replaced = this.sizes.get(key);
     this.sizes.set(key, size);
     this.bytes += size - (replaced ?? 0);
-    if (replaced !== undefined) return;
+    if (replaced !== undefined) return replaced;
     if (/^(call|submit):/.test(key)) this.calls++;
-    else if (!/^(child|signal):/.test(key)) this.entries++;
+    else this.entries++;
+    return undefined;
+  }
+
+  private resize(key: string, size: number | undefined): void {
+    if (size === undefined) this.sizes.delete(key);
+    else this.sizes.set(key, size);
+  }
+
+  private fullError(): JournalFullError {
+    return new JournalFullError(
+      `The journal of the job is full: it has ${this.entries} steps and waits (at most ${MAX_ENTRIES}), ${this.calls} child jobs (at most ${MAX_ENTRIES}) and ${this.bytes} bytes (at most ${MAX_BYTES}). Move a part of the work to child jobs with ctx.call(), or return less from steps.`,
+    );
   }
 }

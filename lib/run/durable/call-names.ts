@@ -8,6 +8,10 @@ export class CallNames {
   private readonly counts = new Map<string, number>();
   /** The recorded names of this attempt's calls. */
   private readonly taken = new Set<string>();
+  /** The number of loops of `each` that are under way. */
+  private loops = 0;
+  /** Calls that were begun in a loop. A later attempt does not begin those of finished items again. */
+  private readonly inLoops = new Set<string>();
   private readonly waits = new Map<string, Promise<unknown>>();
 
   /**
@@ -20,7 +24,7 @@ export class CallNames {
     const key = `${kind}:${base}`;
     if (this.open.has(key))
       throw new DurableTaskError(
-        `ctx.${METHODS[kind]}: '${base}' is still under way, and was begun again. Give each its own name${kind === 'call' || kind === 'submit' ? ': ctx.with({ key: … })' : ''}, such as one that contains the id of its subject.`,
+        `ctx.${METHODS[kind]}: '${base}' is still under way, and was begun again. ${ownName(kind)}`,
       );
     this.open.add(key);
     try {
@@ -33,6 +37,11 @@ export class CallNames {
   private nameOf(kind: NamedKind, base: string): string {
     const key = `${kind}:${base}`;
     const count = this.counts.get(key) ?? 0;
+    if (count > 0 && (this.loops > 0 || this.inLoops.has(key)))
+      throw new DurableTaskError(
+        `ctx.${METHODS[kind]}: '${base}' is used more than once in a job with ctx.each(). A later attempt does not run finished items again, so calls of one name cannot be numbered. ${ownName(kind)}`,
+      );
+    if (this.loops > 0) this.inLoops.add(key);
     this.counts.set(key, count + 1);
     const name = count === 0 ? base : `${base}:${count}`;
     const taken = `${kind}:${name}`;
@@ -44,6 +53,12 @@ export class CallNames {
     return name;
   }
 
+  /** A loop of `each` has begun. Call the returned function at its end. */
+  loop(): () => void {
+    this.loops++;
+    return () => void this.loops--;
+  }
+
   /** A second wait for a signal, while one is under way, joins it. */
   joined(signal: string, wait: () => Promise<unknown>): Promise<unknown> {
     let waiting = this.waits.get(signal);
@@ -53,6 +68,11 @@ export class CallNames {
     }
     return waiting;
   }
+}
+
+function ownName(kind: NamedKind): string {
+  const key = kind === 'call' || kind === 'submit' ? ': ctx.with({ key: … })' : '';
+  return `Give each its own name${key}, such as one that contains the id of its subject.`;
 }
 
 /** The name of a child job's call. */

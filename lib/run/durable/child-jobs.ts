@@ -56,6 +56,8 @@ interface Waiting extends ChildCall {
 export class ChildJobs {
   /** Calls of this turn, which are submitted together. */
   private group: Waiting[] = [];
+  /** Whether this attempt has begun to submit a child. */
+  hasBegun = false;
 
   constructor(
     private readonly durable: DurableAttempt,
@@ -142,6 +144,7 @@ export class ChildJobs {
   /** The jobs are submitted first: after a crash in between, they are submitted again under the same ids. */
   private async send(some: readonly Waiting[]): Promise<void> {
     const { submitter, clock, end } = this.parts;
+    this.hasBegun = true;
     const [first] = some as readonly [Waiting, ...Waiting[]];
     const span = this.parts.span();
     const submissions = some.map((each) => ({ args: each.args, options: this.optionsOf(each) }));

@@ -25,6 +25,8 @@ export interface EachPosition {
   /** The cursor of the last item that is done, as JSON; `undefined` before the first one. */
   readonly cursor: unknown;
   store(items: number, cursor: unknown, isDone: boolean): Promise<void>;
+  /** The loop has ended, with or without its last item. */
+  end(): Promise<void> | void;
   /** The attempt is not suspended while `fn` runs. */
   active<T>(fn: () => Promise<T>): Promise<T>;
 }

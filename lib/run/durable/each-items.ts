@@ -20,13 +20,26 @@ export async function* eachItems(
   name: string,
   source: EachSource,
   options: unknown,
-  { codec, clock, open }: EachParts,
+  parts: EachParts,
 ): AsyncIterable<unknown> {
   checkStepName(name, 'ctx.each() name');
   if (typeof source !== 'function') throw wrong('ctx.each() source', source, 'It must be a function.');
-  const { cursor, every = Infinity } = resolveEachOptions(options ?? {});
-  const position = await open(name);
+  const resolved = resolveEachOptions(options ?? {});
+  const position = await parts.open(name);
   if (position.isDone) return;
+  try {
+    yield* itemsAfter(position, source, resolved, parts);
+  } finally {
+    await position.end();
+  }
+}
+
+async function* itemsAfter(
+  position: EachPosition,
+  source: EachSource,
+  { cursor, every = Infinity }: ReturnType<typeof resolveEachOptions>,
+  { codec, clock }: EachParts,
+): AsyncIterable<unknown> {
   let [items, storedItems, storedAt] = [position.items, position.items, clock.now()];
   let reached: unknown = position.cursor;
   const after = reached === undefined ? [] : [payloadFromJson(reached)];

@@ -4,7 +4,7 @@ import type { Clock } from '../../job/clock.js';
 import { resolveStepOptions, type ResolvedStep, type StepCall } from '../../job/durable-options.js';
 import { TaskRunTimeoutError } from '../../job/errors.js';
 import type { Attempt, AttemptError } from '../../job/job.js';
-import { roundOf, type StepRecord } from '../../job/journal/journal-record.js';
+import { isUndoable, roundOf, type StepRecord } from '../../job/journal/journal-record.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
 import { printed, shownText } from '../../job/show-value.js';
@@ -75,7 +75,7 @@ export class Steps {
 
   /** Whether a finished step of any attempt can be undone. */
   get canUndo(): boolean {
-    return this.undoable().length > 0;
+    return this.durable.journal.undoable > 0;
   }
 
   /** Whether another attempt has to undo steps: one, in case that the code is not reached each time. */
@@ -85,10 +85,7 @@ export class Steps {
 
   /** The finished steps of all attempts that can be undone, oldest first. */
   private undoable(): StepRecord[] {
-    return [...this.durable.journal.all()].filter(
-      (record): record is StepRecord =>
-        record.kind === 'step' && record.state === 'done' && record.canUndo === true,
-    );
+    return [...this.durable.journal.all()].filter(isUndoable);
   }
 
   /** Undoes the finished steps, the last one first. A step that cannot be undone is logged. */
@@ -146,7 +143,8 @@ export class Steps {
     if (options.undo !== undefined && record.state === 'done')
       this.undos.set(record.name, { record, options });
     // The rest of the code would run for nothing, and might not return.
-    if (this.durable.isUndoing && this.undos.size >= this.undoable().length) return this.durable.block();
+    if (this.durable.isUndoing && this.undos.size >= this.durable.journal.undoable)
+      return this.durable.block();
     return resultOf(record);
   }
 

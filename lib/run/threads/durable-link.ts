@@ -119,6 +119,8 @@ export class DurableLink {
       }
       case 'storeEach':
         return this.positions.get(call.opened)?.store(call.items, call.cursor, call.isDone);
+      case 'endEach':
+        return this.positions.get(call.opened)?.end();
     }
   }
 

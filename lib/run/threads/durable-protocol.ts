@@ -21,7 +21,8 @@ export type DurableRequest =
       readonly items: number;
       readonly cursor: unknown;
       readonly isDone: boolean;
-    };
+    }
+  | { readonly method: 'endEach'; readonly opened: number };
 
 /** The position of an `each`, without its methods. */
 export interface WiredPosition {

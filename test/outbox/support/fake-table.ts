@@ -87,16 +87,16 @@ export class FakeTable implements Table {
     this.delete(rows, () => true);
   }
 
-  async retryLater(taskId: string, error: string, delayMs: number): Promise<void> {
+  async retryLater(claim: string, taskId: string, error: string, delayMs: number): Promise<void> {
     this.answer();
-    const row = this.row(taskId);
+    const row = this.claimedRow(claim, taskId);
     if (row)
       Object.assign(row, { due: this.clock.now() + delayMs, claim: null, tries: row.tries + 1, error });
   }
 
-  async park(taskId: string, error: string): Promise<void> {
+  async park(claim: string, taskId: string, error: string): Promise<void> {
     this.answer();
-    const row = this.row(taskId);
+    const row = this.claimedRow(claim, taskId);
     if (row) Object.assign(row, { due: null, claim: null, tries: row.tries + 1, error });
   }
 
@@ -110,6 +110,10 @@ export class FakeTable implements Table {
     this.answer();
     const row = this.row(taskId);
     if (row) Object.assign(row, { cancelReason: reason, due: this.clock.now() });
+  }
+
+  private claimedRow(claim: string, taskId: string): FakeRow | undefined {
+    return this.rows.find((row) => row.id === taskId && row.claim === claim && row.cancelReason === null);
   }
 
   private claimed(claim: string, rows: readonly OutboxRow[]): FakeRow[] {

@@ -225,6 +225,22 @@ describe('a cancelled job', () => {
     expect(table.rows).toEqual([]);
   });
 
+  it.each([0, 4])('while its try fails keeps its row, and is cancelled: after %d tries', async (tries) => {
+    const { relay, table, engine, clock, cancelled, ids } = setUp();
+    table.add('unwanted');
+    Object.assign(table.rows[0]!, { tries });
+    engine.accept = async ({ taskId }) => {
+      if (ids().length > 1) return taskId;
+      await table.cancel(taskId, 'enough');
+      throw new FlowrraConfigError('not this one');
+    };
+    await relay.relayAll();
+    await clock.advance(30_000);
+    await relay.relayAll();
+    expect(cancelled).toEqual([['unwanted', 'enough']]);
+    expect(table.rows).toEqual([]);
+  });
+
   it('while another job takes its key keeps its row, and is cancelled by the next batch', async () => {
     const { relay, table, engine, cancelled, ids } = setUp();
     table.add('unwanted');
