@@ -45,6 +45,21 @@ export default {
       '^lib/(job|run|results|engine/[^/]+$|engine/embedded|engine/$1)',
       'No engine imports another engine.',
     ),
+    only(
+      '^lib/nest/',
+      '^lib/(job|results|run|nest|outbox/connected-outbox\\.ts|engine/[^/]+\\.ts)',
+      'The module knows the seams, and the inside of no engine.',
+    ),
+    only(
+      '^lib/(health|telemetry)/',
+      '^lib/(job|results|run|nest|$1|outbox/connected-outbox\\.ts)',
+      'They read what the module offers.',
+    ),
+    only(
+      '^lib/testing/',
+      '^lib/(job|results|run|nest|outbox|testing|engine/[^/]+\\.ts|engine/(embedded|memory))',
+      'The test kit runs jobs on the memory engine.',
+    ),
   ],
   options: {
     tsPreCompilationDeps: true,
