@@ -11,7 +11,7 @@ import { randomFrom } from '../support/random.js';
 import { DRIVER, sqliteEngine } from '../support/sqlite.js';
 import { until } from '../support/until.js';
 import { Client } from './client.js';
-import { type Line, problemsOf, readLedger } from './ledger.js';
+import { badlySubmitted, type Line, problemsOf, readLedger } from './ledger.js';
 import { endOf, programsOf } from './model.js';
 import { type Plan, randomPlan } from './programs.js';
 import { Workers } from './workers.js';
@@ -163,8 +163,9 @@ export function crashCases(kind: Kind): void {
     );
     expect(await workers.stop()).toEqual(Array(WORKERS).fill(0));
 
-    const lines = byJob(readLedger(ledger));
-    const found: string[] = [];
+    const all = readLedger(ledger);
+    const lines = byJob(all);
+    const found = badlySubmitted(all);
     for (const [taskId, own] of lines) {
       const path = own.find(({ word }) => word === 'started')?.name ?? '';
       const job = await client.details(taskId);

@@ -4,9 +4,10 @@ import type { Program } from './fixtures/program.js';
 import { orderedSteps, stepsOf } from './model.js';
 
 export interface Line {
-  readonly word: 'started' | 'waits' | 'began' | 'ended' | 'passed' | 'failed' | 'undoing' | 'undid';
+  readonly word:
+    'started' | 'submitted' | 'waits' | 'began' | 'ended' | 'passed' | 'failed' | 'undoing' | 'undid';
   readonly taskId: string;
-  /** The name of a step or a signal; the path of a program. */
+  /** The name of a step or a signal; the path of a program that was started or submitted. */
   readonly name: string;
   readonly number: number;
 }
@@ -19,6 +20,18 @@ export function readLedger(file: string): Line[] {
     const [word, taskId, name, number] = line.split(' ') as [Line['word'], string, string, string];
     return { word, taskId, name, number: Number(number) };
   });
+}
+
+/** Submissions that have started no job, or more than one. */
+export function badlySubmitted(lines: readonly Line[]): string[] {
+  const jobs = new Map<string, Set<string>>();
+  for (const { word, taskId, name } of lines)
+    if (word === 'started') jobs.set(name, (jobs.get(name) ?? new Set()).add(taskId));
+  const submitted = new Set(lines.filter(({ word }) => word === 'submitted').map(({ name }) => name));
+  return [...submitted]
+    .map((path) => [path, jobs.get(path)?.size ?? 0] as const)
+    .filter(([, count]) => count !== 1)
+    .map(([path, count]) => `${path} was submitted once, and started ${count} jobs`);
 }
 
 export type EndedJob = Pick<JobDetails, 'taskId' | 'status' | 'steps'>;

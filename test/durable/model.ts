@@ -41,6 +41,10 @@ function valueOf(action: Action, attempt: number, done: Set<string>): unknown {
       done.add(action.name);
       return action.name;
     case 'sleep':
+    case 'submit':
+      return null;
+    case 'each':
+      for (const item of action.items) valueOf(item, attempt, done);
       return null;
     case 'signal':
       return signalValue(action.name);
@@ -60,16 +64,17 @@ function valueOf(action: Action, attempt: number, done: Set<string>): unknown {
 export function stepsOf(actions: readonly Action[]): StepAction[] {
   return actions.flatMap((action) => {
     if (action.kind === 'group') return action.branches.flatMap((branch) => stepsOf(branch));
+    if (action.kind === 'each') return [...action.items];
     return action.kind === 'step' ? [action] : [];
   });
 }
 
-/** A program and those of its child jobs, by their paths. */
+/** A program and those of its child jobs and submissions, by their paths. */
 export function programsOf(program: Program, found = new Map<string, Program>()): Map<string, Program> {
   found.set(program.path, program);
   const visit = (actions: readonly Action[]): void => {
     for (const action of actions) {
-      if (action.kind === 'child') programsOf(action.program, found);
+      if (action.kind === 'child' || action.kind === 'submit') programsOf(action.program, found);
       if (action.kind === 'group') for (const branch of action.branches) visit(branch);
     }
   };
@@ -85,6 +90,7 @@ export function orderedSteps(program: Program): [before: string, after: string][
     for (const action of actions) {
       if (action.kind === 'step') pairs.push(...settled.map((name): [string, string] => [name, action.name]));
       if (action.kind === 'step') settled.push(action.name);
+      if (action.kind === 'each') settled.push(...visit(action.items, settled).slice(settled.length));
       if (action.kind === 'group') {
         const inBranches = action.branches.flatMap((branch) => visit(branch, settled).slice(settled.length));
         settled.push(...inBranches);

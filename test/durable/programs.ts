@@ -43,13 +43,24 @@ function randomProgram(random: Random, path: string, depth: number, isCancelled:
       isCaught: chance(0.5),
     };
   };
+  const submission = (): Action => {
+    const own = name();
+    return { kind: 'submit', name: own, program: randomProgram(random, `${path}/${own}`, depth + 1, false) };
+  };
+  const each = (): Action => {
+    const own = name();
+    const items = Array.from({ length: 1 + Math.trunc(random() * 4) }, () => ({ ...step(), canUndo: false }));
+    return { kind: 'each', name: own, items };
+  };
   const action = (isInGroup: boolean): Action => {
     const drawn = random();
     if (drawn < 0.45) return step();
     if (drawn < 0.55) return { kind: 'sleep', name: name(), ms: ms() };
     if (drawn < 0.65) return { kind: 'signal', name: name(), isSent: !(isCancelled && chance(0.3)) };
     if (drawn < 0.7) return { kind: 'late', name: name(), ms: ms() };
-    if (drawn < 0.87) return depth < DEEPEST ? child() : step();
+    if (drawn < 0.83) return depth < DEEPEST ? child() : step();
+    if (drawn < 0.87) return depth < DEEPEST ? submission() : step();
+    if (drawn < 0.91) return each();
     if (isInGroup) return step();
     const branches = Array.from({ length: 2 + Math.trunc(random() * 2) }, () => actions(2, true));
     return { kind: 'group', branches };

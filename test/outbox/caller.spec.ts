@@ -17,7 +17,8 @@ import { Gate } from '../support/gate.js';
 import { sqliteEngine } from '../support/sqlite.js';
 import { until } from '../support/until.js';
 import { Recording, startContexts, stopContexts } from '../telemetry/open-telemetry.js';
-import { type Bench, Benches, type BenchOptions, guardedEngine } from './support/outbox-bench.js';
+import { guardedEngine } from '../support/guarded-engine.js';
+import { type Bench, Benches, type BenchOptions } from './support/outbox-bench.js';
 
 const HOUR = 3_600_000;
 const tenant = new AsyncLocalStorage<string>();

@@ -4,7 +4,8 @@ import { Gate } from '../support/gate.js';
 import { sqliteEngine, tempFile } from '../support/sqlite.js';
 import { startApp } from '../support/app.js';
 import { until } from '../support/until.js';
-import { type Bench, Benches, type BenchOptions, guardedEngine } from './support/outbox-bench.js';
+import { guardedEngine } from '../support/guarded-engine.js';
+import { type Bench, Benches, type BenchOptions } from './support/outbox-bench.js';
 import { withoutLogs } from './support/without-logs.js';
 
 const logged = withoutLogs();

@@ -122,6 +122,20 @@ export function roundOf({
 
 const ROUNDS_PER_MS = 1_000;
 
+/**
+ * Tells the series of attempts apart that each retry of a failed job begins: the time of the last error before the
+ * series; 0 for the first one.
+ */
+export function seriesOf({
+  errors,
+  retries,
+}: {
+  readonly errors: readonly AttemptError[];
+  readonly retries: number;
+}): number {
+  return errors.at(-1 - retries)?.at ?? 0;
+}
+
 /** The kinds of records that a method writes under a name of its own. */
 export type NamedKind = 'step' | 'sleep' | 'wait' | 'call' | 'submit' | 'each';
 

@@ -7,7 +7,7 @@ import { type ChildOptions, splitChildOptions } from '../../job/durable-options.
 import { ChildFailedError } from '../../job/durable-errors.js';
 import { EngineError, SubmitUncertainError } from '../../job/errors.js';
 import { type Attempt, isFinal, type JobRow } from '../../job/job.js';
-import { type CallRecord, type ChildRecord, roundOf } from '../../job/journal/journal-record.js';
+import { type CallRecord, type ChildRecord, roundOf, seriesOf } from '../../job/journal/journal-record.js';
 import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
 import { resolveSubmitOptions, type ResolvedSubmit } from '../../job/submit-options.js';
 import type { JobControl } from '../../engine/control.js';
@@ -56,8 +56,6 @@ interface Waiting extends ChildCall {
 export class ChildJobs {
   /** Calls of this turn, which are submitted together. */
   private group: Waiting[] = [];
-  /** Whether this attempt has begun to submit a child. */
-  hasBegun = false;
 
   constructor(
     private readonly durable: DurableAttempt,
@@ -106,10 +104,11 @@ export class ChildJobs {
     const recorded = journal.get<CallRecord>(call.kind, name);
     if (recorded !== undefined && (isUndoing || !this.isToRepeat(recorded))) return recorded;
     if (isUndoing) return this.durable.block();
-    const taskId = childId(this.parts.attempt.taskId, `${call.kind}:${name}`, this.round);
+    const failedBefore = recorded?.taskId;
+    const taskId = childId(this.parts.attempt, `${call.kind}:${name}`, failedBefore);
     await new Promise<void>((resolve, reject) => {
       const settle = (error: unknown): void => (error === null ? resolve() : reject(error));
-      this.group.push({ ...call, name, taskId, failedBefore: recorded?.taskId, settle });
+      this.group.push({ ...call, name, taskId, failedBefore, settle });
       // The last promise of a turn may add a further call.
       if (this.group.length === 1) detached(() => setImmediate(() => void this.sendGroup()));
     });
@@ -144,7 +143,6 @@ export class ChildJobs {
   /** The jobs are submitted first: after a crash in between, they are submitted again under the same ids. */
   private async send(some: readonly Waiting[]): Promise<void> {
     const { submitter, clock, end } = this.parts;
-    this.hasBegun = true;
     const [first] = some as readonly [Waiting, ...Waiting[]];
     const span = this.parts.span();
     const submissions = some.map((each) => ({ args: each.args, options: this.optionsOf(each) }));
@@ -199,9 +197,13 @@ export class ChildJobs {
   }
 }
 
-/** The same at each attempt of the parent, until the parent is retried. */
-function childId(parentId: string, name: string, round: number): string {
-  return `c${createHash('sha256').update(`${round} ${parentId} ${name}`).digest('base64url')}`;
+/**
+ * The same at each attempt of the parent: one may fail before it has recorded the child that it has submitted. Another
+ * one for a child that has failed, and once the parent has failed and was retried.
+ */
+function childId(parent: Attempt, name: string, failedBefore = ''): string {
+  const source = `${seriesOf(parent)} ${parent.taskId} ${name} ${failedBefore}`;
+  return `c${createHash('sha256').update(source).digest('base64url')}`;
 }
 
 /** The record of a child's end for the journal of its parent. */

@@ -42,7 +42,6 @@ export class DurableRun {
   private readonly journal: AttemptJournal;
   private readonly durable: DurableAttempt;
   private readonly steps: Steps;
-  private readonly children: ChildJobs;
   /** Ends the steps that are under way. */
   private readonly stepEnd = new LazyAbort();
 
@@ -59,7 +58,7 @@ export class DurableRun {
     const durable = (this.durable = new DurableAttempt(this.journal, clock, state, parts.probe));
     const finished = observer.stepFinished.bind(observer, attempt);
     this.steps = new Steps(durable, { ...parts, attempt, end: this.stepEnd, finished, span: state.span });
-    const children = (this.children = new ChildJobs(durable, { ...parts, attempt, end, span: state.span }));
+    const children = new ChildJobs(durable, { ...parts, attempt, end, span: state.span });
     this.calls = new AttemptCalls({ ...parts, durable, steps: this.steps, children });
   }
 
@@ -145,7 +144,7 @@ export class DurableRun {
 
   /** An earlier attempt may have died between the submission of a child and its record. */
   private get hasChildren(): boolean {
-    if (this.attempt.isResumed === true || this.children.hasBegun) return true;
+    if (this.attempt.isResumed === true) return true;
     for (const { kind } of this.journal.all()) if (kind === 'call') return true;
     return false;
   }
