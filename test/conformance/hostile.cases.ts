@@ -156,7 +156,10 @@ const FAILURES: readonly [keyof Hostile, RegExp][] = [
   ['throwsUndefined', /NonError: The task threw undefined/],
   ['rejectsNull', /NonError: The task threw null/],
   ['throwsText', /NonError: The task threw 'just text'/],
-  ['throwsObject', /NonError: The task threw {"code":5,"details":{"field":"total"}}, which is not an Error\./],
+  [
+    'throwsObject',
+    /NonError: The task threw {"code":5,"details":{"field":"total"}}, which is not an Error\./,
+  ],
   ['throwsHandles', /NonError: The task threw an object with status, retry, which is not an Error\./],
   ['throwsHugeObject', /NonError: The task threw {"text":"x{900,990}…, which is not an Error\./],
   ['throwsObjectTrap', /NonError: The task threw an object, which is not an Error\./],

@@ -47,7 +47,9 @@ it('brings errors back, and those that steer the job steer it', async () => {
       (what): [string, string] => ['throws', what],
     ),
   );
-  expect(answers['throws undefined']?.error).toBe('NonError: The task threw undefined, which is not an Error.');
+  expect(answers['throws undefined']?.error).toBe(
+    'NonError: The task threw undefined, which is not an Error.',
+  );
   expect(answers['throws null']?.error).toBe('NonError: The task threw null, which is not an Error.');
   expect(answers['throws object']).toMatchObject({
     error: 'NonError: The task threw {"code":5}, which is not an Error.',
