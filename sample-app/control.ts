@@ -139,11 +139,7 @@ export async function operate(flowrra: FlowrraService, taskId: string): Promise<
   await flowrra.queues.resume('invoices');
 
   const counts = await flowrra.jobs.counts(); // by queue and status
-  const { jobs, cursor } = await flowrra.jobs.find({
-    status: 'failed',
-    task: 'InvoiceTasks.book',
-    limit: 20,
-  });
+  const { jobs, cursor } = await flowrra.jobs.find({ status: 'failed', task: 'InvoiceTasks.book' });
   const details = await flowrra.jobs.get(taskId); // with arguments, errors and log
   await flowrra.jobs.retry(taskId); // under its id, with all its retries
   await flowrra.jobs.retryAll({ queue: 'invoices', from: new Date(Date.now() - 3_600_000) });

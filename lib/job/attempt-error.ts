@@ -13,7 +13,7 @@ const MAX_KEYS = 20;
 /** The value that a task threw, as plain data of limited size. Never throws, whatever the value is. */
 export function describeError(error: unknown, attempt: number, at: number): AttemptError {
   if (typeof error !== 'object' || error === null || !looksLikeError(error)) {
-    const message = `The task threw ${preview(error)}, which is no Error.`;
+    const message = `The task threw ${preview(error)}, which is not an Error.`;
     const code = codeOf(error);
     return { attempt, name: 'NonError', message: cut(message, MAX_MESSAGE), code, stack: null, at };
   }

@@ -95,7 +95,7 @@ export function outcomeBeforeStart(attempt: Attempt, policy: TaskPolicy, clock: 
 /** For a job that was claimed again after more dead workers than `maxRescues` allows. */
 export function lostOutcome(attempt: Attempt, now: number): Outcome {
   const error = new TaskLostError(
-    'Its workers died or were blocked while they ran it, too many times, so the job is not run again. Check what ends the process or blocks it for longer than a lease: a crash in native code, out of memory, a long synchronous computation.',
+    'Too many workers died or were blocked while they ran the job, so it is not run again. Check what ends the process or blocks it for longer than a lease: a crash in native code, out of memory, a long synchronous computation.',
   );
   return failedOutcome(error, attempt, now);
 }

@@ -45,6 +45,10 @@ it.each(['jest', 'vitest'])(
   },
 );
 
+it('keeps the README at 400 lines or fewer', () => {
+  expect(textOf('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(400);
+});
+
 it('names commands that exist', () => {
   const named = [...everything.matchAll(/npm (?:run )?([a-z:]+)/g)]
     .map(([, name]) => name as string)

@@ -47,10 +47,12 @@ it('brings errors back, and those that steer the job steer it', async () => {
       (what): [string, string] => ['throws', what],
     ),
   );
-  expect(answers['throws undefined']?.error).toBe('NonError: The task threw undefined, which is no Error.');
-  expect(answers['throws null']?.error).toBe('NonError: The task threw null, which is no Error.');
+  expect(answers['throws undefined']?.error).toBe(
+    'NonError: The task threw undefined, which is not an Error.',
+  );
+  expect(answers['throws null']?.error).toBe('NonError: The task threw null, which is not an Error.');
   expect(answers['throws object']).toMatchObject({
-    error: 'NonError: The task threw {"code":5}, which is no Error.',
+    error: 'NonError: The task threw {"code":5}, which is not an Error.',
     code: '5',
   });
   expect(answers['throws function']?.error).toMatch(/NonError: The task threw .*Function/);

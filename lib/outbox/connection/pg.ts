@@ -84,7 +84,7 @@ export async function listenOn<T extends PgClient>(
     await end();
     throw error;
   }
-  if (ended) throw new Error('The connection ended when it had begun to listen.');
+  if (ended) throw new Error('The connection closed after LISTEN.');
   listening = true;
   return end;
 }

@@ -160,7 +160,7 @@ export class DurableRun {
       finishedBefore: undefined,
       tag: parentTag(this.attempt.taskId),
     };
-    const reason = `The job ${this.attempt.taskId} that has called it has ended without success.`;
+    const reason = `The parent job ${this.attempt.taskId} failed or was cancelled.`;
     // The submission time of a child is that of another machine's clock, so it is no condition.
     await this.parts.operations?.bulk({ kind: 'cancel', reason }, jobs, Number.MAX_SAFE_INTEGER - 1);
   }
