@@ -119,6 +119,24 @@ export function scheduleCases(beds: Beds, engine: EngineUnderTest): void {
     expect(reports.tenants).toHaveLength(3);
   });
 
+  it('the history has the newest 20 occurrences, newest first', async () => {
+    const { app, advance, flowrra } = await beds.start([Reports]);
+    const { sync, tenants } = app.get(Reports);
+    await flowrra.schedules.set('sync', { every: '1m' }, sync, 'acme');
+    const historyAfter = async (minutes: number): Promise<number[]> => {
+      await advance(minutes * MINUTE);
+      const found = await flowrra.schedules.get('sync');
+      return found?.history.map(({ at }) => at.getTime()) ?? [];
+    };
+    const first20 = await historyAfter(20);
+    expect(first20).toHaveLength(20);
+    const newest = first20[0] as number;
+    const expected = Array.from({ length: 20 }, (_, n) => newest + (3 - n) * MINUTE);
+    expect(await historyAfter(3)).toEqual(expected);
+    expect(tenants).toHaveLength(23);
+    expect((await flowrra.schedules.get('sync'))?.counts.submitted).toBe(23);
+  });
+
   it('a pause leaves out the occurrences of its time, and a trigger uses up none', async () => {
     const { app, advance, flowrra } = await beds.start([Reports]);
     const { sync, tenants } = app.get(Reports);
