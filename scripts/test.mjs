@@ -20,6 +20,7 @@ const ON_SQLITE = [
   'test/sqlite',
   'test/crash',
   'test/durable/sqlite',
+  'test/e2e/expenses.sqlite',
   'test/outbox/connection/libraries',
   'test/outbox/recipes/sqlite',
 ];
@@ -27,6 +28,7 @@ const ON_SERVERS = [
   'test/bullmq',
   'test/durable/postgres',
   'test/durable/redis',
+  'test/e2e/expenses.redis',
   'test/e2e/sample-app.redis',
   'test/e2e/sample-app.postgres',
   'test/e2e/sample-outage',

@@ -21,7 +21,9 @@ import { resultCases } from './result.cases.js';
 import { retryCases } from './retry.cases.js';
 import { durableCases } from './durable.cases.js';
 import { durableCallCases } from './durable-call.cases.js';
+import { durableChildrenCases } from './durable-children.cases.js';
 import { durableEndCases } from './durable-end.cases.js';
+import { durableStopCases } from './durable-stop.cases.js';
 import { scheduleCases } from './schedule.cases.js';
 import { scheduleStoreCases } from './schedule-store.cases.js';
 import { stopCases } from './stop.cases.js';
@@ -63,6 +65,8 @@ export function describeEngine(engine: EngineUnderTest): void {
     describe('durable tasks', () => durableCases(beds, engine));
     describe('calls of durable tasks', () => durableCallCases(beds, engine));
     describe('ends of durable tasks', () => durableEndCases(beds, engine));
+    describe('child jobs of durable tasks', () => durableChildrenCases(beds, engine));
+    describe('durable tasks that are left behind', () => durableStopCases(beds, engine));
     describe('hostile schedules', () => hostileScheduleCases(beds, engine));
     describe('stored schedules', () => scheduleStoreCases(beds, engine));
     describe('durability', () => durabilityCases(beds, engine));

@@ -60,6 +60,16 @@ class Slow {
   }
 }
 
+@Injectable()
+class Poller {
+  readonly polled: string[] = [];
+
+  @Task()
+  poll(by: string): void {
+    this.polled.push(by);
+  }
+}
+
 /** Schedules, of decorators and of run time. */
 export function scheduleCases(beds: Beds, engine: EngineUnderTest): void {
   if (engine.cannot.includes('schedule')) return rejectedCases(beds);
@@ -117,6 +127,24 @@ export function scheduleCases(beds: Beds, engine: EngineUnderTest): void {
     expect(await flowrra.schedules.remove('sync:acme')).toBe(false);
     await advance(2 * HOUR);
     expect(reports.tenants).toHaveLength(3);
+  });
+
+  it('the history has the newest 20 occurrences, newest first', async () => {
+    const { app, advance, flowrra } = await beds.start([Reports]);
+    const { sync, tenants } = app.get(Reports);
+    await flowrra.schedules.set('sync', { every: '1m' }, sync, 'acme');
+    const historyAfter = async (minutes: number): Promise<number[]> => {
+      await advance(minutes * MINUTE);
+      const found = await flowrra.schedules.get('sync');
+      return found?.history.map(({ at }) => at.getTime()) ?? [];
+    };
+    const first20 = await historyAfter(20);
+    expect(first20).toHaveLength(20);
+    const newest = first20[0] as number;
+    const expected = Array.from({ length: 20 }, (_, n) => newest + (3 - n) * MINUTE);
+    expect(await historyAfter(3)).toEqual(expected);
+    expect(tenants).toHaveLength(23);
+    expect((await flowrra.schedules.get('sync'))?.counts.submitted).toBe(23);
   });
 
   it('a pause leaves out the occurrences of its time, and a trigger uses up none', async () => {
@@ -340,6 +368,42 @@ function sharedCases(beds: Beds): void {
     await until(async () => (await again.flowrra.schedules.get('poll'))?.orphaned === false, {
       describe: 'the schedule is seen again',
     });
+  });
+
+  it('a running worker hears of schedules that another application sets, pauses, resumes and removes', async () => {
+    // The worker has no schedule of its own, so it has no timer either: it learns of the changes from the store alone.
+    const worker = await beds.start([Poller]);
+    const { polled } = worker.app.get(Poller);
+    const other = await beds.start([], { role: 'producer', remoteTasks: { 'Poller.poll': {} } }, worker);
+    const { schedules } = other.flowrra;
+    /** A worker reads the store each second of real time, so virtual time goes on until it has done so. */
+    const hears = (): Promise<void> => {
+      const before = polled.length;
+      const runs = async (): Promise<boolean> => {
+        await worker.advance(SECOND);
+        return polled.length > before;
+      };
+      return until(runs, { describe: 'the worker hears of the change' });
+    };
+    const runsNoMore = async (): Promise<void> => {
+      const before = polled.length;
+      await worker.advance(MINUTE);
+      expect(polled).toHaveLength(before);
+    };
+
+    await schedules.set('sync', { every: '1s' }, 'Poller.poll', 'first');
+    await hears();
+    await schedules.pause('sync');
+    await runsNoMore();
+    await schedules.resume('sync');
+    await hears();
+    await schedules.set('sync', { every: '365d' }, 'Poller.poll', 'second');
+    await runsNoMore();
+    await schedules.set('sync', { every: '1s' }, 'Poller.poll', 'third');
+    await hears();
+    expect([...new Set(polled)]).toEqual(['first', 'third']);
+    expect(await schedules.remove('sync')).toBe(true);
+    await runsNoMore();
   });
 
   it('a process that started earlier does not undo a newer declaration', async () => {
