@@ -22,6 +22,21 @@ export async function enginePlace(kind, folder) {
     async start({ providers = [], counted = (made) => made, ...options } = {}) {
       return start({ engine: counted(await resolved(engine())), ...options }, providers);
     },
+    /** A client of the server that is not Flowrra's. Without a server, it asks the event loop. */
+    async client() {
+      if (kind === 'redis') {
+        const { Redis } = await import('ioredis');
+        const client = new Redis(connection);
+        return { ask: () => client.ping(), close: () => client.disconnect() };
+      }
+      if (kind === 'postgres') {
+        const { default: pg } = await import('pg');
+        const client = new pg.Client({ connectionString: connection });
+        await client.connect();
+        return { ask: () => client.query('SELECT 1'), close: () => client.end() };
+      }
+      return { ask: () => new Promise(setImmediate), close: () => undefined };
+    },
     async stop() {
       await services?.stop();
       for (const end of ['', '-wal', '-shm']) rmSync(file + end, { force: true });
