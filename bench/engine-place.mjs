@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { startServices } from '../scripts/services/services.mjs';
 import { bullmq } from '../dist/engine/bullmq/index.js';
@@ -16,8 +16,8 @@ export async function enginePlace(kind, folder) {
   const engine = () =>
     kind === 'memory' ? 'memory:' : kind === 'sqlite' ? sqlite({ file }) : bullmq({ connection });
   return {
-    /** The database file, for SQLite. */
-    file,
+    /** The bytes of the database file; 0 without one. */
+    size: () => (kind === 'sqlite' ? statSync(file).size : 0),
     /** @param counted Wraps the engine. */
     async start({ providers = [], counted = (made) => made, ...options } = {}) {
       return start({ engine: counted(await resolved(engine())), ...options }, providers);

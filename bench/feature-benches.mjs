@@ -20,22 +20,48 @@ function schedules(kind, lateness) {
   };
 }
 
-/** Durable tasks on one engine. A step on SQLite costs at most one group commit. */
+/**
+ * Durable tasks on one engine. A step on SQLite costs at most one group commit. A server takes too long to suspend
+ * 100,000 jobs, or to run 10,000 child jobs.
+ */
 function durable(kind, rate) {
+  const hasServer = kind === 'redis' || kind === 'postgres';
+  const suspendedJobs = hasServer ? 5_000 : 100_000;
+  const children = hasServer ? null : { few: 1_000, many: 10_000 };
   return {
     name: `durable-${kind}`,
-    title: `Durable tasks on ${kind}: 64 jobs of steps in flight, and a job that goes on after a signal`,
+    title: `Durable tasks on ${kind}: 64 jobs of steps in flight, a job that goes on after a signal, ${per(suspendedJobs)} suspended jobs${children === null ? '' : ', and the child jobs of one parent'}`,
     contenders: ['flowrra-durable'],
     rounds: 3,
-    args: (quick, folder) => ({ kind, steps: quick ? 50 : 500, signals: quick ? 20 : 200, folder }),
-    report({ 'flowrra-durable': { rate: found, resume, bytes } }, print) {
-      const target = rate === null ? '' : `; target at least ${verdict(found, rate)}`;
-      print(`${per(found)} steps/s${target}.`);
+    args: (quick, folder) => ({
+      kind,
+      steps: quick ? 50 : 500,
+      signals: quick ? 20 : 200,
+      suspendedJobs: quick ? 1_000 : suspendedJobs,
+      children: quick && children !== null ? { few: 100, many: 1_000 } : children,
+      folder,
+    }),
+    report({ 'flowrra-durable': found }, print) {
+      const growth = found.many / found.few;
+      print('| figure | value | target |');
+      print('|---|---|---|');
       print(
-        `After a signal the method goes on after ${resume.toFixed(1)} ms at the median; target at most ${verdict(resume, 50, false)} ms.`,
+        `| steps/s | ${per(found.rate)} | ${rate === null ? '' : `at least ${verdict(found.rate, rate)}`} |`,
+      );
+      print(
+        `| from a signal until the method goes on, median, ms | ${found.resume.toFixed(1)} | at most ${verdict(found.resume, 50, false)} |`,
       );
       if (kind === 'sqlite')
-        print(`A suspended job takes ${per(bytes)} bytes; target at most ${verdict(bytes, 1_024, false)}.`);
+        print(
+          `| bytes of a suspended job | ${per(found.bytes)} | at most ${verdict(found.bytes, 1_024, false)} |`,
+        );
+      print(
+        `| CPU time of the idle process with the suspended jobs, per cent of a core | ${found.idle.toFixed(2)} | |`,
+      );
+      if (children === null) return;
+      print(`| time per child job, ${per(children.few)} of one parent, µs | ${per(found.few)} | |`);
+      print(`| time per child job, ${per(children.many)} of one parent, µs | ${per(found.many)} | |`);
+      print(`| ratio of the two | ${growth.toFixed(2)} | |`);
     },
   };
 }

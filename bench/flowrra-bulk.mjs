@@ -41,7 +41,7 @@ export default async function bulk({ kind, jobs, failed, folder }) {
   const place = await enginePlace(kind, folder);
   const client = await place.client();
   const { app, flowrra } = await place.start({ numWorkers: IN_FLIGHT, maxResults: 10 * jobs });
-  flowrra.register({ name: 'task', tags: ['tagged'] }, () => {
+  flowrra.register({ name: 'task', tags: ['tagged'], maxRetries: 0 }, () => {
     throw new Error('no');
   });
   await flowrra.queues.pause('default');
