@@ -14,20 +14,20 @@ it('grows to the most jobs if steps are fast, and by half at a time', () => {
   expect(after(10, 0.01, size).next).toBe(200);
 });
 
-it('takes as many jobs as 20 ms allow', () => {
-  expect(after(10, 0.2).next).toBe(100);
-  expect(after(10, 1).next).toBe(20);
+it('takes as many jobs as 25 ms allow', () => {
+  expect(after(10, 0.25).next).toBe(100);
+  expect(after(10, 0.5).next).toBe(50);
 });
 
-it('takes 10 jobs at least, and becomes half as large after one slow step', () => {
+it('takes 40 jobs at least, and becomes half as large after one slow step', () => {
   const size = after(10, 0.01);
   size.took(200, 5_000);
   expect(size.next).toBe(100);
-  expect(after(10, 100, size).next).toBe(10);
+  expect(after(10, 100, size).next).toBe(40);
 });
 
 it('keeps its size after a short step that read fewer jobs, such as the last one', () => {
-  const size = after(10, 0.2);
+  const size = after(10, 0.25);
   size.took(3, 2);
   expect(size.next).toBe(100);
 });

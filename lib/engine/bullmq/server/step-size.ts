@@ -1,7 +1,8 @@
 /** The time that a step should take. It locks its jobs, which should last for at most 50 ms, also if a step is slow. */
-const WANTED_MS = 20;
+const WANTED_MS = 25;
 const FIRST = 50;
-const MIN = 10;
+/** With fewer jobs, the fixed costs of a statement exceed those of its jobs. */
+const MIN = 40;
 
 /** The number of jobs that the next step of an operation reads. It follows the times of the steps before. */
 export class StepSize {
