@@ -1,13 +1,8 @@
+import { FEATURE_BENCHES } from './feature-benches.mjs';
+import { per, verdict } from './report.mjs';
+
 /** What is measured, on whom, and how it is told. A target is what the project holds itself to. */
 const RIVALS = ['fastq', 'async.queue', 'async.priorityQueue', 'p-queue', 'bare-map'];
-
-function per(value) {
-  return Math.round(value).toLocaleString('en');
-}
-
-function verdict(value, target, atLeast = true) {
-  return `${target} (${(atLeast ? value >= target : value <= target) ? 'reached' : 'NOT reached'})`;
-}
 
 function throughput(jobs, targets) {
   return {
@@ -65,82 +60,6 @@ function againstBullMq(server, jobs, turns) {
         row(what, shown, times[1] / times[0], 0.9, true);
       }
       row('peak memory, MB', [ours.rss, bare.rss].map(per), ours.rss / bare.rss, 1.2, false);
-    },
-  };
-}
-
-/** The schedules of one engine. The memory engine stores none beyond its process. */
-function schedules(kind, lateness) {
-  return {
-    name: `schedules-${kind}`,
-    title: `Schedules on ${kind}: 20 of one second each on an idle worker, then a start with 10,000 stored ones`,
-    contenders: ['flowrra-schedules'],
-    rounds: 3,
-    args: (quick, folder) => ({ kind, seconds: quick ? 5 : 30, stored: quick ? 1_000 : 10_000, folder }),
-    report({ 'flowrra-schedules': { p50, p99, start, reads } }, print) {
-      print(
-        `An occurrence's job starts after ${p50.toFixed(0)} ms at the median, ${p99.toFixed(0)} ms at the 99th percentile; target at most ${verdict(p99, lateness, false)} ms.`,
-      );
-      if (kind === 'memory') return;
-      print(
-        `The start takes ${start.toFixed(0)} ms; target at most ${verdict(start, 2_000, false)} ms. An idle second has ${reads.toFixed(1)} reads; target at most ${verdict(reads, 1, false)}.`,
-      );
-    },
-  };
-}
-
-/** Durable tasks on one engine. A step on SQLite costs at most one group commit. */
-function durable(kind, rate) {
-  return {
-    name: `durable-${kind}`,
-    title: `Durable tasks on ${kind}: 64 jobs of steps in flight, and a job that goes on after a signal`,
-    contenders: ['flowrra-durable'],
-    rounds: 3,
-    args: (quick, folder) => ({ kind, steps: quick ? 50 : 500, signals: quick ? 20 : 200, folder }),
-    report({ 'flowrra-durable': { rate: found, resume, bytes } }, print) {
-      const target = rate === null ? '' : `; target at least ${verdict(found, rate)}`;
-      print(`${per(found)} steps/s${target}.`);
-      print(
-        `After a signal the method goes on after ${resume.toFixed(1)} ms at the median; target at most ${verdict(resume, 50, false)} ms.`,
-      );
-      if (kind === 'sqlite')
-        print(`A suspended job takes ${per(bytes)} bytes; target at most ${verdict(bytes, 1_024, false)}.`);
-    },
-  };
-}
-
-/** The outbox in one database. */
-function outboxIn(database, name, start) {
-  return {
-    name: `outbox-${database}`,
-    title: `Outbox in ${name}: submissions in transactions, against insertions into a table of the same columns`,
-    contenders: ['flowrra-outbox'],
-    rounds: 3,
-    args: (quick, folder) => ({ database, turns: quick ? 5 : 20, jobs: quick ? 20 : 200, folder }),
-    report({ 'flowrra-outbox': { count, submitted, inserted, ratio, p50, p99, idle } }, print) {
-      print(
-        `A submission has ${count} statements (target at most ${verdict(count, 1, false)}) and takes ${submitted.toFixed(0)} µs, an insertion ${inserted.toFixed(0)} µs: ${ratio.toFixed(2)} times.`,
-      );
-      print(
-        `A job starts ${p50.toFixed(1)} ms after the commit at the median, ${p99.toFixed(1)} ms at the 99th percentile; target below ${verdict(p50, start, false)} ms at the median.`,
-      );
-      print(`An idle second has ${idle.toFixed(1)} statements; target at most ${verdict(idle, 1, false)}.`);
-    },
-  };
-}
-
-/** The relay of jobs from PostgreSQL to one engine. */
-function relay(kind) {
-  return {
-    name: `outbox-relay-${kind}`,
-    title: `Relay of jobs in batches from PostgreSQL to ${kind}, against submitMany of 1,000 to the same engine`,
-    contenders: ['flowrra-outbox-relay'],
-    rounds: 3,
-    args: (quick, folder) => ({ kind, database: 'postgres', turns: quick ? 3 : 15, folder }),
-    report({ 'flowrra-outbox-relay': { submitMany, relay, ratio } }, print) {
-      print(
-        `submitMany ${per(1_000_000 / submitMany)} jobs/s, relay ${per(1_000_000 / relay)} jobs/s: ${ratio.toFixed(2)} times; target at least ${verdict(ratio, 0.5)}.`,
-      );
     },
   };
 }
@@ -216,29 +135,6 @@ export const BENCHES = [
       print(
         `| time per job at 1,000,000 pending, over that at 10,000 | ${found.growth.toFixed(2)} | at most ${verdict(found.growth, 1.5, false)} |`,
       );
-    },
-  },
-  {
-    name: 'outbox-direct',
-    title:
-      'On PostgreSQL: submissions in transactions of their own, outbox({ direct: true }), against ordinary ones',
-    contenders: ['flowrra-outbox-direct'],
-    rounds: 3,
-    args: (quick) => ({ jobs: quick ? 320 : 1_600, turns: quick ? 3 : 9 }),
-    report({ 'flowrra-outbox-direct': found }, print) {
-      print('| measure | direct | ordinary | ratio | target |');
-      print('|---|---|---|---|---|');
-      for (const [key, what, target] of [
-        ['single', 'submit one by one, jobs/s', null],
-        ['flight', 'submit, 16 in flight, jobs/s', 0.9],
-        ['bulk', 'submit 1,000 at once, jobs/s', 0.9],
-      ]) {
-        const [ours, plain] = [found[`${key} direct`], found[`${key} ordinary`]];
-        const reached = target === null ? '' : `at least ${verdict(ours / plain, target)}`;
-        print(`| ${what} | ${per(ours)} | ${per(plain)} | ${(ours / plain).toFixed(2)} | ${reached} |`);
-      }
-      print();
-      print('One by one, a transaction has three round trips: BEGIN, the submission and COMMIT.');
     },
   },
   {
@@ -318,22 +214,7 @@ export const BENCHES = [
   },
   againstBullMq('Redis', 2_000, 20),
   againstBullMq('PostgreSQL', 400, 4),
-  ...[
-    ['memory', 100],
-    ['sqlite', 100],
-    ['redis', 250],
-    ['postgres', 250],
-  ].map(([kind, lateness]) => schedules(kind, lateness)),
-  ...[
-    ['memory', null],
-    ['sqlite', 20_000],
-    ['redis', null],
-    ['postgres', null],
-  ].map(([kind, rate]) => durable(kind, rate)),
-  outboxIn('postgres', 'PostgreSQL', 20),
-  outboxIn('mariadb', 'MariaDB', 60),
-  outboxIn('sqlite', 'SQLite', 60),
-  ...['memory', 'sqlite', 'redis', 'postgres'].map(relay),
+  ...FEATURE_BENCHES,
   {
     name: 'cpu',
     title: 'CPU-bound tasks in 2 threads, against bare Piscina',

@@ -67,9 +67,17 @@ async function sqliteRate(packages, { folder }) {
   }
 }
 
+async function bullmqRate(packages, connection, jobs) {
+  const engine = packages.bullmq.bullmq({ connection, prefix: `compare-${process.pid}` });
+  return toResult(await start(packages, { engine, numWorkers: 100 }), jobs, 100);
+}
+
 async function redisRate(packages, { redisUrl }) {
-  const engine = packages.bullmq.bullmq({ connection: redisUrl, prefix: `compare-${process.pid}` });
-  return toResult(await start(packages, { engine, numWorkers: 100 }), 3_000, 100);
+  return bullmqRate(packages, redisUrl, 3_000);
+}
+
+async function postgresRate(packages, { postgresUrl }) {
+  return bullmqRate(packages, postgresUrl, 1_000);
 }
 
 async function cpuRate(packages) {
@@ -90,5 +98,6 @@ export const MEASURES = {
   'memory-trip': { title: 'memory: round trip, µs', better: 'lower', run: memoryRoundTrip },
   'sqlite-rate': { title: 'SQLite: submit to result, jobs/s', better: 'higher', run: sqliteRate },
   'redis-rate': { title: 'Redis: submit to result, jobs/s', better: 'higher', run: redisRate },
+  'postgres-rate': { title: 'PostgreSQL: submit to result, jobs/s', better: 'higher', run: postgresRate },
   'cpu-rate': { title: 'CPU tasks in 2 threads, calls/s', better: 'higher', run: cpuRate },
 };

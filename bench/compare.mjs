@@ -78,9 +78,10 @@ const { before, rounds, tolerance, names } = readCommand();
 const sides = { before, now: join(here, '..') };
 mkdirSync(folder, { recursive: true });
 const samples = names.map((name) => ({ name, before: [], now: [] }));
-const services = names.includes('redis-rate') ? await startServices({ postgres: false, own: true }) : null;
+const needed = { redis: names.includes('redis-rate'), postgres: names.includes('postgres-rate') };
+const services = needed.redis || needed.postgres ? await startServices({ ...needed, own: true }) : null;
 try {
-  const settings = { folder, redisUrl: services?.redisUrl };
+  const settings = { folder, redisUrl: services?.redisUrl, postgresUrl: services?.postgresUrl };
   for (let round = 1; round <= rounds; round++) {
     for (const sample of samples)
       for (const [side, checkout] of Object.entries(sides))

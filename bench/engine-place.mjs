@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { startServices } from '../scripts/services/services.mjs';
 import { bullmq } from '../dist/engine/bullmq/index.js';
@@ -16,11 +16,26 @@ export async function enginePlace(kind, folder) {
   const engine = () =>
     kind === 'memory' ? 'memory:' : kind === 'sqlite' ? sqlite({ file }) : bullmq({ connection });
   return {
-    /** The database file, for SQLite. */
-    file,
+    /** The bytes of the database file; 0 without one. */
+    size: () => (kind === 'sqlite' ? statSync(file).size : 0),
     /** @param counted Wraps the engine. */
     async start({ providers = [], counted = (made) => made, ...options } = {}) {
       return start({ engine: counted(await resolved(engine())), ...options }, providers);
+    },
+    /** A client of the server that is not Flowrra's. Without a server, it asks the event loop. */
+    async client() {
+      if (kind === 'redis') {
+        const { Redis } = await import('ioredis');
+        const client = new Redis(connection);
+        return { ask: () => client.ping(), close: () => client.disconnect() };
+      }
+      if (kind === 'postgres') {
+        const { default: pg } = await import('pg');
+        const client = new pg.Client({ connectionString: connection });
+        await client.connect();
+        return { ask: () => client.query('SELECT 1'), close: () => client.end() };
+      }
+      return { ask: () => new Promise(setImmediate), close: () => undefined };
     },
     async stop() {
       await services?.stop();

@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Task, TaskContext, TaskCtx } from '../dist/index.js';
 import { enginePlace } from './engine-place.mjs';
 import { percentile } from './rate.mjs';
 
 const IN_FLIGHT = 64;
-const SUSPENDED = 10_000;
+const IDLE_MS = 10_000;
 
 /** When the method of a job has gone on, by its id. */
 const resumed = new Map();
@@ -18,6 +18,15 @@ class Flows {
     await ctx.waitFor('go');
     resumed.get(ctx.taskId)?.(performance.now());
   }
+
+  child(n) {
+    return n;
+  }
+
+  async parent(count, ctx) {
+    const keys = Array.from({ length: count }, (_, n) => n);
+    await Promise.all(keys.map((n) => ctx.with({ key: `${n}` }).call('Flows.child', n)));
+  }
 }
 
 function task(method, contextIndex) {
@@ -30,9 +39,14 @@ function task(method, contextIndex) {
 }
 task('steps', 1);
 task('waits', 0);
+task('parent', 1);
+Task()(Flows.prototype, 'child', Object.getOwnPropertyDescriptor(Flows.prototype, 'child'));
 
-/** Steps a second with 64 jobs in flight; the time from a signal until the method goes on; bytes of suspended jobs. */
-export default async function durable({ kind, steps, signals, folder }) {
+/**
+ * Steps a second with 64 jobs in flight; the time from a signal until the method goes on; the bytes of a suspended job
+ * in the file, and the CPU time of the process while all jobs are suspended; the time per child job of one parent.
+ */
+export default async function durable({ kind, steps, signals, suspendedJobs, children, folder }) {
   const place = await enginePlace(kind, folder);
   const { app, flowrra } = await place.start({ providers: [Flows], numWorkers: IN_FLIGHT });
   await flowrra.waitForResult(await flowrra.submit('Flows.steps', Math.ceil(steps / 2)));
@@ -53,10 +67,26 @@ export default async function durable({ kind, steps, signals, folder }) {
     times.push((await goesOn) - sent);
     resumed.delete(id);
   }
-  const bytes = kind === 'sqlite' ? await bytesOfSuspended(flowrra, place.file) : 0;
+  const childTimes = await timesOfChildren(flowrra, children);
+  const before = place.size();
+  await suspendAll(flowrra, suspendedJobs);
+  const bytes = (place.size() - before) / suspendedJobs;
+  const idle = await idleCpu();
   await app.close();
   await place.stop();
-  return { rate, resume: percentile(times, 0.5), bytes };
+  return { rate, resume: percentile(times, 0.5), bytes, idle, ...childTimes };
+}
+
+/** Microseconds per child of a parent with few and with many child jobs; 0 if they are not measured. */
+async function timesOfChildren(flowrra, children) {
+  if (children === null) return { few: 0, many: 0 };
+  const time = async (count) => {
+    const started = performance.now();
+    await flowrra.waitForResult(await flowrra.submit('Flows.parent', count));
+    return (1_000 * (performance.now() - started)) / count;
+  };
+  await time(children.few);
+  return { few: await time(children.few), many: await time(children.many) };
 }
 
 /** The id of a job that waits for its signal. */
@@ -75,22 +105,31 @@ async function suspended(flowrra) {
   return wanted;
 }
 
-async function bytesOfSuspended(flowrra, file) {
-  const size = () => statSync(file).size;
-  const before = size();
+async function suspendAll(flowrra, jobs) {
   const all = withResolvers();
   let count = 0;
   const subscription = flowrra.events$.subscribe(({ type }) => {
-    if (type === 'suspended' && ++count === SUSPENDED) all.resolve();
+    if (type === 'suspended' && ++count === jobs) all.resolve();
   });
-  for (let n = 0; n < SUSPENDED; n += 1_000)
+  for (let n = 0; n < jobs; n += 1_000)
     await flowrra.submitMany(
       'Flows.waits',
-      Array.from({ length: 1_000 }, () => []),
+      Array.from({ length: Math.min(1_000, jobs - n) }, () => []),
     );
   await all.promise;
   subscription.unsubscribe();
-  return (size() - before) / SUSPENDED;
+}
+
+/** The CPU time of this process while it has nothing to do, in per cent of a core. */
+async function idleCpu() {
+  // The last writes and the collection of their garbage belong to the work before.
+  await sleep(1_000);
+  globalThis.gc?.();
+  const before = process.cpuUsage();
+  const started = performance.now();
+  await sleep(IDLE_MS);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 10 / (performance.now() - started);
 }
 
 function withResolvers() {

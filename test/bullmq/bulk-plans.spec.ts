@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { startServices } from '../../scripts/services/services.mjs';
 import type { BulkCall, BulkSource } from '../../lib/engine/bullmq/server/bull-server.js';
-import { step, type StepRow } from '../../lib/engine/bullmq/server/sql/bulk.js';
+import { MAX_READ, step, type StepRow } from '../../lib/engine/bullmq/server/sql/bulk.js';
 import { startOn, Work } from './apps.js';
 
 const services = await startServices({ redis: false });
@@ -76,7 +76,7 @@ it.each(cases)('a step of %s reads only its own jobs of the source %s', async (_
   let position: string | null = null;
   let count = 0;
   for (let steps = 0; steps === 0 || position !== null; steps++) {
-    const { sql, values } = step('q', source, of, position, 1_000_000);
+    const { sql, values } = step('q', source, of, position, MAX_READ, 1_000_000);
     if (steps % 5 === 1) {
       // Rolled back, so that the step itself follows.
       const client = await pool.connect();

@@ -225,7 +225,6 @@ describe('the storage on which the scripts and statements depend', () => {
       ...['queue', 'dedup_id', 'job_id', 'expire_at_ms'].map((column) => `dedup.${column}`),
       ...['queue', 'job_id', 'idx', 'row'].map((column) => `job_log.${column}`),
       'publish_event()',
-      'apply_retention()',
     ];
     expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining(needed));
   });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { jest } from '@jest/globals';
+import type { BulkCall } from '../../lib/engine/bullmq/server/bull-server.js';
 import { cancelText } from '../../lib/engine/bullmq/job-mapping.js';
 import { Gate } from '../support/gate.js';
 import { until } from '../support/until.js';
@@ -25,6 +26,30 @@ await onBoth((both) => {
     expect(await queue.getJobCounts('wait', 'prioritized', 'delayed', 'failed')).toMatchObject({ failed: 3 });
     expect(await jobs.cancelledCount('q')).toBe(3);
     expect(await cancel('nobody', TEXT)).toBe('unknown');
+  });
+
+  it('an operation on many jobs keeps the newest failed jobs, up to the maximum', async () => {
+    const { jobs, add, states } = await setUp({ age: 60, count: 5 });
+    const ids = Array.from({ length: 60 }, (_, n) => `job${n + 10}`);
+    for (const id of ids) await add(id);
+    const conditions = { task: undefined, queue: undefined, tag: undefined, from: undefined, to: undefined };
+    const call: BulkCall = {
+      kind: 'cancel',
+      conditions: { ...conditions, finishedBefore: undefined, status: ['pending'] },
+      dryRun: false,
+      expired: -1,
+      text: TEXT,
+    };
+    let count = 0;
+    for (let position: string | null | undefined; position !== null;) {
+      const answer = await jobs.bulk('q', 'waiting', call, position ?? null);
+      count += answer.count;
+      ({ position } = answer);
+    }
+    expect(count).toBe(60);
+    const left = await states(...ids);
+    expect(left.slice(0, -5).every((state) => state === 'unknown')).toBe(true);
+    expect(left.slice(-5)).toEqual(Array.from({ length: 5 }, () => 'failed'));
   });
 
   it('workers that claim jobs at the same time get exactly those that were not cancelled', async () => {

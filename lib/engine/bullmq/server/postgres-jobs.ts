@@ -19,11 +19,12 @@ import * as bulk from './sql/bulk.js';
 import * as dedup from './sql/dedup.js';
 import * as jobs from './sql/job.js';
 import * as jobLog from './sql/job-log.js';
+import { StepSize } from './step-size.js';
 
 /** One of this many cancellations deletes old failed jobs, which costs more than the cancellation. */
 const TRIM_ONE_IN = 50;
-/** The same for steps of an operation on many jobs; the last step always does it. */
-const TRIM_ONE_STEP_IN = 10;
+/** An operation on many jobs deletes old failed jobs each time it has cancelled this many, and at its end. */
+const TRIM_EVERY = 5_000;
 
 /** A job that does not wait, or to whose journal an attempt has appended. */
 interface NotWaiting {
@@ -37,6 +38,14 @@ interface NotWaiting {
 export class PostgresJobs implements ServerJobs {
   readonly tags: PostgresTags;
   readonly journals: PostgresJournals;
+  private readonly sizes = {
+    count: new StepSize(bulk.MAX_READ),
+    cancel: new StepSize(bulk.MAX_READ),
+    remove: new StepSize(bulk.MAX_READ),
+    retry: new StepSize(bulk.MAX_READ),
+  };
+  /** Jobs that operations on many jobs have cancelled since old failed jobs were last deleted. */
+  private untrimmed = 0;
 
   /** @param named Returns the queue's name in BullMQ. */
   constructor(
@@ -54,7 +63,7 @@ export class PostgresJobs implements ServerJobs {
     for (;;) {
       const [ended] = await this.ask<{ text: string }>(jobs.CANCEL_WAITING, [...at, text, this.now()]);
       if (ended !== undefined) {
-        if (Math.random() * TRIM_ONE_IN < 1) await this.trim(at);
+        if (Math.random() * TRIM_ONE_IN < 1) await this.trim(queue);
         return { kind: 'cancelled', text: ended.text };
       }
       const [found] = await this.ask<NotWaiting>(jobs.CANCEL_ACTIVE, [...at, text]);
@@ -120,12 +129,14 @@ export class PostgresJobs implements ServerJobs {
     call: BulkCall,
     position: string | null,
   ): Promise<BulkAnswer> {
-    const { sql, values } = bulk.step(this.named(queue), source, call, position, this.now());
+    const size = this.sizes[call.dryRun ? 'count' : call.kind];
+    const limit = size.next;
+    const { sql, values } = bulk.step(this.named(queue), source, call, position, limit, this.now());
+    const started = performance.now();
     const [row] = (await this.ask<bulk.StepRow>(sql, values)) as [bulk.StepRow];
-    const next = bulk.positionAfter(row);
-    const ended = next === null || Math.random() * TRIM_ONE_STEP_IN < 1;
-    if (call.kind === 'cancel' && !call.dryRun && row.count > 0 && ended)
-      await this.trim([this.named(queue), '']);
+    size.took(row.read, performance.now() - started);
+    const next = bulk.positionAfter(row, limit);
+    if (call.kind === 'cancel' && !call.dryRun) await this.trimAfter(queue, row.count, next === null);
     const found = row.changes ?? [];
     const changes: BulkChange[] = [];
     for (const change of found) {
@@ -177,9 +188,28 @@ export class PostgresJobs implements ServerJobs {
     );
   }
 
-  private async trim(at: readonly string[]): Promise<void> {
+  private async trimAfter(queue: string, cancelled: number, isLast: boolean): Promise<void> {
+    this.untrimmed += cancelled;
+    if (this.untrimmed === 0 || (this.untrimmed < TRIM_EVERY && !isLast)) return;
+    this.untrimmed = 0;
+    await this.trim(queue);
+  }
+
+  /** Deletes the failed jobs that are not kept, in steps. */
+  private async trim(queue: string): Promise<void> {
     const { age, count } = this.keep;
-    await this.ask(jobs.TRIM, [...at, this.now(), age, count]);
+    const at = this.named(queue);
+    const oldest = [at, count, this.now() - age * 1_000];
+    const [newest] = (await this.ask<{ at: string; seq: string }>(jobs.NEWEST_TO_TRIM, oldest)) as [
+      { at: string; seq: string },
+    ];
+    const size = this.sizes.remove;
+    for (let deleted = Infinity, limit = 0; deleted >= limit;) {
+      limit = size.next;
+      const started = performance.now();
+      deleted = (await this.ask(jobs.TRIM, [at, newest.at, newest.seq, limit])).length;
+      size.took(deleted, performance.now() - started);
+    }
   }
 
   private columns(places: readonly JobPlace[]): readonly string[][] {

@@ -8,7 +8,7 @@ import { IS_JOURNALLED, isSuspended } from './job.js';
 export const JOURNALLED = 'journalled';
 
 /** The most jobs that one step reads. */
-const MAX_READ = 200;
+export const MAX_READ = 200;
 
 /** After all times. */
 const LAST = Number.MAX_SAFE_INTEGER;
@@ -116,12 +116,14 @@ export type StepChange = BulkChange | { readonly kind: typeof JOURNALLED; readon
  * It locks jobs in the order of their ids, and before their dedupe keys, which prevents deadlocks.
  *
  * @param position The keys of the last job of the step before, as JSON.
+ * @param limit The most jobs that the step reads.
  */
 export function step(
   queue: string,
   source: BulkSource,
   { kind, conditions, dryRun, expired, text }: BulkCall,
   position: string | null,
+  limit: number,
   now: number,
 ): { sql: string; values: unknown[] } {
   const { from, where, keys, types, id, isBounded } = SOURCES[source];
@@ -137,7 +139,7 @@ export function step(
   const values = [
     queue,
     ...(position === null ? [null, null] : (JSON.parse(position) as string[])),
-    MAX_READ,
+    limit,
     conditions.tag ?? null,
     conditions.status,
     conditions.task ?? null,
@@ -170,6 +172,6 @@ SELECT (SELECT count(*)::integer FROM page) AS read,
 }
 
 /** Where the next step begins; `null` at the end. */
-export function positionAfter({ read, last }: StepRow): string | null {
-  return read < MAX_READ || last === null ? null : JSON.stringify(last);
+export function positionAfter({ read, last }: StepRow, limit: number): string | null {
+  return read < limit || last === null ? null : JSON.stringify(last);
 }

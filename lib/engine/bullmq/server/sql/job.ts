@@ -40,8 +40,29 @@ UNION ALL
 SELECT NULL, true, state IN ('completed', 'failed'), ${IS_JOURNALLED} FROM job
  WHERE queue = $1 AND id = $2 AND NOT EXISTS (SELECT 1 FROM signalled)`;
 
-/** $3: now, $4: seconds, $5: the number of failed jobs to keep. */
-export const TRIM = `SELECT apply_retention($1, $2, 'failed', $3::bigint, false, $4::bigint, $5::integer)`;
+/**
+ * The newest failed job to delete: $2: the number of failed jobs to keep, $3: the time at which kept jobs have ended
+ * at least. BullMQ's function `apply_retention` compares each failed job with all that are kept, and deletes all at once.
+ */
+export const NEWEST_TO_TRIM = `
+(SELECT finished_at_ms AS at, seq FROM job
+  WHERE queue = $1 AND state = 'failed' ORDER BY finished_at_ms DESC, seq DESC OFFSET $2 LIMIT 1)
+UNION ALL
+SELECT $3::bigint, ${Number.MAX_SAFE_INTEGER}
+ ORDER BY at DESC, seq DESC LIMIT 1`;
+
+/** Deletes failed jobs up to that of {@link NEWEST_TO_TRIM}. $2: its time, $3: its `seq`, $4: the most jobs. */
+export const TRIM = `
+WITH old AS MATERIALIZED (
+  SELECT id FROM job
+   WHERE queue = $1 AND state = 'failed' AND finished_at_ms <= $2::bigint AND (finished_at_ms < $2::bigint OR seq <= $3::bigint)
+   ORDER BY finished_at_ms LIMIT $4
+), locked AS (
+  SELECT id FROM job
+   WHERE queue = $1 AND id = ANY (ARRAY(SELECT id FROM old)) AND state = 'failed'
+   ORDER BY id FOR UPDATE SKIP LOCKED
+)
+DELETE FROM job WHERE queue = $1 AND id = ANY (ARRAY(SELECT id FROM locked)) RETURNING id`;
 
 /** $1: queues, $2: jobs. */
 const GIVEN = `unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (queue, id, n)
