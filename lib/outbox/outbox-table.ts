@@ -87,7 +87,7 @@ export class OutboxTable {
     const { statements } = this;
     if (this.database.dialect === 'postgres')
       return rowsOf(
-        await this.run(statements.claimFree, [limit, claim, leaseMs], (rows) =>
+        await this.run(statements.claimFree, [claim, leaseMs, limit], (rows) =>
           this.release(claim, 0, rowsOf(rows)),
         ),
       );

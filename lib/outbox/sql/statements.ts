@@ -12,6 +12,8 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
   // Each named by one word: postgres.js may be told to rename others. `age` is in milliseconds.
   const columns = `seq, id, job, status, tries, error, cancel_reason AS reason, same_as AS holder, created_at AS created, ${now} - created_at AS age`;
   const isDue = `status = 'waiting' AND due_at <= ${now}`;
+  // PostgreSQL evaluates a subquery once, and a function for each row.
+  const timeOnce = (sql: string): string => sql.replaceAll(now, `(SELECT ${now})`);
   const ofClaim = (rows: number): string => `claim = ? AND seq IN (${places(rows)})`;
   // A locking read sees the row that another transaction has committed meanwhile.
   const lock = name === 'sqlite' ? '' : ' FOR UPDATE';
@@ -44,9 +46,11 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
     /** Of a claim and the sequence numbers of rows. */
     claimed: (rows: number): string => placed(`SELECT ${columns} FROM ${jobs} WHERE ${ofClaim(rows)}`),
 
-    /** Of a number of rows, a claim, and milliseconds: for PostgreSQL, whose relays skip rows that others are claiming. */
+    /** Of a claim, milliseconds, and a number of rows: for PostgreSQL, whose relays skip rows that others are claiming. */
     claimFree: placed(
-      `WITH free AS MATERIALIZED (SELECT seq AS taken FROM ${jobs} WHERE ${isDue} ORDER BY seq LIMIT ? FOR UPDATE SKIP LOCKED) UPDATE ${jobs} SET claim = ?, due_at = ${now} + ? FROM free WHERE seq = taken RETURNING ${columns}`,
+      timeOnce(
+        `UPDATE ${jobs} SET claim = ?, due_at = ${now} + ? WHERE seq = ANY (ARRAY(SELECT seq FROM ${jobs} WHERE ${isDue} ORDER BY seq LIMIT ? FOR UPDATE SKIP LOCKED)) RETURNING ${columns}`,
+      ),
     ),
 
     /** Of milliseconds, a claim, and the sequence numbers of rows. */
