@@ -4,11 +4,10 @@ import { setImmediate } from 'node:timers';
 import { detached } from '../../job/async.js';
 import type { Clock } from '../../job/clock.js';
 import { type ChildOptions, splitChildOptions } from '../../job/durable-options.js';
-import { ChildFailedError } from '../../job/durable-errors.js';
 import { EngineError, SubmitUncertainError } from '../../job/errors.js';
-import { type Attempt, isFinal, type JobRow } from '../../job/job.js';
+import { type Attempt, isFinal } from '../../job/job.js';
 import { type CallRecord, type ChildRecord, roundOf, seriesOf } from '../../job/journal/journal-record.js';
-import { payloadFromJson, payloadToJson } from '../../job/payload/payload-text.js';
+import { payloadFromJson } from '../../job/payload/payload-text.js';
 import { resolveSubmitOptions, type ResolvedSubmit } from '../../job/submit-options.js';
 import type { JobControl } from '../../engine/control.js';
 import type { LazyAbort } from '../lazy-abort.js';
@@ -16,6 +15,7 @@ import type { AttemptSpan } from '../instrumentation.js';
 import type { Submitter } from '../submitter.js';
 import type { TaskRegistry, TaskRoute } from '../task-registry.js';
 import { childName } from './call-names.js';
+import { childEnd, childError, lostChild } from './child-end.js';
 import type { DurableAttempt } from './durable-attempt.js';
 import { untilAnswered } from './until-answered.js';
 
@@ -204,58 +204,6 @@ export class ChildJobs {
 function childId(parent: Attempt, name: string, failedBefore = ''): string {
   const source = `${seriesOf(parent)} ${parent.taskId} ${name} ${failedBefore}`;
   return `c${createHash('sha256').update(source).digest('base64url')}`;
-}
-
-/** The record of a child's end for the journal of its parent. */
-export function childEnd(
-  {
-    taskId,
-    status,
-    finishedAt,
-    errors,
-    reason,
-  }: Pick<JobRow, 'taskId' | 'status' | 'finishedAt' | 'errors' | 'reason'>,
-  result: unknown,
-): ChildRecord {
-  return {
-    kind: 'child',
-    taskId,
-    at: finishedAt ?? 0,
-    status: status as ChildRecord['status'],
-    ...(status === 'success' && { result: payloadToJson(result) }),
-    errors,
-    reason,
-  };
-}
-
-function lostChild(taskId: string, taskName: string, at: number): ChildRecord {
-  const message = `The child job ${taskId} of '${taskName}' is not known any more: it has been removed, or its result was dropped.`;
-  const error = {
-    attempt: 1,
-    name: 'ResultExpiredError',
-    message,
-    code: 'FLOWRRA_RESULT_EXPIRED',
-    stack: null,
-    at,
-  };
-  return { kind: 'child', taskId, at, status: 'failed', errors: [error], reason: null };
-}
-
-function childError(
-  { taskId, taskName }: Pick<CallRecord, 'taskId' | 'taskName'>,
-  { status, errors, reason }: ChildRecord,
-): ChildFailedError {
-  const last = errors.at(-1);
-  const why = reason ?? (last === undefined ? 'no error is known' : `${last.name}: ${last.message}`);
-  const dated = errors.map((error) => ({ ...error, at: new Date(error.at) }));
-  const verb = status === 'cancelled' ? 'was cancelled' : 'has failed';
-  return new ChildFailedError(
-    `The child job ${taskId} of '${taskName}' ${verb}: ${why}`,
-    taskId,
-    taskName,
-    status as 'failed' | 'cancelled',
-    dated,
-  );
 }
 
 function isOutage(error: unknown): boolean {

@@ -7,7 +7,7 @@ import { parentOf } from '../../job/metadata.js';
 import { errorsAfter, type Outcome } from '../../job/outcome.js';
 import { printed, shownText } from '../../job/show-value.js';
 import { type LazyAbort, pauseUntil } from '../lazy-abort.js';
-import { childEnd } from './child-jobs.js';
+import { childEnd } from './child-end.js';
 
 const MIN_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 15_000;
