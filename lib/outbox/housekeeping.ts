@@ -34,16 +34,8 @@ export class Housekeeping {
   constructor(private readonly parts: HousekeepingParts) {}
 
   start(): void {
-    // Not at the same moment in processes that start together.
-    const ms = EVERY_MS * (0.5 + Math.random());
-    this.cancelTimer = this.parts.clock.after(
-      ms,
-      () => {
-        this.running = detached(() => this.round());
-        this.start();
-      },
-      { background: true },
-    );
+    this.isStopped = false;
+    this.later();
   }
 
   async stop(): Promise<void> {
@@ -55,10 +47,18 @@ export class Housekeeping {
   /** Deletes the rows that are old enough, until it is stopped. */
   async clean(): Promise<void> {
     const { table, keepMs } = this.parts;
-    this.isStopped = false;
-    const isFull = (jobs: number): boolean => jobs === JOBS && !this.isStopped;
-    while (keepMs !== Infinity && isFull(await table.removeOldSame(keepMs, JOBS)));
-    while (isFull(await this.cleanOnce()));
+    const isFound = (jobs: number): boolean => jobs > 0 && !this.isStopped;
+    while (keepMs !== Infinity && isFound(await table.removeOldSame(keepMs, JOBS)));
+    while (isFound(await this.cleanOnce()));
+  }
+
+  private later(): void {
+    // Not at the same moment in processes that start together.
+    const ms = EVERY_MS * (0.5 + Math.random());
+    const begin = (): void => {
+      this.running = detached(() => this.round());
+    };
+    this.cancelTimer = this.parts.clock.after(ms, begin, { background: true });
   }
 
   private async round(): Promise<void> {
@@ -67,6 +67,7 @@ export class Housekeeping {
     } catch (error) {
       this.logger.warn(`The outbox could not delete old rows, and tries again: ${printed(error)}`);
     }
+    if (!this.isStopped) this.later();
   }
 
   /** @returns the number of jobs that it has looked at. */
@@ -75,6 +76,7 @@ export class Housekeeping {
     const { oldOnce, keepOnce, forgetOnce } = statements;
     const jobs = await database.run(oldOnce, [JOBS]);
     for (const { job, newest, now } of jobs) {
+      if (this.isStopped) break;
       const taskId = String(job);
       const isNeeded = this.mayBeElsewhere(Number(now) - Number(newest)) || (await isKnown(taskId));
       if (isNeeded) await database.run(keepOnce, [Math.min(Math.max(keepMs, EVERY_MS), 1e16), taskId]);

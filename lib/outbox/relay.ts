@@ -192,13 +192,14 @@ export class Relay {
     if (jobs.length === 0) return;
     try {
       const ids = await this.parts.submit(jobs.map(([, job]) => job));
-      await this.removed();
+      const before = this.removal;
       this.removal = batch.accepted(
         jobs.map(([row]) => row),
         ids,
       );
       // The next round throws the error.
       this.removal.catch(() => undefined);
+      await before;
     } catch (error) {
       const isOne = jobs.length === 1;
       if (isAway(error) && (isOne || !(error instanceof QueueFullError))) throw error;

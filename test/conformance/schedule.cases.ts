@@ -385,7 +385,10 @@ function sharedCases(beds: Beds): void {
       };
       return until(runs, { describe: 'the worker hears of the change' });
     };
+    const isIdle = async (): Promise<boolean> =>
+      (await worker.flowrra.jobs.counts()).every(({ pending, running }) => pending + running === 0);
     const runsNoMore = async (): Promise<void> => {
+      await until(isIdle, { describe: 'the jobs of earlier occurrences have ended' });
       const before = polled.length;
       await worker.advance(MINUTE);
       expect(polled).toHaveLength(before);

@@ -100,8 +100,6 @@ class Disasters {
   private readonly random: () => number;
   /** All kinds happen in a few rounds, in an order of their own each time. */
   private left: (() => Promise<void>)[] = [];
-  /** The number of committed orders at the start of the present round. */
-  private orders = 0;
 
   constructor(
     private readonly storage: Storage,
@@ -135,16 +133,13 @@ class Disasters {
 
   /** Each round has orders of its own, however slowly the producers start. */
   private async untilOrdered(): Promise<void> {
-    const before = this.orders;
-    const { database } = this.storage;
-    await until(
-      async () => {
-        const [row] = await database.run('SELECT COUNT(*) AS number FROM orders');
-        this.orders = Number(row?.number);
-        return this.orders > before;
-      },
-      { describe: 'an order is committed' },
-    );
+    const before = await this.orders();
+    await until(async () => (await this.orders()) > before, { describe: 'an order is committed' });
+  }
+
+  private async orders(): Promise<number> {
+    const [row] = await this.storage.database.run('SELECT COUNT(*) AS number FROM orders');
+    return Number(row?.number);
   }
 
   /** A start of a process costs most of the time, so one process is killed more often than all of a role. */

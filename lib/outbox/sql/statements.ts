@@ -71,14 +71,14 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
         `${deleteByKey(jobs)} WHERE seq IN (${places(rows)}) AND (cancel_reason IS NOT NULL OR status = 'same')`,
       ),
 
-    /** Of milliseconds, an error, an id and a claim. A row that was cancelled meanwhile stays as it is. */
+    /** Of milliseconds, an error, an id and a claim: a row that was cancelled meanwhile has none. */
     retryLater: placed(
-      `UPDATE ${jobs} SET due_at = ${now} + ?, claim = NULL, tries = tries + 1, error = ? WHERE id = ? AND claim = ? AND cancel_reason IS NULL`,
+      `UPDATE ${jobs} SET due_at = ${now} + ?, claim = NULL, tries = tries + 1, error = ? WHERE id = ? AND claim = ?`,
     ),
 
-    /** Of an error, an id and a claim. A row that was cancelled meanwhile stays as it is. */
+    /** Of an error, an id and a claim: a row that was cancelled meanwhile has none. */
     park: placed(
-      `UPDATE ${jobs} SET status = 'stuck', claim = NULL, tries = tries + 1, error = ? WHERE id = ? AND claim = ? AND cancel_reason IS NULL`,
+      `UPDATE ${jobs} SET status = 'stuck', claim = NULL, tries = tries + 1, error = ? WHERE id = ? AND claim = ?`,
     ),
 
     /** Of the id of the other job and an id. */
@@ -88,7 +88,7 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
 
     /** Of a reason and an id. */
     cancel: placed(
-      `UPDATE ${jobs} SET cancel_reason = ?, status = 'waiting', due_at = ${now} WHERE id = ? AND status <> 'same' AND cancel_reason IS NULL`,
+      `UPDATE ${jobs} SET cancel_reason = ?, status = 'waiting', claim = NULL, due_at = ${now} WHERE id = ? AND status <> 'same' AND cancel_reason IS NULL`,
     ),
 
     /** After a sequence number, a number of rows. */
@@ -109,7 +109,7 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
     ),
 
     /** Of an age in milliseconds, and a number of rows. */
-    oldSame: placed(`SELECT seq, id FROM ${jobs} WHERE status = 'same' AND created_at < ${now} - ? LIMIT ?`),
+    oldSame: placed(`SELECT seq, id FROM ${jobs} WHERE status = 'same' AND created_at < ${now} - ? ORDER BY seq LIMIT ?`),
 
     /** Of a job, a name, a claim, and milliseconds. */
     enterOnce: placed(
@@ -122,9 +122,9 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
     /** Of a result, a job and a name. */
     storeOnce: placed(`UPDATE ${once} SET result = ? WHERE job = ? AND name = ?`),
 
-    /** Of a number of rows. */
+    /** Of a number of rows, whose jobs are read. MySQL takes a limit only in a table of its own. */
     oldOnce: placed(
-      `SELECT job, MAX(created_at) AS newest, ${now} AS now FROM ${once} WHERE check_at <= ${now} GROUP BY job LIMIT ?`,
+      `SELECT job, MAX(created_at) AS newest, ${now} AS now FROM ${once} WHERE job IN (SELECT job FROM (SELECT job FROM ${once} WHERE check_at <= ${now} ORDER BY check_at LIMIT ?) AS page) GROUP BY job`,
     ),
 
     /** Of milliseconds and a job. */

@@ -109,11 +109,11 @@ export class FakeTable implements Table {
   async cancel(taskId: string, reason: string): Promise<void> {
     this.answer();
     const row = this.row(taskId);
-    if (row) Object.assign(row, { cancelReason: reason, due: this.clock.now() });
+    if (row) Object.assign(row, { cancelReason: reason, claim: null, due: this.clock.now() });
   }
 
   private claimedRow(claim: string, taskId: string): FakeRow | undefined {
-    return this.rows.find((row) => row.id === taskId && row.claim === claim && row.cancelReason === null);
+    return this.rows.find((row) => row.id === taskId && row.claim === claim);
   }
 
   private claimed(claim: string, rows: readonly OutboxRow[]): FakeRow[] {

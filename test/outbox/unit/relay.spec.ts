@@ -4,6 +4,7 @@ import {
   EngineError,
   ExecutorNotRunningError,
   FlowrraConfigError,
+  OutboxError,
   QueueFullError,
   ResultNotFoundError,
 } from '../../../lib/job/errors.js';
@@ -241,6 +242,18 @@ describe('a cancelled job', () => {
     expect(table.rows).toEqual([]);
   });
 
+  it('that the engine rejects is parked', async () => {
+    const { relay, table, engine, clock } = setUp();
+    table.add('unwanted');
+    await table.cancel('unwanted', 'enough');
+    engine.accept = () => Promise.reject(new FlowrraConfigError('not this one'));
+    for (let tries = 0; tries < 6; tries++) {
+      await relay.relayAll();
+      await clock.advance(60_000);
+    }
+    expect(table.rows).toMatchObject([{ id: 'unwanted', tries: 5, due: null }]);
+  });
+
   it('while another job takes its key keeps its row, and is cancelled by the next batch', async () => {
     const { relay, table, engine, cancelled, ids } = setUp();
     table.add('unwanted');
@@ -438,6 +451,22 @@ describe('a claim', () => {
     expect(all).toHaveLength(20);
     expect(new Set(all).size).toBe(20);
     for (const { batches } of relays) expect(batches.length).toBeGreaterThan(0);
+  });
+
+  it('if the rows of a batch cannot be deleted, those of the next one are', async () => {
+    const { relay, table, engine, clock, ids, add } = setUp({ maxBatch: 1 });
+    add(2);
+    const remove = table.remove.bind(table);
+    table.remove = async (rows) => {
+      if (rows.some(({ seq }) => seq === 1) && ids().length === 1) throw new OutboxError('not now');
+      await remove(rows);
+    };
+    engine.accept = async ({ taskId }) => taskId;
+    await expect(relay.relayAll()).rejects.toThrow('not now');
+    expect(table.rows.map(({ id }) => id)).toEqual(['j0']);
+    await clock.advance(30_000);
+    expect(await relay.relayAll()).toBe(1);
+    expect(ids()).toEqual([['j0'], ['j1'], ['j0']]);
   });
 
   it('if the rows cannot be deleted after the submission, the same jobs are submitted again', async () => {

@@ -44,8 +44,8 @@ export class PostgresJobs implements ServerJobs {
     remove: new StepSize(bulk.MAX_READ),
     retry: new StepSize(bulk.MAX_READ),
   };
-  /** Jobs that operations on many jobs have cancelled since old failed jobs were last deleted. */
-  private untrimmed = 0;
+  /** By queue: jobs that operations on many jobs have cancelled since old failed jobs were last deleted. */
+  private readonly untrimmed = new Map<string, number>();
 
   /** @param named Returns the queue's name in BullMQ. */
   constructor(
@@ -136,7 +136,6 @@ export class PostgresJobs implements ServerJobs {
     const [row] = (await this.ask<bulk.StepRow>(sql, values)) as [bulk.StepRow];
     size.took(row.read, performance.now() - started);
     const next = bulk.positionAfter(row, limit);
-    if (call.kind === 'cancel' && !call.dryRun) await this.trimAfter(queue, row.count, next === null);
     const found = row.changes ?? [];
     const changes: BulkChange[] = [];
     for (const change of found) {
@@ -144,6 +143,9 @@ export class PostgresJobs implements ServerJobs {
         change.kind === bulk.JOURNALLED ? await this.tell(queue, change.taskId, call.text) : change;
       if (changed !== null) changes.push(changed);
     }
+    // The jobs are cancelled, whatever becomes of older ones. The next cancellations delete those.
+    if (call.kind === 'cancel' && !call.dryRun)
+      await this.trimAfter(queue, row.count, next === null).catch(() => undefined);
     return { position: next, count: row.count - (found.length - changes.length), changes };
   }
 
@@ -189,9 +191,10 @@ export class PostgresJobs implements ServerJobs {
   }
 
   private async trimAfter(queue: string, cancelled: number, isLast: boolean): Promise<void> {
-    this.untrimmed += cancelled;
-    if (this.untrimmed === 0 || (this.untrimmed < TRIM_EVERY && !isLast)) return;
-    this.untrimmed = 0;
+    const untrimmed = (this.untrimmed.get(queue) ?? 0) + cancelled;
+    this.untrimmed.set(queue, untrimmed);
+    if (untrimmed === 0 || (untrimmed < TRIM_EVERY && !isLast)) return;
+    this.untrimmed.delete(queue);
     await this.trim(queue);
   }
 
