@@ -109,7 +109,9 @@ export function statementsOf(name: SqlDialect, names: TableNames) {
     ),
 
     /** Of an age in milliseconds, and a number of rows. */
-    oldSame: placed(`SELECT seq, id FROM ${jobs} WHERE status = 'same' AND created_at < ${now} - ? ORDER BY seq LIMIT ?`),
+    oldSame: placed(
+      `SELECT seq, id FROM ${jobs} WHERE status = 'same' AND created_at < ${now} - ? ORDER BY seq LIMIT ?`,
+    ),
 
     /** Of a job, a name, a claim, and milliseconds. */
     enterOnce: placed(
