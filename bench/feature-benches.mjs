@@ -21,7 +21,7 @@ function schedules(kind, lateness) {
 }
 
 /**
- * Durable tasks on one engine. A step on SQLite costs at most one group commit. A server takes too long to suspend
+ * Durable tasks on one engine; on PostgreSQL, beside DBOS Transact on a server of its own. A step on SQLite costs at most one group commit. A server takes too long to suspend
  * 100,000 jobs, or to run 10,000 child jobs.
  */
 function durable(kind, rate) {
@@ -31,7 +31,7 @@ function durable(kind, rate) {
   return {
     name: `durable-${kind}`,
     title: `Durable tasks on ${kind}: 64 jobs of steps in flight, a job that goes on after a signal, ${per(suspendedJobs)} suspended jobs${children === null ? '' : ', and the child jobs of one parent'}`,
-    contenders: ['flowrra-durable'],
+    contenders: ['flowrra-durable', ...(kind === 'postgres' ? ['dbos'] : [])],
     rounds: 3,
     args: (quick, folder) => ({
       kind,
@@ -41,13 +41,17 @@ function durable(kind, rate) {
       children: quick && children !== null ? { few: 100, many: 1_000 } : children,
       folder,
     }),
-    report({ 'flowrra-durable': found }, print) {
+    report({ 'flowrra-durable': found, dbos }, print) {
       const growth = found.many / found.few;
       print('| figure | value | target |');
       print('|---|---|---|');
       print(
         `| steps/s | ${per(found.rate)} | ${rate === null ? '' : `at least ${verdict(found.rate, rate)}`} |`,
       );
+      if (dbos !== undefined)
+        print(
+          `| steps/s of DBOS Transact, and flowrra in relation to it | ${per(dbos.rate)}, ${(found.rate / dbos.rate).toFixed(2)} times | |`,
+        );
       print(
         `| from a signal until the method goes on, median, ms | ${found.resume.toFixed(1)} | at most ${verdict(found.resume, 50, false)} |`,
       );
