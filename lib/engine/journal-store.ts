@@ -29,8 +29,11 @@ export interface JournalStore {
    * as safe as a job.
    */
   post(taskId: string, entry: JournalEntry): MaybePromise<PostAnswer>;
-  /** Deletes entries of a failed job. `false`, and nothing changes, for a job in another state. */
-  forget(taskId: string, keys: readonly string[]): MaybePromise<boolean>;
+  /**
+   * Deletes entries of a failed job, and writes one, in place of that with the same key. `false`, and nothing changes,
+   * for a job in another state.
+   */
+  forget(taskId: string, keys: readonly string[], mark: JournalEntry): MaybePromise<boolean>;
 }
 
 export type PostAnswer =

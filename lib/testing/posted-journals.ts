@@ -35,8 +35,8 @@ export class PostedJournals implements JournalStore {
     });
   }
 
-  forget(taskId: string, keys: readonly string[]): MaybePromise<boolean> {
-    return this.store.forget(taskId, keys);
+  forget(taskId: string, keys: readonly string[], mark: JournalEntry): MaybePromise<boolean> {
+    return this.store.forget(taskId, keys, mark);
   }
 
   private posted(taskId: string): void {

@@ -99,14 +99,16 @@ await onBoth((both) => {
     expect(await journals.post(at('job'), entry('n'), 0)).toBe('finished');
     expect(await journals.post(at('job'), entry('n'), Date.now() + DAY_MS)).toBe('unknown');
     expect(await keys('job')).toEqual(['m']);
-    expect(await journals.forget(at('job'), ['other', 'm'])).toBe(true);
-    expect(await keys('job')).toEqual([]);
+    expect(await journals.forget(at('job'), ['other', 'm'], entry('mark'))).toBe(true);
+    expect(await keys('job')).toEqual(['mark']);
+    expect(await journals.forget(at('job'), [], entry('mark'))).toBe(true);
+    expect(await keys('job')).toEqual(['mark']);
     expect(await jobs.remove(at('job'))).toBe(true);
     expect(await journals.read(at('job'))).toBeNull();
-    expect(await journals.forget(at('job'), ['m'])).toBe(false);
+    expect(await journals.forget(at('job'), ['m'], entry('mark'))).toBe(false);
     await add('job', { delay: DAY_MS });
     expect(await journals.read(at('job'))).toEqual({ entries: [], posts: 0 });
-    expect(await journals.forget(at('job'), ['m'])).toBe(false);
+    expect(await journals.forget(at('job'), ['m'], entry('mark'))).toBe(false);
   });
 
   it('another program can remove a job with a journal, and nothing of it stays', async () => {

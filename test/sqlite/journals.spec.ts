@@ -292,14 +292,14 @@ describe('the journal', () => {
     const { worker, other } = await two();
     const { id, attempt } = await started(worker);
     await worker.store.journals.append(attempt, [step('a'), step('b'), step('c')]);
-    expect(await other.store.journals.forget(id, ['a'])).toBe(false);
+    expect(await other.store.journals.forget(id, ['a'], step('mark'))).toBe(false);
     await settled(worker, attempt, FAILED);
-    expect(await other.store.journals.forget(id, ['c', 'none', 'a'])).toBe(true);
-    expect(await other.store.journals.forget('unknown', ['b'])).toBe(false);
-    expect(worker.store.journals.read(id).entries).toEqual([step('b')]);
+    expect(await other.store.journals.forget(id, ['c', 'none', 'a'], step('mark'))).toBe(true);
+    expect(await other.store.journals.forget('unknown', ['b'], step('mark'))).toBe(false);
+    expect(worker.store.journals.read(id).entries).toEqual([step('b'), step('mark')]);
     await worker.store.control.retry(id);
     expect(await claim(worker)).toMatchObject([{ taskId: id, isResumed: true }]);
-    expect(worker.store.journals.read(id).entries).toEqual([step('b')]);
+    expect(worker.store.journals.read(id).entries).toEqual([step('b'), step('mark')]);
   });
 
   it.each(['remove', 'bulk', 'maxResults', 'resultTtl'])('is deleted with its job: %s', async (way) => {

@@ -25,7 +25,8 @@ export class MemoryJournal {
     return 'posted';
   }
 
-  forget(keys: readonly string[]): void {
+  forget(keys: readonly string[], mark: JournalEntry): void {
     for (const key of keys) this.byKey.delete(key);
+    this.byKey.set(mark.key, mark);
   }
 }

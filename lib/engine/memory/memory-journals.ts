@@ -39,10 +39,10 @@ export class MemoryJournals implements JournalStore {
     return 'posted';
   }
 
-  forget(taskId: string, keys: readonly string[]): boolean {
+  forget(taskId: string, keys: readonly string[], mark: JournalEntry): boolean {
     const job = this.jobs.find(taskId);
     if (job?.status !== 'failed') return false;
-    job.journal?.forget(keys);
+    job.journal?.forget(keys, mark);
     return true;
   }
 }

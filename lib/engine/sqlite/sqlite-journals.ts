@@ -53,10 +53,10 @@ export class SqliteJournals implements JournalStore {
     return answer;
   }
 
-  async forget(taskId: string, keys: readonly string[]): Promise<boolean> {
+  async forget(taskId: string, keys: readonly string[], mark: JournalEntry): Promise<boolean> {
     const { file } = this.open;
     const job = this.rowOf(taskId);
-    return job !== null && file.commit.write(() => file.journals.forget(job, keys), keys.length);
+    return job !== null && file.commit.write(() => file.journals.forget(job, keys, mark), keys.length + 1);
   }
 
   /** The row of a job whose result has not expired; `null` if there is none. */

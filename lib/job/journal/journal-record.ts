@@ -3,7 +3,7 @@ import type { JournalEntry } from './journal.js';
 
 /** The content of a journal's entries. Times are milliseconds since the epoch; values are payloads as JSON. */
 export type JournalRecord =
-  StepRecord | SleepRecord | WaitRecord | CallRecord | CursorRecord | EndingRecord | PostedRecord;
+  StepRecord | SleepRecord | WaitRecord | CallRecord | CursorRecord | EndingRecord | SeriesRecord | PostedRecord;
 
 /** An entry of an attempt about one name. */
 interface NamedRecord {
@@ -73,6 +73,13 @@ export interface EndingRecord {
     | { readonly kind: 'cancelled'; readonly reason: string };
 }
 
+/** A retry has forgotten some calls. */
+export interface SeriesRecord {
+  readonly kind: 'series';
+  /** The number of such retries: child jobs get other ids after each. */
+  readonly number: number;
+}
+
 export type PostedRecord = SignalRecord | ChildRecord | CancelRecord;
 
 export interface SignalRecord {
@@ -122,20 +129,6 @@ export function roundOf({
 
 const ROUNDS_PER_MS = 1_000;
 
-/**
- * Tells the series of attempts apart that each retry of a failed job begins: the time of the last error before the
- * series; 0 for the first one.
- */
-export function seriesOf({
-  errors,
-  retries,
-}: {
-  readonly errors: readonly AttemptError[];
-  readonly retries: number;
-}): number {
-  return errors.at(-1 - retries)?.at ?? 0;
-}
-
 /** The kinds of records that a method writes under a name of its own. */
 export type NamedKind = 'step' | 'sleep' | 'wait' | 'call' | 'submit' | 'each';
 
@@ -145,6 +138,7 @@ export function keyOf(kind: NamedKind | 'child', name: string): string {
 }
 
 export const ENDING_KEY = 'ending';
+export const SERIES_KEY = 'series';
 
 /** @param id Makes the key of a signal unique. */
 export function entryOf(record: JournalRecord, id = ''): JournalEntry {
@@ -155,6 +149,8 @@ function recordKey(record: JournalRecord, id: string): string {
   switch (record.kind) {
     case 'ending':
       return ENDING_KEY;
+    case 'series':
+      return SERIES_KEY;
     case 'cancel':
       return 'cancel';
     case 'child':

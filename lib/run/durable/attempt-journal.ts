@@ -14,6 +14,7 @@ import {
   keyOf,
   type NamedKind,
   recordOf,
+  SERIES_KEY,
   type SignalRecord,
 } from '../../job/journal/journal-record.js';
 import type { LazyAbort } from '../lazy-abort.js';
@@ -74,6 +75,12 @@ export class AttemptJournal {
   get ending(): EndingRecord['outcome'] | null {
     const ending = this.records.get(ENDING_KEY);
     return ending?.kind === 'ending' ? ending.outcome : null;
+  }
+
+  /** The number of retries that have forgotten calls. */
+  get series(): number {
+    const series = this.records.get(SERIES_KEY);
+    return series?.kind === 'series' ? series.number : 0;
   }
 
   /** The outcome of a job that was cancelled while it waited; `null` if it was not. */

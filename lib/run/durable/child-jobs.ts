@@ -6,7 +6,7 @@ import type { Clock } from '../../job/clock.js';
 import { type ChildOptions, splitChildOptions } from '../../job/durable-options.js';
 import { EngineError, SubmitUncertainError } from '../../job/errors.js';
 import { type Attempt, isFinal } from '../../job/job.js';
-import { type CallRecord, type ChildRecord, roundOf, seriesOf } from '../../job/journal/journal-record.js';
+import { type CallRecord, type ChildRecord, roundOf } from '../../job/journal/journal-record.js';
 import { payloadFromJson } from '../../job/payload/payload-text.js';
 import { resolveSubmitOptions, type ResolvedSubmit } from '../../job/submit-options.js';
 import type { JobControl } from '../../engine/control.js';
@@ -105,7 +105,8 @@ export class ChildJobs {
     if (recorded !== undefined && (isUndoing || !this.isToRepeat(recorded))) return recorded;
     if (isUndoing) return this.durable.block();
     const failedBefore = recorded?.taskId;
-    const taskId = childId(this.parts.attempt, `${call.kind}:${name}`, failedBefore);
+    const source = [journal.series, this.parts.attempt.taskId, call.kind, name, failedBefore ?? ''];
+    const taskId = childId(source.join(' '));
     await new Promise<void>((resolve, reject) => {
       const settle = (error: unknown): void => (error === null ? resolve() : reject(error));
       this.group.push({ ...call, name, taskId, failedBefore, settle });
@@ -199,10 +200,9 @@ export class ChildJobs {
 
 /**
  * The same at each attempt of the parent: one may fail before it has recorded the child that it has submitted. Another
- * one for a child that has failed, and once the parent has failed and was retried.
+ * one in place of a child that has failed, and once a retry has forgotten the call.
  */
-function childId(parent: Attempt, name: string, failedBefore = ''): string {
-  const source = `${seriesOf(parent)} ${parent.taskId} ${name} ${failedBefore}`;
+function childId(source: string): string {
   return `c${createHash('sha256').update(source).digest('base64url')}`;
 }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../job/clock.js';
 import { JobFinishedError, JournalFullError } from '../../job/durable-errors.js';
 import { ResultNotFoundError } from '../../job/errors.js';
 import type { JournalEntry } from '../../job/journal/journal.js';
-import { entryOf, keyOf, recordOf } from '../../job/journal/journal-record.js';
+import { entryOf, keyOf, recordOf, SERIES_KEY } from '../../job/journal/journal-record.js';
 import { journalSteps, type JobStep } from '../../job/journal/journal-view.js';
 import type { PayloadCodec } from '../../job/payload/payload-codec.js';
 import { payloadToJson } from '../../job/payload/payload-text.js';
@@ -83,10 +83,11 @@ export class DurableJobs {
         `The job has no such step. Its steps: ${names.join(', ') || 'none'}.`,
       );
     }
-    const keys = entries.slice(start).filter((entry) => !isPosted(entry));
+    const keys = entries.slice(start).filter((entry) => !staysAtRetry(entry));
     // The end of a child job goes with its call, wherever it stands.
     const children = keys.map((entry) => childOf(entry)).filter((key) => key !== null);
-    await journals.forget(taskId, [...keys.map(({ key }) => key), ...children]);
+    const mark = entryOf({ kind: 'series', number: seriesOf(entries) + 1 });
+    await journals.forget(taskId, [...keys.map(({ key }) => key), ...children], mark);
   }
 }
 
@@ -96,9 +97,15 @@ function nameOf(entry: JournalEntry): string | null {
   return record === null || !('name' in record) || record.kind === 'signal' ? null : record.name;
 }
 
-function isPosted(entry: JournalEntry): boolean {
+function staysAtRetry(entry: JournalEntry): boolean {
   const kind = recordOf(entry)?.kind;
-  return kind === 'signal' || kind === 'child' || kind === 'cancel';
+  return kind === 'signal' || kind === 'child' || kind === 'cancel' || kind === 'series';
+}
+
+function seriesOf(entries: readonly JournalEntry[]): number {
+  const mark = entries.find(({ key }) => key === SERIES_KEY);
+  const record = mark === undefined ? null : recordOf(mark);
+  return record?.kind === 'series' ? record.number : 0;
 }
 
 /** The key of the end of the child job that a call has started; `null` for another entry. */

@@ -45,10 +45,10 @@ export class BullMqJournals implements JournalStore {
     return 'unknown';
   }
 
-  async forget(taskId: string, keys: readonly string[]): Promise<boolean> {
+  async forget(taskId: string, keys: readonly string[], mark: JournalEntry): Promise<boolean> {
     const { jobs } = this.parts;
     for (const place of this.placesOf(taskId))
-      if (await this.ask(() => jobs.journals.forget(place, keys))) return true;
+      if (await this.ask(() => jobs.journals.forget(place, keys, mark))) return true;
     return false;
   }
 

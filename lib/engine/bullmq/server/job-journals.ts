@@ -59,7 +59,7 @@ export interface JobJournals {
   /** @param expired Jobs that finished at this time or before count as unknown. */
   post(place: JobPlace, entry: JournalEntry, expired: number): Promise<PostAnswer>;
   /** Deletes entries of a failed job; `false` for a job in another state. */
-  forget(place: JobPlace, keys: readonly string[]): Promise<boolean>;
+  forget(place: JobPlace, keys: readonly string[], mark: JournalEntry): Promise<boolean>;
   /**
    * Suspends an active job; `false`, and nothing changes, unless `token` holds its lease. If more than `seen` entries
    * were posted, or the job was cancelled, it waits instead, and is due.

@@ -46,8 +46,8 @@ export class PostgresJournals implements JobJournals {
     }
   }
 
-  async forget(place: JobPlace, keys: readonly string[]): Promise<boolean> {
-    return (await this.ask(journal.FORGET, place, keys)).length > 0;
+  async forget(place: JobPlace, keys: readonly string[], { key, body }: JournalEntry): Promise<boolean> {
+    return (await this.ask(journal.FORGET, place, keys, key, body)).length > 0;
   }
 
   async suspend(place: JobPlace, token: string, delay: number, seen: number): Promise<boolean> {

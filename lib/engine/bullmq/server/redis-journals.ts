@@ -70,8 +70,13 @@ export class RedisJournals implements JobJournals {
     return (await this.script.postJournal(this.base(queue), taskId, ...given)) as PostAnswer;
   }
 
-  async forget({ queue, taskId }: JobPlace, keys: readonly string[]): Promise<boolean> {
-    return (await this.script.forgetJournal(this.base(queue), taskId, ...keys.map(fieldOf))) === 1;
+  async forget(
+    { queue, taskId }: JobPlace,
+    keys: readonly string[],
+    { key, body }: JournalEntry,
+  ): Promise<boolean> {
+    const given = [fieldOf(key), body, ...keys.map(fieldOf)];
+    return (await this.script.forgetJournal(this.base(queue), taskId, ...given)) === 1;
   }
 
   async suspend({ queue, taskId }: JobPlace, token: string, delay: number, seen: number): Promise<boolean> {

@@ -133,9 +133,10 @@ export class JournalRows {
   }
 
   /** Returns `false`, and changes nothing, if the job has not failed. */
-  forget(job: number, keys: readonly string[]): boolean {
+  forget(job: number, keys: readonly string[], mark: JournalEntry): boolean {
     if (this.head.get(job)?.status !== 'failed') return false;
     for (const key of keys) this.deleteEntry.run(job, key);
+    this.putEntry.run(job, mark.key, this.counters.next(), mark.body);
     return true;
   }
 

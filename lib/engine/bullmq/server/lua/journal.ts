@@ -105,11 +105,12 @@ end
 return 'posted'
 `;
 
-/** Arguments: fields. */
-export const FORGET = `${PRELUDE}
+/** Arguments: the field and the body of the entry to write; the fields to delete. */
+export const FORGET = `${PRELUDE}${JOURNALLED_JOB}
 local reason = call('HGET', job, 'failedReason') or ''
 if not call('ZSCORE', failed, id) or string.sub(reason, 1, ${CANCELLED.length}) == '${CANCELLED}' then return 0 end
-for at = 3, #ARGV do call('HDEL', job .. '${JOURNAL_KEY}', ARGV[at]) end
+for at = 5, #ARGV do call('HDEL', journal, ARGV[at]) end
+write(ARGV[3], ARGV[4])
 return 1
 `;
 

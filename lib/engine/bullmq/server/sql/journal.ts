@@ -125,6 +125,9 @@ WITH own AS (
 ), forgotten AS (
   DELETE FROM flowrra_journal USING own
    WHERE flowrra_journal.queue = $1 AND flowrra_journal.job_id = own.id AND flowrra_journal.key = ANY($3::text[])
+), entered AS (
+  INSERT INTO flowrra_journal (queue, job_id, key, body) SELECT $1, $2, $4, $5 FROM own
+  ON CONFLICT (queue, job_id, key) DO UPDATE SET body = EXCLUDED.body
 )
 SELECT id FROM own`;
 
