@@ -22,16 +22,25 @@ export function readLedger(file: string): Line[] {
   });
 }
 
-/** Submissions that have started no job, or more than one. */
+/** Submissions of which a job has started none, or more than one. */
 export function badlySubmitted(lines: readonly Line[]): string[] {
+  const started = jobsByName(lines, 'started');
+  const jobsOf = (path: string): number => started.get(path)?.size ?? 0;
+  return [...jobsByName(lines, 'submitted')].flatMap(([path, submitters]) => {
+    // One that was killed after its submission has not noted it.
+    const most = jobsOf(path.slice(0, path.lastIndexOf('/')));
+    const jobs = jobsOf(path);
+    if (submitters.size <= jobs && jobs <= most) return [];
+    return [`${path} was submitted by ${submitters.size} to ${most} jobs, and started ${jobs} jobs`];
+  });
+}
+
+/** The ids of the jobs that have written the word with each name. */
+function jobsByName(lines: readonly Line[], word: Line['word']): Map<string, Set<string>> {
   const jobs = new Map<string, Set<string>>();
-  for (const { word, taskId, name } of lines)
-    if (word === 'started') jobs.set(name, (jobs.get(name) ?? new Set()).add(taskId));
-  const submitted = new Set(lines.filter(({ word }) => word === 'submitted').map(({ name }) => name));
-  return [...submitted]
-    .map((path) => [path, jobs.get(path)?.size ?? 0] as const)
-    .filter(([, count]) => count !== 1)
-    .map(([path, count]) => `${path} was submitted once, and started ${count} jobs`);
+  for (const { word: written, taskId, name } of lines)
+    if (written === word) jobs.set(name, (jobs.get(name) ?? new Set()).add(taskId));
+  return jobs;
 }
 
 export type EndedJob = Pick<JobDetails, 'taskId' | 'status' | 'steps'>;
