@@ -3,7 +3,14 @@ import type { JournalEntry } from './journal.js';
 
 /** The content of a journal's entries. Times are milliseconds since the epoch; values are payloads as JSON. */
 export type JournalRecord =
-  StepRecord | SleepRecord | WaitRecord | CallRecord | CursorRecord | EndingRecord | SeriesRecord | PostedRecord;
+  | StepRecord
+  | SleepRecord
+  | WaitRecord
+  | CallRecord
+  | CursorRecord
+  | EndingRecord
+  | SeriesRecord
+  | PostedRecord;
 
 /** An entry of an attempt about one name. */
 interface NamedRecord {

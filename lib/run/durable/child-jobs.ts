@@ -106,7 +106,7 @@ export class ChildJobs {
     if (isUndoing) return this.durable.block();
     const failedBefore = recorded?.taskId;
     const source = [journal.series, this.parts.attempt.taskId, call.kind, name, failedBefore ?? ''];
-    const taskId = childId(source.join(' '));
+    const taskId = childId(source);
     await new Promise<void>((resolve, reject) => {
       const settle = (error: unknown): void => (error === null ? resolve() : reject(error));
       this.group.push({ ...call, name, taskId, failedBefore, settle });
@@ -202,8 +202,8 @@ export class ChildJobs {
  * The same at each attempt of the parent: one may fail before it has recorded the child that it has submitted. Another
  * one in place of a child that has failed, and once a retry has forgotten the call.
  */
-function childId(source: string): string {
-  return `c${createHash('sha256').update(source).digest('base64url')}`;
+function childId(source: readonly unknown[]): string {
+  return `c${createHash('sha256').update(JSON.stringify(source)).digest('base64url')}`;
 }
 
 function isOutage(error: unknown): boolean {
