@@ -120,7 +120,9 @@ export function dedupeCases(beds: Beds, engine: EngineUnderTest): void {
     await flowrra.queues.resume('default');
     await advance(1_000);
     await Promise.all([first, next].map((id) => flowrra.waitForResult(id)));
-    expect(keyed.ran).toEqual(['first', 'second', 'first', 'second']);
+    // The two run at the same time.
+    expect(keyed.ran.slice(0, 2)).toEqual(['first', 'second']);
+    expect(keyed.ran.slice(2).toSorted()).toEqual(['first', 'second']);
   });
 
   it("whoever comes: a key stands as the job that holds it was submitted, 'ignore' until its end", async () => {
